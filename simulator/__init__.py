@@ -1,0 +1,3 @@
+"""A mock backend simulator and record/replay proxy for real-time chat protocols."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,52 @@
+"""Instants as Go writes and reads them: RFC3339Nano out, strict RFC 3339 in (golang/go, src/time/format_rfc3339.go)."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+_FORM = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ZERO_TIME = -62_135_596_800 * 10**9
+"""Year 1, which Go takes for no time at all."""
+
+
+def parse(text: str) -> int:
+    """Nanoseconds since 1970. Raises ValueError for what Go's time.Time does not take from JSON.
+
+    Digits after the ninth are dropped.
+    """
+    found = _FORM.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is not an RFC 3339 timestamp")
+    year, month, day, hour, minute, second = (int(part) for part in found.groups()[:6])
+    if year == 0:
+        # Go knows a year 0, Python does not; nothing of ours is that old.
+        year, shift = 400, 146_097 * 86_400
+    else:
+        shift = 0
+    try:
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a date and time of the calendar") from None
+    seconds = (moment - _EPOCH) // timedelta(seconds=1) - shift
+    if found[8]:
+        hours, minutes = int(found[9]), int(found[10])
+        if hours > 23 or minutes > 59:
+            raise ValueError(f"{text!r} has no offset of a time zone")
+        offset = hours * 3600 + minutes * 60
+        seconds += -offset if found[8] == "+" else offset
+    return seconds * 10**9 + int((found[7] or "").ljust(9, "0")[:9])
+
+
+def nano(instant: int, offset: int = 0) -> str:
+    """RFC3339Nano of nanoseconds since 1970: trailing zeros cut, no fraction when it is zero, `Z` for offset 0.
+
+    The offset is in minutes east of Greenwich.
+    """
+    seconds, fraction = divmod(instant, 10**9)
+    moment = _EPOCH + timedelta(seconds=seconds + offset * 60)
+    digits = f"{fraction:09d}".rstrip("0")
+    point = f".{digits}" if digits else ""
+    zone = "Z" if not offset else f"{'+' if offset > 0 else '-'}{abs(offset) // 60:02d}:{abs(offset) % 60:02d}"
+    return f"{moment:%Y-%m-%dT%H:%M:%S}".rjust(19, "0") + point + zone

@@ -1,0 +1,463 @@
+"""What chip does: one method for each message, and tables that say which is which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable
+from dataclasses import dataclass
+from typing import Any, assert_never, cast
+
+import orjson
+from pydantic import ValidationError
+
+from simulator.backends.chip import gohttp, gojson, gotime
+from simulator.backends.chip.messages import COMMANDS, AckChat, GetHistory, SendMsg, SetEmail, StartChat
+from simulator.backends.chip.state import CHAT_ID, Agent, Channel, Client, Contact, Msg, Settings, State, micros
+from simulator.core.actions import Accept, Action, After, Call, Heard, Hold, Refuse, Release, Respond, Send
+from simulator.core.bot import (
+    Act,
+    End,
+    File,
+    HandOff,
+    Leave,
+    Picture,
+    Queue,
+    Raw,
+    Say,
+    Status,
+    Stream,
+    Typing,
+)
+from simulator.core.events import (
+    Acked,
+    Acted,
+    Called,
+    Closed,
+    Event,
+    Fired,
+    Knocked,
+    Malformed,
+    Opened,
+    Received,
+    Requested,
+)
+from simulator.core.message import Json, Message, Request
+from simulator.core.world import World
+
+_SEND_REQUEST = {
+    "chat_id": gojson.Field("string", "models.ChatID"),
+    "secret": gojson.Field("string", "string"),
+    "msg": gojson.Field(
+        "struct",
+        "struct",
+        {
+            "id": gojson.Field("int", "models.MsgID"),
+            "text": gojson.Field("string", "string"),
+            "attachments": gojson.Field("strings", "[]string"),
+            "origin": gojson.Field("string", "models.MsgOrigin"),
+            "user_id": gojson.Field("int", "models.UserID"),
+        },
+    ),
+}
+"""web/server.go sendRequest. Its `required` tags are never looked at."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A command that waits for Courier's answer."""
+
+    client: Client
+    then: Callable[[], list[Action]]
+
+
+class ChipRules:
+    """One running chip."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._settings: Settings = world.settings
+        self._state = State(world.seed, world.ids)
+        self._calls: dict[Hashable, _Waiting] = {}
+        self._next_call = 0
+        zone = self._settings.utc_offset
+        self._zone = 0 if zone == "Z" else (1 if zone[0] == "+" else -1) * (int(zone[1:3]) * 60 + int(zone[4:]))
+        self._commands: dict[str, Callable[[Client, Any], list[Action]]] = {
+            "send_msg": self._send_msg,
+            "ack_chat": self._ack_chat,
+            "get_history": self._get_history,
+            "start_chat": self._start_chat,
+            "set_email": self._set_email,
+        }
+
+    def handle(self, event: Event) -> list[Action]:
+        """Work one event."""
+        match event:
+            case Received():
+                return self._received(event)
+            case Fired():
+                channel, chat_id = cast("tuple[str, str]", event.owner)
+                return self._look(channel, chat_id)
+            case Acted():
+                return self._acted(event)
+            case Requested():
+                return self._requested(event)
+            case Knocked():
+                return self._knocked(event)
+            case Opened():
+                # The server says nothing until it is spoken to (web/client.go NewClient).
+                return []
+            case Closed():
+                return self._closed(event)
+            case Called():
+                return self._called(event)
+            case Malformed():
+                self._ignored(self._state.clients[event.conn], "unable to unmarshal command", event.error.why)
+                return []
+            case Acked():  # pragma: no cover
+                raise AssertionError("chip never asks for an acknowledgement of the wire")
+            case _:  # pragma: no cover
+                assert_never(event)
+
+    def talks(self) -> Collection[str]:
+        """Chats as `<channel uuid>/<chat id>`; the chat id alone is understood as well."""
+        return [f"{contact.channel.uuid}/{contact.chat_id}" for contact in self._state.contacts()]
+
+    # --- the door
+
+    def _knocked(self, knock: Knocked) -> list[Action]:
+        request = knock.request
+        channel = self._state.channel(_channel_uuid(request))
+        if channel is None:
+            return [Refuse(knock.conn, gohttp.json(400, {"error": "no such channel"}))]
+        ids = self._world.ids.nth(request.method, request.path.removesuffix("/"))
+        self._state.clients[knock.conn] = Client(knock.conn, channel, ids)
+        return [Accept(knock.conn)]
+
+    def _closed(self, closed: Closed) -> list[Action]:
+        client = self._state.clients.pop(closed.conn)
+        if client.contact is not None:
+            # Any socket that goes makes the chat wait, even when others are still there (web/client.go onClose).
+            self._state.outbox(client.channel.uuid, client.contact.chat_id).ready = False
+            self._state.leave(client)
+        return []
+
+    # --- commands
+
+    def _received(self, received: Received) -> list[Action]:
+        client = self._state.clients[received.conn]
+        message = received.message
+        model = COMMANDS.get(message.name)
+        if model is None:
+            self._ignored(client, f"unknown command type {message.name!r}")
+            return []
+        try:
+            command = model.model_validate(message.args[0])
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            self._ignored(client, message.name, f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
+            return []
+        if client.contact is None and message.name != "start_chat":
+            self._ignored(client, message.name, "no chat started on this socket, send start_chat first")
+            return []
+        return self._commands[message.name](client, command)
+
+    def _start_chat(self, client: Client, command: StartChat) -> list[Action]:
+        if client.contact is not None:
+            self._ignored(client, "start_chat", "this socket has already started a chat")
+            return []
+        given = command.chat_id or ""
+        contact = None
+        if given:
+            # The lookup trims, the outbox keeps what was sent (service.go StartChat, SetReady).
+            path = given.strip()
+            if not CHAT_ID.fullmatch(path):
+                self._ignored(client, "start_chat", f"chat_id {given!r}: invalid path component")
+                return []
+            contact = self._state.contact(client.channel.org, path)
+        if contact is not None:
+            return self._started(client, contact, given, new=False)
+        chat_id = client.ids.token(24)
+        return self._courier(client, chat_id, {"type": "chat_started"}, lambda: self._new_chat(client, chat_id))
+
+    def _new_chat(self, client: Client, chat_id: str) -> list[Action]:
+        contact = self._state.new_contact(client, chat_id, self._settings)
+        return self._started(client, contact, chat_id, new=True)
+
+    def _started(self, client: Client, contact: Contact, key: str, *, new: bool) -> list[Action]:
+        if client.conn not in self._state.clients:
+            return []
+        contact.channel = client.channel
+        self._state.join(client, contact)
+        body: dict[str, Json] = {"chat_id": contact.chat_id}
+        if not new:
+            body["email"] = contact.email
+        self._world.log("info", "chat started" if new else "chat resumed", chat_id=contact.chat_id)
+        event = Message("chat_started" if new else "chat_resumed", (body,))
+        outbox = self._state.outbox(client.channel.uuid, contact.chat_id)
+        if key == contact.chat_id:
+            outbox.ready = True
+        return [Send((client.conn,), event), *self._look_later(client.channel.uuid, contact.chat_id)]
+
+    def _send_msg(self, client: Client, command: SendMsg) -> list[Action]:
+        contact = _started_contact(client)
+        text = command.text
+        return self._courier(
+            client,
+            contact.chat_id,
+            {"type": "msg_in", "msg": {"text": text}},
+            lambda: self._new_msg(client, contact, text),
+        )
+
+    def _new_msg(self, client: Client, contact: Contact, text: str) -> list[Action]:
+        contact.add(Msg(self._created(), contact.new_id(), out=False, text=text))
+        talk = f"{client.channel.uuid}/{contact.chat_id}"
+        return [Heard(talk, text, Message("send_msg", ({"text": text},)))]
+
+    def _ack_chat(self, client: Client, command: AckChat) -> list[Action]:
+        contact = _started_contact(client)
+        msg_id = command.msg_id
+        status: dict[str, Json] = {"msg_id": msg_id, "status": "delivered"}
+        return self._courier(
+            client,
+            contact.chat_id,
+            {"type": "msg_status", "status": status},
+            lambda: self._delivered(client, contact, msg_id),
+        )
+
+    def _delivered(self, client: Client, contact: Contact, msg_id: int) -> list[Action]:
+        outbox = self._state.outbox(client.channel.uuid, contact.chat_id)
+        if not outbox.items or outbox.items[0][0] != msg_id:
+            expected = f"expected {outbox.items[0][0]}" if outbox.items else "nothing is waiting"
+            self._ignored(client, "ack_chat", f"msg_id {msg_id}: {expected}")
+            return []
+        outbox.items.popleft()
+        outbox.ready = True
+        return self._look_later(client.channel.uuid, contact.chat_id)
+
+    def _get_history(self, client: Client, command: GetHistory) -> list[Action]:
+        contact = _started_contact(client)
+        items: list[Json] = []
+        for msg in contact.before(micros(gotime.parse(command.before))):
+            agent = self._state.agent(msg.user) if msg.user else None
+            if msg.user and agent is None:
+                # One user who can't be loaded loses the whole event (web/client.go, GetHistory).
+                self._ignored(client, "get_history", f"user {msg.user} of message {msg.id} is not active")
+                return []
+            time = gotime.nano(msg.created * 1000)
+            if msg.out:
+                items.append({"msg_out": self._msg_out(msg, agent, time)})
+            else:
+                items.append({"msg_in": {"id": msg.id, "text": msg.text, "time": time}})
+        if self._settings.history_order == "oldest":
+            items.reverse()
+        return [Send((client.conn,), Message("history", ({"history": items},)))]
+
+    def _set_email(self, client: Client, command: SetEmail) -> list[Action]:
+        contact = _started_contact(client)
+        if len(command.email) > self._settings.email_limit or "\0" in command.email:
+            self._ignored(
+                client, "set_email", f"longer than {self._settings.email_limit} characters, or with a NUL in it"
+            )
+            return []
+        contact.email = command.email
+        return []
+
+    # --- the outbox
+
+    def _queue(self, channel: Channel, contact: Contact, msg: Msg, agent: Agent | None) -> list[Action] | None:
+        """Queue a message to a contact; None when its outbox is full."""
+        outbox = self._state.outbox(channel.uuid, contact.chat_id)
+        if len(outbox.items) >= self._settings.kept_messages:
+            return None
+        # The live time is the server's clock when the send request came, not the row's created_on (web/server.go).
+        nanos = msg.created * 1000 + contact.ids.below(1000)
+        nanos -= nanos % 10 ** (9 - self._settings.time_digits)
+        outbox.items.append((msg.id, {"msg_out": self._msg_out(msg, agent, gotime.nano(nanos, self._zone))}))
+        # History knows four origins, told by what made the message; a live one passes through what Courier said.
+        if msg.origin not in ("flow", "broadcast", "ticket", "chat"):
+            msg.origin = "chat"
+        contact.add(msg)
+        return self._look_later(channel.uuid, contact.chat_id)
+
+    def _look_later(self, channel: str, chat_id: str) -> list[Action]:
+        outbox = self._state.outbox(channel, chat_id)
+        if outbox.armed or not outbox.ready or not outbox.items:
+            return []
+        outbox.armed = True
+        return [After(self._settings.outbox_interval, (channel, chat_id), "outbox")]
+
+    def _look(self, channel: str, chat_id: str) -> list[Action]:
+        outbox = self._state.outbox(channel, chat_id)
+        outbox.armed = False
+        if not outbox.ready or not outbox.items:
+            return []
+        outbox.ready = False
+        sockets = self._state.sockets.get(chat_id)
+        if not sockets:
+            return []
+        return [Send((self._pick(sockets).conn,), Message("chat_out", (outbox.items[0][1],)))]
+
+    def _pick(self, sockets: list[Client]) -> Client:
+        """One of a chat's sockets: the real server takes any (a Go map's order), ours takes one by seed."""
+        if len(sockets) == 1:
+            return sockets[0]
+        contact = sockets[0].contact
+        assert contact is not None
+        return contact.ids.pick(sockets)
+
+    def _msg_out(self, msg: Msg, agent: Agent | None, time: str) -> Json:
+        body: dict[str, Json] = {"id": msg.id, "text": msg.text}
+        if msg.attachments:
+            body["attachments"] = list(msg.attachments)
+        body["origin"] = msg.origin
+        if agent is not None:
+            user: dict[str, Json] = {"id": agent.id, "email": agent.email, "name": agent.name}
+            if agent.avatar:
+                user["avatar"] = self._settings.storage_url + agent.avatar
+            body["user"] = user
+        body["time"] = time
+        return body
+
+    # --- Courier
+
+    def _courier(
+        self, client: Client, chat_id: str, event: dict[str, Json], then: Callable[[], list[Action]]
+    ) -> list[Action]:
+        """Tell Courier, and go on when it has taken it; until then nothing more is read from this socket."""
+        base = self._settings.courier_url
+        if base is None:
+            return then()
+        self._next_call += 1
+        self._calls[self._next_call] = _Waiting(client, then)
+        body = orjson.dumps({"chat_id": chat_id, "secret": client.channel.secret, "events": [event]})
+        url = f"{base.rstrip('/')}/c/chp/{client.channel.uuid}/receive"
+        headers = (("Content-Type", "application/json"),)
+        timeout = self._settings.courier_timeout or None
+        return [Hold(client.conn), Call(self._next_call, "POST", url, headers, body, timeout)]
+
+    def _called(self, called: Called) -> list[Action]:
+        waiting = self._calls.pop(called.key)
+        actions: list[Action] = [Release(waiting.client.conn)]
+        if called.status // 100 == 2:
+            return [*waiting.then(), *actions]
+        why = called.error or f"status {called.status}"
+        self._world.log("warning", f"Courier did not take it: {why}", channel=waiting.client.channel.uuid)
+        return actions
+
+    def _requested(self, asked: Requested) -> list[Action]:
+        if asked.route.name == "index":
+            return [Respond(asked.call, gohttp.json(200, {"version": self._settings.version}))]
+        channel = self._state.channel(_channel_uuid(asked.request))
+        if channel is None:
+            return [Respond(asked.call, gohttp.json(400, {"error": "no such channel"}))]
+        status, answer, actions = self._courier_sends(channel, asked.request.body)
+        return [Respond(asked.call, gohttp.json(status, answer)), *actions]
+
+    def _courier_sends(self, channel: Channel, raw: bytes) -> tuple[int, Json, list[Action]]:
+        """web/server.go handleSend: its checks in their order."""
+        try:
+            body = gojson.unmarshal(raw, "sendRequest", _SEND_REQUEST)
+        except gojson.GoError as error:
+            return 400, {"error": f"error reading request: {error}"}, []
+        if body["secret"] != channel.secret:
+            return 400, {"error": "channel secret incorrect"}, []
+        chat_id = cast("str", body["chat_id"])
+        contact, why = self._load(channel, chat_id)
+        if contact is None:
+            return 400, {"error": f"error loading contact with chat id {chat_id}: {why}"}, []
+        msg = cast("dict[str, Any]", body["msg"])
+        agent = self._state.agent(msg["user_id"]) if msg["user_id"] else None
+        if msg["user_id"] and agent is None:
+            return 404, {"error": "user not found"}, []
+        row = Msg(
+            self._created(), msg["id"], out=True, text=msg["text"], attachments=tuple(msg["attachments"]),
+            origin=msg["origin"], user=msg["user_id"],
+        )  # fmt: skip
+        actions = self._queue(channel, contact, row, agent)
+        if actions is None:
+            return 500, {"error": "unable to queue message"}, []
+        return 200, {"status": "queued"}, actions
+
+    def _load(self, channel: Channel, chat_id: str) -> tuple[Contact | None, str]:
+        path = chat_id.strip()
+        if not path:
+            return None, "scheme or path cannot be empty"
+        if not CHAT_ID.fullmatch(path):
+            return None, "invalid path component"
+        return self._state.contact(channel.org, path), "sql: no rows in result set"
+
+    # --- the bot and the operator
+
+    def _acted(self, acted: Acted) -> list[Action]:
+        found = self._find(acted.talk)
+        if found is None:
+            self._world.log("warning", f"there is no chat {acted.talk!r}")
+            return []
+        channel, contact = found
+        act: Act = acted.act
+        match act:
+            case Say():
+                agent = self._state.find_agent(act.agent) if act.agent else self._state.agent(contact.agent)
+                return self._say(channel, contact, act.text, agent)
+            case Picture() | File():
+                agent = self._state.agent(contact.agent)
+                return self._say(channel, contact, act.text, agent, (f"{act.type}:{act.url}",))
+            case Stream():
+                return self._say(channel, contact, "".join(act.chunks), self._state.agent(contact.agent))
+            case HandOff():
+                found_agent = self._state.find_agent(act.agent)
+                if found_agent is None:
+                    self._world.log("warning", f"there is no active user {act.agent!r}")
+                else:
+                    contact.agent = found_agent.id
+                return []
+            case Leave():
+                contact.agent = 0
+                return []
+            case Raw():
+                sockets = self._state.sockets.get(contact.chat_id)
+                if not sockets or not isinstance(act.body, dict | None):
+                    self._world.log("warning", "raw: needs a socket of the chat and an object for a body")
+                    return []
+                return [Send((self._pick(sockets).conn,), Message(act.name, (act.body or {},)))]
+            case Typing() | Status() | Queue() | End():
+                # chip has no word for these.
+                return []
+            case _:  # pragma: no cover
+                assert_never(act)
+
+    def _find(self, talk: str) -> tuple[Channel, Contact] | None:
+        uuid, _, chat_id = talk.rpartition("/")
+        if uuid:
+            channel = self._state.channel(uuid)
+            contact = self._state.contact(channel.org, chat_id) if channel is not None else None
+            return None if channel is None or contact is None else (channel, contact)
+        return next(((c.channel, c) for c in self._state.contacts() if c.chat_id == chat_id), None)
+
+    def _say(
+        self, channel: Channel, contact: Contact, text: str, agent: Agent | None, attachments: tuple[str, ...] = ()
+    ) -> list[Action]:
+        origin, user = ("chat", agent.id) if agent is not None else ("flow", 0)
+        msg = Msg(self._created(), contact.new_id(), True, text, attachments, origin, user)
+        actions = self._queue(channel, contact, msg, agent)
+        if actions is None:
+            self._world.log("warning", "the outbox is full, the answer is lost", chat_id=contact.chat_id)
+            return []
+        return actions
+
+    def _created(self) -> int:
+        return round(self._world.now() * 1_000_000)
+
+    def _ignored(self, client: Client, what: str, why: str = "") -> None:
+        """The real server answers nothing; our operator reads why."""
+        chat_id = client.contact.chat_id if client.contact is not None else ""
+        self._world.log("warning", f"ignored: {what}{': ' if why else ''}{why}", chat_id=chat_id)
+
+
+def _channel_uuid(request: Request) -> str:
+    return request.path.removesuffix("/").rpartition("/")[2]
+
+
+def _started_contact(client: Client) -> Contact:
+    """The guard in `_received` has looked."""
+    assert client.contact is not None
+    return client.contact

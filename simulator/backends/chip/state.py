@@ -1,0 +1,339 @@
+"""What chip remembers: channels, users, contacts with their messages, outboxes; and what of it can be set."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from simulator.backends.chip import gotime
+from simulator.backends.chip.messages import Instant, Int64, Origin
+from simulator.core.events import Conn
+from simulator.core.ids import Ids
+from simulator.core.message import Json
+
+CHAT_ID = re.compile(r"[a-zA-Z0-9]{24}(:[^\s@]+@[^\s@]+)?", re.ASCII)
+"""gocommon/urns/schemes.go, the path of a webchat URN."""
+
+UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+"""web/server.go: lower case alone."""
+
+PAGE = 25
+"""web/client.go: messages in one history event."""
+
+
+def _offset(text: str) -> str:
+    if not re.fullmatch(r"Z|[+-](0\d|1[0-4]):[0-5]\d", text):
+        raise ValueError("expected Z or an offset such as +02:00")
+    return text
+
+
+def _chat_id(text: str) -> str:
+    if not CHAT_ID.fullmatch(text):
+        raise ValueError("expected 24 letters and digits")
+    return text
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", defer_build=True)
+
+
+class Settings(_Model):
+    """What `settings:` in the fixtures and `--set key=value` change."""
+
+    bot: Literal["echo", "none"] | None = Field(
+        None,
+        description="echo answers each message with its words; none is silent; unset: echo unless courier_url is set",
+    )
+    bot_delay: float = Field(1.0, ge=0, description="seconds until the bot answers")
+    outbox_interval: float = Field(
+        0.1, ge=0, description="seconds until the next chat_out leaves (the real server's loop)"
+    )
+    courier_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/]",
+        description="a Courier to notify, such as http://127.0.0.1:8080; off when unset",
+    )
+    courier_timeout: float = Field(
+        10.0, ge=0, description="seconds to wait for Courier; 0 waits for ever, as v0.1.0 did"
+    )
+    message_limit: int = Field(4096, ge=1, description="bytes of a client's message")
+    ping_interval: float = Field(30.0, ge=0, description="seconds between the server's pings; 0 for none")
+    pong_timeout: float = Field(
+        60.0, ge=0, description="seconds without a pong until the socket is dropped; 0 for never"
+    )
+    time_digits: int = Field(9, ge=0, le=9, description="digits of a second in a live chat_out; the document shows 6")
+    utc_offset: Annotated[str, AfterValidator(_offset)] = Field(
+        "Z", description="the server's time zone in a live chat_out, such as +02:00"
+    )
+    history_order: Literal["newest", "oldest"] = Field(
+        "newest", description="newest comes first in reality, oldest in the document's sample"
+    )
+    version: str = Field("dev", description="what GET / tells")
+    storage_url: str = Field("http://localhost/media/", description="put before a user's avatar")
+    email_limit: int = Field(128, ge=1, description="characters of an email address; longer ones are lost in silence")
+    kept_messages: int = Field(10_000, ge=PAGE, description="messages kept for a chat, and un-acked ones in its outbox")
+    kept_contacts: int = Field(50_000, ge=1, description="contacts kept; the oldest without a socket goes first")
+
+
+class Channel(_Model):
+    """A web chat channel; only active ones of type CHP can be reached."""
+
+    uuid: Annotated[str, Field(pattern=f"^{UUID}$")]
+    org: int = 1
+    name: str = ""
+    secret: str = ""
+    active: bool = True
+    type: str = "CHP"
+
+
+class Agent(_Model):
+    """A person who answers: the document's `user`."""
+
+    id: Annotated[Int64, Field(gt=0)]
+    email: str
+    name: str = ""
+    avatar: str = ""
+    active: bool = True
+
+
+class Stored(_Model):
+    """A message that is already there when the server starts."""
+
+    direction: Literal["in", "out"]
+    id: Int64
+    text: str = ""
+    time: Instant
+    attachments: list[str] = []
+    origin: Origin = "flow"
+    user: int = 0
+
+
+class Person(_Model):
+    """A contact that is already there when the server starts."""
+
+    chat_id: Annotated[str, AfterValidator(_chat_id)]
+    org: int = 1
+    email: str = ""
+    messages: list[Stored] = []
+
+
+class Seed(_Model):
+    """fixtures/chip.yaml."""
+
+    settings: Settings = Field(default_factory=lambda: Settings.model_validate({}))
+    channels: Annotated[list[Channel], Field(min_length=1)]
+    users: list[Agent] = []
+    contacts: list[Person] = []
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Seed:
+        _unique("channels", "uuid", [channel.uuid for channel in self.channels])
+        _unique("users", "id", [user.id for user in self.users])
+        _unique("contacts", "chat_id", [(person.org, person.chat_id) for person in self.contacts])
+        known = {user.id for user in self.users} | {0}
+        for person in self.contacts:
+            for message in person.messages:
+                if message.user not in known:
+                    raise ValueError(
+                        f"contact {person.chat_id}: message {message.id} is by user {message.user}, who is not in users"
+                    )
+        return self
+
+
+def _unique(what: str, key: str, values: list[Any]) -> None:
+    twice = next((value for i, value in enumerate(values) if value in values[:i]), None)
+    if twice is not None:
+        raise ValueError(f"{what}: {key} {twice} stands there twice")
+
+
+@dataclass(slots=True, order=True)
+class Msg:
+    """A row of the message table; ordered as history is (core/models/msg.go sqlSelectContactMessages)."""
+
+    created: int
+    """Microseconds since 1970: what Postgres keeps."""
+    id: int
+    out: bool = field(compare=False)
+    text: str = field(compare=False)
+    attachments: tuple[str, ...] = field(compare=False, default=())
+    origin: str = field(compare=False, default="")
+    user: int = field(compare=False, default=0)
+
+
+class Contact:
+    """Someone who chats, known in all channels of an org by the chat id."""
+
+    __slots__ = ("agent", "channel", "chat_id", "email", "ids", "kept", "messages", "next_id", "org")
+
+    def __init__(self, org: int, chat_id: str, ids: Ids, channel: Channel, kept: int) -> None:
+        self.org = org
+        self.chat_id = chat_id
+        self.email = ""
+        self.ids = ids
+        self.channel = channel
+        """Where the contact was last seen."""
+        self.agent = 0
+        """The user to whom the bot handed over, 0 for none."""
+        self.messages: list[Msg] = []
+        self.kept = kept
+        self.next_id = 0
+
+    def new_id(self) -> int:
+        """The next message id of this chat.
+
+        The real ids are one sequence of a database. Ours start at a seeded place for each chat, so that chats do not
+        change each other's, and stay below 2**31.
+        """
+        if not self.next_id:
+            self.next_id = (1_000 + self.ids.child("msg").below(2_000_000)) * 1_000
+        self.next_id += 1
+        return self.next_id
+
+    def add(self, msg: Msg) -> None:
+        """Keep a message; one with an id that is there already is the same row."""
+        if msg.out and any(known.id == msg.id for known in reversed(self.messages)):
+            return
+        insort(self.messages, msg)
+        if len(self.messages) > self.kept:
+            del self.messages[0]
+
+    def before(self, instant: int) -> list[Msg]:
+        """At most a page of messages strictly before an instant in microseconds, the newest first."""
+        end = bisect_left(self.messages, instant, key=lambda msg: msg.created)
+        return self.messages[max(0, end - PAGE) : end][::-1]
+
+
+class Outbox:
+    """What waits for one chat on one channel: only the head is ever in flight (core/queue/outboxes.go)."""
+
+    __slots__ = ("armed", "items", "ready")
+
+    def __init__(self) -> None:
+        self.items: deque[tuple[int, Json]] = deque()
+        """Message id and body."""
+        self.ready = False
+        """Whether the head may be sent; sending takes it away, the right ack and start_chat give it."""
+        self.armed = False
+        """Whether a look at this outbox is already on its way."""
+
+
+class Client:
+    """A socket (web/client.go Client)."""
+
+    __slots__ = ("channel", "conn", "contact", "ids")
+
+    def __init__(self, conn: Conn, channel: Channel, ids: Ids) -> None:
+        self.conn = conn
+        self.channel = channel
+        self.ids = ids
+        self.contact: Contact | None = None
+
+
+class State:
+    """Everything of one running chip."""
+
+    __slots__ = ("_agents", "_channels", "_contacts", "_outboxes", "clients", "sockets")
+
+    def __init__(self, seed: Seed, ids: Ids) -> None:
+        settings = seed.settings
+        self._channels = {
+            channel.uuid: channel for channel in seed.channels if channel.active and channel.type == "CHP"
+        }
+        self._agents = {user.id: user for user in seed.users}
+        self._contacts: dict[tuple[int, str], Contact] = {}
+        self._outboxes: dict[tuple[str, str], Outbox] = {}
+        self.clients: dict[Conn, Client] = {}
+        self.sockets: dict[str, list[Client]] = {}
+        """Sockets by chat id, whatever their channel (web/server.go GetClient)."""
+        for person in seed.contacts:
+            channel = next((c for c in self._channels.values() if c.org == person.org), seed.channels[0])
+            contact = Contact(
+                person.org,
+                person.chat_id,
+                ids.child("contact", person.org, person.chat_id),
+                channel,
+                settings.kept_messages,
+            )
+            contact.email = person.email
+            self._contacts[contact.org, contact.chat_id] = contact
+            for stored in person.messages:
+                contact.add(_row(stored))
+
+    def channel(self, uuid: str) -> Channel | None:
+        """An active channel of type CHP."""
+        return self._channels.get(uuid)
+
+    def agent(self, user_id: int) -> Agent | None:
+        """An active user."""
+        user = self._agents.get(user_id)
+        return user if user is not None and user.active else None
+
+    def find_agent(self, who: str) -> Agent | None:
+        """An active user by id, name or email."""
+        users = [user for user in self._agents.values() if user.active]
+        return next((user for user in users if who in (str(user.id), user.name, user.email)), None)
+
+    def contact(self, org: int, chat_id: str) -> Contact | None:
+        """A contact of an org."""
+        return self._contacts.get((org, chat_id))
+
+    def contacts(self) -> Iterator[Contact]:
+        """All of them, in the order in which they came."""
+        return iter(self._contacts.values())
+
+    def new_contact(self, client: Client, chat_id: str, settings: Settings) -> Contact:
+        """Make a contact for a socket; the oldest that nobody uses makes room."""
+        if len(self._contacts) >= settings.kept_contacts:
+            idle = next((key for key, known in self._contacts.items() if known.chat_id not in self.sockets), None)
+            if idle is not None:
+                del self._contacts[idle]
+                for channel in self._channels:
+                    self._outboxes.pop((channel, idle[1]), None)
+        org = client.channel.org
+        contact = Contact(org, chat_id, client.ids.child("contact", chat_id), client.channel, settings.kept_messages)
+        self._contacts[org, chat_id] = contact
+        return contact
+
+    def outbox(self, channel: str, chat_id: str) -> Outbox:
+        """The outbox of a chat on a channel, made when it is first asked for."""
+        key = (channel, chat_id)
+        outbox = self._outboxes.get(key)
+        if outbox is None:
+            outbox = self._outboxes[key] = Outbox()
+        return outbox
+
+    def join(self, client: Client, contact: Contact) -> None:
+        """A socket has started a chat."""
+        client.contact = contact
+        self.sockets.setdefault(contact.chat_id, []).append(client)
+
+    def leave(self, client: Client) -> None:
+        """A socket is gone."""
+        if client.contact is not None:
+            here = self.sockets[client.contact.chat_id]
+            here.remove(client)
+            if not here:
+                del self.sockets[client.contact.chat_id]
+
+
+def _row(stored: Stored) -> Msg:
+    return Msg(
+        created=micros(gotime.parse(stored.time)),
+        id=stored.id,
+        out=stored.direction == "out",
+        text=stored.text,
+        attachments=tuple(stored.attachments),
+        origin=stored.origin,
+        user=stored.user,
+    )
+
+
+def micros(nanos: int) -> int:
+    """Nanoseconds as Postgres keeps them: rounded to microseconds."""
+    return (nanos + 500) // 1000

@@ -1,0 +1,235 @@
+"""The command line: parses, builds, calls one function; what a command does not need it does not import."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from simulator import __version__
+from simulator.core.errors import SimulatorError
+
+if TYPE_CHECKING:
+    from simulator.serve.app import Simulator
+
+
+class Group(click.Group):
+    """Turns our errors into one line and their exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except SimulatorError as error:
+            click.echo(f"simulator: {error}", err=True)
+            sys.exit(error.exit_code)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="simulator")
+def main() -> None:
+    """A chat backend to develop and test against, faithful to the last byte.
+
+    \b
+    simulator serve --backend chip      a chat server on its documented port
+    simulator backends                  which there are
+    simulator backends chip             what can be set there
+    simulator health http://127.0.0.1:8070
+
+    Shell completion: eval "$(_SIMULATOR_COMPLETE=bash_source simulator)", or zsh_source, fish_source.
+    """
+
+
+def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from simulator import backends
+
+    return [name for name in [*backends.names(), "all"] if name.startswith(incomplete)]
+
+
+@main.command(epilog="Every option can come from its environment variable; the command line goes before it.")
+@click.option(
+    "-b",
+    "--backend",
+    "names",
+    multiple=True,
+    required=True,
+    envvar="SIMULATOR_BACKEND",
+    show_envvar=True,
+    shell_complete=_complete,
+    metavar="NAME",
+    help="Which backend; several times for several, or all.",
+)
+@click.option(
+    "-H",
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    envvar="SIMULATOR_HOST",
+    show_envvar=True,
+    help="The address to listen on. On any but a loopback address the control API needs --admin-token.",
+)
+@click.option(
+    "-p",
+    "--port",
+    type=click.IntRange(0, 65535),
+    envvar="SIMULATOR_PORT",
+    show_envvar=True,
+    help="The port; 0 takes a free one.  [default: the one in the backend's document]",
+)
+@click.option(
+    "--seed",
+    type=int,
+    envvar="SIMULATOR_SEED",
+    show_envvar=True,
+    help="Makes all ids the same in every run.  [default: drawn, and printed]",
+)
+@click.option(
+    "--clock",
+    default="wall",
+    show_default=True,
+    envvar="SIMULATOR_CLOCK",
+    show_envvar=True,
+    metavar="wall|manual|INSTANT",
+    help="manual stands still until POST /__admin/clock/advance; an instant such as 2026-01-01T00:00:00Z "
+    "is a manual clock that starts there.",
+)
+@click.option(
+    "--fixtures",
+    multiple=True,
+    envvar="SIMULATOR_FIXTURES",
+    show_envvar=True,
+    metavar="[NAME=]FILE",
+    help="Channels, people, messages: a YAML file in place of the one that comes along.",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    envvar="SIMULATOR_SET",
+    show_envvar=True,
+    metavar="[NAME.]KEY=VALUE",
+    help="Change a setting; `simulator backends NAME` lists them.",
+)
+@click.option(
+    "--admin-token",
+    envvar="SIMULATOR_ADMIN_TOKEN",
+    show_envvar=True,
+    help="Asked for by the control API under /__admin, on every address.",
+)
+@click.option(
+    "--ready-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="SIMULATOR_READY_FILE",
+    show_envvar=True,
+    help="Written as JSON once every port is open, removed at the end.",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    envvar="SIMULATOR_LOG_FORMAT",
+    show_envvar=True,
+)
+@click.option("-v", "--verbose", is_flag=True, envvar="SIMULATOR_VERBOSE", show_envvar=True, help="Show every frame.")
+def serve(
+    names: tuple[str, ...],
+    host: str,
+    port: int | None,
+    seed: int | None,
+    clock: str,
+    fixtures: tuple[str, ...],
+    settings: tuple[str, ...],
+    admin_token: str | None,
+    ready_file: Path | None,
+    log_format: str,
+    verbose: bool,
+) -> None:
+    """Serve backends until Ctrl-C.
+
+    \b
+    simulator serve --backend chip
+    simulator serve --backend chip --port 0 --seed 7 --clock manual --ready-file ready.json
+    simulator serve --backend chip --set bot_delay=0 --set courier_url=http://127.0.0.1:8080
+    """
+    from simulator.serve import startup
+
+    with startup.quick():
+        from simulator import backends
+        from simulator.serve import clock as clocks
+        from simulator.serve import terminal
+        from simulator.serve.app import Options, Simulator
+        from simulator.serve.reporter import Reporter
+
+    chosen = backends.names() if "all" in names else [*names]
+    time = clocks.parse(clock)
+    reporter = Reporter(time.now, log_format, verbose)
+    simulator: Simulator = Simulator(
+        Options(
+            backends=chosen,
+            host=host,
+            port=port,
+            seed=seed,
+            clock=time,
+            fixtures=dict(_fixtures(fixtures, chosen)),
+            settings=[_setting(text) for text in settings],
+            admin_token=admin_token,
+            reporter=reporter,
+        )
+    )
+    terminal.run(simulator, reporter, ready_file, json_lines=log_format == "json")
+
+
+def _fixtures(given: Iterable[str], chosen: list[str]) -> Iterable[tuple[str, Path]]:
+    for text in given:
+        name, equals, path = text.partition("=")
+        if equals and name in chosen:
+            yield name, Path(path)
+        elif len(chosen) == 1:
+            yield chosen[0], Path(text)
+        else:
+            raise SimulatorError(f"--fixtures {text}: say for which backend, such as --fixtures {chosen[0]}={text}")
+
+
+def _setting(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise SimulatorError(f"--set {text}: expected KEY=VALUE")
+    return key, value
+
+
+@main.command()
+@click.argument("name", required=False, shell_complete=_complete)
+def backends(name: str | None) -> None:
+    """List the backends, or show what can be set in one.
+
+    \b
+    simulator backends
+    simulator backends chip
+    """
+    from simulator.serve import catalogue
+
+    click.echo(catalogue.table() if name is None else catalogue.page(name))
+
+
+@main.command()
+@click.argument("url")
+@click.option("--timeout", type=click.FloatRange(min=0.1), default=3.0, show_default=True, help="Seconds.")
+def health(url: str, timeout: float) -> None:
+    """Ask a running simulator whether it is well: exit code 0 if so, 1 if not.
+
+    \b
+    simulator health http://127.0.0.1:8070
+    """
+    from simulator.serve import health as asking
+
+    why = asking.ask(url, timeout)
+    click.echo(why or f"{url} is well", err=why is not None)
+    sys.exit(0 if why is None else 1)
+
+
+if __name__ == "__main__":
+    main()

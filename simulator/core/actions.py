@@ -1,0 +1,122 @@
+"""What rules ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from simulator.core.events import CallId, Conn
+from simulator.core.message import Headers, Json, Message, Response
+
+
+@dataclass(slots=True)
+class Accept:
+    """Open the door to a conn that knocked; the wire still checks the upgrade itself."""
+
+    conn: Conn
+    headers: Headers = ()
+    """More lines for the 101."""
+
+
+@dataclass(slots=True)
+class Refuse:
+    """Turn a conn away that knocked."""
+
+    conn: Conn
+    response: Response
+
+
+@dataclass(slots=True)
+class Send:
+    """Send one message to several conns, encoded once; those that are gone are passed over."""
+
+    conns: Sequence[Conn]
+    message: Message
+    ack: Hashable = None
+    """With a key the wire asks the peer for an acknowledgement, which comes back as Acked."""
+
+
+@dataclass(slots=True)
+class Reply:
+    """Answer a message by its ref."""
+
+    conn: Conn
+    ref: object
+    args: tuple[Json | bytes, ...] = ()
+
+
+@dataclass(slots=True)
+class Close:
+    """Close a conn; code None gives a close frame without a code."""
+
+    conn: Conn
+    code: int | None = 1000
+    reason: str = ""
+    whole: bool = True
+    """False leaves the session and ends the conn alone, where the wire knows the difference."""
+
+
+@dataclass(slots=True)
+class Hold:
+    """Take no more input from a conn until Release: what a server does whose read loop is busy."""
+
+    conn: Conn
+
+
+@dataclass(slots=True)
+class Release:
+    """Go on reading from a conn."""
+
+    conn: Conn
+
+
+@dataclass(slots=True)
+class Respond:
+    """Answer an HTTP request."""
+
+    call: CallId
+    response: Response
+
+
+@dataclass(slots=True)
+class After:
+    """Fire a timer in so many seconds; the same owner and name again replaces it."""
+
+    seconds: float
+    owner: Hashable
+    name: Hashable
+
+
+@dataclass(slots=True)
+class Cancel:
+    """Take back a timer, or with name None all of that owner."""
+
+    owner: Hashable
+    name: Hashable = None
+
+
+@dataclass(slots=True)
+class Heard:
+    """Tell the bot what a person said in a talk."""
+
+    talk: str
+    text: str
+    message: Message
+    """The client's message, for bots that look closer."""
+
+
+@dataclass(slots=True)
+class Call:
+    """Ask another server by HTTP; the end comes back as Called with the same key."""
+
+    key: Hashable
+    method: str
+    url: str
+    headers: Headers = ()
+    body: bytes = b""
+    timeout: float | None = 10.0
+    """Seconds, None for no limit."""
+
+
+Action: TypeAlias = Accept | Refuse | Send | Reply | Close | Hold | Release | Respond | After | Cancel | Heard | Call

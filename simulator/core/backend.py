@@ -1,0 +1,132 @@
+"""A backend is a value: everything the house needs to know about one documented server."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from simulator.core.link import LinkPolicy
+from simulator.core.message import Request, Response
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from simulator.core.actions import Action
+    from simulator.core.bot import Bot
+    from simulator.core.events import Event
+    from simulator.core.wire import Reader, Wire
+    from simulator.core.world import World
+
+
+class Rules(Protocol):
+    """What a backend does."""
+
+    def handle(self, event: Event) -> list[Action]:
+        """Work one event; what is to be done about it, in order."""
+        ...
+
+    def talks(self) -> Collection[str]:
+        """The conversations in which the bot can act, the latest last."""
+        ...
+
+
+@dataclass(slots=True, frozen=True)
+class Buffered:
+    """Read the body into memory, at most `limit` bytes; the rest is read and thrown away."""
+
+    limit: int = 0
+
+
+@dataclass(slots=True, frozen=True)
+class Route:
+    """Where a request may go."""
+
+    name: str
+    pattern: str
+    """A regular expression that matches the whole path."""
+    methods: frozenset[str] | None = None
+    """None takes every method."""
+    body: Buffered = Buffered()
+
+
+@dataclass(slots=True, frozen=True)
+class NoRoute:
+    """No route has this path."""
+
+
+@dataclass(slots=True, frozen=True)
+class NoMethod:
+    """The path is known, but not with this method."""
+
+    allowed: tuple[str, ...]
+
+
+Miss: TypeAlias = NoRoute | NoMethod
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+def find(routes: Collection[Route], method: str, path: str) -> Route | Miss:
+    """The first route that fits, or why none does."""
+    allowed: list[str] = []
+    for route in routes:
+        if _compiled(route.pattern).fullmatch(path):
+            if route.methods is None or method in route.methods:
+                return route
+            allowed.extend(sorted(route.methods))
+    return NoMethod(tuple(allowed)) if allowed else NoRoute()
+
+
+@dataclass(slots=True, frozen=True)
+class ActNote:
+    """How faithfully a backend does an act."""
+
+    how: str
+    """`spoken`, `approximated` or `silent`."""
+    what: str
+    """What happens on the wire."""
+
+
+@dataclass(slots=True, frozen=True)
+class Backend:
+    """One documented server."""
+
+    name: str
+    summary: str
+    transport: str
+    port: int
+    """The port that its document names."""
+    seed: type[BaseModel]
+    """The shape of fixtures/<name>.yaml; its field `settings` holds what `--set` changes."""
+    wire: Callable[[World], Wire]
+    rules: Callable[[World], Rules]
+    bot: Callable[[Any], Bot]
+    """Makes the default bot from the settings."""
+    reader: Callable[[], Reader]
+    routes: tuple[Route, ...]
+    link: Callable[[Any], LinkPolicy]
+    """Makes the socket's manners from the settings."""
+    ping_interval: Callable[[Any], float]
+    """Seconds between two of the server's pings."""
+    miss: Callable[[Request, Miss], Response]
+    """The real server's answer where no route fits."""
+    dress: Callable[[Request, Response, float], Response]
+    """Adds the header lines that the real server's HTTP library adds; the last argument is the time."""
+    commands: Mapping[str, type[BaseModel]]
+    """Messages from the client, by name."""
+    events: Mapping[str, type[BaseModel]]
+    """Messages to the client, by name."""
+    acts: Mapping[str, ActNote]
+    """By the names of `bot.ACTS`."""
+    connect: Callable[[Any, str], str]
+    """From the seed and a base URL: a URL that a client can use as it is, ids and tokens included."""
+    example: Callable[[str], str]
+    """From that URL: a line of client code to paste."""
+    volatile: frozenset[str] = field(default_factory=frozenset)
+    """Paths into messages whose values differ from run to run (ids, times), such as `chat_out.msg_out.time`."""

@@ -1,0 +1,198 @@
+"""The engine joins a wire, rules and a bot, and owns the one heap of timers: inputs in, effects out, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from heapq import heapify, heappop, heappush
+from typing import TypeAlias
+
+from simulator.core.actions import (
+    Accept,
+    Action,
+    After,
+    Call,
+    Cancel,
+    Close,
+    Heard,
+    Hold,
+    Refuse,
+    Release,
+    Reply,
+    Respond,
+    Send,
+)
+from simulator.core.backend import Rules
+from simulator.core.bot import Bot
+from simulator.core.events import (
+    Acked,
+    Acted,
+    Called,
+    Closed,
+    Event,
+    Fired,
+    Knocked,
+    Malformed,
+    Opened,
+    Received,
+    Requested,
+)
+from simulator.core.wire import Answer, Due, Effect, Outside, Output, Wire
+from simulator.core.world import World
+
+Given: TypeAlias = Outside | Called | Acted
+_Events = (Received, Closed, Opened, Knocked, Requested, Malformed, Acked)
+
+# Whose timer it is. Equal owners and names in two rooms are two timers.
+WIRE, RULES, BOT = range(3)
+
+_Entry: TypeAlias = tuple[float, int, int, Hashable, Hashable]
+
+
+class Engine:
+    """One running backend."""
+
+    __slots__ = ("_acts", "_armed", "_bot", "_dead", "_effects", "_heap", "_rules", "_serial", "_wire", "world")
+
+    def __init__(self, wire: Wire, rules: Rules, bot: Bot, world: World) -> None:
+        self._wire = wire
+        self._rules = rules
+        self._bot = bot
+        self.world = world
+        self._heap: list[_Entry] = []
+        self._armed: tuple[dict[Hashable, dict[Hashable, int]], ...] = ({}, {}, {})
+        self._acts: dict[Hashable, Acted] = {}
+        self._serial = 0
+        self._dead = 0
+        self._effects: list[Effect | Call] = []
+
+    @property
+    def rules(self) -> Rules:
+        """The backend's rules, for who asks about its talks."""
+        return self._rules
+
+    @property
+    def wire(self) -> Wire:
+        """The wire, for who waits for its debts."""
+        return self._wire
+
+    def take(self, given: Given) -> list[Effect | Call]:
+        """Work one input with all that it causes, what is due at this very instant included.
+
+        The caller has run the engine until now before.
+        """
+        effects: list[Effect | Call] = []
+        self._effects = effects
+        if isinstance(given, Called | Acted):
+            self._tell(given)
+        else:
+            self._work(self._wire.take(given))
+        if self._heap and self._heap[0][0] <= self.world._now:
+            self._run(self.world.now())
+        return effects
+
+    def next_due(self) -> float | None:
+        """The instant of the next timer, or None."""
+        heap = self._heap
+        while heap:
+            due, serial, room, owner, name = heap[0]
+            names = self._armed[room].get(owner)
+            if names is not None and names.get(name) == serial:
+                return due
+            heappop(heap)
+            self._dead -= 1
+        return None
+
+    def run_until(self, t: float) -> list[Effect | Call]:
+        """Fire all that is due up to t, each at its own instant, then let it be t."""
+        effects: list[Effect | Call] = []
+        if self._heap and self._heap[0][0] <= t:
+            self._effects = effects
+            self._run(t)
+        self.world.move(t)
+        return effects
+
+    def _run(self, t: float) -> None:
+        heap = self._heap
+        while heap and heap[0][0] <= t:
+            due, serial, room, owner, name = heappop(heap)
+            names = self._armed[room].get(owner)
+            if names is None or names.get(name) != serial:
+                self._dead -= 1
+                continue
+            del names[name]
+            if not names:
+                del self._armed[room][owner]
+            self.world.move(due)
+            if room == WIRE:
+                self._work(self._wire.take(Due(owner, name)))
+            elif room == RULES:
+                self._tell(Fired(owner, name))
+            else:
+                self._tell(self._acts.pop(name))
+
+    def _work(self, outputs: list[Output]) -> None:
+        for output in outputs:
+            if isinstance(output, _Events):
+                self._tell(output)
+            elif isinstance(output, After):
+                self._arm(WIRE, output)
+            elif isinstance(output, Cancel):
+                self._cancel(WIRE, output)
+            else:
+                self._effects.append(output)
+
+    def _tell(self, event: Event) -> None:
+        if isinstance(event, Closed):
+            self._cancel(RULES, Cancel(event.conn))
+        for action in self._rules.handle(event):
+            self._do(action)
+
+    def _do(self, action: Action) -> None:
+        match action:
+            case Send() | Reply() | Close() | Accept() | Refuse() | Hold() | Release():
+                self._work(self._wire.take(action))
+            case Heard():
+                for act in self._bot.hear(action):
+                    self._serial += 1
+                    number = self._serial
+                    self._acts[number] = Acted(action.talk, act)
+                    self._arm(BOT, After(act.after, action.talk, number))
+            case After():
+                self._arm(RULES, action)
+            case Respond():
+                self._effects.append(Answer(action.call, action.response))
+            case Cancel():
+                self._cancel(RULES, action)
+            case Call():
+                self._effects.append(action)
+
+    def _arm(self, room: int, after: After) -> None:
+        self._serial += 1
+        names = self._armed[room].setdefault(after.owner, {})
+        if after.name in names:
+            self._bury(1)
+        names[after.name] = self._serial
+        # Microseconds, so that sums of decimal seconds stay the decimals that people write in tests.
+        due = round(self.world._now + after.seconds, 6)
+        heappush(self._heap, (due, self._serial, room, after.owner, after.name))
+
+    def _cancel(self, room: int, cancel: Cancel) -> None:
+        names = self._armed[room].get(cancel.owner)
+        if names is None:
+            return
+        if cancel.name is None:
+            del self._armed[room][cancel.owner]
+            self._bury(len(names))
+        elif names.pop(cancel.name, None) is not None:
+            if not names:
+                del self._armed[room][cancel.owner]
+            self._bury(1)
+
+    def _bury(self, count: int) -> None:
+        """Cancelled entries stay in the heap until they are the half of it: memory is bounded by the living."""
+        self._dead += count
+        if self._dead > 64 and self._dead * 2 > len(self._heap):
+            armed = self._armed
+            self._heap[:] = [e for e in self._heap if armed[e[2]].get(e[3], {}).get(e[4]) == e[1]]
+            heapify(self._heap)
+            self._dead = 0

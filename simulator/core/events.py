@@ -1,0 +1,108 @@
+"""What rules hear. A wire makes the first seven, the engine the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from simulator.core.message import Json, Message, Request
+
+if TYPE_CHECKING:
+    from simulator.core.backend import Route
+    from simulator.core.bot import Act
+    from simulator.core.errors import WireError
+
+Conn: TypeAlias = Hashable
+"""What the rules see of a peer: opaque, made by the wire."""
+
+CallId: TypeAlias = int
+"""One HTTP request, which may be answered later."""
+
+
+@dataclass(slots=True)
+class Knocked:
+    """Someone is at the door; answered by exactly one Accept or Refuse, at once or later."""
+
+    conn: Conn
+    request: Request
+    auth: Json = None
+
+
+@dataclass(slots=True)
+class Opened:
+    """The connection is open, its handshake written."""
+
+    conn: Conn
+
+
+@dataclass(slots=True)
+class Received:
+    """A message came."""
+
+    conn: Conn
+    message: Message
+
+
+@dataclass(slots=True)
+class Malformed:
+    """Something came that is not of the wire's kind."""
+
+    conn: Conn
+    error: WireError
+
+
+@dataclass(slots=True)
+class Acked:
+    """The peer acknowledged what was sent with that key."""
+
+    conn: Conn
+    key: Hashable
+    args: tuple[Json | bytes, ...] = ()
+
+
+@dataclass(slots=True)
+class Closed:
+    """The connection is over, or an accepted one never opened; said once for each Knocked that was accepted."""
+
+    conn: Conn
+    code: int = 1006
+    """The close code that came or went, 1005 for a close without one, 1006 for none at all."""
+
+
+@dataclass(slots=True)
+class Requested:
+    """An HTTP request which is not the wire's door; answered by exactly one Respond, at once or later."""
+
+    call: CallId
+    request: Request
+    route: Route
+
+
+@dataclass(slots=True)
+class Fired:
+    """A timer of the rules is due."""
+
+    owner: Hashable
+    name: Hashable
+
+
+@dataclass(slots=True)
+class Acted:
+    """The bot, or the operator, does something in a talk."""
+
+    talk: str
+    act: Act
+
+
+@dataclass(slots=True)
+class Called:
+    """An outgoing Call has ended: with a status, or with an error and status 0."""
+
+    key: Hashable
+    status: int
+    body: bytes = b""
+    error: str = ""
+
+
+Event: TypeAlias = Knocked | Opened | Received | Malformed | Acked | Closed | Requested | Fired | Acted | Called

@@ -1,0 +1,85 @@
+"""Everything drawn by lot comes from here: a tree of seeded sources, the same bytes for the same seed and key."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import TypeVar
+
+T = TypeVar("T")
+
+ALPHANUMERIC = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+
+def fresh_seed() -> int:
+    """A seed below 2**31 for a run that was given none, short enough to be typed again."""
+    return int.from_bytes(os.urandom(4), "big") >> 1
+
+
+class Ids:
+    """One source. Its draws depend on its key and on how many came before, on nothing else."""
+
+    __slots__ = ("_counts", "_draws", "_key")
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._draws = 0
+        self._counts: dict[object, int] | None = None
+
+    @classmethod
+    def seeded(cls, seed: int) -> Ids:
+        """The root of a tree."""
+        return cls(blake2b(str(seed).encode(), digest_size=16).digest())
+
+    def child(self, *name: object) -> Ids:
+        """The source of that name: always the same one, at its start."""
+        return Ids(blake2b(repr(name).encode("utf-8", "surrogatepass"), key=self._key, digest_size=16).digest())
+
+    def nth(self, *name: object) -> Ids:
+        """A new source for each call: the name, and how many equal ones came before.
+
+        What a client brings is the name, so that other clients do not change its ids.
+        """
+        return self.child(*name, self.serial(name))
+
+    def serial(self, of: object = "", first: int = 1) -> int:
+        """Counts up from `first`, for each `of` apart."""
+        counts = self._counts
+        if counts is None:
+            counts = self._counts = {}
+        number = counts.get(of, first)
+        counts[of] = number + 1
+        return number
+
+    def below(self, n: int) -> int:
+        """An even draw from 0 to n - 1, n at most 2**64 (the bias is below n / 2**128)."""
+        return int.from_bytes(self._block(), "big") % n
+
+    def pick(self, options: Sequence[T]) -> T:
+        """One of them."""
+        return options[self.below(len(options))]
+
+    def token(self, n: int, alphabet: str = ALPHANUMERIC) -> str:
+        """N characters of the alphabet."""
+        size = len(alphabet)
+        number, left = 0, 0
+        out = []
+        for _ in range(n):
+            if not left:
+                number, left = int.from_bytes(self._block(), "big"), 16
+            number, index = divmod(number, size)
+            left -= 1
+            out.append(alphabet[index])
+        return "".join(out)
+
+    def uuid(self) -> str:
+        """A version 4 UUID in lower case (RFC 9562, section 5.4)."""
+        raw = int.from_bytes(self._block(), "big")
+        raw = raw & ~(0xF << 76) & ~(0x3 << 62) | 0x4 << 76 | 0x2 << 62
+        text = f"{raw:032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    def _block(self) -> bytes:
+        self._draws += 1
+        return blake2b(self._draws.to_bytes(8, "big"), key=self._key, digest_size=16).digest()

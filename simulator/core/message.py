@@ -1,0 +1,102 @@
+"""What travels: a Message has meaning and no envelope, a Frame has exact wire data and no meaning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+Headers: TypeAlias = tuple[tuple[str, str], ...]
+"""Header lines in their order on the wire, names spelled as sent."""
+
+
+class _NoRef:
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "NO_REF"
+
+
+NO_REF: Final = _NoRef()
+"""The ref of a message that answers nothing and asks for no answer."""
+
+
+@dataclass(slots=True)
+class Message:
+    """One message without its envelope, the same for all wires."""
+
+    name: str
+    """chip's `type`, a gateway route or channel, a Phoenix or Socket.IO event."""
+    args: tuple[Json | bytes, ...] = ()
+    """One body for most wires, several for Socket.IO."""
+    ref: object = NO_REF
+    """Made and read by the wire alone (ack id, Phoenix ref and join_ref, route)."""
+    topic: str = ""
+    """Phoenix topic or Socket.IO namespace."""
+
+
+@dataclass(slots=True)
+class Frame:
+    """Exact wire data, never re-encoded.
+
+    A text frame that is not UTF-8 keeps each wrong byte as a lone surrogate (`surrogateescape`).
+    """
+
+    data: str | bytes
+    """`str` for a text frame, `bytes` for a binary one."""
+    via: str = "websocket"
+    """`websocket`, `polling` or `longpoll`."""
+
+
+@dataclass(slots=True)
+class Ping:
+    """A WebSocket ping frame; its payload is at most 125 bytes."""
+
+    data: bytes = b""
+
+
+@dataclass(slots=True)
+class Pong:
+    """A WebSocket pong frame; its payload is at most 125 bytes."""
+
+    data: bytes = b""
+
+
+@dataclass(slots=True)
+class Request:
+    """An HTTP request as the client sent it, a path prefix of its space cut off."""
+
+    method: str
+    path: str
+    """Not decoded, without the query."""
+    query: str = ""
+    """Not decoded, without the question mark."""
+    headers: Headers = ()
+    body: bytes = b""
+    http: tuple[int, int] = (1, 1)
+    base: str = ""
+    """The base URL as the client sees it: scheme, host and prefix, no slash at the end."""
+
+    def header(self, name: str) -> str | None:
+        """The first header of that name, whatever its spelling, or None."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key.lower() == wanted), None)
+
+    def tokens(self, name: str) -> list[str]:
+        """All comma-separated tokens of all headers of that name, stripped, in lower case."""
+        wanted = name.lower()
+        return [
+            token.strip().lower() for key, value in self.headers if key.lower() == wanted for token in value.split(",")
+        ]
+
+
+@dataclass(slots=True)
+class Response:
+    """An HTTP answer: exact status, headers and body."""
+
+    status: int
+    headers: Headers = ()
+    body: bytes = b""
+    reason: str | None = field(default=None)
+    """The status line's text; None gives the standard one."""

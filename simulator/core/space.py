@@ -1,0 +1,114 @@
+"""A space is one isolated copy of everything stateful: clock, ids, journal, and an engine for each backend."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from simulator.core.backend import Backend
+from simulator.core.engine import Engine
+from simulator.core.ids import Ids
+from simulator.core.message import Frame, Ping, Pong
+from simulator.core.wire import Link
+from simulator.core.world import Log, World
+
+
+class Clock(Protocol):
+    """Where a space has its time from."""
+
+    def now(self) -> float:
+        """Unix seconds; never goes back but by a reset."""
+        ...
+
+
+@dataclass(slots=True)
+class Entry:
+    """One line of a journal."""
+
+    number: int
+    """Counts from 1, also over what was let go."""
+    time: float
+    backend: str
+    link: Link
+    sender: str
+    """`client` or `server`."""
+    item: Frame | Ping | Pong
+
+
+class Journal:
+    """The frames that passed, both ways, as raw as they were: the last `most`, and no more than `room` bytes."""
+
+    __slots__ = ("_kept", "_lines", "_most", "_room", "total")
+
+    def __init__(self, most: int = 10_000, room: int = 32 << 20) -> None:
+        self._lines: deque[tuple[float, str, Link, str, Frame | Ping | Pong]] = deque()
+        self._most = most
+        self._room = room
+        self._kept = 0
+        self.total = 0
+        """All that ever passed."""
+
+    def add(self, time: float, backend: str, link: Link, sender: str, item: Frame | Ping | Pong) -> None:
+        """Keep one."""
+        lines = self._lines
+        lines.append((time, backend, link, sender, item))
+        self.total += 1
+        self._kept += len(item.data)
+        while len(lines) > self._most or self._kept > self._room:
+            self._kept -= len(lines.popleft()[4].data)
+
+    def __iter__(self) -> Iterator[Entry]:
+        first = self.total - len(self._lines) + 1
+        return (Entry(first + i, *line) for i, line in enumerate([*self._lines]))
+
+
+class Running:
+    """A backend that runs in a space; a reset gives it a new engine."""
+
+    __slots__ = ("backend", "engine", "log", "seed", "space")
+
+    def __init__(self, backend: Backend, space: Space, seed: Any, log: Log) -> None:
+        self.backend = backend
+        self.space = space
+        self.seed = seed
+        self.log = log
+        self.engine = self._build()
+
+    def rebuild(self) -> None:
+        """Begin anew, as at the start."""
+        self.engine = self._build()
+
+    def _build(self) -> Engine:
+        space = self.space
+        settings = self.seed.settings
+        ids = space.ids.child("backend", self.backend.name)
+        world = World(now=space.clock.now(), ids=ids, seed=self.seed, settings=settings, log=self.log)
+        return Engine(self.backend.wire(world), self.backend.rules(world), self.backend.bot(settings), world)
+
+
+class Space:
+    """One isolated copy."""
+
+    __slots__ = ("clock", "ids", "journal", "name", "running", "seed")
+
+    def __init__(self, clock: Clock, seed: int, name: str = "", journal: Journal | None = None) -> None:
+        self.name = name
+        self.clock = clock
+        self.seed = seed
+        self.ids = Ids.seeded(seed)
+        self.journal = journal or Journal()
+        self.running: dict[str, Running] = {}
+
+    def open(self, backend: Backend, seed: Any, log: Log) -> Running:
+        """Let a backend run here, on fixtures of its seed model."""
+        running = self.running[backend.name] = Running(backend, self, seed, log)
+        return running
+
+    def reset(self) -> None:
+        """Begin anew: ids, journal and engines as at the start. The clock is its owner's to set."""
+        self.ids = Ids.seeded(self.seed)
+        self.journal = Journal(self.journal._most, self.journal._room)
+        for running in self.running.values():
+            running.rebuild()

@@ -1,0 +1,163 @@
+"""What goes into a wire and what comes out: one Wire per running engine, pure, its sessions inside."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from simulator.core.actions import Accept, After, Cancel, Close, Hold, Refuse, Release, Reply, Send
+from simulator.core.events import Acked, CallId, Closed, Knocked, Malformed, Opened, Received, Requested
+from simulator.core.message import Frame, Headers, Message, Ping, Pong, Request, Response
+
+if TYPE_CHECKING:
+    from simulator.core.backend import Route
+
+Link: TypeAlias = int
+"""One socket, numbered by the driver."""
+
+
+@dataclass(slots=True)
+class Asked:
+    """An HTTP request came, its body read."""
+
+    call: CallId
+    request: Request
+    route: Route
+
+
+@dataclass(slots=True)
+class Attached:
+    """The Upgrade of a call was carried out: this is its socket."""
+
+    link: Link
+    call: CallId
+
+
+@dataclass(slots=True)
+class Got:
+    """Something came over a socket."""
+
+    link: Link
+    item: Frame | Ping | Pong
+
+
+@dataclass(slots=True)
+class Detached:
+    """A socket has ended, with the code of the peer's close frame, 1005 without a code, 1006 without a frame."""
+
+    link: Link
+    code: int = 1006
+
+
+@dataclass(slots=True)
+class Aborted:
+    """The client of a call went away before its Answer or Upgrade could be written."""
+
+    call: CallId
+
+
+@dataclass(slots=True)
+class Beat:
+    """Under a manual clock: a ping interval of real time passed. Ping every live peer, owe nothing, arm nothing."""
+
+
+@dataclass(slots=True)
+class Drain:
+    """The server stops: say goodbye to everyone as the real one does."""
+
+
+@dataclass(slots=True)
+class Due:
+    """A timer of the wire is due."""
+
+    owner: Hashable
+    name: Hashable
+
+
+@dataclass(slots=True)
+class Answer:
+    """Answer an HTTP request."""
+
+    call: CallId
+    response: Response
+
+
+@dataclass(slots=True)
+class Upgrade:
+    """Turn a request into a WebSocket: followed by exactly one Attached or Aborted."""
+
+    call: CallId
+    headers: Headers
+    """All lines of the 101, in order."""
+
+
+@dataclass(slots=True)
+class Write:
+    """Write to a socket."""
+
+    link: Link
+    item: Frame | Ping | Pong
+
+
+@dataclass(slots=True)
+class Shut:
+    """Send a close frame (code None: an empty one) and end the socket."""
+
+    link: Link
+    code: int | None
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Drop:
+    """End a socket without a close frame."""
+
+    link: Link
+
+
+@dataclass(slots=True)
+class Pause:
+    """Read nothing more from a socket, or go on (`on` False)."""
+
+    link: Link
+    on: bool = True
+
+
+Outside: TypeAlias = Asked | Attached | Got | Detached | Aborted | Beat | Drain
+"""What the driver brings."""
+Input: TypeAlias = Outside | Due | Accept | Refuse | Send | Reply | Close | Hold | Release
+Effect: TypeAlias = Write | Answer | Upgrade | Shut | Drop | Pause
+"""What the driver carries out."""
+Output: TypeAlias = Effect | Knocked | Opened | Received | Malformed | Acked | Closed | Requested | After | Cancel
+
+
+class Wire(Protocol):
+    """The server's face of one kind of envelope."""
+
+    def take(self, given: Input) -> list[Output]:
+        """Work one input wholly; what it causes, in order."""
+        ...
+
+    def owes(self) -> Collection[tuple[Hashable, int]]:
+        """Server pings that no pong has answered yet, as (peer, number of the ping)."""
+        ...
+
+
+@dataclass(slots=True)
+class Turn:
+    """One message of a conversation, as a Reader understands it."""
+
+    sender: str
+    """`client` or `server`."""
+    message: Message | None
+    """None where the frame is not of the wire's kind; `why` says why."""
+    why: str = ""
+
+
+class Reader(Protocol):
+    """The onlooker's face: frames of both directions become turns."""
+
+    def read(self, sender: str, link: Link, item: Frame) -> list[Turn]:
+        """The turns that this frame completes."""
+        ...

@@ -1,0 +1,42 @@
+"""What rules and wires may ask for: the time, ids, settings, and a place to say what they saw."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from simulator.core.ids import Ids
+
+
+class Log(Protocol):
+    """Where rules tell the operator what a peer will never hear."""
+
+    def __call__(self, level: str, text: str, /, **facts: object) -> None:
+        """Level is `debug`, `info` or `warning`; facts are plain values."""
+        ...
+
+
+def silent(level: str, text: str, /, **facts: object) -> None:
+    """A Log that says nothing."""
+
+
+class World:
+    """One engine's view of everything outside of it."""
+
+    __slots__ = ("_now", "ids", "log", "seed", "settings")
+
+    def __init__(self, *, now: float, ids: Ids, seed: Any, settings: Any, log: Log = silent) -> None:
+        self._now = now
+        self.ids = ids
+        self.seed = seed
+        """The backend's fixtures, an instance of its seed model."""
+        self.settings = settings
+        """The backend's settings, an instance of its settings model."""
+        self.log = log
+
+    def now(self) -> float:
+        """Unix seconds. It stands still from an input to its last effect."""
+        return self._now
+
+    def move(self, t: float) -> None:
+        """Let the engine set the time; it never goes back."""
+        self._now = max(self._now, t)

@@ -1,0 +1,227 @@
+"""The control API of a running simulator, at `/__admin`: health, clock, acts, the journal, reset."""
+
+from __future__ import annotations
+
+import hmac
+import math
+from collections.abc import Awaitable, Callable
+from dataclasses import MISSING, fields
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+from aiohttp import web
+
+from simulator import __version__
+from simulator.core.bot import ACTS
+from simulator.core.message import Frame
+from simulator.core.space import Entry, Running
+from simulator.serve.clock import ManualClock, written
+from simulator.serve.driver import Driver
+
+_BODY = 1 << 20
+_PAGE = 1000
+
+
+class Complaint(Exception):
+    """What is wrong with a request, for who made it."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+class Admin:
+    """Answers one port's control requests. Everything but health needs a loopback address, or the token."""
+
+    def __init__(self, driver: Driver, name: str, loopback: bool, token: str | None) -> None:
+        self._driver = driver
+        self._name = name
+        self._loopback = loopback
+        self._token = token
+        self._routes: dict[str, tuple[str, Callable[[web.BaseRequest], Awaitable[Any]]]] = {
+            "/__admin/health": ("GET", self._health),
+            "/__admin/clock": ("GET", self._clock),
+            "/__admin/clock/advance": ("POST", self._advance),
+            "/__admin/act": ("POST", self._act),
+            "/__admin/messages": ("GET", self._messages),
+            "/__admin/reset": ("POST", self._reset),
+        }
+
+    async def __call__(self, request: web.BaseRequest) -> web.Response:
+        """Answer one request."""
+        try:
+            path = request.path.rstrip("/")
+            found = self._routes.get(path)
+            if path != "/__admin/health":
+                self._guard(request)
+            if found is None:
+                raise Complaint(404, f"there is no {path}; there are: {', '.join(self._routes)}")
+            method, answer = found
+            if request.method != method and not (method == "GET" and request.method == "HEAD"):
+                raise Complaint(405, f"{path} takes {method}")
+            return _json(200, await answer(request))
+        except Complaint as complaint:
+            return _json(complaint.status, {"error": str(complaint)})
+
+    def _guard(self, request: web.BaseRequest) -> None:
+        if self._token is not None:
+            given = request.headers.get("Authorization", "")
+            expected = f"Bearer {self._token}"
+            if not hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode()):
+                raise Complaint(401, "expected the header Authorization: Bearer <the token of --admin-token>")
+            return
+        if not self._loopback:
+            raise Complaint(403, "the control API is off on this address: start with --admin-token TOKEN")
+        # A page of another site must not drive a developer's simulator, not even by a name that leads here.
+        host = urlsplit(f"//{request.headers.get('Host', '')}").hostname or ""
+        if not is_loopback(host):
+            raise Complaint(403, f"the control API does not answer to the Host {host!r}, only to a loopback address")
+        origin = request.headers.get("Origin")
+        if origin is not None and urlsplit(origin).netloc != request.headers.get("Host"):
+            raise Complaint(403, f"the control API does not answer to pages of {origin}")
+
+    async def _health(self, request: web.BaseRequest) -> Any:
+        return {"status": "ok", "version": __version__, "backends": [*self._driver.space.running]}
+
+    async def _clock(self, request: web.BaseRequest) -> Any:
+        now = self._driver.clock.now()
+        return {"mode": self._driver.clock.mode, "now": now, "time": written(now)}
+
+    async def _advance(self, request: web.BaseRequest) -> Any:
+        body = await _body(request)
+        seconds = body.pop("seconds", None)
+        _no_more(body)
+        if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+            raise Complaint(400, 'expected {"seconds": a number}')
+        if not math.isfinite(seconds) or not 0 <= seconds <= 10 * 366 * 86400:
+            raise Complaint(400, "seconds: expected 0 to ten years")
+        if not isinstance(self._driver.clock, ManualClock):
+            raise Complaint(409, "the clock runs by itself: start with --clock manual to move it by hand")
+        await self._driver.advance(seconds)
+        return await self._clock(request)
+
+    async def _act(self, request: web.BaseRequest) -> Any:
+        body = await _body(request)
+        running = self._running(body.pop("backend", None))
+        talk = self._talk(running, body.pop("talk", None))
+        name = body.pop("act", None)
+        kind = ACTS.get(name) if isinstance(name, str) else None
+        if kind is None:
+            raise Complaint(400, f"act: expected one of {', '.join(ACTS)}")
+        act = _made(kind, body)
+        self._driver.act(running, talk, act)
+        note = running.backend.acts[name]
+        return {"talk": talk, "act": name, "how": note.how, "what": note.what}
+
+    async def _messages(self, request: web.BaseRequest) -> Any:
+        try:
+            limit = int(request.query.get("limit", _PAGE))
+        except ValueError:
+            raise Complaint(400, "limit: expected a number") from None
+        journal = self._driver.space.journal
+        readers = {name: running.backend.reader() for name, running in self._driver.space.running.items()}
+        shown = [*journal][-limit:] if limit > 0 else []
+        lines = [line for entry in shown for line in _lines(entry, readers[entry.backend])]
+        return {"total": journal.total, "messages": lines}
+
+    async def _reset(self, request: web.BaseRequest) -> Any:
+        self._driver.reset()
+        return await self._clock(request)
+
+    def _running(self, name: object) -> Running:
+        found = self._driver.space.running.get(self._name if name is None else str(name))
+        if found is None:
+            raise Complaint(
+                400, f"backend: there is no {name!r} here; there are: {', '.join(self._driver.space.running)}"
+            )
+        return found
+
+    def _talk(self, running: Running, talk: object) -> str:
+        talks = [*running.engine.rules.talks()]
+        if talk is None and talks:
+            return talks[-1]
+        if isinstance(talk, str):
+            found = [known for known in talks if talk in (known, known.rpartition("/")[2])]
+            if len(found) == 1 or talk in found:
+                return talk if talk in found else found[0]
+        raise Complaint(404, f"talk: there is no {talk!r}; the latest are: {', '.join(talks[-10:]) or 'none'}")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or address can only be reached from this machine."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _lines(entry: Entry, reader: Any) -> list[dict[str, Any]]:
+    base = {
+        "number": entry.number,
+        "time": written(entry.time),
+        "backend": entry.backend,
+        "link": entry.link,
+        "sender": entry.sender,
+    }
+    item = entry.item
+    raw = item.data if isinstance(item.data, str) else item.data.decode("latin-1")
+    raw = raw.encode("utf-8", "replace").decode()
+    if not isinstance(item, Frame):
+        return [{**base, "kind": type(item).__name__.lower(), "raw": raw}]
+    lines = []
+    for turn in reader.read(entry.sender, entry.link, item):
+        message = turn.message
+        line = {**base, "kind": "message", "name": None, "args": None} if message is None else {
+            **base, "kind": "message", "name": message.name, "args": message.args,
+        }  # fmt: skip
+        lines.append({**line, "raw": raw, **({"error": turn.why} if turn.why else {})})
+    return lines
+
+
+def _made(kind: Any, body: dict[str, Any]) -> Any:
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+    names = [field.name for field in fields(kind)]
+    unknown = next((key for key in body if key not in names), None)
+    if unknown is not None:
+        raise Complaint(400, f"{unknown}: there is no such key; there are: {', '.join(names)}")
+    missing = next(
+        (f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING and f.name not in body),
+        None,
+    )
+    if missing is not None:
+        raise Complaint(400, f"{missing}: is missing")
+    try:
+        made = TypeAdapter(kind, config=ConfigDict(strict=True)).validate_python(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise Complaint(400, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    if not math.isfinite(made.after) or made.after < 0:
+        raise Complaint(400, "after: expected seconds from 0 on")
+    return made
+
+
+async def _body(request: web.BaseRequest) -> dict[str, Any]:
+    raw = bytearray()
+    async for chunk in request.content.iter_any():
+        raw += chunk
+        if len(raw) > _BODY:
+            raise Complaint(413, f"the body is longer than {_BODY} bytes")
+    try:
+        body = orjson.loads(bytes(raw) or b"{}")
+    except ValueError as error:
+        raise Complaint(400, f"the body is not JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise Complaint(400, "expected a JSON object")
+    return body
+
+
+def _no_more(body: dict[str, Any]) -> None:
+    if body:
+        raise Complaint(400, f"{next(iter(body))}: there is no such key")
+
+
+def _json(status: int, value: Any) -> web.Response:
+    return web.Response(status=status, body=orjson.dumps(value, default=repr), content_type="application/json")

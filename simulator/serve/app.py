@@ -1,0 +1,199 @@
+"""The Python API: a Simulator serves one or more backends, each on its own port."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import gc
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from aiohttp import web
+
+from simulator import backends
+from simulator.core.errors import SettingError, SimulatorError, StartError
+from simulator.core.ids import fresh_seed
+from simulator.core.space import Running, Space
+from simulator.serve import seeds, trial
+from simulator.serve.admin import Admin, is_loopback
+from simulator.serve.clock import ManualClock, WallClock
+from simulator.serve.driver import Driver
+from simulator.serve.http import Door
+from simulator.serve.reporter import Reporter
+
+_log = logging.getLogger("simulator")
+
+
+@dataclass(slots=True)
+class Options:
+    """How to serve."""
+
+    backends: Sequence[str]
+    host: str = "127.0.0.1"
+    port: int | None = None
+    """None: each backend's own; 0: any that is free; else that one, for a single backend."""
+    seed: int | None = None
+    """None draws one."""
+    clock: WallClock | ManualClock | None = None
+    """None is the wall's."""
+    fixtures: Mapping[str, Path] = field(default_factory=dict)
+    """Files by backend, for those that shall not have their own."""
+    settings: Sequence[tuple[str, str]] = ()
+    """Keys, bare or behind a backend's name and a dot, and values."""
+    admin_token: str | None = None
+    reporter: Reporter | None = None
+
+
+@dataclass(slots=True)
+class Served:
+    """One backend at its address."""
+
+    name: str
+    url: str
+    connect: str
+    """A URL that a client can use as it is, ids and tokens of the fixtures included."""
+    example: str
+    """A line of client code to paste."""
+
+
+class Simulator:
+    """A running simulator; `async with` starts and stops it."""
+
+    def __init__(self, options: Options) -> None:
+        """Reads fixtures and settings. Raises SimulatorError for what is wrong with them."""
+        self._options = options
+        self.clock = options.clock or WallClock()
+        self.seed = fresh_seed() if options.seed is None else options.seed
+        self.space = Space(self.clock, self.seed)
+        self.reporter = options.reporter or Reporter(self.clock.now)
+        self.served: list[Served] = []
+        self._runners: list[web.ServerRunner] = []
+        self._driver: Driver | None = None
+        chosen = [backends.load(name) for name in dict.fromkeys(options.backends)]
+        if options.port and len(chosen) > 1:
+            raise SimulatorError(
+                f"--port {options.port} is for one backend, {len(chosen)} were named: leave it out, each has its own, "
+                "or give --port 0 for free ones"
+            )
+        shares = _shares(options.settings, {backend.name: _keys(backend.seed) for backend in chosen})
+        for backend in chosen:
+            seed = seeds.load(backend, options.fixtures.get(backend.name), shares[backend.name])
+            self.space.open(backend, seed, self.reporter.log(backend.name))
+
+    @property
+    def driver(self) -> Driver:
+        """The driver of a started simulator."""
+        assert self._driver is not None, "not started"
+        return self._driver
+
+    def url(self, name: str) -> str:
+        """The base URL of a backend."""
+        return next(served.url for served in self.served if served.name == name)
+
+    def connect(self, name: str) -> str:
+        """The URL under which a client connects to a backend."""
+        return next(served.connect for served in self.served if served.name == name)
+
+    async def start(self) -> None:
+        """Bind all ports. Raises StartError, with nothing left bound."""
+        tap = self.reporter.frame if self.reporter.frames else None
+        self._driver = Driver(self.space, self.clock, tap)
+        why = await trial.check()
+        if why is not None:
+            _log.warning(
+                "links of our own do not work here (%s): aiohttp's serve, see docs/decisions.md for what they lack", why
+            )
+        try:
+            for running in self.space.running.values():
+                await self._bind(running, own_links=why is None)
+        except BaseException:
+            await self.stop()
+            raise
+        self._driver.start()
+        # What is here now stays; the collector need not look at it again and again.
+        gc.freeze()
+
+    async def _bind(self, running: Running, own_links: bool) -> None:
+        options, backend = self._options, running.backend
+        admin = Admin(self.driver, backend.name, is_loopback(options.host), options.admin_token)
+        door = Door(self.driver, running, admin, own_links)
+        server = web.Server(door, access_log=None, handler_cancellation=True)
+        runner = web.ServerRunner(server)
+        await runner.setup()
+        self._runners.append(runner)
+        wanted = backend.port if options.port is None else options.port
+        site = web.TCPSite(runner, options.host, wanted, shutdown_timeout=0.2, backlog=1024)
+        try:
+            await site.start()
+        except OSError as error:
+            raise StartError(_why(error, options.host, wanted, backend.name)) from None
+        port = runner.addresses[0][1]
+        url = f"http://{_reachable(options.host)}:{port}"
+        connect = backend.connect(running.seed, url)
+        self.served.append(Served(backend.name, url, connect, backend.example(connect)))
+
+    async def stop(self) -> None:
+        """Say goodbye as the real servers do, and let go of everything."""
+        if self._driver is not None:
+            await self._driver.close()
+        for runner in self._runners:
+            await runner.cleanup()
+        self._runners.clear()
+        self.served.clear()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.stop()
+
+
+def _keys(seed: type) -> frozenset[str]:
+    settings = seed.model_fields["settings"].annotation  # type: ignore[attr-defined]
+    return frozenset(settings.model_fields)
+
+
+def _shares(
+    settings: Iterable[tuple[str, str]], known: Mapping[str, frozenset[str]]
+) -> dict[str, list[tuple[str, str]]]:
+    """Which backend gets which settings: a bare key goes to all that know it."""
+    shares: dict[str, list[tuple[str, str]]] = {name: [] for name in known}
+    for key, value in settings:
+        name, dot, inner = key.partition(".")
+        if dot and name in known:
+            shares[name].append((inner, value))
+            continue
+        takers = [name for name, keys in known.items() if key in keys]
+        if not takers:
+            every = sorted({key for keys in known.values() for key in keys})
+            raise SettingError(key, f"there is no such setting; there are: {', '.join(every)}")
+        for name in takers:
+            shares[name].append((key, value))
+    return shares
+
+
+def _why(error: OSError, host: str, port: int, name: str) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"{name}: port {port} on {host} is taken: stop what listens there, "
+            "or choose another with --port N (--port 0 takes a free one)"
+        )
+    if error.errno == errno.EACCES:
+        return f"{name}: port {port} on {host} is not allowed to you: choose one above 1023 with --port N"
+    return f"{name}: can't listen on {host} port {port}: {error.strerror or error}"
+
+
+def _reachable(host: str) -> str:
+    """The address that a client on this machine uses for what is bound to `host`."""
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
+    return f"[{shown}]" if ":" in shown else shown
+
+
+async def serve_until(simulator: Simulator, stopped: asyncio.Event) -> None:
+    """Serve until somebody says stop."""
+    async with simulator:
+        await stopped.wait()

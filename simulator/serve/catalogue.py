@@ -1,0 +1,43 @@
+"""The backends as tables to read in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from simulator import backends
+from simulator.serve import seeds
+
+
+def table() -> str:
+    """All backends: name, transport, default port, connect URL."""
+    rows = [("NAME", "TRANSPORT", "PORT", "CONNECT")]
+    for backend in backends.all_backends():
+        seed = seeds.load(backend, None, [])
+        url = backend.connect(seed, f"http://127.0.0.1:{backend.port}")
+        rows.append((backend.name, backend.transport, str(backend.port), url))
+    return columns(rows)
+
+
+def page(name: str) -> str:
+    """One backend: its settings with their defaults, and what each act of a bot does there."""
+    backend = backends.load(name)
+    model: Any = backend.seed.model_fields["settings"].annotation
+    settings = [("SETTING", "DEFAULT", "")]
+    settings += [(key, _shown(info.default), info.description or "") for key, info in model.model_fields.items()]
+    acts = [("ACT", "", "")]
+    acts += [(act, note.how, note.what) for act, note in backend.acts.items()]
+    head = f"{backend.name}: {backend.summary}, port {backend.port}"
+    return "\n\n".join([head, columns(settings), columns(acts), f"fixtures: {seeds.default_path(name)}"])
+
+
+def columns(rows: Sequence[tuple[str, ...]]) -> str:
+    """Rows of text, one under the other."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _shown(value: object) -> str:
+    return "unset" if value is None else str(value)

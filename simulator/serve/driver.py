@@ -1,0 +1,344 @@
+"""The driver brings what happens to the engines and carries out what they answer; it holds the one timer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
+from typing import Protocol, TypeAlias, assert_never
+
+from simulator.core.actions import Call
+from simulator.core.bot import Act
+from simulator.core.engine import Given
+from simulator.core.events import Acted, CallId, Called
+from simulator.core.message import Frame, Ping, Pong, Request
+from simulator.core.backend import Route
+from simulator.core.space import Running, Space
+from simulator.core.wire import (
+    Aborted,
+    Answer,
+    Asked,
+    Attached,
+    Beat,
+    Detached,
+    Drain,
+    Drop,
+    Effect,
+    Got,
+    Pause,
+    Shut,
+    Upgrade,
+    Write,
+)
+from simulator.serve.clock import ManualClock, WallClock
+from simulator.serve.outgoing import Outgoing
+
+Item: TypeAlias = Frame | Ping | Pong
+Tap: TypeAlias = Callable[[str, int, str, Item], None]
+
+PATIENCE = 0.1
+"""Seconds of real time that an advancing clock waits for the pongs of one instant."""
+
+_log = logging.getLogger("simulator")
+
+
+class Gone(Exception):
+    """A request whose engine was reset before it was answered."""
+
+
+class Link(Protocol):
+    """One socket, whichever way it is served."""
+
+    def send(self, item: Item) -> None: ...
+    def shut(self, code: int | None, reason: str = "") -> None: ...
+    def drop(self) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    @property
+    def unsent(self) -> int: ...
+
+
+class Driver:
+    """Serves one space. Everything happens in the loop's thread, and from an input to its last effect nothing waits."""
+
+    def __init__(self, space: Space, clock: WallClock | ManualClock, tap: Tap | None = None) -> None:
+        self.space = space
+        self.clock = clock
+        self._tap = tap
+        self._loop = asyncio.get_running_loop()
+        self._outgoing = Outgoing()
+        self._links: dict[int, Link] = {}
+        self._answers: dict[CallId, asyncio.Future[Answer | Upgrade]] = {}
+        self._numbers = 0
+        self._queue: deque[tuple[Running, Given]] = deque()
+        self._busy = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_due = 0.0
+        self._beats: dict[int, int] = {}
+        self._beat: asyncio.TimerHandle | None = None
+        self._stirred: asyncio.Event | None = None
+        self._waited: set[tuple[str, Hashable, int]] = set()
+        self._advancing = asyncio.Lock()
+
+    # --- from the edge
+
+    def start(self) -> None:
+        """Begin to beat, where the clock is manual."""
+        if isinstance(self.clock, ManualClock):
+            self._next_beat()
+
+    async def ask(self, running: Running, request: Request, route: Route) -> tuple[CallId, Answer | Upgrade]:
+        """Put a request to an engine; it may take its time. Raises Gone after a reset."""
+        self._numbers += 1
+        call = self._numbers
+        answer = self._answers[call] = self._loop.create_future()
+        try:
+            self.take(running, Asked(call, request, route))
+            return call, await answer
+        except asyncio.CancelledError:
+            self.take(running, Aborted(call))
+            raise
+        finally:
+            del self._answers[call]
+
+    def attach(self, running: Running, call: CallId, link: Link) -> tuple[Callable[[Item], None], Callable[..., None]]:
+        """Tell the engine of a call's socket; what the link has to call for each item, and at its end."""
+        self._links[call] = link
+
+        def receive(item: Item) -> None:
+            self.take(running, Got(call, item))
+
+        def closed(code: int | None, reason: str = "") -> None:
+            self._links.pop(call, None)
+            self._beats.pop(call, None)
+            self.take(running, Detached(call, 1005 if code is None else code))
+
+        # A link has its call's number: both are drawn from the same counter.
+        self.take(running, Attached(call, call))
+        return receive, closed
+
+    def aborted(self, running: Running, call: CallId) -> None:
+        """The client of an Upgrade was gone."""
+        self.take(running, Aborted(call))
+
+    def act(self, running: Running, talk: str, act: Act) -> None:
+        """Let the operator do something in a talk, as the bot would."""
+        self.take(running, Acted(talk, act))
+
+    def take(self, running: Running, given: Given) -> None:
+        """Bring one input to its engine and carry out all that follows. What arises meanwhile waits in line."""
+        queue = self._queue
+        queue.append((running, given))
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while queue:
+                self._step(*queue.popleft())
+        finally:
+            self._busy = False
+        if self._stirred is not None:
+            self._stirred.set()
+        self._arm()
+
+    def _step(self, running: Running, given: Given) -> None:
+        engine = running.engine
+        now = self.clock.now()
+        try:
+            due = engine.run_until(now)
+            if due:
+                self._carry(running, due)
+            if type(given) is Got:
+                self._seen_in(running, given.link, given.item, now)
+            effects = engine.take(given)
+            if effects:
+                self._carry(running, effects, quiet=type(given) is Beat)
+        except Exception as error:
+            self._failed(given, error)
+
+    def _failed(self, given: Given, error: Exception) -> None:
+        """A mistake of ours: say so, and leave nobody hanging on it."""
+        _log.error("a mistake of the simulator, while it worked %s", type(given).__name__, exc_info=error)
+        if isinstance(given, Asked) and (answer := self._answers.get(given.call)) is not None and not answer.done():
+            answer.set_exception(error)
+        if isinstance(given, Got) and (link := self._links.get(given.link)) is not None:
+            link.drop()
+
+    # --- to the edge
+
+    def _carry(self, running: Running, effects: Sequence[Effect | Call], quiet: bool = False) -> None:
+        for effect in effects:
+            match effect:
+                case Write():
+                    self._write(running, effect, quiet)
+                case Answer() | Upgrade():
+                    answer = self._answers.get(effect.call)
+                    if answer is not None and not answer.done():
+                        answer.set_result(effect)
+                case Shut():
+                    if (link := self._links.get(effect.link)) is not None:
+                        link.shut(effect.code, effect.reason)
+                case Drop():
+                    if (link := self._links.get(effect.link)) is not None:
+                        link.drop()
+                case Pause():
+                    if (link := self._links.get(effect.link)) is not None:
+                        link.pause() if effect.on else link.resume()
+                case Call():
+                    self._call(running, effect)
+                case _:
+                    assert_never(effect)
+
+    def _write(self, running: Running, write: Write, quiet: bool) -> None:
+        link = self._links.get(write.link)
+        if link is None:
+            return
+        link.send(write.item)
+        if quiet:
+            self._beats[write.link] = self._beats.get(write.link, 0) + 1
+            return
+        name = running.backend.name
+        self.space.journal.add(running.engine.world.now(), name, write.link, "server", write.item)
+        if self._tap is not None:
+            self._tap(name, write.link, "server", write.item)
+
+    def _seen_in(self, running: Running, link: int, item: Item, now: float) -> None:
+        if type(item) is Pong and (beats := self._beats.get(link)):
+            # The answer to a beat, which no journal knows of.
+            self._beats[link] = beats - 1
+            return
+        name = running.backend.name
+        self.space.journal.add(now, name, link, "client", item)
+        if self._tap is not None:
+            self._tap(name, link, "client", item)
+
+    def _call(self, running: Running, call: Call) -> None:
+        engine = running.engine
+
+        def done(called: Called) -> None:
+            if running.engine is engine:
+                self.take(running, called)
+
+        self._outgoing.start(call, done)
+
+    # --- time
+
+    def _due(self) -> float | None:
+        dues = [due for running in self.space.running.values() if (due := running.engine.next_due()) is not None]
+        return min(dues) if dues else None
+
+    def _arm(self) -> None:
+        clock = self.clock
+        if not isinstance(clock, WallClock):
+            return
+        due = self._due()
+        if due is None or (self._timer is not None and self._timer_due <= due):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_due = due
+        self._timer = self._loop.call_at(clock.loop_time(due), self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._run_due()
+        self._arm()
+
+    def _run_due(self) -> None:
+        """Let every engine come to now."""
+        now = self.clock.now()
+        for running in [*self.space.running.values()]:
+            self._busy = True
+            try:
+                effects = running.engine.run_until(now)
+                self._carry(running, effects)
+            except Exception as error:
+                _log.error("a mistake of the simulator, in a timer", exc_info=error)
+            finally:
+                self._busy = False
+        while self._queue:
+            self.take(*self._queue.popleft())
+
+    async def advance(self, seconds: float) -> None:
+        """Move a manual clock on, instant by instant, and let the peers answer each instant's pings.
+
+        It returns when everything that fell due is written.
+        """
+        clock = self.clock
+        assert isinstance(clock, ManualClock)
+        async with self._advancing:
+            target = clock.now() + seconds
+            while (due := self._due()) is not None and due <= target:
+                clock.set(due)
+                self._run_due()
+                await self._settle()
+            clock.set(target)
+            self._run_due()
+            await self._settle()
+
+    def _debts(self) -> set[tuple[str, Hashable, int]]:
+        return {
+            (running.backend.name, peer, number)
+            for running in self.space.running.values()
+            for peer, number in running.engine.wire.owes()
+        }
+
+    async def _settle(self) -> None:
+        """Flush, then wait for this instant's pongs; each ping is waited for once, so a silent peer costs little."""
+        stirred = self._stirred = asyncio.Event()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while any(link.unsent for link in self._links.values()):
+                    await asyncio.sleep(0)
+                while self._outgoing.busy or self._debts() - self._waited:
+                    stirred.clear()
+                    await stirred.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._stirred = None
+        self._waited = self._debts()
+
+    def _next_beat(self) -> None:
+        intervals = [r.backend.ping_interval(r.seed.settings) for r in self.space.running.values()]
+        shortest = min((seconds for seconds in intervals if seconds), default=None)
+        if shortest is not None:
+            self._beat = self._loop.call_later(shortest, self._on_beat)
+
+    def _on_beat(self) -> None:
+        for running in [*self.space.running.values()]:
+            self.take(running, Beat())
+        self._next_beat()
+
+    # --- ends
+
+    def reset(self) -> None:
+        """Close all sockets as at shutdown, and begin anew: state, ids, journal, timers, a manual clock's time."""
+        self.drain()
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(Gone())
+        self.clock.restart()
+        self.space.reset()
+        self._waited.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._arm()
+
+    def drain(self) -> None:
+        """Say goodbye to every socket as the real server does at shutdown."""
+        for running in [*self.space.running.values()]:
+            self.take(running, Drain())
+
+    async def close(self) -> None:
+        """Stop for good."""
+        self.drain()
+        for timer in (self._timer, self._beat):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._beat = None
+        await self._outgoing.close()
+        for link in [*self._links.values()]:
+            link.drop()

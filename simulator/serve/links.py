@@ -1,0 +1,311 @@
+"""A WebSocket link of our own on the transport that aiohttp upgraded."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+from enum import IntEnum
+from typing import Any, TypeAlias, cast
+
+from aiohttp import web
+
+from simulator.core.link import Answer, LinkPolicy
+from simulator.core.message import Headers
+from simulator.serve.frames import Closing, Item, Parser, encode, encode_close
+
+Receive: TypeAlias = Callable[[Item], None]
+Closed: TypeAlias = Callable[[int | None, str], None]
+
+GRACE = 3.0
+"""Seconds that a peer has to end its side of the TCP connection after ours, before it is aborted."""
+NO_CODE = 1005
+"""RFC 6455, 7.4.1: the close frame had no code."""
+JUST_ENDED = 1006
+"""RFC 6455, 7.4.1: there was no close frame."""
+
+
+class _State(IntEnum):
+    OPEN = 0
+    SHUT = 1
+    """Our close frame is out, the peer's is waited for; its data is ignored."""
+    DONE = 2
+    """Our side of the TCP connection is closed; what comes is thrown away, the abort timer runs."""
+    LOST = 3
+    """The transport is gone."""
+
+
+_OPEN, _SHUT, _DONE, _LOST = _State
+
+
+class Link(asyncio.Protocol):
+    """One WebSocket. `receive` and `closed` are called by the loop, `start` and `resume`, never by the other methods.
+
+    There is one timer, and only while it is needed: for a peer that does not read, for its close frame, for its end.
+    A paused link does not see that its peer is gone; whoever pauses owes a `resume`, or has a deadline of its own.
+    """
+
+    __slots__ = ("_busy", "_closed", "_held", "_parser", "_policy", "_receive", "_state", "_timer", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, policy: LinkPolicy) -> None:
+        self._transport = transport
+        self._policy = policy
+        self._parser = Parser(policy)
+        self._receive: Receive | None = None
+        self._closed: Closed | None = None
+        self._state = _OPEN
+        self._held = True
+        self._busy = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    # What the driver calls
+
+    def start(self, receive: Receive, closed: Closed) -> None:
+        """To be called right after `upgrade`: hands out what came with the upgrade request, then what comes."""
+        self._receive = receive
+        self._closed = closed
+        self._held = False
+        if self._state is _LOST:
+            self._report(JUST_ENDED)
+        else:
+            self._run()
+
+    def send(self, item: Item) -> None:
+        """Writes into the transport at once; nothing happens once the link is closing."""
+        if self._state is not _OPEN:
+            return
+        self._transport.write(encode(item))
+        # A timer of an open link means that the peer does not read.
+        if self._timer is not None and self._transport.get_write_buffer_size() > self._policy.write_bound:
+            self.drop()
+
+    def shut(self, code: int | None, reason: str = "") -> None:
+        """Sends a close frame, an empty one without a code, and waits `policy.linger` seconds for the peer's."""
+        if self._state is not _OPEN:
+            return
+        self._transport.write(encode_close(code, reason))
+        if self._policy.linger <= 0:
+            self._end()
+            return
+        self._state = _SHUT
+        self._arm(self._policy.linger, self._given_up)
+        if self._held:
+            asyncio.get_running_loop().call_soon(self.resume)
+
+    def drop(self) -> None:
+        """Closes the TCP connection without a close frame."""
+        self._end()
+
+    def abort(self) -> None:
+        """Resets the TCP connection."""
+        if self._state is _LOST:
+            return
+        self._state = _DONE
+        self._parser.stop()
+        reset(self._transport)
+
+    def pause(self) -> None:
+        """Stops reading and handing out; what is here already stays, at most one read of the transport."""
+        if self._state is _OPEN and not self._held:
+            self._held = True
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Goes on where `pause` stopped."""
+        if self._held and self._state < _DONE and self._closed is not None:
+            self._held = False
+            self._transport.resume_reading()
+            self._run()
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the transport still holds."""
+        return 0 if self._state is _LOST else self._transport.get_write_buffer_size()
+
+    @property
+    def peer(self) -> str:
+        """The peer's address, `host:port`, or what a socket without one says."""
+        return named(self._transport.get_extra_info("peername"))
+
+    # What the transport calls
+
+    def data_received(self, data: bytes) -> None:
+        """Judges and hands out what came."""
+        self._parser.push(data)
+        if not self._held:
+            self._run()
+
+    def eof_received(self) -> None:
+        """The peer ended its side, with a close frame before (then it is known already) or without."""
+        if self._state < _DONE:
+            self._end()
+            self._report(JUST_ENDED)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is closed: no timer, no write any more."""
+        self._state = _LOST
+        self._disarm()
+        self._parser.stop()
+        self._report(JUST_ENDED)
+
+    def pause_writing(self) -> None:
+        """The peer does not read: it has some seconds to change its mind."""
+        if self._state is _OPEN:
+            self._arm(self._policy.write_timeout, self.drop)
+
+    def resume_writing(self) -> None:
+        """The peer reads again."""
+        if self._state is _OPEN:
+            self._disarm()
+
+    # Inside
+
+    def _run(self) -> None:
+        if self._busy:
+            return
+        self._busy = True
+        take, receive = self._parser.take, self._receive
+        try:
+            while not self._held and (found := take()) is not None:
+                if isinstance(found, Closing):
+                    self._answer_close(found)
+                elif isinstance(found, Answer):
+                    self._refuse(found)
+                elif self._state is _OPEN and receive is not None:
+                    receive(found)
+        except Exception as error:
+            self._failed(error)
+        finally:
+            self._busy = False
+
+    def _answer_close(self, closing: Closing) -> None:
+        if self._state is _OPEN:
+            # RFC 6455, 5.5.1: the same code goes back; gorilla/websocket and most others leave the reason out.
+            self._transport.write(encode_close(closing.code))
+        self._end()
+        self._report(NO_CODE if closing.code is None else closing.code, closing.reason)
+
+    def _refuse(self, answer: Answer) -> None:
+        if self._state is _OPEN and answer.code is not None:
+            self._transport.write(encode_close(answer.code, answer.reason))
+        self._end()
+        self._report(JUST_ENDED)
+
+    def _given_up(self) -> None:
+        self._end()
+        self._report(JUST_ENDED)
+
+    def _end(self) -> None:
+        """Ends our side and leaves the peer some time to end its own.
+
+        The other side stays open because closing a socket with unread input sends an RST, which can eat what was
+        written last. TLS cannot be half closed; there the loop reads on until the peer's close_notify.
+        """
+        if self._state >= _DONE:
+            return
+        self._state = _DONE
+        self._parser.stop()
+        self._arm(GRACE, self.abort)
+        if self._held:
+            self._transport.resume_reading()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self._transport.close()
+
+    def _report(self, code: int, reason: str = "") -> None:
+        closed, self._closed = self._closed, None
+        self._receive = None
+        if closed is not None:
+            try:
+                closed(code, reason)
+            except Exception as error:
+                self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        """A mistake of ours, not of the peer: the link goes down and the loop's handler tells."""
+        self.drop()
+        context = {"message": "a link's callback failed", "exception": error, "protocol": self}
+        asyncio.get_running_loop().call_exception_handler(context)
+
+    def _arm(self, seconds: float, then: Callable[[], None]) -> None:
+        self._disarm()
+        self._timer = asyncio.get_running_loop().call_later(seconds, then)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class Handed(web.StreamResponse):
+    """What the handler returns once the socket is not aiohttp's any more: writes nothing, so the request task ends."""
+
+    def __init__(self) -> None:
+        super().__init__(status=101)
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Writes nothing."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Writes nothing."""
+
+
+class _Tail:
+    """Stands in as aiohttp's payload parser and collects what came together with the upgrade request."""
+
+    __slots__ = ("data",)
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        self.data += data
+        return False, b""
+
+    def feed_eof(self) -> None:
+        """Called when aiohttp lets go."""
+
+
+def upgrade(request: web.BaseRequest, headers: Headers, policy: LinkPolicy) -> tuple[Link, web.StreamResponse] | None:
+    """Takes the socket away from aiohttp and writes exactly this 101; None when the client is gone.
+
+    The handler returns the response at once. Of aiohttp 3.12 to 3.14 this uses three undocumented names of its
+    protocol: `set_parser`, `connection_lost` and the slot `transport`.
+    """
+    transport = request.transport
+    if transport is None or transport.is_closing():
+        return None
+    protocol = request.protocol
+    tail = _Tail()
+    protocol.set_parser(cast(Any, tail))
+    link = Link(transport, policy)
+    transport.set_protocol(link)
+    lines = ["HTTP/1.1 101 Switching Protocols", *(f"{name}: {value}" for name, value in headers), "\r\n"]
+    transport.write("\r\n".join(lines).encode("utf-8", "surrogateescape"))
+    # Without the None it would close the socket; with it it leaves the server and stops its timer.
+    protocol.transport = None
+    protocol.connection_lost(None)
+    if tail.data:
+        link.data_received(tail.data)
+    return link, Handed()
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Ends a TCP connection by an RST."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        with suppress(OSError):
+            # Lingering for no time at all is how a close becomes an RST (socket(7)).
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
+def named(address: object) -> str:
+    """An address as one writes it."""
+    if isinstance(address, tuple) and len(address) >= 2:
+        host = f"[{address[0]}]" if ":" in str(address[0]) else address[0]
+        return f"{host}:{address[1]}"
+    return str(address or "")

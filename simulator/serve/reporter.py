@@ -1,0 +1,105 @@
+"""What the operator reads while it serves: one line for each thing, as text or as JSON, never a secret of a header."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from typing import TextIO
+
+import orjson
+
+from simulator.core.message import Frame, Ping, Pong
+from simulator.core.world import Log
+from simulator.serve.clock import written
+
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+_COLOURS = {"debug": "2", "info": "36", "warning": "33", "error": "31", "client": "32", "server": "34"}
+_SHOWN = 2000
+
+
+class Reporter:
+    """Writes to a stream, by default to stderr."""
+
+    def __init__(
+        self, now: Callable[[], float], form: str = "text", verbose: bool = False, stream: TextIO | None = None
+    ) -> None:
+        self._now = now
+        self._json = form == "json"
+        self._least = 10 if verbose else 30
+        self.frames = verbose
+        """Whether frames are shown."""
+        self._stream = stream or sys.stderr
+        self._colour = self._stream.isatty() and not os.environ.get("NO_COLOR") and not self._json
+
+    def log(self, backend: str) -> Log:
+        """The log of one backend."""
+
+        def log(level: str, text: str, /, **facts: object) -> None:
+            if _LEVELS[level] >= self._least:
+                self._write(level, backend, text, facts)
+
+        return log
+
+    def frame(self, backend: str, link: int, sender: str, item: Frame | Ping | Pong) -> None:
+        """One frame as it passed."""
+        shown = item.data if isinstance(item.data, str) else repr(item.data)[1:]
+        if not isinstance(item, Frame):
+            shown = f"({type(item).__name__.lower()} {shown})"
+        if len(shown) > _SHOWN:
+            shown = f"{shown[:_SHOWN]}... ({len(shown)} characters)"
+        if self._json:
+            self._write("debug", backend, "frame", {"link": link, "sender": sender, "data": shown})
+            return
+        arrow = ">>" if sender == "client" else "<<"
+        self._line(f"{self._time()} {backend} #{link} {self._paint(sender, f'{sender} {arrow}')} {printable(shown)}")
+
+    def attach(self) -> None:
+        """Show what libraries say in warnings, in the same form."""
+        handler = _Relay(self)
+        root = logging.getLogger()
+        root.addHandler(handler)
+        root.setLevel(logging.WARNING)
+
+    def _write(self, level: str, backend: str, text: str, facts: dict[str, object]) -> None:
+        if self._json:
+            line = {"time": written(self._now()), "level": level, "backend": backend, "text": text, **facts}
+            self._line(orjson.dumps(line, default=str).decode())
+            return
+        rest = "".join(f" {key}={value}" for key, value in facts.items() if value != "")
+        self._line(f"{self._time()} {backend} {self._paint(level, level)} {printable(text)}{printable(rest)}")
+
+    def _time(self) -> str:
+        return written(self._now())[11:23].rstrip("Z")
+
+    def _paint(self, what: str, text: str) -> str:
+        return f"\x1b[{_COLOURS[what]}m{text}\x1b[0m" if self._colour else text
+
+    def _line(self, line: str) -> None:
+        try:
+            self._stream.write(f"{line}\n")
+        except (OSError, ValueError):
+            # The terminal is gone; serving goes on.
+            return
+
+
+def printable(text: str) -> str:
+    """Text that can't move a terminal's cursor or colour it: control characters as escapes, odd bytes as U+FFFD."""
+    if text.isprintable() and text.isascii():
+        return text
+    clean = text.encode("utf-8", "replace").decode()
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in clean)
+
+
+class _Relay(logging.Handler):
+    def __init__(self, reporter: Reporter) -> None:
+        super().__init__(logging.WARNING)
+        self._reporter = reporter
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level = "error" if record.levelno >= logging.ERROR else "warning"
+        text = record.getMessage()
+        if record.exc_info and record.exc_info[1] is not None:
+            text = f"{text}: {record.exc_info[1]!r}"
+        self._reporter._write(level, record.name, text, {})

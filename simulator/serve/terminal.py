@@ -1,0 +1,94 @@
+"""Serving in a terminal: the block that says where, the ready file, signals."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from pathlib import Path
+
+import orjson
+
+from simulator.core.errors import SimulatorError
+from simulator.serve.app import Simulator
+from simulator.serve.reporter import Reporter
+
+
+def run(simulator: Simulator, reporter: Reporter, ready_file: Path | None, json_lines: bool = False) -> None:
+    """Serve until SIGINT or SIGTERM. Raises SimulatorError."""
+    reporter.attach()
+    if ready_file is not None:
+        # One of an earlier run would say ready too soon.
+        with contextlib.suppress(FileNotFoundError):
+            _guarded(ready_file, ready_file.unlink)
+    try:
+        asyncio.run(_serve(simulator, ready_file, json_lines))
+    finally:
+        if ready_file is not None:
+            with contextlib.suppress(OSError):
+                ready_file.unlink()
+
+
+async def _serve(simulator: Simulator, ready_file: Path | None, json_lines: bool) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    async with simulator:
+        state = ready(simulator)
+        if ready_file is not None:
+            _write(ready_file, orjson.dumps(state) + b"\n")
+        text = orjson.dumps(state).decode() if json_lines else block(simulator, colour=_colour())
+        with contextlib.suppress(OSError):
+            print(text, flush=True)  # noqa: T201
+        await stopped.wait()
+
+
+def ready(simulator: Simulator) -> dict[str, object]:
+    """What the ready file says."""
+    served = [{"name": s.name, "url": s.url, "connect": s.connect} for s in simulator.served]
+    return {"pid": os.getpid(), "backends": served}
+
+
+def block(simulator: Simulator, colour: bool = False) -> str:
+    """What the terminal shows."""
+
+    def strong(text: str) -> str:
+        return f"\x1b[1m{text}\x1b[0m" if colour else text
+
+    lines = []
+    for served in simulator.served:
+        lines += [
+            f"{strong(served.name)} serves at {served.url}",
+            f"  connect  {strong(served.connect)}",
+            f"  try it   {served.example}",
+            f"  control  {served.url}/__admin/health",
+        ]
+    lines += ["", f"seed {simulator.seed}, {simulator.clock.mode} clock. Ctrl-C stops it."]
+    return "\n".join(lines)
+
+
+def _colour() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Whole or not at all: who waits for the file must not read the half of it."""
+    part = path.with_name(f"{path.name}.part")
+
+    def write() -> None:
+        part.write_bytes(data)
+        part.replace(path)
+
+    _guarded(path, write)
+
+
+def _guarded(path: Path, act: object) -> None:
+    try:
+        act()  # type: ignore[operator]
+    except FileNotFoundError:
+        raise SimulatorError(f"--ready-file {path}: there is no such directory") from None
+    except OSError as error:
+        raise SimulatorError(f"--ready-file {path}: {error.strerror}") from None

@@ -1,0 +1,328 @@
+"""The own link over loopback: the table of cases, other people's client, and how a link ends."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from aiohttp import web
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from simulator.core.link import Answer, LinkPolicy
+from simulator.core.message import Frame, Ping, Pong
+from simulator.serve import links, trial
+from simulator.serve.frames import Closing, Item, encode, encode_close
+from simulator.serve.links import Link, upgrade
+from tests.serve.cases import ROWS, TEXT, Row, bye, client
+from tests.serve.echo import EXACT, REQUEST, AnyLink, Client, Echo, echo, headers_for, within
+
+HI = client(TEXT, b"hi")
+
+
+def own(link: AnyLink) -> Link:
+    """Narrows the type."""
+    assert isinstance(link, Link)
+    return link
+
+
+@pytest.fixture
+def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peer that never ends its side is aborted soon."""
+    monkeypatch.setattr(links, "GRACE", 0.05)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+async def test_row(row: Row) -> None:
+    async with Echo(row.policy) as server:
+        peer, _ = await server.connect(row.sent if row.end else row.sent + bye(1000))
+        assert peer.head == EXACT
+        assert await peer.rest() == row.answer()
+        code = 1006 if isinstance(row.end, Answer) else 1000 if row.end is None else row.end.code or 1005
+        assert await within(server.closed) == (code, row.end.reason if isinstance(row.end, Closing) else "")
+        assert server.got.qsize() == len(row.items)
+
+
+async def test_websockets_client() -> None:
+    async with Echo(LinkPolicy(limit=1 << 22)) as server, connect(f"ws://127.0.0.1:{server.port}/") as ws:
+        for message in ("häi", b"\x00\xff", "x" * 200_000, "", b""):
+            await ws.send(message)
+            assert await ws.recv() == message
+        await ws.send(["frag", "", "ment"])
+        assert await ws.recv() == "fragment"
+        await (await ws.ping(b"payload"))
+        await ws.close(4001, "reason")
+        assert (ws.close_code, ws.close_reason) == (4001, "")
+        assert await within(server.closed) == (4001, "reason")
+
+
+async def test_frames_with_the_upgrade_request_come_from_start() -> None:
+    async with Echo() as server:
+        peer, _ = await server.connect(HI + HI[:3])
+        assert await peer.exactly(4) == b"\x81\x02hi"
+        peer.write(HI[3:])
+        assert await peer.exactly(4) == b"\x81\x02hi"
+
+
+async def test_request_task_ends_and_aiohttp_forgets_it() -> None:
+    before = len(asyncio.all_tasks())
+    async with Echo() as server:
+        peer, link = await server.connect()
+        await asyncio.wait_for(server.web.lost.wait(), 5)
+        assert server.web.connections == []
+        peer.write(HI)
+        await peer.exactly(4)
+        assert len(asyncio.all_tasks()) == before
+        assert own(link)._timer is None
+        assert link.peer == "127.0.0.1:{}".format(peer.writer.get_extra_info("sockname")[1])
+
+
+async def test_client_that_left_before_its_101() -> None:
+    reached, seen = asyncio.Event(), asyncio.Event()
+    results: list[object] = []
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        reached.set()
+        await server.web.lost.wait()
+        results.append(upgrade(request, headers_for(request), LinkPolicy()))
+        seen.set()
+        return web.Response()
+
+    server = Echo()
+    server.handle = handler  # type: ignore[method-assign]
+    server.web = type(server.web)(handler)
+    async with server:
+        peer = await Client.open(server.port)
+        peer.write(REQUEST)
+        await asyncio.wait_for(reached.wait(), 5)
+        await peer.close()
+        await asyncio.wait_for(seen.wait(), 5)
+    assert results == [None]
+
+
+@pytest.mark.parametrize("code", [None, 1000, 4321])
+async def test_shut_waits_for_the_close_frame(code: int | None) -> None:
+    async with Echo() as server:
+        peer, link = await server.connect()
+        link.shut(code, "done")
+        link.send(Frame("too late"))
+        link.shut(1011)
+        frame = encode_close(code, "done")
+        assert await peer.exactly(len(frame)) == frame
+        peer.write(HI + bye(code, b"done" if code else b""))
+        assert await peer.rest() == b""
+        assert await within(server.closed) == (code or 1005, "done" if code else "")
+        assert server.got.empty()
+
+
+async def test_shut_gives_up_after_its_linger() -> None:
+    async with Echo(LinkPolicy(linger=0.05)) as server:
+        peer, link = await server.connect()
+        link.shut(1000)
+        assert await peer.rest() == b"\x88\x02\x03\xe8"
+        assert await within(server.closed) == (1006, "")
+
+
+async def test_shut_without_linger_ends_at_once_and_is_not_eaten() -> None:
+    async with Echo(LinkPolicy(linger=0)) as server:
+        peer, link = await server.connect()
+        peer.write(HI * 1000)
+        link.shut(1001, "away")
+        assert await peer.rest() == b"\x88\x06\x03\xe9away"
+        await peer.close()
+        assert await within(server.closed) == (1006, "")
+
+
+async def test_shut_of_a_paused_link_sees_the_close_frame() -> None:
+    async with Echo() as server:
+        peer, link = await server.connect()
+        link.pause()
+        peer.write(HI + bye(1000))
+        link.shut(1000)
+        assert await peer.rest() == b"\x88\x02\x03\xe8"
+        assert await within(server.closed) == (1000, "")
+
+
+async def test_drop_ends_without_a_close_frame() -> None:
+    async with Echo() as server:
+        peer, link = await server.connect()
+        link.send(Frame("last"))
+        link.drop()
+        link.drop()
+        link.send(Frame("too late"))
+        assert await peer.rest() == b"\x81\x04last"
+        await peer.close()
+        assert await within(server.closed) == (1006, "")
+
+
+@pytest.mark.usefixtures("short_grace")
+async def test_peer_that_stays_after_drop_is_aborted() -> None:
+    async with Echo() as server:
+        peer, link = await server.connect()
+        link.drop()
+        assert await peer.rest() == b""
+        assert await within(server.closed) == (1006, "")
+        assert link.unsent == 0
+
+
+async def test_abort_resets() -> None:
+    async with Echo() as server:
+        peer, link = await server.connect()
+        link.abort()
+        with pytest.raises(ConnectionResetError):
+            await peer.rest()
+        assert await within(server.closed) == (1006, "")
+        link.abort()
+        link.drop()
+
+
+async def test_pause_keeps_order_and_bytes() -> None:
+    def react(link: AnyLink, item: Item) -> None:
+        if item == Frame("stop"):
+            link.pause()
+        echo(link, item)
+
+    async with Echo(react=react) as server:
+        peer, link = await server.connect(client(TEXT, b"stop") + HI + client(TEXT, b"stop"))
+        assert await peer.exactly(6) == b"\x81\x04stop"
+        peer.write(HI)
+        link.send(Ping(b"still"))
+        assert await peer.exactly(7) == b"\x89\x05still"
+        assert server.got.qsize() == 1
+        link.resume()
+        assert await peer.exactly(10) == b"\x81\x02hi\x81\x04stop"
+        assert server.got.qsize() == 3
+        link.resume()
+        assert await peer.exactly(4) == b"\x81\x02hi"
+
+
+async def test_pause_and_resume_inside_receive() -> None:
+    def react(link: AnyLink, item: Item) -> None:
+        link.pause()
+        link.resume()
+        echo(link, item)
+
+    async with Echo(react=react) as server:
+        peer, _ = await server.connect(HI * 50)
+        assert await peer.exactly(200) == b"\x81\x02hi" * 50
+
+
+@pytest.mark.usefixtures("short_grace")
+@pytest.mark.parametrize("end", ["shut", "drop", "abort"])
+async def test_nothing_is_handed_out_after_the_end(end: str) -> None:
+    def react(link: AnyLink, item: Item) -> None:
+        getattr(link, end)(*([1000] if end == "shut" else []))
+
+    async with Echo(react=react) as server:
+        await server.connect(HI + HI + bye(1000))
+        assert await within(server.closed) == ((1000, "") if end == "shut" else (1006, ""))
+        assert server.got.qsize() == 1
+
+
+def fill(link: AnyLink) -> None:
+    """Sends until the kernel takes no more, and then some."""
+    while not link.unsent:
+        link.send(Frame(b"x" * 60_000))
+    for _ in range(3):
+        link.send(Frame(b"x" * 60_000))
+
+
+@pytest.mark.usefixtures("short_grace")
+@pytest.mark.parametrize("policy", [LinkPolicy(write_bound=100_000), LinkPolicy(write_timeout=0.05)])
+async def test_peer_that_does_not_read_is_dropped(policy: LinkPolicy) -> None:
+    async with Echo(policy) as server:
+        peer, link = await server.connect()
+        peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        fill(link)
+        assert await within(server.closed) == (1006, "")
+
+
+async def test_peer_that_reads_again_stays() -> None:
+    async with Echo() as server:
+        peer, link = await server.connect()
+        peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        fill(link)
+        assert own(link)._timer is not None
+        peer.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        link.send(Frame("the end"))
+        assert (await peer.until(b"the end")).endswith(b"\x81\x07the end")
+        assert own(link)._timer is None
+
+
+async def test_peer_that_ends_without_a_close_frame() -> None:
+    async with Echo() as server:
+        peer, _ = await server.connect()
+        peer.write(HI)
+        peer.writer.write_eof()
+        assert await peer.rest() == b"\x81\x02hi"
+        assert await within(server.closed) == (1006, "")
+
+
+async def test_peer_that_resets() -> None:
+    async with Echo() as server:
+        peer, _ = await server.connect()
+        links.reset(peer.writer.transport)  # type: ignore[arg-type]
+        assert await within(server.closed) == (1006, "")
+
+
+async def test_close_frame_survives_an_oversize_message() -> None:
+    async with Echo(LinkPolicy(limit=1000)) as server:
+        peer, _ = await server.connect()
+        peer.write(client(2, b"x" * (4 << 20)))
+        await asyncio.wait_for(peer.writer.drain(), 5)
+        assert await peer.rest() == b"\x88\x02\x03\xf1"
+        await peer.close()
+        assert await within(server.closed) == (1006, "")
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["with the request", "later"])
+async def test_callback_that_raises_takes_the_link_down(late: bool) -> None:
+    trouble: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: trouble.append(context))
+
+    def react(link: AnyLink, item: Item) -> None:
+        raise ZeroDivisionError
+
+    async with Echo(react=react) as server:
+        peer, _ = await server.connect(b"" if late else HI + HI)
+        if late:
+            peer.write(HI + HI)
+        assert await peer.rest() == b""
+        await peer.close()
+        assert await within(server.closed) == (1006, "")
+        assert server.got.qsize() == 1
+    assert [type(context["exception"]) for context in trouble] == [ZeroDivisionError]
+
+
+async def test_shut_from_the_server_reaches_websockets_client() -> None:
+    def react(link: AnyLink, item: Item) -> None:
+        link.shut(1013, "later")
+
+    async with Echo(react=react) as server, connect(f"ws://127.0.0.1:{server.port}/") as ws:
+        await ws.send("x")
+        with pytest.raises(ConnectionClosed):
+            await ws.recv()
+        assert (ws.close_code, ws.close_reason) == (1013, "later")
+        assert await within(server.closed) == (1013, "later")
+
+
+async def test_pong_and_ping_go_out_as_they_are() -> None:
+    async with Echo() as server:
+        peer, link = await server.connect()
+        for item in (Ping(b"1"), Pong(b"2"), Frame("\udcff")):
+            link.send(item)
+        expected = encode(Ping(b"1")) + encode(Pong(b"2")) + b"\x81\x01\xff"
+        assert await peer.exactly(len(expected)) == expected
+
+
+async def test_check_says_that_it_works() -> None:
+    assert await trial.check() is None
+
+
+async def test_check_says_why_it_does_not_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    def renamed(*arguments: object) -> None:
+        raise AttributeError("set_parser")
+
+    monkeypatch.setattr(trial, "upgrade", renamed)
+    assert await trial.check() == "the hand-over of the socket failed: AttributeError('set_parser')"
