@@ -119,5 +119,5 @@ clients:
 	fi
 
 $(CLIENTS): tests/clients/package.json tests/clients/package-lock.json
-	@cd tests/clients && npm ci --silent --no-progress
+	@cd tests/clients && npm ci --no-progress --loglevel=error
 	@touch $@

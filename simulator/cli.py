@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Group(click.Group):
     """Turns our errors into one line and their exit code."""
 
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
+    def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
         try:
             return super().invoke(ctx)

@@ -123,7 +123,9 @@ class Talk:
     ) -> None:
         backend = backends.load(name)
         fixtures: Any = backend.seed.model_validate(seeded) if seeded is not None else seeds.load(backend, None, [])
-        fixtures.settings = type(fixtures.settings).model_validate({**fixtures.settings.model_dump(), **(settings or {})})
+        fixtures.settings = type(fixtures.settings).model_validate(
+            {**fixtures.settings.model_dump(), **(settings or {})}
+        )
         self.clock = ManualClock(now)
         self.space = Space(self.clock, seed)
         self.logged: list[tuple[str, str, dict[str, object]]] = []
@@ -156,7 +158,9 @@ class Talk:
             answer = self.answers.pop(self._numbers)
         return self.backend.dress(request, answer, self.clock.now())
 
-    def connect(self, name: str = "client", path: str | None = None, headers: Headers = UPGRADE, method: str = "GET") -> Socket:
+    def connect(
+        self, name: str = "client", path: str | None = None, headers: Headers = UPGRADE, method: str = "GET"
+    ) -> Socket:
         """A socket, refused or open."""
         url = self.backend.connect(self.running.seed, "http://127.0.0.1") if path is None else path
         split = urlsplit(url)

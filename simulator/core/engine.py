@@ -36,7 +36,7 @@ from simulator.core.events import (
     Received,
     Requested,
 )
-from simulator.core.wire import Answer, Due, Effect, Outside, Output, Wire
+from simulator.core.wire import Answer, Due, Effect, Output, Outside, Wire
 from simulator.core.world import World
 
 Given: TypeAlias = Outside | Called | Acted

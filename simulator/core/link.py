@@ -65,6 +65,8 @@ class LinkPolicy:
     limit: int = 1 << 20
     """Bytes of one message over all its fragments: so many are accepted, one more is not."""
     validate_utf8: bool = True
+    early: bool = True
+    """Whether frames may come together with the upgrade request; else the connection is closed without a word."""
     answers: Mapping[Violation, Answer] = field(default_factory=lambda: RFC_6455)
     join: bool = False
     """All violations in the first two bytes are named, joined by a comma and a blank, as gorilla/websocket does."""

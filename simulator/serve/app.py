@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import gc
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -113,19 +112,17 @@ class Simulator:
             await self.stop()
             raise
         self._driver.start()
-        # What is here now stays; the collector need not look at it again and again.
-        gc.freeze()
 
     async def _bind(self, running: Running, own_links: bool) -> None:
         options, backend = self._options, running.backend
         admin = Admin(self.driver, backend.name, is_loopback(options.host), options.admin_token)
         door = Door(self.driver, running, admin, own_links)
-        server = web.Server(door, access_log=None, handler_cancellation=True)
-        runner = web.ServerRunner(server)
+        server = web.Server(door, access_log=None, handler_cancellation=True, auto_decompress=False)
+        runner = web.ServerRunner(server, shutdown_timeout=0.2)
         await runner.setup()
         self._runners.append(runner)
         wanted = backend.port if options.port is None else options.port
-        site = web.TCPSite(runner, options.host, wanted, shutdown_timeout=0.2, backlog=1024)
+        site = web.TCPSite(runner, options.host, wanted, backlog=1024)
         try:
             await site.start()
         except OSError as error:

@@ -256,10 +256,11 @@ class Parser:
         # RFC 6455, 5.2: the minimal number of bytes must be used, and the top bit of eight must be 0.
         if wide and length < (126 if wide == 2 else 65536) and Violation.LONG_LENGTH in answers:
             return self._fail(Violation.LONG_LENGTH)
-        if length >> 63 and Violation.NEGATIVE_LENGTH in answers:
-            return self._fail(Violation.NEGATIVE_LENGTH)
         # Control frames between the fragments do not count (gorilla/websocket v1.5.3, conn.go, advanceFrame, 5).
         before = len(self._message.payload) if opcode == 0 and self._message else 0
+        # A sum beyond 63 bits is negative for who adds in 64.
+        if before + length >> 63 and Violation.NEGATIVE_LENGTH in answers:
+            return self._fail(Violation.NEGATIVE_LENGTH)
         if before + length > self._limit and opcode in _KNOWN:
             return self._fail(Violation.TOO_BIG)
         return None

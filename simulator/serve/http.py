@@ -39,8 +39,9 @@ class Exact(web.StreamResponse):
         reason = HTTPStatus(response.status).phrase if response.reason is None else response.reason
         lines = [f"HTTP/1.{0 if old else 1} {response.status} {reason}"]
         lines += [f"{name}: {value}" for name, value in response.headers]
-        if not self._stays and not old:
-            lines.append("Connection: close")
+        # Each version has a way that goes without saying; Go names the other one.
+        if old is self._stays:
+            lines.append(f"Connection: {'keep-alive' if old else 'close'}")
         head = "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
         if request.transport is not None:
             request.transport.write(head + response.body)
@@ -60,7 +61,7 @@ class Door:
 
     async def __call__(self, asked: web.BaseRequest) -> web.StreamResponse:
         """Serve one request."""
-        if self._admin is not None and asked.path.startswith("/__admin"):
+        if self._admin is not None and f"{asked.path}/".startswith("/__admin/"):
             return await self._admin(asked)
         request = _request(asked)
         backend = self._running.backend
@@ -90,7 +91,7 @@ class Door:
         taken = links.upgrade(asked, upgrade.headers, policy)
         if taken is None:
             driver.aborted(running, call)
-            raise ConnectionResetError
+            return links.Handed()
         link, response = taken
         link.start(*driver.attach(running, call, link))
         return response
@@ -105,13 +106,14 @@ class Door:
         response = await fallback.serve(asked, upgrade.headers, policy, opened)
         if response is None:
             driver.aborted(running, call)
-            raise ConnectionResetError
+            return links.Handed()
         return response
 
 
 def _request(asked: web.BaseRequest) -> Request:
     target = asked.raw_path
     if not target.startswith("/"):
+        # RFC 9112, 3.2.2: a whole URL, as a proxy gets it.
         target = asked.rel_url.raw_path_qs
     path, _, query = target.partition("?")
     headers = tuple(
@@ -119,7 +121,7 @@ def _request(asked: web.BaseRequest) -> Request:
     )
     version = (asked.version.major, asked.version.minor)
     base = f"{asked.scheme}://{asked.host}"
-    return Request(asked.method, path, query, headers, b"", version, base)
+    return Request(asked.method, path or "/", query, headers, b"", version, base)
 
 
 async def _read(asked: web.BaseRequest, request: Request, route: Route) -> bool:

@@ -281,6 +281,10 @@ def upgrade(request: web.BaseRequest, headers: Headers, policy: LinkPolicy) -> t
     protocol = request.protocol
     tail = _Tail()
     protocol.set_parser(cast(Any, tail))
+    if not policy.early and (tail.data or request.body_exists):
+        # gorilla/websocket v1.5.3, server.go Upgrade: closed before the 101.
+        transport.close()
+        return None
     link = Link(transport, policy)
     transport.set_protocol(link)
     lines = ["HTTP/1.1 101 Switching Protocols", *(f"{name}: {value}" for name, value in headers), "\r\n"]
@@ -297,7 +301,8 @@ def reset(transport: asyncio.Transport) -> None:
     """Ends a TCP connection by an RST."""
     sock = transport.get_extra_info("socket")
     if sock is not None:
-        with suppress(OSError):
+        # uvloop says ValueError for a socket that is closed already.
+        with suppress(OSError, ValueError):
             # Lingering for no time at all is how a close becomes an RST (socket(7)).
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()

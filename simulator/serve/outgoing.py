@@ -43,6 +43,7 @@ class Outgoing:
                 call.url,
                 data=call.body,
                 headers=call.headers,
+                skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=call.timeout),
             ) as response:

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from typing import TextIO
+from typing import Any, TextIO
 
 import orjson
 
@@ -65,13 +65,14 @@ class Reporter:
     def _write(self, level: str, backend: str, text: str, facts: dict[str, object]) -> None:
         if self._json:
             line = {"time": written(self._now()), "level": level, "backend": backend, "text": text, **facts}
-            self._line(orjson.dumps(line, default=str).decode())
+            self._line(orjson.dumps({key: _whole(value) for key, value in line.items()}, default=str).decode())
             return
         rest = "".join(f" {key}={value}" for key, value in facts.items() if value != "")
         self._line(f"{self._time()} {backend} {self._paint(level, level)} {printable(text)}{printable(rest)}")
 
     def _time(self) -> str:
-        return written(self._now())[11:23].rstrip("Z")
+        # A full second is written without its fraction.
+        return f"{written(self._now())[11:].rstrip('Z')}.000"[:12]
 
     def _paint(self, what: str, text: str) -> str:
         return f"\x1b[{_COLOURS[what]}m{text}\x1b[0m" if self._colour else text
@@ -85,11 +86,15 @@ class Reporter:
 
 
 def printable(text: str) -> str:
-    """Text that can't move a terminal's cursor or colour it: control characters as escapes, odd bytes as U+FFFD."""
+    """Text that can't move a terminal's cursor or colour it: control characters as escapes, odd bytes as `?`."""
     if text.isprintable() and text.isascii():
         return text
-    clean = text.encode("utf-8", "replace").decode()
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in clean)
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in _whole(text))
+
+
+def _whole(value: object) -> Any:  # noqa: ANN401
+    """A text without the lone surrogates that stand for odd bytes; nothing else is changed."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 class _Relay(logging.Handler):

@@ -72,7 +72,8 @@ def _line(path: Path, loc: Sequence[int | str]) -> int:
     line = 0
     for part in loc:
         try:
-            line = (node.lc.key(part) if isinstance(node, dict) else node.lc.item(part))[0] + 1
+            marks = node.lc
+            line = (marks.item(part) if isinstance(node, list) else marks.key(part))[0] + 1
             node = node[part]
         except (AttributeError, KeyError, IndexError, TypeError):
             break

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -37,6 +38,8 @@ async def _serve(simulator: Simulator, ready_file: Path | None, json_lines: bool
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     async with simulator:
+        # What is here now stays; the collector of this process need not look at it again and again.
+        gc.freeze()
         state = ready(simulator)
         if ready_file is not None:
             _write(ready_file, orjson.dumps(state) + b"\n")

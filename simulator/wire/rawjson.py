@@ -16,6 +16,13 @@ def strict(data: str | bytes) -> Json:
     return cast("Json", orjson.loads(data))
 
 
+def escape(text: str) -> str:
+    """JSON with the two characters escaped that Go escapes even where it leaves HTML alone (encoding/json)."""
+    if "\u2028" in text or "\u2029" in text:
+        text = text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return text
+
+
 class RawJson:
     """Frames of both directions. Text and binary frames are read alike; text frames are written."""
 
@@ -50,7 +57,4 @@ class RawJson:
             text = orjson.dumps({"type": message.name, **body}).decode()
         except TypeError as error:
             raise WireError(f"{message.name!r}: {error}") from None
-        # The two that Go writes as escapes even where it leaves HTML alone (encoding/json, appendString).
-        if "\u2028" in text or "\u2029" in text:
-            text = text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-        return Frame(text)
+        return Frame(escape(text))

@@ -56,7 +56,6 @@ class Flaw(Enum):
     METHOD = auto()
     VERSION = auto()
     KEY = auto()
-    HTTP_1_0 = auto()
 
 
 @dataclass(slots=True, frozen=True)
@@ -85,9 +84,7 @@ def flaw(request: Request) -> Flaw | None:
         key = base64.b64decode(request.header("Sec-WebSocket-Key") or "", validate=True)
     except binascii.Error:
         return Flaw.KEY
-    if len(key) != 16:
-        return Flaw.KEY
-    return Flaw.HTTP_1_0 if request.http < (1, 1) else None
+    return None if len(key) == 16 else Flaw.KEY
 
 
 def accept_key(key: str) -> str:
@@ -100,13 +97,16 @@ def accept_key(key: str) -> str:
 class Peer:
     """One conn: opaque to rules, from the knock at the door to its end."""
 
-    __slots__ = ("call", "link", "pings", "request")
+    __slots__ = ("call", "held", "late", "link", "pings", "request")
 
     def __init__(self, call: CallId, request: Request) -> None:
         self.call = call
         self.request: Request | None = request
         self.link: Link | None = None
         self.pings = 0
+        self.held = False
+        self.late = False
+        """The pong deadline has passed while nothing was read."""
 
     def __repr__(self) -> str:
         return f"<peer {self.call}>"
@@ -152,8 +152,7 @@ class Single:
             case Close():
                 return self._close(given)
             case Hold() | Release():
-                link = given.conn.link if isinstance(given.conn, Peer) else None
-                return [] if link not in self._links else [Pause(link, isinstance(given, Hold))]
+                return self._hold(given)
             case Aborted():
                 peer = self._waiting.pop(given.call, None)
                 return [] if peer is None or peer.request is not None else [Closed(peer)]
@@ -200,7 +199,23 @@ class Single:
             peer.pings += 1
             self._owed[peer] = peer.pings
             return [Write(peer.link, Ping()), After(self._policy.ping_interval, peer, "ping")]
+        if due.name == "pong":
+            # A ping of the same instant still leaves: seen so with chip, whose silent clients get one at 60 s.
+            return [After(0.0, peer, "late")]
+        if peer.held:
+            # Whose read loop is busy notices a deadline when it reads again.
+            peer.late = True
+            return []
         return [Drop(peer.link), *self._over(peer, 1006)]
+
+    def _hold(self, given: Hold | Release) -> list[Output]:
+        peer = given.conn
+        if not isinstance(peer, Peer) or peer.link not in self._links:
+            return []
+        peer.held = isinstance(given, Hold)
+        if peer.late:
+            return [Drop(peer.link), *self._over(peer, 1006)]
+        return [Pause(peer.link, peer.held)]
 
     def _asked(self, asked: Asked) -> list[Output]:
         if asked.route.name != self._door:

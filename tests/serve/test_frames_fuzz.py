@@ -133,6 +133,7 @@ SHARED = LinkPolicy(
     validate_utf8=False,
     answers={k: v for k, v in RFC_6455.items() if k not in (Violation.LONG_LENGTH, Violation.NEGATIVE_LENGTH)},
 )
+NO_CODES = replace(SHARED, answers={k: v for k, v in SHARED.answers.items() if k != Violation.CLOSE_CODE})
 any_frames = st.builds(
     client,
     st.one_of(st.sampled_from([TEXT, BINARY, 0, PING, PONG, 8]), st.integers(0, 15)),
@@ -143,8 +144,8 @@ any_frames = st.builds(
 )
 
 
-def theirs(data: bytes, policy: LinkPolicy) -> tuple[list[Item], int | None, bool]:
-    """What `websockets` makes of it: whole items, the close code that it sends, whether that is a refusal."""
+def theirs(data: bytes, policy: LinkPolicy) -> tuple[list[Item], int | None, str | None]:
+    """What `websockets` makes of it: whole items, the close code that it sends, and why it refuses, if it does."""
     protocol = ServerProtocol(state=State.OPEN, max_size=policy.limit)
     protocol.receive_data(data)
     items: list[Item] = []
@@ -160,22 +161,26 @@ def theirs(data: bytes, policy: LinkPolicy) -> tuple[list[Item], int | None, boo
                 text = first == TEXT
                 items.append(Frame(parts.decode("utf-8", "surrogateescape") if text else parts))
     sent = protocol.close_sent
-    return items, None if sent is None or sent.code == 1005 else int(sent.code), protocol.parser_exc is not None
+    why = None if protocol.parser_exc is None else str(protocol.parser_exc)
+    return items, None if sent is None or sent.code == 1005 else int(sent.code), why
 
 
 def compare(data: bytes) -> None:
     """We and they agree on items, refusal and close code."""
-    items, code, refused = theirs(data, SHARED)
+    items, code, refusal = theirs(data, SHARED)
     found = read(data, [], SHARED)
     end = found.pop() if found and isinstance(found[-1], Closing | Answer) else None
     assert found == items
-    assert isinstance(end, Answer) == refused
+    if refusal == "incomplete fragmented message":
+        # RFC 6455, 5.4 lets control frames come between fragments, so a close too (Autobahn 7.1.5); they do not.
+        assert isinstance(end, Closing)
+        return
+    assert isinstance(end, Answer) == (refusal is not None)
     if code == 1007 and end == Answer(1002):
         # Of a close frame with a wrong code and a wrong reason they name the reason, we the code.
-        rest = {k: v for k, v in SHARED.answers.items() if k is not Violation.CLOSE_CODE}
-        end = read(data, [], replace(SHARED, answers=rest))[-1]
+        end = read(data, [], NO_CODES)[-1]
         assert isinstance(end, Answer)
-    assert code == (None if end is None else end.code)
+    assert code == (end.code if isinstance(end, Closing | Answer) else None)
 
 
 @settings(max_examples=400, deadline=None)
@@ -185,6 +190,7 @@ def test_websockets_agrees(data: bytes) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @settings(max_examples=25_000, deadline=None)
 @given(st.lists(any_frames, min_size=8, max_size=12).map(b"".join))
 def test_websockets_agrees_on_200k_frames(data: bytes) -> None:

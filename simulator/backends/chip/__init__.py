@@ -29,6 +29,7 @@ def _link(settings: Settings) -> LinkPolicy:
     return LinkPolicy(
         limit=settings.message_limit,
         validate_utf8=False,
+        early=False,
         answers=gohttp.GORILLA,
         join=True,
         close_codes=gohttp.GORILLA_CLOSE_CODES,
@@ -60,9 +61,9 @@ BACKEND = Backend(
     bot=_bot,
     reader=lambda: Onlooker(RawJson(gojson.commands(FIELDS))),
     routes=(
-        Route("connect", f"/wc/connect/{UUID}/?"),
-        Route("send", f"/wc/send/{UUID}/?", body=Buffered(1 << 20)),
-        Route("index", "/", frozenset({"GET"})),
+        Route("connect", f"/wc/connect/{UUID}/?", gohttp.METHODS),
+        Route("send", f"/wc/send/{UUID}/?", gohttp.METHODS, body=Buffered(1 << 20)),
+        Route("index", "//?", frozenset({"GET"})),
     ),
     link=_link,
     ping_interval=lambda settings: settings.ping_interval,

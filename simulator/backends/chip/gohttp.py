@@ -11,6 +11,7 @@ import orjson
 from simulator.core.backend import Miss, NoMethod
 from simulator.core.link import Answer, Violation
 from simulator.core.message import Json, Request, Response
+from simulator.wire.rawjson import escape
 from simulator.wire.single import Flaw
 
 PLAIN = "text/plain; charset=utf-8"
@@ -40,7 +41,12 @@ _STATUS = {400: "Bad Request", 404: "404 page not found", 405: "Method Not Allow
 
 def json(status: int, value: Json) -> Response:
     """web/server.go writeMarshalled: no charset, no newline."""
-    return Response(status, (("Content-Type", "application/json"),), orjson.dumps(value))
+    return Response(status, (("Content-Type", "application/json"),), encode(value))
+
+
+def encode(value: Json) -> bytes:
+    """gocommon/jsonx Marshal: compact, `<>&` as they are."""
+    return escape(orjson.dumps(value).decode()).encode()
 
 
 def error(status: int) -> Response:
@@ -57,8 +63,14 @@ def refuse(request: Request, wrong: Flaw) -> Response:
     return response
 
 
+METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
+"""What chi knows (tree.go, methodMap); any other is refused whatever the path."""
+
+
 def miss(request: Request, why: Miss) -> Response:
     """What chi answers where no route fits: mux.go, methodNotAllowedHandler and http.NotFound."""
+    if request.method not in METHODS:
+        return Response(405)
     if isinstance(why, NoMethod):
         return Response(405, tuple(("Allow", method) for method in why.allowed))
     return error(404)
@@ -80,7 +92,9 @@ def dress(request: Request, response: Response, now: float) -> Response:
             headers += [("Content-Encoding", coding), ("Vary", "Accept-Encoding")]
     headers.sort(key=lambda line: line[0])
     date = datetime.fromtimestamp(now, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
-    headers += [("Date", date), ("Content-Length", str(len(body)))]
+    headers.append(("Date", date))
+    if body or request.method != "HEAD":
+        headers.append(("Content-Length", str(len(body))))
     return Response(response.status, tuple(headers), b"" if request.method == "HEAD" else body, response.reason)
 
 

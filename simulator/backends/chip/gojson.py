@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import orjson
 
@@ -67,16 +67,17 @@ class _Scanner:
         self.at = 0
 
     def document(self) -> Tree:
-        value = self.value(0)
+        value = self.value()
         self.space()
         if self.at < len(self.data):
             raise self.wrong("after top-level value")
         return value
 
-    def wrong(self, context: str) -> GoError:
-        if self.at >= len(self.data):
-            return GoError("unexpected end of JSON input")
-        return GoError(f"invalid character {quote(self.data[self.at])} {context}")
+    def wrong(self, context: str, blank: bool = False) -> GoError:
+        """With `blank` the context takes no blank: at its end Go tries one, and complains of that (scanner.go, eof)."""
+        if self.at < len(self.data):
+            return GoError(f"invalid character {quote(self.data[self.at])} {context}")
+        return GoError(f"invalid character ' ' {context}" if blank else "unexpected end of JSON input")
 
     def space(self) -> None:
         data, at = self.data, self.at
@@ -87,26 +88,81 @@ class _Scanner:
     def peek(self) -> bytes:
         return self.data[self.at : self.at + 1]
 
-    def value(self, depth: int) -> Tree:
+    def value(self) -> Tree:
+        """One value with all inside it; without recursion, for Go goes 10,000 deep."""
+        within: list[tuple[list[Tree] | Object, str]] = []
+        while True:
+            found = self.begin(within)
+            if found is None:
+                continue
+            done, value = found
+            while done:
+                if not within:
+                    return value
+                holder, key = within[-1]
+                if isinstance(holder, Object):
+                    holder.append((key, value))
+                else:
+                    holder.append(value)
+                done, value = self.follow(within)
+
+    def begin(self, within: list[tuple[list[Tree] | Object, str]]) -> tuple[bool, Tree] | None:
+        """The beginning of a value: a whole scalar or an empty container, or None once inside of one."""
         self.space()
         head = self.peek()
-        if head == b"{":
-            return self.members(depth + 1)
-        if head == b"[":
-            return self.elements(depth + 1)
         if head == b'"':
             self.at += 1
-            return self.string()
+            return True, self.string()
         if head in (b"t", b"f", b"n"):
-            return self.literal({b"t": b"true", b"f": b"false", b"n": b"null"}[head])
+            return True, self.literal({b"t": b"true", b"f": b"false", b"n": b"null"}[head])
         if head == b"-" or head.isdigit():
-            return self.number()
-        raise self.wrong("looking for beginning of value")
+            return True, self.number()
+        if head not in (b"{", b"["):
+            raise self.wrong("looking for beginning of value")
+        if len(within) >= _DEPTH:
+            raise self.wrong("exceeded max depth")
+        self.at += 1
+        self.space()
+        holder: list[Tree] | Object = Object() if head == b"{" else []
+        if self.peek() == (b"}" if head == b"{" else b"]"):
+            self.at += 1
+            return True, holder
+        within.append((holder, self.key() if head == b"{" else ""))
+        return None
+
+    def follow(self, within: list[tuple[list[Tree] | Object, str]]) -> tuple[bool, Tree]:
+        """What comes after a member: the end of its container, which is then a value itself, or the next member."""
+        holder, _ = within[-1]
+        self.space()
+        head = self.peek()
+        self.at += 1
+        if head == (b"}" if isinstance(holder, Object) else b"]"):
+            within.pop()
+            return True, holder
+        if head != b",":
+            self.at -= 1
+            after = "after object key:value pair" if isinstance(holder, Object) else "after array element"
+            raise self.wrong(after)
+        if isinstance(holder, Object):
+            self.space()
+            within[-1] = (holder, self.key())
+        return False, None
+
+    def key(self) -> str:
+        if self.peek() != b'"':
+            raise self.wrong("looking for beginning of object key string")
+        self.at += 1
+        key = self.string()
+        self.space()
+        if self.peek() != b":":
+            raise self.wrong("after object key")
+        self.at += 1
+        return key
 
     def literal(self, word: bytes) -> Tree:
         for expected in word:
             if self.data[self.at : self.at + 1] != bytes((expected,)):
-                raise self.wrong(f"in literal {word.decode()} (expecting {quote(expected)})")
+                raise self.wrong(f"in literal {word.decode()} (expecting {quote(expected)})", blank=True)
             self.at += 1
         return {b"true": True, b"false": False, b"null": None}[word]
 
@@ -114,65 +170,18 @@ class _Scanner:
         found = _NUMBER.match(self.data, self.at)
         if found is None:
             self.at += 1
-            raise self.wrong("in numeric literal")
+            raise self.wrong("in numeric literal", blank=True)
         self.at = found.end()
         follows = self.peek()
         if follows == b"." and b"." not in found[0] and b"e" not in found[0].lower():
             self.at += 1
-            raise self.wrong("after decimal point in numeric literal")
+            raise self.wrong("after decimal point in numeric literal", blank=True)
         if follows in (b"e", b"E") and b"e" not in found[0].lower():
             self.at += 1
             if self.peek() in (b"+", b"-"):
                 self.at += 1
-            raise self.wrong("in exponent of numeric literal")
+            raise self.wrong("in exponent of numeric literal", blank=True)
         return Number(found[0].decode())
-
-    def deeper(self, depth: int) -> None:
-        if depth > _DEPTH:
-            raise GoError("exceeded max depth")
-        self.at += 1
-        self.space()
-
-    def elements(self, depth: int) -> Tree:
-        self.deeper(depth)
-        items: list[Tree] = []
-        if self.peek() == b"]":
-            self.at += 1
-            return items
-        while True:
-            items.append(self.value(depth))
-            self.space()
-            if self.peek() == b"]":
-                self.at += 1
-                return items
-            if self.peek() != b",":
-                raise self.wrong("after array element")
-            self.at += 1
-
-    def members(self, depth: int) -> Object:
-        self.deeper(depth)
-        found = Object()
-        if self.peek() == b"}":
-            self.at += 1
-            return found
-        while True:
-            self.space()
-            if self.peek() != b'"':
-                raise self.wrong("looking for beginning of object key string")
-            self.at += 1
-            key = self.string()
-            self.space()
-            if self.peek() != b":":
-                raise self.wrong("after object key")
-            self.at += 1
-            found.append((key, self.value(depth)))
-            self.space()
-            if self.peek() == b"}":
-                self.at += 1
-                return found
-            if self.peek() != b",":
-                raise self.wrong("after object key:value pair")
-            self.at += 1
 
     def string(self) -> str:
         parts: list[str] = []
@@ -196,7 +205,7 @@ class _Scanner:
             self.at += 1
             return _ESCAPES[head]
         if head != b"u":
-            raise self.wrong("in string escape code")
+            raise self.wrong("in string escape code", blank=True)
         self.at += 1
         first = self.hex()
         if not 0xD800 <= first < 0xE000:
@@ -214,7 +223,7 @@ class _Scanner:
     def hex(self) -> int:
         for _ in range(4):
             if self.peek() not in tuple(bytes((c,)) for c in b"0123456789abcdefABCDEF"):
-                raise self.wrong("in \\u hexadecimal character escape")
+                raise self.wrong("in \\u hexadecimal character escape", blank=True)
             self.at += 1
         return int(self.data[self.at - 4 : self.at], 16)
 
@@ -230,14 +239,7 @@ def utf8(data: bytes) -> str:
 
 def scan(data: bytes) -> Tree:
     """The text as a tree that keeps order, equal names and the spelling of numbers. Raises GoError."""
-    return _deep(data)
-
-
-def _deep(data: bytes) -> Tree:
-    try:
-        return _Scanner(data).document()
-    except RecursionError:
-        raise GoError("exceeded max depth") from None
+    return _Scanner(data).document()
 
 
 def fold(name: str, known: Collection[str]) -> str | None:
@@ -249,14 +251,13 @@ def fold(name: str, known: Collection[str]) -> str | None:
 
 
 def plain(tree: Tree) -> Json:
-    """A tree as plain JSON values; numbers with a fraction or an exponent become floats, as do those beyond 64 bits."""
+    """A tree as a JSON value, containers empty; what is no integer of 64 bits is a float."""
     if isinstance(tree, Number):
         return int(tree) if re.fullmatch(r"-?\d{1,18}", tree) else _number(tree)
+    # Only scalars matter to a command: no field of any has a container.
     if isinstance(tree, Object):
-        return {key: plain(value) for key, value in tree}
-    if isinstance(tree, list):
-        return [plain(item) for item in tree]
-    return tree
+        return {}
+    return [] if isinstance(tree, list) else tree
 
 
 def _number(text: Number) -> int | float:
@@ -281,8 +282,8 @@ class _Commands:
     def __call__(self, data: str | bytes) -> Json:
         try:
             value = orjson.loads(data)
-            if type(value) is dict and self._known.issuperset(value):
-                return cast("Json", value)
+            if type(value) is dict and self._known.issuperset(value) and None not in value.values():
+                return value
         except ValueError:
             pass
         raw = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
@@ -290,47 +291,49 @@ class _Commands:
         if not isinstance(tree, Object):
             return plain(tree)
         found: dict[str, Json] = {}
-        for name, value in tree:
+        for name, member in tree:
             field = fold(name, self._known)
             # null leaves a field as it was (decode.go, literalStore).
-            if field is not None and not (value is None and field in found):
-                found[field] = plain(value)
+            if field is not None and not (member is None and field in found):
+                found[field] = plain(member)
         return found
 
 
 @dataclass(slots=True, frozen=True)
 class Field:
-    """A field of a Go struct: `kind` is string, int, strings or struct; `type` is the name in an error."""
+    """A field of a Go struct: `kind` is string, int, strings or struct; `type` is its name in an error."""
 
     kind: str
     type: str
     fields: Mapping[str, Field] | None = None
+    struct: str = ""
+    """The struct's own name, empty for an anonymous one: it stands before its fields in an error."""
 
 
 _KINDS = {Number: "number", str: "string", bool: "bool", list: "array", Object: "object"}
 
 
-def unmarshal(data: bytes, struct: str, fields: Mapping[str, Field]) -> dict[str, Json]:
+def unmarshal(data: bytes, struct: Field) -> dict[str, Json]:
     """Fill a Go struct from a text, zero values where nothing stands. Raises GoError.
 
     A value of the wrong type does not stop Go: it reads on, and tells the first one at the end.
     """
     found: dict[str, Json] = {}
     wrong: list[str] = []
-    _fill(scan(data), Field("struct", f"*{struct}", fields), struct, "", found, wrong)
+    _fill(scan(data), struct, "", "", found, wrong)
     if wrong:
         raise GoError(wrong[0])
     return found
 
 
-def _fill(tree: Tree, field: Field, struct: str, path: str, into: dict[str, Json], wrong: list[str]) -> None:
+def _fill(tree: Tree, field: Field, outer: str, path: str, into: dict[str, Json], wrong: list[str]) -> None:
     assert field.fields is not None
     for name, inner in field.fields.items():
         into.setdefault(name, _zero(inner))
     if tree is None:
         return
     if not isinstance(tree, Object):
-        wrong.append(_mismatch(_KINDS[type(tree)], field.type, struct, path))
+        wrong.append(_mismatch(_KINDS[type(tree)], field.type, outer, path))
         return
     for name, value in tree:
         known = fold(name, field.fields)
@@ -341,9 +344,9 @@ def _fill(tree: Tree, field: Field, struct: str, path: str, into: dict[str, Json
         if inner.kind == "struct":
             child = into[known]
             assert isinstance(child, dict)
-            _fill(value, inner, struct, where, child, wrong)
+            _fill(value, inner, field.struct, where, child, wrong)
         else:
-            _store(value, inner, struct, where, into, known, wrong)
+            _store(value, inner, field.struct, where, into, known, wrong)
 
 
 def _store(

@@ -1,14 +1,19 @@
-"""Instants as Go writes and reads them: RFC3339Nano out, strict RFC 3339 in (golang/go, src/time/format_rfc3339.go)."""
+"""Instants as Go writes and reads them: RFC3339Nano out; in, what time.Parse takes for RFC 3339 (src/time/format.go).
+
+Seen with Go 1.22: a comma for the point, an hour of one digit, offsets with any two digits of minutes.
+"""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
 
-_FORM = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII)
+_FORM = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d?):(\d\d):(\d\d)(?:[.,](\d+))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ZERO_TIME = -62_135_596_800 * 10**9
-"""Year 1, which Go takes for no time at all."""
+"""Year 1, which Go takes for no time at all when it is written with a Z."""
+FARTHEST_OFFSET = 16 * 3600
+"""Seconds: Postgres refuses a time zone that is so far away or farther, and the query fails."""
 
 
 def parse(text: str) -> int:
@@ -31,10 +36,7 @@ def parse(text: str) -> int:
         raise ValueError(f"{text!r} is not a date and time of the calendar") from None
     seconds = (moment - _EPOCH) // timedelta(seconds=1) - shift
     if found[8]:
-        hours, minutes = int(found[9]), int(found[10])
-        if hours > 23 or minutes > 59:
-            raise ValueError(f"{text!r} has no offset of a time zone")
-        offset = hours * 3600 + minutes * 60
+        offset = int(found[9]) * 3600 + int(found[10]) * 60
         seconds += -offset if found[8] == "+" else offset
     return seconds * 10**9 + int((found[7] or "").ljust(9, "0")[:9])
 
@@ -50,3 +52,17 @@ def nano(instant: int, offset: int = 0) -> str:
     point = f".{digits}" if digits else ""
     zone = "Z" if not offset else f"{'+' if offset > 0 else '-'}{abs(offset) // 60:02d}:{abs(offset) % 60:02d}"
     return f"{moment:%Y-%m-%dT%H:%M:%S}".rjust(19, "0") + point + zone
+
+
+def offset(text: str) -> int:
+    """Seconds east of Greenwich of a text that `parse` takes, 0 for Z."""
+    if text.endswith("Z"):
+        return 0
+    seconds = int(text[-5:-3]) * 3600 + int(text[-2:]) * 60
+    return seconds if text[-6] == "+" else -seconds
+
+
+def micros(nanos: int) -> int:
+    """Nanoseconds as Postgres takes them: to microseconds, half to even."""
+    whole, rest = divmod(nanos, 1000)
+    return whole + (rest > 500 or (rest == 500 and whole % 2 == 1))

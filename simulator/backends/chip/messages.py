@@ -16,8 +16,10 @@ def _not_zero(value: int) -> int:
 
 
 def _instant(value: str) -> str:
-    if gotime.parse(value) == gotime.ZERO_TIME:
+    if gotime.parse(value) == gotime.ZERO_TIME and value.endswith("Z"):
         raise ValueError("required: year 1 is Go's word for no time")
+    if abs(gotime.offset(value)) >= gotime.FARTHEST_OFFSET:
+        raise ValueError("Postgres knows no time zone that far away")
     return value
 
 
@@ -25,7 +27,7 @@ Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 """Go's int64 (core/models/msg.go MsgID)."""
 
 Instant = Annotated[str, AfterValidator(_instant)]
-"""Go's time.Time in JSON: RFC 3339, checked by `gotime.parse`."""
+"""Go's time.Time in JSON, as `gotime.parse` takes it and Postgres after it."""
 
 
 class Command(BaseModel):

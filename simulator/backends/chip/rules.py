@@ -6,12 +6,11 @@ from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 from typing import Any, assert_never, cast
 
-import orjson
 from pydantic import ValidationError
 
 from simulator.backends.chip import gohttp, gojson, gotime
 from simulator.backends.chip.messages import COMMANDS, AckChat, GetHistory, SendMsg, SetEmail, StartChat
-from simulator.backends.chip.state import CHAT_ID, Agent, Channel, Client, Contact, Msg, Settings, State, micros
+from simulator.backends.chip.state import BLANKS, Agent, Channel, Client, Contact, Msg, Settings, State, path_flaw
 from simulator.core.actions import Accept, Action, After, Call, Heard, Hold, Refuse, Release, Respond, Send
 from simulator.core.bot import (
     Act,
@@ -43,22 +42,36 @@ from simulator.core.events import (
 from simulator.core.message import Json, Message, Request
 from simulator.core.world import World
 
-_SEND_REQUEST = {
-    "chat_id": gojson.Field("string", "models.ChatID"),
-    "secret": gojson.Field("string", "string"),
-    "msg": gojson.Field(
-        "struct",
-        "struct",
-        {
-            "id": gojson.Field("int", "models.MsgID"),
-            "text": gojson.Field("string", "string"),
-            "attachments": gojson.Field("strings", "[]string"),
-            "origin": gojson.Field("string", "models.MsgOrigin"),
-            "user_id": gojson.Field("int", "models.UserID"),
-        },
-    ),
-}
-"""web/server.go sendRequest. Its `required` tags are never looked at."""
+_SEND_MSG = gojson.Field(
+    "struct",
+    'struct { ID models.MsgID "json:\\"id\\"       validate:\\"required\\""; Text string "json:\\"text\\""; '
+    'Attachments []string "json:\\"attachments\\""; Origin models.MsgOrigin "json:\\"origin\\"   '
+    'validate:\\"required\\""; UserID models.UserID "json:\\"user_id\\"" }',
+    {
+        "id": gojson.Field("int", "models.MsgID"),
+        "text": gojson.Field("string", "string"),
+        "attachments": gojson.Field("strings", "[]string"),
+        "origin": gojson.Field("string", "models.MsgOrigin"),
+        "user_id": gojson.Field("int", "models.UserID"),
+    },
+)
+_SEND_REQUEST = gojson.Field(
+    "struct",
+    "web.sendRequest",
+    {
+        "chat_id": gojson.Field("string", "models.ChatID"),
+        "secret": gojson.Field("string", "string"),
+        "msg": _SEND_MSG,
+    },
+    struct="sendRequest",
+)
+"""web/server.go sendRequest; the anonymous struct inside tells its whole type in an error. No `required` tag is ever
+looked at.
+"""
+
+
+COMMAND_TIME = 10.0
+"""Seconds (web/client.go onCommand): a start_chat whose Courier took longer finds no contact any more."""
 
 
 @dataclass(slots=True)
@@ -168,17 +181,22 @@ class ChipRules:
         contact = None
         if given:
             # The lookup trims, the outbox keeps what was sent (service.go StartChat, SetReady).
-            path = given.strip()
-            if not CHAT_ID.fullmatch(path):
-                self._ignored(client, "start_chat", f"chat_id {given!r}: invalid path component")
+            path = given.strip(BLANKS)
+            flaw = path_flaw(path)
+            if flaw is not None:
+                self._ignored(client, "start_chat", f"chat_id {given!r}: {flaw}")
                 return []
             contact = self._state.contact(client.channel.org, path)
         if contact is not None:
             return self._started(client, contact, given, new=False)
         chat_id = client.ids.token(24)
-        return self._courier(client, chat_id, {"type": "chat_started"}, lambda: self._new_chat(client, chat_id))
+        asked = self._world.now()
+        return self._courier(client, chat_id, {"type": "chat_started"}, lambda: self._new_chat(client, chat_id, asked))
 
-    def _new_chat(self, client: Client, chat_id: str) -> list[Action]:
+    def _new_chat(self, client: Client, chat_id: str, asked: float) -> list[Action]:
+        if self._world.now() - asked > COMMAND_TIME:
+            self._ignored(client, "start_chat", f"Courier took longer than {COMMAND_TIME:g} s")
+            return []
         contact = self._state.new_contact(client, chat_id, self._settings)
         return self._started(client, contact, chat_id, new=True)
 
@@ -236,7 +254,7 @@ class ChipRules:
     def _get_history(self, client: Client, command: GetHistory) -> list[Action]:
         contact = _started_contact(client)
         items: list[Json] = []
-        for msg in contact.before(micros(gotime.parse(command.before))):
+        for msg in contact.before(gotime.micros(gotime.parse(command.before))):
             agent = self._state.agent(msg.user) if msg.user else None
             if msg.user and agent is None:
                 # One user who can't be loaded loses the whole event (web/client.go, GetHistory).
@@ -292,7 +310,9 @@ class ChipRules:
             return []
         outbox.ready = False
         sockets = self._state.sockets.get(chat_id)
-        if not sockets:
+        # The real key is `<chat id>@<channel>`, cut at every @: a chat id with an address in it is never found again
+        # (core/queue/outboxes.go decodeOutbox).
+        if not sockets or "@" in chat_id:
             return []
         return [Send((self._pick(sockets).conn,), Message("chat_out", (outbox.items[0][1],)))]
 
@@ -328,9 +348,14 @@ class ChipRules:
             return then()
         self._next_call += 1
         self._calls[self._next_call] = _Waiting(client, then)
-        body = orjson.dumps({"chat_id": chat_id, "secret": client.channel.secret, "events": [event]})
+        body = gohttp.encode({"chat_id": chat_id, "secret": client.channel.secret, "events": [event]})
         url = f"{base.rstrip('/')}/c/chp/{client.channel.uuid}/receive"
-        headers = (("Content-Type", "application/json"),)
+        headers = (
+            ("User-Agent", "Go-http-client/1.1"),
+            ("Content-Length", str(len(body))),
+            ("Content-Type", "application/json"),
+            ("Accept-Encoding", "gzip"),
+        )
         timeout = self._settings.courier_timeout or None
         return [Hold(client.conn), Call(self._next_call, "POST", url, headers, body, timeout)]
 
@@ -355,7 +380,7 @@ class ChipRules:
     def _courier_sends(self, channel: Channel, raw: bytes) -> tuple[int, Json, list[Action]]:
         """web/server.go handleSend: its checks in their order."""
         try:
-            body = gojson.unmarshal(raw, "sendRequest", _SEND_REQUEST)
+            body = gojson.unmarshal(raw, _SEND_REQUEST)
         except gojson.GoError as error:
             return 400, {"error": f"error reading request: {error}"}, []
         if body["secret"] != channel.secret:
@@ -378,11 +403,10 @@ class ChipRules:
         return 200, {"status": "queued"}, actions
 
     def _load(self, channel: Channel, chat_id: str) -> tuple[Contact | None, str]:
-        path = chat_id.strip()
-        if not path:
-            return None, "scheme or path cannot be empty"
-        if not CHAT_ID.fullmatch(path):
-            return None, "invalid path component"
+        path = chat_id.strip(BLANKS)
+        flaw = path_flaw(path)
+        if flaw is not None:
+            return None, flaw
         return self._state.contact(channel.org, path), "sql: no rows in result set"
 
     # --- the bot and the operator

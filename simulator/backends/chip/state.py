@@ -20,6 +20,12 @@ from simulator.core.message import Json
 CHAT_ID = re.compile(r"[a-zA-Z0-9]{24}(:[^\s@]+@[^\s@]+)?", re.ASCII)
 """gocommon/urns/schemes.go, the path of a webchat URN."""
 
+LONGEST_PATH = 255
+"""Bytes of such a path (gocommon/urns/urns.go)."""
+
+BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+"""What Go's strings.TrimSpace cuts off; Python's strip cuts more."""
+
 UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 """web/server.go: lower case alone."""
 
@@ -144,6 +150,15 @@ class Seed(_Model):
                         f"contact {person.chat_id}: message {message.id} is by user {message.user}, who is not in users"
                     )
         return self
+
+
+def path_flaw(path: str) -> str | None:
+    """What gocommon says of a chat id that can't be one (urns.go Validate), None for one that can."""
+    if not path:
+        return "scheme or path cannot be empty"
+    if len(path.encode("utf-8", "replace")) > LONGEST_PATH:
+        return "path component too long"
+    return None if CHAT_ID.fullmatch(path) else "invalid path component"
 
 
 def _unique(what: str, key: str, values: list[Any]) -> None:
@@ -324,7 +339,7 @@ class State:
 
 def _row(stored: Stored) -> Msg:
     return Msg(
-        created=micros(gotime.parse(stored.time)),
+        created=gotime.micros(gotime.parse(stored.time)),
         id=stored.id,
         out=stored.direction == "out",
         text=stored.text,
@@ -332,8 +347,3 @@ def _row(stored: Stored) -> Msg:
         origin=stored.origin,
         user=stored.user,
     )
-
-
-def micros(nanos: int) -> int:
-    """Nanoseconds as Postgres keeps them: rounded to microseconds."""
-    return (nanos + 500) // 1000

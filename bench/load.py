@@ -1,0 +1,191 @@
+"""The load generator, a process of its own: raw sockets, frames encoded before the clock starts, answers barely read.
+
+`python -m bench.load URL TALK CONNECTIONS SECONDS` says `ready` when all connections stand and waits for a line. Then
+it works for SECONDS, says how many answers came, and keeps the connections until its input ends.
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+_PATIENCE = 10.0
+_MASK = b"\x37\xfa\x21\x3d"
+_LONG_MASK = int.from_bytes(_MASK * 64, "big")
+SIZE = 150
+"""Bytes of a text message."""
+
+
+def _frame(payload: bytes, opcode: int = 1) -> bytes:
+    size = len(payload)
+    assert size < 256
+    key = _LONG_MASK >> 8 * (256 - size)
+    masked = (int.from_bytes(payload, "big") ^ key).to_bytes(size, "big")
+    head = bytes((0x80 | opcode, 0x80 | size)) if size < 126 else bytes((0x80 | opcode, 0xFE, 0, size))
+    return head + _MASK + masked
+
+
+def _filled(before: str, after: str) -> bytes:
+    return (before + "lorem ipsum " * 20)[: SIZE - len(after)].encode() + after.encode()
+
+
+def _acknowledged(answer: bytes) -> bytes:
+    start = answer.index(b'"id":') + 5
+    return _frame(b'{"type":"ack_chat","msg_id":' + answer[start : answer.index(b",", start)] + b"}")
+
+
+@dataclass(slots=True, frozen=True)
+class Talk:
+    """What each connection says again and again."""
+
+    ask: bytes
+    hello: bytes | None = None
+    """Said once, and answered, before the clock starts."""
+    ack: Callable[[bytes], bytes] | None = None
+    """What follows an answer and is not answered itself."""
+
+
+_START = _frame(b'{"type":"start_chat"}')
+TALKS = {
+    "echo": Talk(_frame(_filled('{"type":"send_msg","text":"', '"}'))),
+    "chat": Talk(_frame(_filled('{"type":"send_msg","text":"', '"}')), _START, _acknowledged),
+    "history": Talk(_frame(b'{"type":"get_history","before":"2026-06-01T12:00:00Z"}'), _START),
+}
+
+
+class Conn:
+    """One connection."""
+
+    __slots__ = ("_rest", "sock")
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        assert parts.port is not None
+        self.sock = socket.create_connection((parts.hostname, parts.port), _PATIENCE)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        head = (
+            f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        self.sock.sendall(head.encode())
+        got = b""
+        while b"\r\n\r\n" not in got:
+            part = self.sock.recv(4096)
+            if not part:
+                raise ConnectionError("closed during the handshake")
+            got += part
+        head_line, _, _ = got.partition(b"\r\n")
+        if b" 101 " not in head_line:
+            raise ConnectionError(f"answered {head_line.decode()}")
+        self._rest = got.partition(b"\r\n\r\n")[2]
+
+    def send(self, frame: bytes) -> None:
+        if self.sock.send(frame) != len(frame):
+            raise ConnectionError("did not take a frame at once")
+
+    def read(self) -> list[bytes]:
+        """The text messages that came; pings are answered."""
+        data = self.sock.recv(1 << 16)
+        if not data:
+            raise ConnectionError("closed a connection")
+        if self._rest:
+            data = self._rest + data
+        found: list[bytes] = []
+        while (size := len(data)) > 1:
+            length, start = data[1], 2
+            if length == 126:
+                length, start = int.from_bytes(data[2:4], "big"), 4
+            end = start + length
+            if size < max(end, 4 if start == 4 else 2):
+                break
+            self._take(data[0] & 15, data[start:end], found)
+            data = data[end:]
+        self._rest = data
+        return found
+
+    def _take(self, opcode: int, payload: bytes, found: list[bytes]) -> None:
+        if opcode == 1:
+            found.append(payload)
+        elif opcode == 9:
+            self.send(_frame(payload, 10))
+        else:
+            raise ConnectionError(f"sent a frame with opcode {opcode}: {payload!r}")
+
+    def wait(self) -> bytes:
+        """One message, while the socket still blocks."""
+        while True:
+            found = self.read()
+            if found:
+                return found[0]
+
+
+def _connect(url: str, talk: Talk, count: int) -> list[Conn]:
+    conns = []
+    for _ in range(count):
+        conn = Conn(url)
+        conns.append(conn)
+        if talk.hello is not None:
+            conn.send(talk.hello)
+            conn.wait()
+    return conns
+
+
+def _run(conns: list[Conn], talk: Talk, seconds: float) -> int:
+    """How many answers came until every last one was there.
+
+    A connection never has two frames under way: both would be read at once, which costs the server less than two
+    people do. As nothing answers an ack, a connection that sent one lets three fifths of the others go first.
+    """
+    ask, ack = talk.ask, talk.ack
+    lag = len(conns) * 3 // 5
+    resting = deque(conns[:lag] if ack else ())
+    answers, under_way = 0, len(conns) - len(resting)
+    with selectors.DefaultSelector() as selector:
+        for conn in conns:
+            conn.sock.setblocking(False)
+            selector.register(conn.sock, selectors.EVENT_READ, conn)
+        until = time.monotonic() + seconds
+        for conn in conns[len(resting) :]:
+            conn.send(ask)
+        while under_way:
+            events = selector.select(_PATIENCE)
+            if not events:
+                raise ConnectionError(f"left {under_way} messages without an answer")
+            going = time.monotonic() < until
+            for key, _ in events:
+                conn = key.data
+                for answer in conn.read():
+                    answers += 1
+                    under_way -= 1
+                    following: Conn | None = conn
+                    if ack is not None:
+                        conn.send(ack(answer))
+                        resting.append(conn)
+                        following = resting.popleft() if len(resting) > lag else None
+                    if going and following is not None:
+                        following.send(ask)
+                        under_way += 1
+    return answers
+
+
+def main(url: str, name: str, connections: int, seconds: float) -> None:
+    """Work one command."""
+    talk = TALKS[name]
+    conns = _connect(url, talk, connections)
+    print("ready", flush=True)
+    if sys.stdin.readline():
+        print(_run(conns, talk, seconds), flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
+    except (OSError, ValueError) as error:
+        sys.exit(f"the server {error}")

@@ -1,0 +1,70 @@
+"""The servers in the race, and how to start each."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from bench.process import ROOT, Child, Failed
+
+_BARE = ROOT / "bench" / "bare.py"
+
+
+@dataclass(slots=True, frozen=True)
+class Server:
+    """A command whose first line of output says where it serves."""
+
+    key: str
+    command: tuple[str | Path, ...]
+
+    def start(self, core: int | None) -> Child:
+        """A process that has not yet said where it serves."""
+        return Child(self.key, self.command, core)
+
+
+def url(child: Child) -> str:
+    """Where a server that was just started takes WebSockets."""
+    line = child.line()
+    return str(orjson.loads(line)["backends"][0]["connect"]) if line.startswith("{") else line
+
+
+def simulator() -> str | Path:
+    """The command as it is installed in the venv that runs us."""
+    return Path(sys.executable).with_name("simulator")
+
+
+BARE = Server("bare", (sys.executable, _BARE))
+BARE_PYDANTIC = Server("bare + pydantic", (sys.executable, _BARE, "--pydantic"))
+CHIP = Server(
+    "chip",
+    (
+        simulator(), "serve", "--backend", "chip", "--port", "0", "--log-format", "json",
+        "--set", "bot_delay=0", "--set", "outbox_interval=0",
+    ),
+)  # fmt: skip
+WS = Server("ws", ("node", ROOT / "bench" / "echo.mjs"))
+
+
+def load(url: str, talk: str, connections: int, seconds: float, core: int | None) -> Child:
+    """A load generator; it says `ready` when its connections stand."""
+    command = (sys.executable, "-m", "bench.load", url, talk, str(connections), str(seconds))
+    return Child("the load generator", command, core)
+
+
+def missing() -> str | None:
+    """One line why npm ws can't take part, or None."""
+    if shutil.which("node") is None:
+        return "npm ws is left out: there is no node here"
+    if not (ROOT / "tests" / "clients" / "node_modules" / "ws").exists():
+        return "npm ws is left out: it is not installed, `make clients` does that"
+    return None
+
+
+def check() -> None:
+    """Raises Failed when there is nothing to measure."""
+    if not Path(simulator()).exists():
+        raise Failed(f"{simulator()} is not there: `make bench` installs it")

@@ -1,0 +1,48 @@
+"""What holds for every test: nobody outside of this machine is reached, and Node is there or its tests say why not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from functools import cache
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CLIENTS = Path(__file__).parent / "clients"
+
+
+def _loopback_alone(event: str, arguments: tuple[Any, ...]) -> None:
+    """An audit hook: sees every connect of this process, whichever library makes it."""
+    if event != "socket.connect" or not isinstance(arguments[1], tuple):
+        return
+    host = str(arguments[1][0])
+    try:
+        inside = ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        inside = host == "localhost"
+    if not inside:
+        raise RuntimeError(f"a test reached for {host}, which is not on this machine")
+
+
+sys.addaudithook(_loopback_alone)
+
+
+@cache
+def node_is_missing() -> str:
+    """Why tests marked `node` can't run, empty when they can."""
+    if shutil.which("node") is None:
+        return "Node.js is not installed"
+    if not (CLIENTS / "node_modules" / "ws").is_dir():
+        return "tests/clients/node_modules is not there: make clients"
+    return ""
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("node") and (why := node_is_missing()):
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{why}, and CI needs it")
+        pytest.skip(why)

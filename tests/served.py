@@ -1,0 +1,243 @@
+"""A simulator to talk to: in this loop, or as the real command in a process of its own; and raw clients for both."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from simulator.serve.app import Options, Simulator
+from simulator.serve.clock import ManualClock, WallClock
+from simulator.serve.frames import mask_plain
+from simulator.serve.reporter import Reporter
+
+SECONDS = 10.0
+"""How long a test waits for what has to come."""
+
+COMMAND = Path(sys.executable).with_name("simulator")
+
+WEBSITE = "7d62d551-3030-4100-a260-2d7c4e9693e7"
+HELP_PAGE = "8291264a-4581-4d12-96e5-e9fcfa6e68d9"
+OTHER_ORG = "16955bac-23fd-4b5f-8981-530679ae0ac4"
+INACTIVE = "2f6a1c9e-5b7d-4e38-9c10-aa4b8d3f7e21"
+"""Channels of fixtures/chip.yaml."""
+
+KEY, ACCEPT = "dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+"""RFC 6455, 1.3."""
+
+
+def chip(
+    clock: ManualClock | WallClock | None = None,
+    *,
+    seed: int | None = 7,
+    host: str = "127.0.0.1",
+    admin_token: str | None = None,
+    fixtures: Mapping[str, Path] | None = None,
+    reporter: Reporter | None = None,
+    **settings: object,
+) -> Simulator:
+    """A Simulator of chip on a free port, to be entered with `async with`."""
+    return Simulator(
+        Options(
+            ["chip"],
+            host=host,
+            port=0,
+            seed=seed,
+            clock=clock,
+            fixtures=fixtures or {},
+            settings=[(key, str(value)) for key, value in settings.items()],
+            admin_token=admin_token,
+            reporter=reporter,
+        )
+    )
+
+
+def prompt(clock: ManualClock | None = None, **settings: object) -> Simulator:
+    """A chip that answers at once although its clock stands still: every byte is known beforehand."""
+    return chip(clock or ManualClock(), **{"bot_delay": 0, "outbox_interval": 0, **settings})
+
+
+def client_frame(data: bytes, opcode: int = 1, final: bool = True) -> bytes:
+    """A masked frame of a client."""
+    size, mask = len(data), b"\x37\xfa\x21\x3d"
+    length = bytes((0x80 | size,)) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
+    return bytes((final << 7 | opcode,)) + length + mask + mask_plain(data, mask)
+
+
+class Raw:
+    """Bytes over TCP."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: str, first: bytes = b"") -> AsyncIterator[Raw]:
+        """Connects to a URL's host and port, and writes something."""
+        split = urlsplit(url)
+        raw = cls(*await asyncio.open_connection(split.hostname, split.port))
+        raw.writer.write(first)
+        try:
+            yield raw
+        finally:
+            raw.writer.close()
+            with suppress(OSError):
+                await raw.writer.wait_closed()
+
+    @classmethod
+    @asynccontextmanager
+    async def upgraded(cls, url: str) -> AsyncIterator[Raw]:
+        """After its 101."""
+        async with cls.open(url, handshake(url)) as raw:
+            head = await raw.head()
+            assert head[0] == "HTTP/1.1 101 Switching Protocols", head
+            yield raw
+
+    def write(self, data: bytes) -> None:
+        self.writer.write(data)
+
+    def send(self, text: str) -> None:
+        """A masked text frame."""
+        self.writer.write(client_frame(text.encode()))
+
+    async def exactly(self, size: int) -> bytes:
+        async with asyncio.timeout(SECONDS):
+            return await self.reader.readexactly(size)
+
+    async def frame(self) -> tuple[int, bytes]:
+        """The first byte and the payload of the server's next frame."""
+        first, second = await self.exactly(2)
+        assert second < 127, "longer than what these tests expect"
+        size = int.from_bytes(await self.exactly(2), "big") if second == 126 else second
+        return first, await self.exactly(size)
+
+    async def text(self) -> str:
+        """The next frame, which is a whole text frame."""
+        first, payload = await self.frame()
+        assert first == 0x81, (first, payload)
+        return payload.decode()
+
+    async def head(self) -> list[str]:
+        """The lines of the next HTTP answer's head."""
+        async with asyncio.timeout(SECONDS):
+            raw = await self.reader.readuntil(b"\r\n\r\n")
+        return raw.decode().split("\r\n")[:-2]
+
+    async def answer(self, bodiless: bool = False) -> tuple[list[str], bytes]:
+        """The next HTTP answer: lines of its head, body."""
+        head = await self.head()
+        size = next((int(line[16:]) for line in head if line.lower().startswith("content-length: ")), 0)
+        return head, b"" if bodiless else await self.exactly(size)
+
+    async def rest(self) -> bytes:
+        """All up to the end."""
+        async with asyncio.timeout(SECONDS):
+            return await self.reader.read(-1)
+
+
+def handshake(url: str, *more: str) -> bytes:
+    """The request that opens a WebSocket, with more header lines."""
+    split = urlsplit(url)
+    lines = [
+        f"GET {split.path} HTTP/1.1",
+        f"Host: {split.netloc}",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13",
+        f"Sec-WebSocket-Key: {KEY}",
+        *more,
+    ]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def request(method: str, path: str, body: bytes = b"", *more: str, host: str = "127.0.0.1") -> bytes:
+    """A plain HTTP request."""
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", *more]
+    if body:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+async def ask(url: str, method: str, path: str, body: bytes = b"", *more: str) -> tuple[list[str], bytes]:
+    """One HTTP request on a connection of its own: the lines of the answer's head, and its body."""
+    async with Raw.open(url, request(method, path, body, *more)) as raw:
+        return await raw.answer(bodiless=method == "HEAD")
+
+
+async def admin(url: str, method: str, path: str, body: object = None, *more: str) -> tuple[int, Any]:
+    """One request to the control API: status, and the JSON that came."""
+    raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+    head, answer = await ask(url, method, f"/__admin/{path}", raw, *more)
+    return int(head[0].split()[1]), json.loads(answer) if answer else None
+
+
+class Run:
+    """The real command in a process of its own, once it is ready."""
+
+    def __init__(self, process: asyncio.subprocess.Process, ready_file: Path) -> None:
+        self.process = process
+        self.ready_file = ready_file
+        self.ready: dict[str, Any] = {}
+        self.first = b""
+        """The first line of its stdout."""
+
+    @property
+    def url(self) -> str:
+        return str(self.ready["backends"][0]["url"])
+
+    @property
+    def connect(self) -> str:
+        return str(self.ready["backends"][0]["connect"])
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ends it; its exit code."""
+        self.process.send_signal(number)
+        async with asyncio.timeout(SECONDS):
+            return await self.process.wait()
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """The environment without what would set our options."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("SIMULATOR_")}
+    return {**kept, "PYTHONUNBUFFERED": "", **more}
+
+
+@asynccontextmanager
+async def process(*arguments: str, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The real command with its three pipes; killed at the end, whatever happens."""
+    pipe = asyncio.subprocess.PIPE
+    started = await asyncio.create_subprocess_exec(
+        COMMAND, *arguments, stdin=pipe, stdout=pipe, stderr=pipe, env=clean_environment(**environment)
+    )
+    try:
+        yield started
+    finally:
+        if started.returncode is None:
+            started.kill()
+        # Reads both pipes to their end, so that the transports are closed with the loop still there.
+        await started.communicate()
+
+
+@asynccontextmanager
+async def command(folder: Path, *arguments: str, **environment: str) -> AsyncIterator[Run]:
+    """`simulator serve` for chip, on a free port unless told otherwise, once it has said where it serves."""
+    ready_file = folder / "ready.json"
+    options = ["--backend", "chip", "--port", "0", "--ready-file", str(ready_file)]
+    async with process("serve", *options, *arguments, **environment) as started:
+        run = Run(started, ready_file)
+        assert started.stdout is not None
+        async with asyncio.timeout(SECONDS):
+            run.first = await started.stdout.readline()
+        if not run.first:
+            _, errors = await started.communicate()
+            raise AssertionError(f"it did not start: {errors.decode()}")
+        # The ready file is there before the first line is.
+        run.ready = json.loads(ready_file.read_bytes())
+        yield run
