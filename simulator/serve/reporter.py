@@ -92,7 +92,7 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in _whole(text))
 
 
-def _whole(value: object) -> Any:  # noqa: ANN401
+def _whole(value: object) -> Any:
     """A text without the lone surrogates that stand for odd bytes; nothing else is changed."""
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 

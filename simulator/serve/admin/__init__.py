@@ -7,8 +7,8 @@ import math
 from collections.abc import Awaitable, Callable
 from dataclasses import MISSING, fields
 from ipaddress import ip_address
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, get_type_hints
+from urllib.parse import SplitResult, urlsplit
 
 import orjson
 from aiohttp import web
@@ -75,11 +75,11 @@ class Admin:
         if not self._loopback:
             raise Complaint(403, "the control API is off on this address: start with --admin-token TOKEN")
         # A page of another site must not drive a developer's simulator, not even by a name that leads here.
-        host = urlsplit(f"//{request.headers.get('Host', '')}").hostname or ""
+        host = _split(f"//{request.headers.get('Host', '')}").hostname or ""
         if not is_loopback(host):
             raise Complaint(403, f"the control API does not answer to the Host {host!r}, only to a loopback address")
         origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc != request.headers.get("Host"):
+        if origin is not None and _split(origin).netloc != request.headers.get("Host"):
             raise Complaint(403, f"the control API does not answer to pages of {origin}")
 
     async def _health(self, request: web.BaseRequest) -> Any:
@@ -149,6 +149,13 @@ class Admin:
         raise Complaint(404, f"talk: there is no {talk!r}; the latest are: {', '.join(talks[-10:]) or 'none'}")
 
 
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
+
+
 def is_loopback(host: str) -> bool:
     """Whether a name or address can only be reached from this machine."""
     try:
@@ -181,7 +188,7 @@ def _lines(entry: Entry, reader: Any) -> list[dict[str, Any]]:
 
 
 def _made(kind: Any, body: dict[str, Any]) -> Any:
-    from pydantic import ConfigDict, TypeAdapter, ValidationError
+    from pydantic import TypeAdapter, ValidationError
 
     names = [field.name for field in fields(kind)]
     unknown = next((key for key in body if key not in names), None)
@@ -193,11 +200,16 @@ def _made(kind: Any, body: dict[str, Any]) -> Any:
     )
     if missing is not None:
         raise Complaint(400, f"{missing}: is missing")
-    try:
-        made = TypeAdapter(kind, config=ConfigDict(strict=True)).validate_python(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise Complaint(400, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    # Json holds itself, which pydantic can't follow; anything that was JSON is Json.
+    hints = get_type_hints(kind, localns={"Json": Any})
+    values = {}
+    for key, value in body.items():
+        try:
+            values[key] = TypeAdapter(hints[key]).validate_python(value, strict=True)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise Complaint(400, f"{'.'.join(map(str, (key, *first['loc'])))}: {first['msg']}") from None
+    made = kind(**values)
     if not math.isfinite(made.after) or made.after < 0:
         raise Complaint(400, "after: expected seconds from 0 on")
     return made
