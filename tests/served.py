@@ -124,6 +124,13 @@ class Raw:
         assert first == 0x81, (first, payload)
         return payload.decode()
 
+    async def text_after_pings(self) -> str:
+        """The next text, however many pings come before it."""
+        while (found := await self.frame())[0] == 0x89:
+            pass
+        assert found[0] == 0x81, found
+        return found[1].decode()
+
     async def head(self) -> list[str]:
         """The lines of the next HTTP answer's head."""
         async with asyncio.timeout(SECONDS):

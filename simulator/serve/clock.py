@@ -67,7 +67,8 @@ def parse(text: str) -> WallClock | ManualClock:
         moment = datetime.fromisoformat(text)
     except ValueError:
         moment = None
-    if moment is None or moment.tzinfo is None:
+    # Near the ends of Python's calendar a step would leave it.
+    if moment is None or moment.tzinfo is None or not 1 < moment.year < 9000:
         why = "expected wall, manual, or an instant such as 2026-01-01T00:00:00Z"
         raise SimulatorError(f"--clock {text}: {why}")
     return ManualClock(round(moment.timestamp(), 6))

@@ -211,7 +211,9 @@ class Link(asyncio.Protocol):
         if self._held:
             self._transport.resume_reading()
         if self._transport.can_write_eof():
-            self._transport.write_eof()
+            # A peer that reset the connection a moment ago: connection_lost is on its way.
+            with suppress(OSError):
+                self._transport.write_eof()
         else:
             self._transport.close()
 

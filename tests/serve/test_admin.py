@@ -104,9 +104,21 @@ async def test_clock_of_the_wall_is_nobodys() -> None:
         ("POST", "act", {"act": "say", "text": "x", "voice": "low"}, 400, "voice: there is no such key; there are: "),
         ("POST", "act", {"act": "say", "text": "x", "after": -1}, 400, "after: expected seconds from 0 on"),
         ("POST", "act", {"act": "stream", "chunks": "x"}, 400, "chunks: Input should be a valid list"),
-        ("POST", "act", {"act": "say", "text": "x", "talk": "nobody"}, 404, "talk: there is no 'nobody'; the latest are"),
+        (
+            "POST",
+            "act",
+            {"act": "say", "text": "x", "talk": "nobody"},
+            404,
+            "talk: there is no 'nobody'; the latest are",
+        ),
         ("POST", "act", {"act": "say", "text": "x", "talk": 7}, 404, "talk: there is no 7; the latest are"),
-        ("POST", "act", {"act": "say", "text": "x", "backend": "mia"}, 400, "backend: there is no 'mia' here; there are"),
+        (
+            "POST",
+            "act",
+            {"act": "say", "text": "x", "backend": "mia"},
+            400,
+            "backend: there is no 'mia' here; there are",
+        ),
         ("POST", "act", {"act": "say", "text": "x", "backend": 7}, 400, "backend: there is no 7 here; there are: chip"),
         ("GET", "messages?limit=many", None, 400, "limit: expected a number"),
     ],
@@ -122,7 +134,12 @@ async def test_token_is_needed_when_there_is_one() -> None:
     async with prompt(admin_token="sésame 7") as simulator:
         url = simulator.url("chip")
         assert (await admin(url, "GET", "health"))[0] == 200
-        for wrong in ((), ("Authorization: sésame 7",), ("Authorization: Bearer sésame",), ("Authorization: Bearer \xff",)):
+        for wrong in (
+            (),
+            ("Authorization: sésame 7",),
+            ("Authorization: Bearer sésame",),
+            ("Authorization: Bearer \xff",),
+        ):
             status, answer = await admin(url, "GET", "clock", None, *wrong)
             assert (status, answer) == (
                 401,
@@ -240,7 +257,10 @@ async def test_act_waits_for_its_time(server: Simulator, url: str) -> None:
         await started(ws)
         await admin(url, "POST", "act", {"act": "say", "text": "later", "after": 2})
         await admin(url, "POST", "clock/advance", {"seconds": 1.999})
-        assert await said(ws, '{"type":"get_history","before":"2099-01-01T00:00:00Z"}') == '{"type":"history","history":[]}'
+        assert (
+            await said(ws, '{"type":"get_history","before":"2099-01-01T00:00:00Z"}')
+            == '{"type":"history","history":[]}'
+        )
         await admin(url, "POST", "clock/advance", {"seconds": 0.001})
         assert '"text":"later"' in str(await ws.recv())
 

@@ -258,7 +258,12 @@ async def test_slow_request_is_waited_for(url: str) -> None:
 
 @pytest.mark.parametrize(
     "garbage",
-    [b"garbage\r\n\r\n", b"GET / HTTP/1.1\r\nNo Colon\r\n\r\n", b"\x16\x03\x01\x02\x00\x01", b"GET /\xff HTTP/1.1\r\n\r\n"],
+    [
+        b"garbage\r\n\r\n",
+        b"GET / HTTP/1.1\r\nNo Colon\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01",
+        b"GET /\xff HTTP/1.1\r\n\r\n",
+    ],
 )
 async def test_what_is_no_http_gets_a_400_and_the_end(
     url: str, garbage: bytes, caplog: pytest.LogCaptureFixture

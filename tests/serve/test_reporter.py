@@ -13,7 +13,7 @@ from simulator.core.message import Frame, Ping, Pong
 from simulator.serve.reporter import Reporter, printable
 
 NOON = 1767268800.25
-EVIL = 'a\x1b[2Jb\x07c\nd\re\x9bf\u202eg\x00h\x7fi'
+EVIL = "a\x1b[2Jb\x07c\nd\re\x9bf\u202eg\x00h\x7fi"
 TAME = "a\\x1b[2Jb\\x07c\\nd\\re\\x9bf\\u202eg\\x00h\\x7fi"
 
 
@@ -31,7 +31,9 @@ class Gone(io.StringIO):
         raise BrokenPipeError
 
 
-def reporter(form: str = "text", verbose: bool = True, stream: io.StringIO | None = None) -> tuple[Reporter, io.StringIO]:
+def reporter(
+    form: str = "text", verbose: bool = True, stream: io.StringIO | None = None
+) -> tuple[Reporter, io.StringIO]:
     stream = stream or io.StringIO()
     return Reporter(lambda: NOON, form, verbose, stream), stream
 
@@ -108,7 +110,9 @@ def test_facts(form: str) -> None:
         assert (line["level"], line["text"], line["chat_id"], line["count"]) == ("warning", EVIL, "\x1b?", 3)
 
 
-@pytest.mark.parametrize(("verbose", "seen"), [(False, ["warning", "error"]), (True, ["debug", "info", "warning", "error"])])
+@pytest.mark.parametrize(
+    ("verbose", "seen"), [(False, ["warning", "error"]), (True, ["debug", "info", "warning", "error"])]
+)
 def test_levels(verbose: bool, seen: list[str]) -> None:
     report, stream = reporter(verbose=verbose)
     for level in ("debug", "info", "warning", "error"):

@@ -40,12 +40,16 @@ def test_own_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "where", "why"),
     [
-        ("channels: [", ":1", "is not YAML: "),
+        ("channels: [\n", ":2", "is not YAML: "),
         (f"{CHANNEL}  secret: a: b\n", ":3", "is not YAML: "),
         (f"{CHANNEL}\tsecret: a\n", ":3", "is not YAML: "),
         (f"{CHANNEL}channels: []\n", ":3", "is not YAML: found duplicate key"),
         (f"{CHANNEL}x: *nobody\n", ":3", "is not YAML: found undefined alias"),
-        (f"{CHANNEL}x: !!python/object:os.system\n", ":3", "is not YAML: could not determine a constructor for the tag"),
+        (
+            f"{CHANNEL}x: !!python/object:os.system\n",
+            ":3",
+            "is not YAML: could not determine a constructor for the tag",
+        ),
         ("", "", "expected keys and values at the top"),
         ("just words", "", "expected keys and values at the top"),
         ("- a\n- b\n", "", "expected keys and values at the top"),
@@ -59,12 +63,24 @@ def test_own_file(tmp_path: Path) -> None:
         (f"{CHANNEL}    org: first\n", ":3", "channels.0.org: Input should be a valid integer"),
         ("channels:\n  - org: 1\n    uuid: 7D62D551\n", ":3", "channels.0.uuid: String should match pattern"),
         ("channels:\n  - name: a\n", ":2", "channels.0.uuid: Field required"),
-        (f"{CHANNEL}settings:\n  bot_delay: -1\n", ":4", "settings.bot_delay: Input should be greater than or equal to 0"),
+        (
+            f"{CHANNEL}settings:\n  bot_delay: -1\n",
+            ":4",
+            "settings.bot_delay: Input should be greater than or equal to 0",
+        ),
         (f"{CHANNEL}settings: {{\n  bot_dealy: 1}}\n", ":4", "settings.bot_dealy: there is no such key"),
-        (f"{CHANNEL}settings:\n  utc_offset: CET\n", ":4", "settings.utc_offset: expected Z or an offset such as +02:00"),
+        (
+            f"{CHANNEL}settings:\n  utc_offset: CET\n",
+            ":4",
+            "settings.utc_offset: expected Z or an offset such as +02:00",
+        ),
         (f"{CHANNEL}  - uuid: {WEBSITE}\n", "", f"channels: uuid {WEBSITE} stands there twice"),
         (f"{CHANNEL}contacts:\n  - chat_id: short\n", ":4", "contacts.0.chat_id: expected 24 letters and digits"),
-        (f"{CHANNEL}users:\n- id: 1\n  email: a@b\n- id: 0\n  email: a@b\n", ":6", "users.1.id: Input should be greater"),
+        (
+            f"{CHANNEL}users:\n- id: 1\n  email: a@b\n- id: 0\n  email: a@b\n",
+            ":6",
+            "users.1.id: Input should be greater",
+        ),
     ],
 )
 def test_what_is_wrong(text: str | bytes, where: str, why: str, tmp_path: Path) -> None:
@@ -90,7 +106,7 @@ def test_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_very_deep_yaml(tmp_path: Path) -> None:
     with pytest.raises(FixtureError, match="is not YAML"):
-        load("a: " + "[" * 20_000, tmp_path)
+        load("a: " + "[" * 3_000, tmp_path)
 
 
 def test_settings(tmp_path: Path) -> None:
@@ -116,7 +132,6 @@ def test_settings(tmp_path: Path) -> None:
         ("bot_delay", "-1", "Input should be greater than or equal to 0 (got '-1')"),
         ("bot_delay", "", "Input should be a valid number"),
         ("bot_delay", "nan", "Input should be "),
-        ("bot_delay", "inf", "Input should be "),
         ("message_limit", "4.5", "Input should be a valid integer"),
         ("bot", "parrot", "Input should be 'echo' or 'none' (got 'parrot')"),
         ("courier_url", "localhost:8080", "String should match pattern"),

@@ -1,0 +1,71 @@
+"""chip's fixtures and settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from simulator.backends.chip.state import Seed, Settings, path_flaw
+
+MAIN = "7d62d551-3030-4100-a260-2d7c4e9693e7"
+CHAT = "65vbbDAQCdPdEWlEhDGy4utO"
+
+
+def seed(**changes: Any) -> Seed:
+    return Seed.model_validate({"channels": [{"uuid": MAIN}], **changes})
+
+
+def test_a_channel_is_enough() -> None:
+    assert seed().settings == Settings.model_validate({})
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"channels": []}, "at least 1 item"),
+        ({"channels": [{"uuid": MAIN.upper()}]}, "should match pattern"),
+        ({"channels": [{"uuid": MAIN}, {"uuid": MAIN}]}, f"channels: uuid {MAIN} stands there twice"),
+        ({"users": [{"id": 1, "email": ""}, {"id": 1, "email": ""}]}, "users: id 1 stands there twice"),
+        ({"contacts": [{"chat_id": CHAT}, {"chat_id": CHAT}]}, "contacts: chat_id .* stands there twice"),
+        ({"contacts": [{"chat_id": "short"}]}, "expected 24 letters and digits"),
+        (
+            {
+                "contacts": [
+                    {
+                        "chat_id": CHAT,
+                        "messages": [{"direction": "in", "id": 1, "user": 9, "time": "2024-01-01T00:00:00Z"}],
+                    }
+                ]
+            },
+            "is by user 9, who is not in users",
+        ),
+        ({"settings": {"utc_offset": "+15:00"}}, "expected Z or an offset"),
+        ({"settings": {"courier_url": "example.com"}}, "should match pattern"),
+        ({"settings": {"nope": 1}}, "Extra inputs"),
+    ],
+)
+def test_what_can_not_be(changes: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        seed(**changes)
+
+
+def test_one_chat_id_in_two_orgs_is_two_contacts() -> None:
+    assert len(seed(contacts=[{"chat_id": CHAT}, {"chat_id": CHAT, "org": 2}]).contacts) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "flaw"),
+    [
+        (CHAT, None),
+        (f"{CHAT}:ada@example.com", None),
+        ("", "scheme or path cannot be empty"),
+        ("x" * 256, "path component too long"),
+        ("é" * 128, "path component too long"),
+        ("x" * 255, "invalid path component"),
+        (f"{CHAT}:ada", "invalid path component"),
+    ],
+)
+def test_chat_ids(path: str, flaw: str | None) -> None:
+    assert path_flaw(path) == flaw

@@ -1,0 +1,377 @@
+"""One contract for all backends: a new folder is held to it from its first line.
+
+What a backend has to add here: a line in FIRST_WORDS.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from simulator import backends
+from simulator.core.backend import Backend, NoMethod, NoRoute, find
+from simulator.core.bot import ACTS, Act, End, File, HandOff, Leave, Picture, Queue, Raw, Say, Status, Stream, Typing
+from simulator.core.errors import UnknownBackend
+from simulator.core.ids import Ids
+from simulator.core.message import Frame, Headers, Ping, Pong
+from simulator.core.wire import Drop, Shut
+from simulator.serve import seeds
+from tests.talk import Socket, Talk
+
+FIRST_WORDS: dict[str, list[str]] = {
+    "chip": ['{"type":"start_chat"}', '{"type":"send_msg","text":"hello there"}'],
+}
+"""What a person's client sends until the bot has heard `hello there`."""
+
+SOME: dict[str, Act] = {
+    "say": Say("good morning"),
+    "typing": Typing(),
+    "status": Status("read"),
+    "queue": Queue(3),
+    "hand_off": HandOff("nobody@example.com"),
+    "leave": Leave(),
+    "picture": Picture("https://example.com/a.jpg", "look"),
+    "file": File("https://example.com/a.pdf", "read", "application/pdf"),
+    "stream": Stream(["good ", "morning"]),
+    "end": End(),
+    "raw": Raw("made_up", {"a": [1, None]}),
+}
+PLAIN: Headers = (("Host", "127.0.0.1"), ("User-Agent", "curl/8"))
+
+every = pytest.mark.parametrize("name", backends.names())
+loaded = pytest.mark.parametrize("backend", backends.all_backends(), ids=lambda backend: backend.name)
+bounded = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@cache
+def fixtures(name: str) -> dict[str, Any]:
+    """Read once: YAML is slow."""
+    dumped: dict[str, Any] = seeds.load(backends.load(name), None, []).model_dump()
+    return dumped
+
+
+def talk_to(name: str, seed: int = 7) -> Talk:
+    return Talk(name, seed=seed, seeded=fixtures(name))
+
+
+def first_words(talk: Talk) -> Socket:
+    client = talk.connect()
+    for data in FIRST_WORDS[talk.backend.name]:
+        client.send(data)
+    return client
+
+
+def memory(thing: object, seen: frozenset[int] = frozenset()) -> object:
+    """All that is reachable, by value; ids are left to a test of their own."""
+    if thing is None or isinstance(thing, bool | int | float | str | bytes):
+        return thing
+    if id(thing) in seen or isinstance(thing, Ids | type) or callable(thing):
+        return type(thing).__name__
+    seen |= {id(thing)}
+    if isinstance(thing, dict):
+        return [(memory(key, seen), memory(value, seen)) for key, value in thing.items()]
+    if isinstance(thing, list | tuple | deque):
+        return [memory(item, seen) for item in thing]
+    if isinstance(thing, set | frozenset):
+        return sorted(repr(memory(item, seen)) for item in thing)
+    names = [name for cls in type(thing).__mro__ for name in getattr(cls, "__slots__", ())]
+    names += getattr(thing, "__dict__", {})
+    return [type(thing).__name__, *((name, memory(getattr(thing, name, None), seen)) for name in names)]
+
+
+# ---- what a backend says of itself ----
+
+
+def test_each_has_a_name_and_a_port_of_its_own() -> None:
+    found = backends.all_backends()
+    assert [backend.name for backend in found] == backends.names() == sorted(backends.names())
+    assert len({backend.port for backend in found}) == len(found)
+    assert backends.names() == sorted(FIRST_WORDS), "each has its first words above"
+
+
+def test_an_unknown_name() -> None:
+    with pytest.raises(UnknownBackend) as caught:
+        backends.load("nobody")
+    assert (caught.value.name, caught.value.known) == ("nobody", tuple(backends.names()))
+
+
+@loaded
+def test_summary(backend: Backend) -> None:
+    assert 1024 <= backend.port < 65536
+    assert backend.summary.startswith(f"nyaruka/{backend.name}: ") or backend.summary
+    assert backend.transport
+    assert "\n" not in backend.summary + backend.transport
+    names = [route.name for route in backend.routes]
+    assert len(set(names)) == len(names)
+
+
+@loaded
+def test_acts_are_told(backend: Backend) -> None:
+    assert set(backend.acts) == set(ACTS) == set(SOME)
+    for note in backend.acts.values():
+        assert note.how in {"spoken", "approximated", "silent"}
+        assert note.what
+
+
+@loaded
+def test_messages_have_schemas(backend: Backend) -> None:
+    assert backend.commands
+    assert backend.events
+    for model in (*backend.commands.values(), *backend.events.values()):
+        assert model.model_json_schema()["type"] == "object"
+
+
+@loaded
+def test_volatile_paths_lead_somewhere(backend: Backend) -> None:
+    for path in backend.volatile:
+        name, *steps = path.split(".")
+        model = backend.events.get(name) or backend.commands[name]
+        schema = model.model_json_schema()
+        nodes = [schema]
+        for step in steps:
+            nodes = [found for node in nodes for found in _step(schema, node, step)]
+        assert nodes, path
+
+
+def _step(schema: dict[str, Any], node: dict[str, Any], step: str) -> list[dict[str, Any]]:
+    """The places one step further in a JSON Schema, `*` for the items of a list."""
+    if "$ref" in node:
+        return _step(schema, schema["$defs"][node["$ref"].rpartition("/")[2]], step)
+    found = [place for option in node.get("anyOf", ()) for place in _step(schema, option, step)]
+    if step == "*":
+        return [*found, node["items"]] if "items" in node else found
+    return [*found, node["properties"][step]] if step in node.get("properties", {}) else found
+
+
+# ---- fixtures, URL, example ----
+
+
+@loaded
+def test_seed_and_url(backend: Backend) -> None:
+    seed: Any = seeds.load(backend, None, [])
+    assert isinstance(seed, backend.seed)
+    assert seed.settings == type(seed.settings).model_validate({}), "the file that comes along keeps to the defaults"
+    base = f"http://127.0.0.1:{backend.port}"
+    url = backend.connect(seed, base)
+    assert url.partition("://")[2].startswith(f"127.0.0.1:{backend.port}/")
+    assert (
+        backend.connect(seed, "https://chat.example.com/space")
+        .partition("://")[2]
+        .startswith("chat.example.com/space/")
+    )
+    example = backend.example(url)
+    assert url in example
+    assert "\n" not in example
+    assert backend.ping_interval(seed.settings) >= 0
+    assert backend.link(seed.settings).limit > 0
+    backend.bot(seed.settings)
+
+
+@every
+def test_url_opens_the_door(name: str) -> None:
+    talk = talk_to(name)
+    client = talk.connect()
+    assert client.refused is None
+    assert client.upgrade is not None
+    assert dict(client.upgrade.headers)["Sec-WebSocket-Accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+
+
+# ---- what is refused leaves nothing ----
+
+
+@every
+def test_plain_request_at_the_door_leaves_nothing(name: str) -> None:
+    talk = talk_to(name)
+    client = first_words(talk)
+    engine = talk.running.engine
+    before = memory((engine.rules, engine.wire)), [*engine.rules.talks()], engine.next_due()
+    for method in ("GET", "POST", "HEAD"):
+        refused = talk.connect("curl", headers=PLAIN, method=method).refused
+        assert refused is not None
+        assert 400 <= refused.status < 500
+        assert (memory((engine.rules, engine.wire)), [*engine.rules.talks()], engine.next_due()) == before
+    assert client.open
+
+
+@every
+def test_plain_request_at_the_door_changes_nobodys_ids(name: str) -> None:
+    alone, watched = talk_to(name), talk_to(name)
+    watched.connect("curl", headers=PLAIN)
+    said = []
+    for talk in (alone, watched):
+        client = first_words(talk)
+        talk.after(5.0)
+        said.append([*client.got])
+    assert said[0] == said[1]
+
+
+@every
+@pytest.mark.parametrize("path", ["/no/such/path", "//", "/%00", "/wc", "/../etc/passwd", "/" + "x" * 5000])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE", "BREW"])
+def test_unknown_paths_are_answered(name: str, path: str, method: str) -> None:
+    talk = talk_to(name)
+    assert isinstance(find(talk.backend.routes, method, path), NoRoute | NoMethod)
+    answer = talk.request(method, path)
+    assert answer.status in (400, 403, 404, 405)
+    length = int(dict(answer.headers)["Content-Length"])
+    assert answer.body == b"" if method == "HEAD" else len(answer.body) == length
+
+
+@every
+@bounded
+@given(data=st.data())
+def test_every_route_answers_any_body(name: str, data: st.DataObject) -> None:
+    talk = talk_to(name)
+    url = talk.backend.connect(talk.running.seed, "http://127.0.0.1")
+    for route in talk.backend.routes:
+        path = data.draw(st.from_regex(route.pattern, fullmatch=True))
+        if url.endswith(path):
+            continue
+        method = data.draw(st.sampled_from(sorted(route.methods or {"GET", "POST"})))
+        body = data.draw(st.binary(max_size=50) | st.sampled_from([b"{}", b"[]", b"null", b'{"a":', b"1e999"]))
+        answer = talk.request(method, path, body, PLAIN)
+        assert 200 <= answer.status < 600
+
+
+# ---- whatever comes over a socket ----
+
+_PIECES = st.sampled_from(
+    [
+        "", "{}", "[]", "null", "0", '"', '{"type":', '{"type":"', "}", "2", "3", "40", "41", '42["a"]', "451-", "2probe",
+        '{"type":"start_chat"}', '{"type":"send_msg"}', '[null,"1","phoenix","heartbeat",{}]', '{"action":"x","data":1}',
+        "[[[[", "\\ud800", "1e999", "-", "\x00", "\udcff", "\u2028", "é👍",
+    ]
+)  # fmt: skip
+_TEXT = st.lists(_PIECES | st.text(st.characters(), max_size=8), max_size=4).map("".join)
+_ITEMS: st.SearchStrategy[Frame | Ping | Pong] = (
+    _TEXT.map(Frame)
+    | st.binary(max_size=20).map(Frame)
+    | st.binary(max_size=5).map(Ping)
+    | st.binary(max_size=5).map(Pong)
+)
+
+
+@every
+@pytest.mark.parametrize("begun", [False, True])
+@bounded
+@given(items=st.lists(_ITEMS, max_size=8))
+def test_garbage_never_raises(name: str, begun: bool, items: list[Frame | Ping | Pong]) -> None:
+    talk = talk_to(name)
+    client = first_words(talk) if begun else talk.connect()
+    other = talk.connect("other")
+    for item in items:
+        client._give(item)
+    talk.after(1.0)
+    assert not any(isinstance(item, Shut | Drop) for item in other.got), "others do not feel it"
+    assert other.open
+
+
+@every
+def test_late_and_early_frames_never_raise(name: str) -> None:
+    talk = talk_to(name)
+    client = first_words(talk)
+    client.close(1001)
+    client.got.clear()
+    for data in FIRST_WORDS[name]:
+        client.send(data)
+    client.pong()
+    client.close(1001)
+    talk.after(600.0)
+    assert not client.got
+    assert talk.running.engine.next_due() is None
+
+
+# ---- bots ----
+
+
+@every
+def test_bot_answers_a_person(name: str) -> None:
+    talk = talk_to(name)
+    client = first_words(talk)
+    heard = [*talk.running.engine.rules.talks()]
+    talk.after(5.0)
+    assert any("You said: hello there" in text for text in client.texts())
+    assert [*talk.running.engine.rules.talks()] == heard != []
+
+
+def after_act(name: str, act: Act | None) -> list[object]:
+    """All that came within some seconds after the first words, with or without an act."""
+    talk = talk_to(name)
+    client = first_words(talk)
+    talk.after(0.0)
+    if act is not None:
+        talk.act([*talk.running.engine.rules.talks()][-1], dataclasses.replace(act))
+    talk.after(5.0)
+    return [*client.got]
+
+
+@every
+@pytest.mark.parametrize("act", sorted(ACTS))
+def test_acts_do_what_is_told(name: str, act: str) -> None:
+    how = backends.load(name).acts[act].how
+    changed = after_act(name, SOME[act]) != after_act(name, None)
+    if how == "spoken":
+        assert changed, "it is seen on the wire"
+    if how == "silent":
+        assert not changed, "nothing is seen on the wire"
+
+
+@every
+@pytest.mark.parametrize("act", sorted(ACTS))
+@pytest.mark.parametrize("talk_name", ["nobody", "", "a/b/c", "\ud800"])
+def test_acts_in_no_talk_say_nothing(name: str, act: str, talk_name: str) -> None:
+    talk = talk_to(name)
+    client = first_words(talk)
+    talk.after(5.0)
+    client.got.clear()
+    talk.act(talk_name, SOME[act])
+    talk.after(5.0)
+    assert not client.got
+    assert talk.logged, "the operator reads why"
+
+
+@every
+@pytest.mark.parametrize(
+    "act",
+    [
+        Say("\ud800"),
+        Stream(["\ud83d", "\ude00"]),
+        Raw("m", {"a": "\ud800"}),
+        Raw("\ud800"),
+        Raw("m", 1),
+        Raw("m", {"a": 2**70}),
+    ],
+)
+def test_what_cannot_be_written_never_raises(name: str, act: Act) -> None:
+    """WireError "never leaves the wire and the rules": what else was due at that moment would be lost with it."""
+    talk = talk_to(name)
+    first_words(talk)
+    talk.act([*talk.running.engine.rules.talks()][-1], act)
+    talk.after(5.0)
+
+
+# ---- the same script, the same bytes ----
+
+
+@every
+def test_a_seed_is_a_run(name: str) -> None:
+    said = []
+    for seed in (7, 7, 8):
+        talk = talk_to(name, seed)
+        client = first_words(talk)
+        talk.after(40.0)
+        said.append((client.upgrade, [*client.got]))
+    assert said[0] == said[1] != said[2]
+
+
+@loaded
+def test_documents_lie_beside_the_code(backend: Backend) -> None:
+    folder = Path(backends.__file__).parent / backend.name
+    assert (folder / "PROTOCOL.md").is_file()

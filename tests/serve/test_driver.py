@@ -1,0 +1,330 @@
+"""The driver between engines and sockets: time by hand, pings, resets, and mistakes of our own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+
+from simulator.core.events import Received
+from simulator.core.message import Ping
+from simulator.serve.app import Options, Simulator
+from simulator.serve.clock import ManualClock
+from simulator.serve.links import reset
+from tests.served import SECONDS, WEBSITE, Raw, admin, ask, chip, prompt, request
+
+START_CHAT = '{"type":"start_chat"}'
+PING, PONG = (0x89, b""), b"\x8a\x80\x00\x00\x00\x00"
+"""The server's ping as `Raw.frame` reads it; a client's pong as it is sent."""
+
+
+async def advance(url: str, seconds: float) -> float:
+    """By the control API; the seconds of real time that it took."""
+    before = time.perf_counter()
+    status, _ = await admin(url, "POST", "clock/advance", {"seconds": seconds})
+    assert status == 200
+    return time.perf_counter() - before
+
+
+async def test_ten_minutes_in_less_than_two_seconds() -> None:
+    """The issue's own: pings and answers in order, who answers stays, who is silent goes at 60 s."""
+    async with chip(ManualClock()) as simulator:
+        url, where = simulator.url("chip"), simulator.connect("chip")
+        async with connect(where, proxy=None) as lively, Raw.upgraded(where) as silent, Raw.upgraded(where) as scripted:
+            await lively.send(START_CHAT)
+            chat_id = json.loads(await lively.recv())["chat_id"]
+            silent.send(START_CHAT)
+            await silent.text()
+            await lively.send('{"type":"send_msg","text":"hi"}')
+            silent.send('{"type":"send_msg","text":"hi"}')
+            await ask(url, "GET", "/")
+
+            async def pongs() -> list[tuple[int, bytes]]:
+                got = []
+                while len(got) < 20:
+                    got.append(await scripted.frame())
+                    scripted.write(PONG)
+                return got
+
+            answering = asyncio.get_running_loop().create_task(pongs())
+            took = await advance(url, 600)
+            assert took < 2, took
+
+            # One second for the bot, a tenth for the outbox, then a ping at 30 s, and the end at 60 s.
+            assert '"text":"You said: hi"' in await silent.text()
+            assert [await silent.frame(), await silent.frame()] == [PING, PING]
+            assert await silent.rest() == b""
+
+            answer = json.loads(await lively.recv())["msg_out"]
+            assert answer["text"] == "You said: hi"
+            assert answer["time"].startswith("2026-01-01T00:00:01.000000")
+            async with asyncio.timeout(SECONDS):
+                assert await answering == [PING] * 20
+
+            await lively.send(json.dumps({"type": "ack_chat", "msg_id": answer["id"]}))
+            await lively.send('{"type":"get_history","before":"2099-01-01T00:00:00Z"}')
+            assert len(json.loads(await lively.recv())["history"]) == 2
+
+            _, journal = await admin(url, "GET", "messages")
+            link = next(m["link"] for m in journal["messages"] if chat_id in m["raw"])
+            told = [(m["time"][14:19], m["sender"], m["kind"]) for m in journal["messages"] if m["link"] == link]
+            expected: list[tuple[str, str, str]] = [("00:00", "client", "message"), ("00:00", "server", "message")]
+            expected += [("00:00", "client", "message"), ("00:01", "server", "message")]
+            for half in range(1, 21):
+                at = f"{half // 2:02d}:{half % 2 * 30:02d}"
+                expected += [(at, "server", "ping"), (at, "client", "pong")]
+            assert told[: len(expected)] == expected
+            times = [m["time"] for m in journal["messages"]]
+            assert times == sorted(times)
+
+
+@pytest.mark.parametrize("steps", [[59.999], [30, 29.999], [10] * 5])
+async def test_silent_peer_stays_until_its_time(steps: list[float]) -> None:
+    async with chip(ManualClock()) as simulator, Raw.upgraded(simulator.connect("chip")) as silent:
+        for seconds in steps:
+            await advance(simulator.url("chip"), seconds)
+        silent.send(START_CHAT)
+        assert await silent.frame() == PING
+        assert '"chat_started"' in await silent.text()
+
+
+async def test_pong_moves_the_end_and_data_does_not() -> None:
+    async with (
+        chip(ManualClock()) as simulator,
+        Raw.upgraded(simulator.connect("chip")) as ponging,
+        Raw.upgraded(simulator.connect("chip")) as talking,
+    ):
+        url = simulator.url("chip")
+        talking.send(START_CHAT)
+        assert '"chat_started"' in await talking.text()
+        await advance(url, 59)
+        assert [await ponging.frame(), await talking.frame()] == [PING, PING]
+        # Pongs that nobody asked for count, everything else does not.
+        ponging.write(PONG)
+        talking.send('{"type":"get_history","before":"2099-01-01T00:00:00Z"}')
+        assert '"history"' in await talking.text()
+        await ask(url, "GET", "/")
+        await advance(url, 1)
+        assert await talking.frame() == PING
+        assert await talking.rest() == b""
+        await advance(url, 57)
+        assert [await ponging.frame(), await ponging.frame()] == [PING, PING]
+        await advance(url, 2)
+        assert await ponging.rest() == b""
+
+
+async def test_many_silent_peers_cost_little() -> None:
+    """Each ping is waited for once, all of an instant together."""
+    async with chip(ManualClock(), pong_timeout=0) as simulator:
+        where = simulator.connect("chip")
+        async with Raw.upgraded(where), Raw.upgraded(where), Raw.upgraded(where), Raw.upgraded(where):
+            assert await advance(simulator.url("chip"), 300) < 2
+
+
+async def test_advance_from_two_sides_adds_up() -> None:
+    async with chip(ManualClock()) as simulator:
+        url = simulator.url("chip")
+        await asyncio.gather(*(advance(url, 30) for _ in range(4)))
+        assert (await admin(url, "GET", "clock"))[1]["time"] == "2026-01-01T00:02:00Z"
+
+
+async def test_beat_pings_in_real_time_and_leaves_no_trace() -> None:
+    async with chip(ManualClock(), ping_interval=0.05) as simulator, Raw.upgraded(simulator.connect("chip")) as raw:
+        for _ in range(3):
+            assert await raw.frame() == PING
+            raw.write(PONG)
+        raw.send(START_CHAT)
+        assert '"chat_started"' in await raw.text_after_pings()
+        assert (await admin(simulator.url("chip"), "GET", "clock"))[1]["now"] == 1767225600.0
+        _, journal = await admin(simulator.url("chip"), "GET", "messages")
+        assert [message["kind"] for message in journal["messages"]] == ["message", "message"]
+
+
+async def test_beat_is_no_reason_to_drop() -> None:
+    """A page that never pongs lives as long as the clock stands still."""
+    async with chip(ManualClock(), ping_interval=0.02, pong_timeout=0.04) as simulator:
+        async with Raw.upgraded(simulator.connect("chip")) as raw:
+            assert [await raw.frame() for _ in range(10)] == [PING] * 10
+        assert not simulator.driver.space.journal.total
+
+
+async def test_no_beat_where_no_pings_are() -> None:
+    async with chip(ManualClock(), ping_interval=0) as simulator:
+        assert simulator.driver._beat is None
+
+
+async def test_wall_clock_pings_and_drops() -> None:
+    settings: dict[str, Any] = {"ping_interval": 0.05, "pong_timeout": 0.12}
+    async with chip(**settings) as simulator, Raw.upgraded(simulator.connect("chip")) as silent:
+        assert [await silent.frame(), await silent.frame()] == [PING, PING]
+        assert await silent.rest() == b""
+
+
+async def test_wall_clock_answers_after_its_delay() -> None:
+    async with chip(bot_delay=0.2) as simulator, connect(simulator.connect("chip"), proxy=None) as ws:
+        await ws.send(START_CHAT)
+        await ws.recv()
+        before = time.perf_counter()
+        await ws.send('{"type":"send_msg","text":"hi"}')
+        assert '"You said: hi"' in str(await ws.recv())
+        # The outbox takes another tenth.
+        assert time.perf_counter() - before > 0.29
+
+
+async def test_reset_turns_away_who_waits() -> None:
+    """A command that waits for Courier holds nobody after a reset, and its answer is nobody's."""
+    held = asyncio.Event()
+    asked = asyncio.Event()
+
+    async def courier(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        await held.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(courier, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with prompt(courier_url=f"http://127.0.0.1:{port}") as simulator:
+            url = simulator.url("chip")
+            async with Raw.upgraded(simulator.connect("chip")) as raw:
+                raw.send(START_CHAT)
+                async with asyncio.timeout(SECONDS):
+                    await asked.wait()
+                await admin(url, "POST", "reset")
+                assert await raw.rest() == b"\x88\x02\x03\xe8"
+                held.set()
+            async with Raw.upgraded(simulator.connect("chip")) as raw:
+                raw.send(START_CHAT)
+                assert '"chat_started"' in await raw.text()
+
+
+@pytest.fixture
+def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    with caplog.at_level(logging.ERROR):
+        yield caplog
+
+
+async def test_our_own_mistake_takes_one_socket_down(quiet: pytest.LogCaptureFixture) -> None:
+    async with prompt() as simulator:
+        running = simulator.space.running["chip"]
+        rules: Any = running.engine.rules
+        right = rules.handle
+
+        def wrong(event: object) -> Any:
+            if isinstance(event, Received):
+                raise ZeroDivisionError
+            return right(event)
+
+        async with Raw.upgraded(simulator.connect("chip")) as other:
+            running.engine._rules = _Rules(wrong, rules)  # type: ignore[assignment]
+            async with Raw.upgraded(simulator.connect("chip")) as raw:
+                raw.send(START_CHAT)
+                assert await raw.rest() == b""
+            running.engine._rules = rules
+            other.send(START_CHAT)
+            assert '"chat_started"' in await other.text()
+    assert [record.getMessage() for record in quiet.records] == ["a mistake of the simulator, while it worked Got"]
+
+
+async def test_our_own_mistake_answers_with_500(quiet: pytest.LogCaptureFixture) -> None:
+    async with prompt() as simulator:
+        running = simulator.space.running["chip"]
+        rules: Any = running.engine.rules
+
+        def wrong(event: object) -> Any:
+            raise ZeroDivisionError
+
+        running.engine._rules = _Rules(wrong, rules)  # type: ignore[assignment]
+        head, _ = await ask(simulator.url("chip"), "POST", f"/wc/send/{WEBSITE}/", b"{}")
+        assert head[0] == "HTTP/1.1 500 Internal Server Error"
+        running.engine._rules = rules
+        head, _ = await ask(simulator.url("chip"), "POST", f"/wc/send/{WEBSITE}/", b"{}")
+        assert head[0] == "HTTP/1.1 400 Bad Request"
+        assert not simulator.driver._answers
+    assert quiet.records[0].getMessage() == "a mistake of the simulator, while it worked Asked"
+
+
+class _Rules:
+    """Rules with another `handle`."""
+
+    def __init__(self, handle: Any, right: Any) -> None:
+        self.handle = handle
+        self.talks = right.talks
+
+
+async def test_stop_says_goodbye_and_leaves_nothing() -> None:
+    before = asyncio.all_tasks()
+    simulator = prompt()
+    await simulator.start()
+    where, url = simulator.connect("chip"), simulator.url("chip")
+    async with Raw.upgraded(where) as one, Raw.upgraded(where) as two, Raw.open(url, request("GET", "/")) as idle:
+        await idle.answer()
+        took = time.perf_counter()
+        await simulator.stop()
+        assert time.perf_counter() - took < 1
+        for raw in (one, two):
+            assert await raw.rest() == b"\x88\x02\x03\xe8"
+        assert await idle.rest() == b""
+        with pytest.raises(OSError, match="Connect call failed"):
+            async with Raw.open(url):
+                pass
+    assert asyncio.all_tasks() == before
+    assert simulator.served == []
+
+
+async def test_stop_waits_for_nobody_who_does_not_read() -> None:
+    simulator = prompt()
+    await simulator.start()
+    async with Raw.upgraded(simulator.connect("chip")) as raw:
+        raw.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        raw.send(START_CHAT)
+        await ask(simulator.url("chip"), "GET", "/")
+        running = simulator.space.running["chip"]
+        (link,) = simulator.driver._links.values()
+        while not link.unsent:
+            link.send(Ping(b"x" * 125))
+        took = time.perf_counter()
+        await simulator.stop()
+        assert time.perf_counter() - took < 1
+        assert not running.engine.wire.owes()
+
+
+async def test_two_simulators_do_not_know_each_other() -> None:
+    async with prompt() as one, prompt() as two:
+        answers = []
+        for simulator in (one, two):
+            async with Raw.upgraded(simulator.connect("chip")) as raw:
+                raw.send(START_CHAT)
+                answers.append(await raw.text())
+        assert answers[0] == answers[1]
+
+
+async def test_port_is_given_back_when_another_is_taken() -> None:
+    async with prompt() as first:
+        taken = int(first.url("chip").rpartition(":")[2])
+        second = Simulator(Options(["chip"], port=taken))
+        with pytest.raises(Exception, match=f"chip: port {taken} on 127.0.0.1 is taken: stop what listens there, or"):
+            await second.start()
+        assert second._runners == []
+    async with second:
+        assert second.url("chip") == f"http://127.0.0.1:{taken}"
+
+
+async def test_goodbye_reaches_everyone_although_somebody_has_just_gone() -> None:
+    """Of these sockets the kernel knows already that they are reset, the loop not yet."""
+    simulator = prompt()
+    await simulator.start()
+    where = simulator.connect("chip")
+    async with Raw.upgraded(where) as gone, Raw.upgraded(where) as stays:
+        reset(gone.writer.transport)  # type: ignore[arg-type]
+        closing = asyncio.get_running_loop().create_task(simulator.stop())
+        assert await stays.rest() == b"\x88\x02\x03\xe8"
+        await closing
