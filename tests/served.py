@@ -216,6 +216,13 @@ def clean_environment(**more: str) -> dict[str, str]:
     return {**kept, "PYTHONUNBUFFERED": "", **more}
 
 
+async def appears(path: Path) -> None:
+    """Waits for a file, where nothing else tells."""
+    async with asyncio.timeout(SECONDS):
+        while not path.exists():  # noqa: ASYNC110, ASYNC240
+            await asyncio.sleep(0.01)
+
+
 @asynccontextmanager
 async def process(*arguments: str, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """The real command with its three pipes; killed at the end, whatever happens."""

@@ -20,7 +20,7 @@ OTHER = "/wc/connect/16955bac-23fd-4b5f-8981-530679ae0ac4/"
 
 
 def script(seed: int) -> str:
-    """A busy day of every backend that there is a day for; all that was seen, in order."""
+    """A busy day of chip's: all that was seen, in order. The contract tests hold the others to it, in few words."""
     talk = Talk("chip", seed=seed)
     seen: list[object] = []
     talk.connect("alice", WEBSITE)

@@ -73,6 +73,7 @@ class Driver:
         self._numbers = 0
         self._queue: deque[tuple[Running, Given]] = deque()
         self._busy = False
+        self._resumed: dict[int, Link] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0.0
         self._beats: dict[int, int] = {}
@@ -138,9 +139,15 @@ class Driver:
                 self._step(*queue.popleft())
         finally:
             self._busy = False
+        self._go_on()
         if self._stirred is not None:
             self._stirred.set()
         self._arm()
+
+    def _go_on(self) -> None:
+        """Resume links, one after the other and with no work under way: each item that waits in one may pause it again."""
+        while self._resumed:
+            self._resumed.pop(next(iter(self._resumed))).resume()
 
     def _step(self, running: Running, given: Given) -> None:
         engine = running.engine
@@ -184,11 +191,18 @@ class Driver:
                         link.drop()
                 case Pause():
                     if (link := self._links.get(effect.link)) is not None:
-                        link.pause() if effect.on else link.resume()
+                        self._pause(effect, link)
                 case Call():
                     self._call(running, effect)
                 case _:
                     assert_never(effect)
+
+    def _pause(self, pause: Pause, link: Link) -> None:
+        if pause.on:
+            self._resumed.pop(pause.link, None)
+            link.pause()
+        else:
+            self._resumed[pause.link] = link
 
     def _write(self, running: Running, write: Write, quiet: bool) -> None:
         link = self._links.get(write.link)
@@ -259,6 +273,7 @@ class Driver:
                 self._busy = False
         while self._queue:
             self.take(*self._queue.popleft())
+        self._go_on()
 
     async def advance(self, seconds: float) -> None:
         """Move a manual clock on, instant by instant, and let the peers answer each instant's pings.

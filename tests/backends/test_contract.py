@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 from collections import deque
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,7 +104,7 @@ def test_an_unknown_name() -> None:
 @loaded
 def test_summary(backend: Backend) -> None:
     assert 1024 <= backend.port < 65536
-    assert backend.summary.startswith(f"nyaruka/{backend.name}: ") or backend.summary
+    assert backend.summary
     assert backend.transport
     assert "\n" not in backend.summary + backend.transport
     names = [route.name for route in backend.routes]
@@ -156,7 +155,7 @@ def _step(schema: dict[str, Any], node: dict[str, Any], step: str) -> list[dict[
 @loaded
 def test_seed_and_url(backend: Backend) -> None:
     seed: Any = seeds.load(backend, None, [])
-    assert isinstance(seed, backend.seed)
+    assert backend.seed in type(seed).__mro__
     assert seed.settings == type(seed.settings).model_validate({}), "the file that comes along keeps to the defaults"
     base = f"http://127.0.0.1:{backend.port}"
     url = backend.connect(seed, base)
@@ -189,8 +188,10 @@ def test_url_opens_the_door(name: str) -> None:
 @every
 def test_plain_request_at_the_door_leaves_nothing(name: str) -> None:
     talk = talk_to(name)
-    client = first_words(talk)
     engine = talk.running.engine
+    untouched = memory((engine.rules, engine.wire))
+    client = first_words(talk)
+    assert memory((engine.rules, engine.wire)) != untouched, "memory sees what is there"
     before = memory((engine.rules, engine.wire)), [*engine.rules.talks()], engine.next_due()
     for method in ("GET", "POST", "HEAD"):
         refused = talk.connect("curl", headers=PLAIN, method=method).refused
@@ -213,7 +214,7 @@ def test_plain_request_at_the_door_changes_nobodys_ids(name: str) -> None:
 
 
 @every
-@pytest.mark.parametrize("path", ["/no/such/path", "//", "/%00", "/wc", "/../etc/passwd", "/" + "x" * 5000])
+@pytest.mark.parametrize("path", ["/no/such/path", "//no", "/%00", "/wc", "/../etc/passwd", "/" + "x" * 5000])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE", "BREW"])
 def test_unknown_paths_are_answered(name: str, path: str, method: str) -> None:
     talk = talk_to(name)
@@ -229,11 +230,8 @@ def test_unknown_paths_are_answered(name: str, path: str, method: str) -> None:
 @given(data=st.data())
 def test_every_route_answers_any_body(name: str, data: st.DataObject) -> None:
     talk = talk_to(name)
-    url = talk.backend.connect(talk.running.seed, "http://127.0.0.1")
     for route in talk.backend.routes:
         path = data.draw(st.from_regex(route.pattern, fullmatch=True))
-        if url.endswith(path):
-            continue
         method = data.draw(st.sampled_from(sorted(route.methods or {"GET", "POST"})))
         body = data.draw(st.binary(max_size=50) | st.sampled_from([b"{}", b"[]", b"null", b'{"a":', b"1e999"]))
         answer = talk.request(method, path, body, PLAIN)
@@ -369,9 +367,3 @@ def test_a_seed_is_a_run(name: str) -> None:
         talk.after(40.0)
         said.append((client.upgrade, [*client.got]))
     assert said[0] == said[1] != said[2]
-
-
-@loaded
-def test_documents_lie_beside_the_code(backend: Backend) -> None:
-    folder = Path(backends.__file__).parent / backend.name
-    assert (folder / "PROTOCOL.md").is_file()

@@ -8,10 +8,10 @@ from typing import Any, assert_never, cast
 
 from pydantic import ValidationError
 
-from simulator.backends.chip import gohttp, gojson, gotime
+from simulator.backends.chip import courier, gohttp, gotime
 from simulator.backends.chip.messages import COMMANDS, AckChat, GetHistory, SendMsg, SetEmail, StartChat
 from simulator.backends.chip.state import BLANKS, Agent, Channel, Client, Contact, Msg, Settings, State, path_flaw
-from simulator.core.actions import Accept, Action, After, Call, Heard, Hold, Refuse, Release, Respond, Send
+from simulator.core.actions import Accept, Action, After, Heard, Hold, Refuse, Release, Respond, Send
 from simulator.core.bot import (
     Act,
     End,
@@ -42,34 +42,6 @@ from simulator.core.events import (
 from simulator.core.message import Json, Message, Request
 from simulator.core.world import World
 
-_SEND_MSG = gojson.Field(
-    "struct",
-    'struct { ID models.MsgID "json:\\"id\\"       validate:\\"required\\""; Text string "json:\\"text\\""; '
-    'Attachments []string "json:\\"attachments\\""; Origin models.MsgOrigin "json:\\"origin\\"   '
-    'validate:\\"required\\""; UserID models.UserID "json:\\"user_id\\"" }',
-    {
-        "id": gojson.Field("int", "models.MsgID"),
-        "text": gojson.Field("string", "string"),
-        "attachments": gojson.Field("strings", "[]string"),
-        "origin": gojson.Field("string", "models.MsgOrigin"),
-        "user_id": gojson.Field("int", "models.UserID"),
-    },
-)
-_SEND_REQUEST = gojson.Field(
-    "struct",
-    "web.sendRequest",
-    {
-        "chat_id": gojson.Field("string", "models.ChatID"),
-        "secret": gojson.Field("string", "string"),
-        "msg": _SEND_MSG,
-    },
-    struct="sendRequest",
-)
-"""web/server.go sendRequest; the anonymous struct inside tells its whole type in an error. No `required` tag is ever
-looked at.
-"""
-
-
 COMMAND_TIME = 10.0
 """Seconds (web/client.go onCommand): a start_chat whose Courier took longer finds no contact any more."""
 
@@ -91,8 +63,7 @@ class ChipRules:
         self._state = State(world.seed, world.ids)
         self._calls: dict[Hashable, _Waiting] = {}
         self._next_call = 0
-        zone = self._settings.utc_offset
-        self._zone = 0 if zone == "Z" else (1 if zone[0] == "+" else -1) * (int(zone[1:3]) * 60 + int(zone[4:]))
+        self._zone = self._settings.zone()
         self._commands: dict[str, Callable[[Client, Any], list[Action]]] = {
             "send_msg": self._send_msg,
             "ack_chat": self._ack_chat,
@@ -262,7 +233,7 @@ class ChipRules:
                 return []
             time = gotime.nano(msg.created * 1000)
             if msg.out:
-                items.append({"msg_out": self._msg_out(msg, agent, time)})
+                items.append({"msg_out": msg.body(agent, time, self._settings.storage_url)})
             else:
                 items.append({"msg_in": {"id": msg.id, "text": msg.text, "time": time}})
         if self._settings.history_order == "oldest":
@@ -289,7 +260,8 @@ class ChipRules:
         # The live time is the server's clock when the send request came, not the row's created_on (web/server.go).
         nanos = msg.created * 1000 + contact.ids.below(1000)
         nanos -= nanos % 10 ** (9 - self._settings.time_digits)
-        outbox.items.append((msg.id, {"msg_out": self._msg_out(msg, agent, gotime.nano(nanos, self._zone))}))
+        time = gotime.nano(nanos, self._zone)
+        outbox.items.append((msg.id, {"msg_out": msg.body(agent, time, self._settings.storage_url)}))
         # History knows four origins, told by what made the message; a live one passes through what Courier said.
         if msg.origin not in ("flow", "broadcast", "ticket", "chat"):
             msg.origin = "chat"
@@ -324,19 +296,6 @@ class ChipRules:
         assert contact is not None
         return contact.ids.pick(sockets)
 
-    def _msg_out(self, msg: Msg, agent: Agent | None, time: str) -> Json:
-        body: dict[str, Json] = {"id": msg.id, "text": msg.text}
-        if msg.attachments:
-            body["attachments"] = list(msg.attachments)
-        body["origin"] = msg.origin
-        if agent is not None:
-            user: dict[str, Json] = {"id": agent.id, "email": agent.email, "name": agent.name}
-            if agent.avatar:
-                user["avatar"] = self._settings.storage_url + agent.avatar
-            body["user"] = user
-        body["time"] = time
-        return body
-
     # --- Courier
 
     def _courier(
@@ -348,16 +307,8 @@ class ChipRules:
             return then()
         self._next_call += 1
         self._calls[self._next_call] = _Waiting(client, then)
-        body = gohttp.encode({"chat_id": chat_id, "secret": client.channel.secret, "events": [event]})
-        url = f"{base.rstrip('/')}/c/chp/{client.channel.uuid}/receive"
-        headers = (
-            ("User-Agent", "Go-http-client/1.1"),
-            ("Content-Length", str(len(body))),
-            ("Content-Type", "application/json"),
-            ("Accept-Encoding", "gzip"),
-        )
         timeout = self._settings.courier_timeout or None
-        return [Hold(client.conn), Call(self._next_call, "POST", url, headers, body, timeout)]
+        return [Hold(client.conn), courier.call(self._next_call, base, client.channel, chat_id, event, timeout)]
 
     def _called(self, called: Called) -> list[Action]:
         waiting = self._calls.pop(called.key)
@@ -378,41 +329,20 @@ class ChipRules:
         return [Respond(asked.call, gohttp.json(status, answer)), *actions]
 
     def _courier_sends(self, channel: Channel, raw: bytes) -> tuple[int, Json, list[Action]]:
-        """web/server.go handleSend: its checks in their order."""
         try:
-            body = gojson.unmarshal(raw, _SEND_REQUEST)
-        except gojson.GoError as error:
-            return 400, {"error": f"error reading request: {error}"}, []
-        if body["secret"] != channel.secret:
-            return 400, {"error": "channel secret incorrect"}, []
-        chat_id = cast("str", body["chat_id"])
-        contact, why = self._load(channel, chat_id)
-        if contact is None:
-            return 400, {"error": f"error loading contact with chat id {chat_id}: {why}"}, []
-        msg = cast("dict[str, Any]", body["msg"])
-        agent = self._state.agent(msg["user_id"]) if msg["user_id"] else None
-        if msg["user_id"] and agent is None:
-            return 404, {"error": "user not found"}, []
-        row = Msg(
-            self._created(), msg["id"], out=True, text=msg["text"], attachments=tuple(msg["attachments"]),
-            origin=msg["origin"], user=msg["user_id"],
-        )  # fmt: skip
-        actions = self._queue(channel, contact, row, agent)
+            order = courier.read(raw, channel, self._state)
+        except courier.Refused as refused:
+            return refused.status, {"error": refused.why}, []
+        row = Msg(self._created(), order.id, True, order.text, order.attachments, order.origin, order.user)
+        actions = self._queue(channel, order.contact, row, order.agent)
         if actions is None:
             return 500, {"error": "unable to queue message"}, []
         return 200, {"status": "queued"}, actions
 
-    def _load(self, channel: Channel, chat_id: str) -> tuple[Contact | None, str]:
-        path = chat_id.strip(BLANKS)
-        flaw = path_flaw(path)
-        if flaw is not None:
-            return None, flaw
-        return self._state.contact(channel.org, path), "sql: no rows in result set"
-
     # --- the bot and the operator
 
     def _acted(self, acted: Acted) -> list[Action]:
-        found = self._find(acted.talk)
+        found = self._state.talk(acted.talk)
         if found is None:
             self._world.log("warning", f"there is no chat {acted.talk!r}")
             return []
@@ -448,14 +378,6 @@ class ChipRules:
                 return []
             case _:  # pragma: no cover
                 assert_never(act)
-
-    def _find(self, talk: str) -> tuple[Channel, Contact] | None:
-        uuid, _, chat_id = talk.rpartition("/")
-        if uuid:
-            channel = self._state.channel(uuid)
-            contact = self._state.contact(channel.org, chat_id) if channel is not None else None
-            return None if channel is None or contact is None else (channel, contact)
-        return next(((c.channel, c) for c in self._state.contacts() if c.chat_id == chat_id), None)
 
     def _say(
         self, channel: Channel, contact: Contact, text: str, agent: Agent | None, attachments: tuple[str, ...] = ()

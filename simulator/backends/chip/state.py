@@ -86,6 +86,11 @@ class Settings(_Model):
     kept_messages: int = Field(10_000, ge=PAGE, description="messages kept for a chat, and un-acked ones in its outbox")
     kept_contacts: int = Field(50_000, ge=1, description="contacts kept; the oldest without a socket goes first")
 
+    def zone(self) -> int:
+        """Minutes east of Greenwich of `utc_offset`."""
+        text = self.utc_offset
+        return 0 if text == "Z" else (1 if text[0] == "+" else -1) * (int(text[1:3]) * 60 + int(text[4:]))
+
 
 class Channel(_Model):
     """A web chat channel; only active ones of type CHP can be reached."""
@@ -179,6 +184,20 @@ class Msg:
     attachments: tuple[str, ...] = field(compare=False, default=())
     origin: str = field(compare=False, default="")
     user: int = field(compare=False, default=0)
+
+    def body(self, agent: Agent | None, time: str, storage_url: str) -> Json:
+        """The `msg_out` of an event, keys in the order of the wire, empty ones left out (core/models/msg.go)."""
+        body: dict[str, Json] = {"id": self.id, "text": self.text}
+        if self.attachments:
+            body["attachments"] = list(self.attachments)
+        body["origin"] = self.origin
+        if agent is not None:
+            user: dict[str, Json] = {"id": agent.id, "email": agent.email, "name": agent.name}
+            if agent.avatar:
+                user["avatar"] = storage_url + agent.avatar
+            body["user"] = user
+        body["time"] = time
+        return body
 
 
 class Contact:
@@ -297,6 +316,15 @@ class State:
     def contact(self, org: int, chat_id: str) -> Contact | None:
         """A contact of an org."""
         return self._contacts.get((org, chat_id))
+
+    def talk(self, name: str) -> tuple[Channel, Contact] | None:
+        """The chat that a talk means: `<channel uuid>/<chat id>`, or the chat id alone."""
+        uuid, _, chat_id = name.rpartition("/")
+        if not uuid:
+            return next(((c.channel, c) for c in self._contacts.values() if c.chat_id == chat_id), None)
+        channel = self._channels.get(uuid)
+        contact = self.contact(channel.org, chat_id) if channel is not None else None
+        return None if channel is None or contact is None else (channel, contact)
 
     def contacts(self) -> Iterator[Contact]:
         """All of them, in the order in which they came."""
