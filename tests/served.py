@@ -21,6 +21,7 @@ from simulator.serve.reporter import Reporter
 SECONDS = 10.0
 """How long a test waits for what has to come."""
 
+CLIENTS = Path(__file__).parent / "clients"
 COMMAND = Path(sys.executable).with_name("simulator")
 
 WEBSITE = "7d62d551-3030-4100-a260-2d7c4e9693e7"
@@ -41,7 +42,7 @@ def chip(
     admin_token: str | None = None,
     fixtures: Mapping[str, Path] | None = None,
     reporter: Reporter | None = None,
-    **settings: object,
+    **settings: Any,
 ) -> Simulator:
     """A Simulator of chip on a free port, to be entered with `async with`."""
     return Simulator(
@@ -59,7 +60,7 @@ def chip(
     )
 
 
-def prompt(clock: ManualClock | None = None, **settings: object) -> Simulator:
+def prompt(clock: ManualClock | None = None, **settings: Any) -> Simulator:
     """A chip that answers at once although its clock stands still: every byte is known beforehand."""
     return chip(clock or ManualClock(), **{"bot_delay": 0, "outbox_interval": 0, **settings})
 
@@ -255,3 +256,69 @@ async def command(folder: Path, *arguments: str, **environment: str) -> AsyncIte
         # The ready file is there before the first line is.
         run.ready = json.loads(ready_file.read_bytes())
         yield run
+
+
+class Node:
+    """A script of tests/clients, driven by lines of JSON."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.opened: list[str] = []
+        """What the socket had agreed upon when it opened: subprotocol and extensions."""
+
+    @classmethod
+    @asynccontextmanager
+    async def running(cls, *arguments: str) -> AsyncIterator[Node]:
+        """Killed at the end, whatever happens."""
+        pipe = asyncio.subprocess.PIPE
+        started = await asyncio.create_subprocess_exec(
+            "node", *arguments, stdin=pipe, stdout=pipe, stderr=pipe, cwd=CLIENTS, limit=1 << 22
+        )
+        try:
+            yield cls(started)
+        finally:
+            if started.returncode is None:
+                started.kill()
+            await started.communicate()
+
+    def write(self, command: dict[str, Any]) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(command).encode() + b"\n")
+
+    async def event(self, *kinds: str, seconds: float = SECONDS) -> list[Any]:
+        """What the next event of these kinds says; others are passed over."""
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        async with asyncio.timeout(seconds):
+            while line := await self.process.stdout.readline():
+                kind, *rest = json.loads(line)
+                if kind in kinds:
+                    return list(rest)
+                assert kind != "error", rest
+            raise AssertionError(f"Node ended: {(await self.process.stderr.read()).decode()}")
+
+    async def open(self, url: str, **options: object) -> list[Any]:
+        """Opens a socket; status and header lines of the answer."""
+        self.write({"open": url, "options": options})
+        upgrade = await self.event("upgrade")
+        self.opened = await self.event("open")
+        return upgrade
+
+    async def send(self, data: str | bytes) -> None:
+        self.write({"send": data} if isinstance(data, str) else {"binary": data.hex()})
+
+    async def text(self) -> str:
+        return str((await self.event("text", "close"))[0])
+
+    async def ping(self, payload: str) -> None:
+        """Until the pong is here, with the same payload."""
+        self.write({"ping": payload})
+        assert await self.event("pong") == [payload]
+
+    async def close(self, code: int, reason: str) -> tuple[int, str]:
+        self.write({"close": [code, reason]})
+        return await self.closed()
+
+    async def closed(self) -> tuple[int, str]:
+        code, reason = await self.event("close")
+        return code, reason

@@ -101,8 +101,6 @@ class Socket:
     def carry(self, effect: Write | Shut | Drop | Pause) -> None:
         if isinstance(effect, Pause):
             self.paused = effect.on
-            while not self.paused and self.waiting:
-                self.talk.take(self.waiting.popleft())
             return
         self.got.append(effect.item if isinstance(effect, Write) else effect)
         if not isinstance(effect, Write):
@@ -217,6 +215,11 @@ class Talk:
                 self._carry(self.running.engine.take(self._queue.popleft()))
         finally:
             self._busy = False
+        # Like a link, with no work under way: each frame that waits may pause its socket again.
+        for socket in self._by_link.values():
+            if socket.waiting and not socket.paused:
+                self.take(socket.waiting.popleft())
+                break
 
     def _carry(self, effects: list[Effect | Call]) -> None:
         for effect in effects:
@@ -284,7 +287,7 @@ class Talk:
         filled = self._filled(expected)
         pattern = re.sub(r"\\\$(\w+)", r"(?P<\1>[^\"]*?)", re.escape(filled))
         found = re.fullmatch(pattern, str(item.data))
-        assert found is not None, f"\n expected {filled}\n      got {item.data}"
+        assert found is not None, f"\n expected {filled}\n      got {item.data!r}"
         self.kept.update(found.groupdict())
 
 

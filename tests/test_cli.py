@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import signal
 import socket
 import stat
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,16 +17,9 @@ from simulator import __version__, backends
 from simulator.cli import main
 from tests.served import (
     COMMAND,
-    SECONDS,
     WEBSITE,
-    Raw,
-    admin,
-    appears,
     clean_environment,
-    command,
-    process,
     prompt,
-    request,
 )
 
 
@@ -67,7 +56,7 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"simulator, version {__version__}\n" == done.stdout if arguments == ["--version"] else "Usage: " in done.stdout
+    assert done.stdout.startswith(f"simulator, version {__version__}\n" if "--version" in arguments else "Usage: ")
 
 
 def test_python_m() -> None:
@@ -94,7 +83,7 @@ def test_page_of_a_backend(name: str) -> None:
     assert done.stdout.startswith(f"{name}: {backend.summary}, port {backend.port}\n")
     settings = backend.seed.model_fields["settings"].annotation
     assert settings is not None
-    for word in (*settings.model_fields, *backend.acts):  # type: ignore[attr-defined]
+    for word in (*settings.model_fields, *backend.acts):
         assert f"\n{word} " in done.stdout
 
 
@@ -160,17 +149,18 @@ def test_wrong_fixtures(text: str, line: int, why: str, tmp_path: Path) -> None:
 def test_unknown_backend(arguments: list[str]) -> None:
     done = invoke(*arguments)
     assert done.exit_code == 2
-    assert done.stderr == f"simulator: there is no backend {arguments[-1]!r}; known are: {', '.join(backends.names())}\n"
+    known = ", ".join(backends.names())
+    assert done.stderr == f"simulator: there is no backend {arguments[-1]!r}; known are: {known}\n"
 
 
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
         (["serve"], "Missing option '-b' / '--backend'"),
-        (["serve", "-b", "chip", "--port", "70000"], "Invalid value for '-p' / '--port': 70000 is not in the range"),
-        (["serve", "-b", "chip", "--port", "http"], "Invalid value for '-p' / '--port': 'http' is not a valid integer"),
-        (["serve", "-b", "chip", "--seed", "x"], "Invalid value for '--seed': 'x' is not a valid integer"),
-        (["serve", "-b", "chip", "--log-format", "xml"], "Invalid value for '--log-format': 'xml' is not one of"),
+        (["serve", "-b", "chip", "--port", "70000"], "70000 is not in the range 0<=x<=65535."),
+        (["serve", "-b", "chip", "--port", "http"], "'http' is not a valid integer range."),
+        (["serve", "-b", "chip", "--seed", "x"], "'x' is not a valid integer."),
+        (["serve", "-b", "chip", "--log-format", "xml"], "'xml' is not one of 'text', 'json'."),
         (["serve", "-b", "chip", "extra"], "Got unexpected extra argument (extra)"),
         (["dance"], "No such command 'dance'"),
     ],
@@ -178,16 +168,16 @@ def test_unknown_backend(arguments: list[str]) -> None:
 def test_wrong_usage(arguments: list[str], why: str) -> None:
     done = invoke(*arguments)
     assert (done.exit_code, done.stdout) == (2, "")
-    assert f"Error: {why}" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("Error: ")
+    assert why in done.stderr.splitlines()[-1]
 
 
 @pytest.fixture
-def two_backends(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def two_backends(monkeypatch: pytest.MonkeyPatch) -> None:
     """Until there is a second one: chip under another name."""
     other = backends.load("chip")
     monkeypatch.setattr(backends, "names", lambda: ["chip", "chop"])
     monkeypatch.setattr(backends, "load", lambda name: other)
-    yield
 
 
 @pytest.mark.usefixtures("two_backends")
@@ -232,164 +222,6 @@ def test_ready_file_in_a_missing_folder(tmp_path: Path) -> None:
     assert done.stderr == f"simulator: --ready-file {path}: there is no such directory\n"
 
 
-# --- serving
-
-
-async def test_ready_file(tmp_path: Path) -> None:
-    stale = tmp_path / "ready.json"
-    stale.write_text("an earlier run's")
-    async with command(tmp_path, "--seed", "7") as run:
-        port = int(run.url.rpartition(":")[2])
-        connect = f"ws://127.0.0.1:{port}/wc/connect/{WEBSITE}/"
-        assert run.ready == {
-            "pid": run.process.pid,
-            "backends": [{"name": "chip", "url": f"http://127.0.0.1:{port}", "connect": connect}],
-        }
-        assert stale.read_bytes().endswith(b"}\n")
-        assert [path.name for path in tmp_path.iterdir()] == ["ready.json"]
-        assert run.first == f"chip serves at http://127.0.0.1:{port}\n".encode()
-        async with Raw.upgraded(run.connect) as raw:
-            raw.send('{"type":"start_chat"}')
-            assert '"chat_started"' in await raw.text()
-        assert await run.stop() == 0
-        out, errors = await run.process.communicate()
-        assert b"\x1b" not in out
-        assert out.decode().splitlines()[0] == f"  connect  {connect}"
-        assert out.decode().endswith("\nseed 7, wall clock. Ctrl-C stops it.\n")
-        assert errors == b""
-        assert [*tmp_path.iterdir()] == []
-
-
-async def test_stale_ready_file_goes_even_when_the_start_fails(tmp_path: Path) -> None:
-    stale = tmp_path / "ready.json"
-    stale.write_text("an earlier run's")
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        refused("--port", str(taken.getsockname()[1]), "--ready-file", str(stale))
-    assert not stale.exists()
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_signals_stop_it_within_a_second(tmp_path: Path, number: signal.Signals) -> None:
-    async with command(tmp_path) as run:
-        async with (
-            Raw.upgraded(run.connect) as raw,
-            Raw.open(run.url, request("GET", "/")) as idle,
-            Raw.open(run.url, request("POST", "/", b"", "Content-Length: 10")) as half,
-        ):
-            await idle.answer()
-            half.write(b"five.")
-            raw.send('{"type":"start_chat"}')
-            await raw.text()
-            before = time.perf_counter()
-            assert await run.stop(number) == 0
-            assert time.perf_counter() - before < 1
-            assert await raw.rest() == b"\x88\x02\x03\xe8"
-            assert await idle.rest() == b""
-        assert (await run.process.communicate())[1] == b""
-        assert not run.ready_file.exists()
-
-
-async def test_every_option_from_the_environment(tmp_path: Path) -> None:
-    fixtures = tmp_path / "my.yaml"
-    fixtures.write_text(f"{CHANNEL}    secret: x\n")
-    ready_file = tmp_path / "there.json"
-    environment = {
-        "SIMULATOR_BACKEND": "chip", "SIMULATOR_HOST": "localhost", "SIMULATOR_PORT": "0", "SIMULATOR_SEED": "8",
-        "SIMULATOR_CLOCK": "2026-05-01T12:00:00Z", "SIMULATOR_FIXTURES": str(fixtures),
-        "SIMULATOR_SET": "bot_delay=0 chip.version=v9", "SIMULATOR_ADMIN_TOKEN": "sesame",
-        "SIMULATOR_READY_FILE": str(ready_file), "SIMULATOR_LOG_FORMAT": "json", "SIMULATOR_VERBOSE": "1",
-    }  # fmt: skip
-    async with process("serve", **environment) as started:
-        assert started.stdout is not None
-        assert started.stderr is not None
-        state = json.loads(await asyncio.wait_for(started.stdout.readline(), SECONDS))
-        assert state == json.loads(ready_file.read_bytes())
-        url, connect = state["backends"][0]["url"], state["backends"][0]["connect"]
-        assert url.startswith("http://localhost:")
-        token = "Authorization: Bearer sesame"
-        assert (await admin(url, "GET", "clock"))[0] == 401
-        assert (await admin(url, "GET", "clock", None, token))[1]["time"] == "2026-05-01T12:00:00Z"
-        async with Raw.open(url, request("GET", "/")) as raw:
-            assert (await raw.answer())[1] == b'{"version":"v9"}'
-        async with Raw.upgraded(connect) as raw:
-            raw.send('{"type":"start_chat"}')
-            answer = await raw.text()
-        shown = json.loads(await asyncio.wait_for(started.stderr.readline(), SECONDS))
-        assert (shown["text"], shown["sender"], shown["data"]) == ("frame", "client", '{"type":"start_chat"}')
-        # The command line goes before the environment.
-        async with command(tmp_path, "--seed", "7", "--log-format", "text", **environment) as other:
-            async with Raw.upgraded(other.connect) as raw:
-                raw.send('{"type":"start_chat"}')
-                assert await raw.text() != answer
-
-
-async def test_json_log_is_one_object_a_line(tmp_path: Path) -> None:
-    async with command(tmp_path, "--log-format", "json", "-v") as run:
-        assert json.loads(run.first) == run.ready
-        async with Raw.upgraded(run.connect) as raw:
-            raw.send('{"type":"start_chat"}')
-            await raw.text()
-            # Not UTF-8: chip takes that, and so has the log to.
-            raw.write(b"\x81\x83\x00\x00\x00\x00\xff\x1b\n")
-            raw.send("\x1b[2J\n")
-            raw.send('{"type":"get_history","before":"2099-01-01T00:00:00Z"}')
-            assert await raw.text() == '{"type":"history","history":[]}'
-        async with Raw.open(run.url, b"\x1b[2J garbage\r\n\r\n") as raw:
-            await raw.rest()
-        await run.stop()
-        _, errors = await run.process.communicate()
-    lines = [json.loads(line) for line in errors.splitlines()]
-    assert {"frame", "chat started"} <= {line["text"] for line in lines}
-    assert all({"time", "level", "backend", "text"} <= set(line) for line in lines)
-    assert b"\x1b" not in errors
-
-
-async def test_peers_reach_no_terminal_raw(tmp_path: Path) -> None:
-    evil = "\x1b]0;owned\x07\x1b[2J\r\nfake line\x9b31m\u202e"
-    async with command(tmp_path, "-v") as run:
-        async with Raw.upgraded(run.connect) as raw:
-            raw.send(evil)
-            raw.send(json.dumps({"type": evil}))
-            raw.send(json.dumps({"type": "start_chat", "chat_id": evil}))
-            raw.send(json.dumps({"type": evil, "x": evil}, ensure_ascii=False))
-            raw.write(b"\x89\x84\x00\x00\x00\x00\x1b[2J")
-            assert (await raw.frame())[0] == 0x8A
-        for garbage in (b"\x1b[2J garbage\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n\x1b[2J: x\r\n\r\n"):
-            async with Raw.open(run.url, garbage) as raw:
-                await raw.rest()
-        await run.stop()
-        _, errors = await run.process.communicate()
-    text = errors.decode()
-    assert "\\x1b[2J" in text
-    assert not [c for c in text if not c.isprintable() and c != "\n"]
-    assert "Traceback" not in text
-    assert not [line for line in text.splitlines() if line.startswith("fake")]
-
-
-@pytest.mark.parametrize("reader_stays", [True, False])
-async def test_closed_stdout(tmp_path: Path, reader_stays: bool) -> None:
-    """Serving goes on when nobody reads what it prints, and it ends as ever."""
-    ready_file = tmp_path / "ready.json"
-    reading, writing = os.pipe()
-    os.close(reading) if not reader_stays else None
-    started = await asyncio.create_subprocess_exec(
-        COMMAND, "serve", "-b", "chip", "--port", "0", "--ready-file", ready_file,
-        stdout=writing, stderr=asyncio.subprocess.PIPE, env=clean_environment(),
-    )  # fmt: skip
-    os.close(writing)
-    try:
-        await appears(ready_file)
-        if reader_stays:
-            os.close(reading)
-        started.send_signal(signal.SIGTERM)
-        _, errors = await asyncio.wait_for(started.communicate(), SECONDS)
-        assert (started.returncode, errors) == (0, b"")
-    finally:
-        if started.returncode is None:
-            started.kill()
-            await started.wait()
-
-
 def test_no_colour_where_no_terminal_is() -> None:
     for environment in ({}, {"NO_COLOR": "1"}, {"FORCE_COLOR": "1"}):
         done = shell("backends", "chip", **environment)
@@ -402,8 +234,9 @@ def test_no_colour_where_no_terminal_is() -> None:
 async def test_health(tmp_path: Path) -> None:
     async with prompt() as simulator:
         url = simulator.url("chip")
+        proxies = {"http_proxy": "http://192.0.2.1:1", "HTTP_PROXY": "http://192.0.2.1:1"}
         for given in (url, f"{url}/"):
-            done = await asyncio.to_thread(shell, "health", given, http_proxy="http://192.0.2.1:1", HTTP_PROXY="http://x")
+            done = await asyncio.to_thread(shell, "health", given, **proxies)
             assert (done.returncode, done.stdout, done.stderr) == (0, f"{given} is well\n", "")
     done = await asyncio.to_thread(shell, "health", url)
     assert (done.returncode, done.stdout) == (1, "")
@@ -442,7 +275,9 @@ async def test_health_of_something_else(answer: bytes | None, why: str) -> None:
     assert result.stderr == f"{url}/__admin/health: {why}\n"
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:8070", "ws://127.0.0.1:8070", "", "http://", "http://[", "http://127.0.0.1:x"])
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:8070", "ws://127.0.0.1:8070", "", "http://", "http://[", "http://127.0.0.1:x"]
+)
 def test_health_of_no_url(url: str) -> None:
     done = invoke("health", url)
     assert (done.exit_code, done.stdout) == (2, "")

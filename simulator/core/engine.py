@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from heapq import heapify, heappop, heappush
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 from simulator.core.actions import (
     Accept,
@@ -82,7 +82,9 @@ class Engine:
         """
         effects: list[Effect | Call] = []
         self._effects = effects
-        if isinstance(given, Called | Acted):
+        if isinstance(given, Acted) and given.act.after:
+            self._later(given)
+        elif isinstance(given, Called | Acted):
             self._tell(given)
         else:
             self._work(self._wire.take(given))
@@ -153,10 +155,7 @@ class Engine:
                 self._work(self._wire.take(action))
             case Heard():
                 for act in self._bot.hear(action):
-                    self._serial += 1
-                    number = self._serial
-                    self._acts[number] = Acted(action.talk, act)
-                    self._arm(BOT, After(act.after, action.talk, number))
+                    self._later(Acted(action.talk, act))
             case After():
                 self._arm(RULES, action)
             case Respond():
@@ -165,6 +164,14 @@ class Engine:
                 self._cancel(RULES, action)
             case Call():
                 self._effects.append(action)
+            case _:
+                assert_never(action)
+
+    def _later(self, acted: Acted) -> None:
+        self._serial += 1
+        number = self._serial
+        self._acts[number] = acted
+        self._arm(BOT, After(acted.act.after, acted.talk, number))
 
     def _arm(self, room: int, after: After) -> None:
         self._serial += 1
@@ -173,7 +180,8 @@ class Engine:
             self._bury(1)
         names[after.name] = self._serial
         # Microseconds, so that sums of decimal seconds stay the decimals that people write in tests.
-        due = round(self.world._now + after.seconds, 6)
+        now = self.world._now
+        due = round(now + after.seconds, 6) if after.seconds else now
         heappush(self._heap, (due, self._serial, room, after.owner, after.name))
 
     def _cancel(self, room: int, cancel: Cancel) -> None:

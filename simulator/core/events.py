@@ -46,7 +46,7 @@ class Received:
 
 @dataclass(slots=True)
 class Malformed:
-    """Something came that is not of the wire's kind."""
+    """Something came that is not of the wire's kind, or was to be sent and can't be written."""
 
     conn: Conn
     error: WireError

@@ -38,7 +38,7 @@ class Entry:
 
 
 class Journal:
-    """The frames that passed, both ways, as raw as they were: the last `most`, and no more than `room` bytes."""
+    """The frames that passed, both ways, as raw as they were: the last `most`, and no more than `room` characters."""
 
     __slots__ = ("_kept", "_lines", "_most", "_room", "total")
 

@@ -145,7 +145,7 @@ class Driver:
         self._arm()
 
     def _go_on(self) -> None:
-        """Resume links, one after the other and with no work under way: each item that waits in one may pause it again."""
+        """Resume links one by one, with no work under way: any item that waits in one may pause it again."""
         while self._resumed:
             self._resumed.pop(next(iter(self._resumed))).resume()
 

@@ -23,6 +23,7 @@ class PublicLink:
     - The 101 has aiohttp's lines (Date, Server, Content-Type), not only ours.
     - Unmasked frames, close codes 1006 and 5000 and above, and lengths not in their shortest form are accepted, and
       so is a new message after an empty fragment of an unfinished one.
+    - `early` is not looked at: frames may come together with the upgrade request.
     - A violation is answered by aiohttp's code without a reason; `answers`, `join` and `close_codes` are not looked at.
     - Text is always checked, at the end of its message; without `validate_utf8` wrong bytes are still refused.
     - A frame above the limit may be read before it is refused (aiohttp 3.12 and 3.13), and input that is still

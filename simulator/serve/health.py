@@ -6,13 +6,15 @@ import http.client
 import json
 import urllib.error
 import urllib.request
+from urllib.parse import urlsplit
 
 from simulator.core.errors import SimulatorError
+from simulator.serve.reporter import printable
 
 
 def ask(url: str, timeout: float) -> str | None:
     """None when it is well, else why not. Raises SimulatorError for what is no URL."""
-    if not url.startswith(("http://", "https://")):
+    if not _is_url(url):
         raise SimulatorError(f"{url}: expected a URL such as http://127.0.0.1:8070")
     target = f"{url.rstrip('/')}/__admin/health"
     # A health check asks the address that it was given, whatever proxy the environment names.
@@ -21,6 +23,16 @@ def ask(url: str, timeout: float) -> str | None:
         with opener.open(target, timeout=timeout) as response:
             status = json.loads(response.read(65536))["status"]
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        return f"{target}: {reason}"
+        if isinstance(error, urllib.error.URLError) and not isinstance(error, urllib.error.HTTPError):
+            # What it wraps says more; an HTTPError is one too, and its reason lacks the status.
+            return f"{target}: {printable(str(error.reason))}"
+        return f"{target}: {printable(str(error))}"
     return None if status == "ok" else f"{target}: status {status!r}"
+
+
+def _is_url(url: str) -> bool:
+    try:
+        split = urlsplit(url)
+        return split.scheme in ("http", "https") and bool(split.hostname) and split.port != 0
+    except ValueError:
+        return False

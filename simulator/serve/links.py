@@ -208,6 +208,9 @@ class Link(asyncio.Protocol):
         self._state = _DONE
         self._parser.stop()
         self._arm(GRACE, self.abort)
+        if self._transport.is_closing():
+            # A write failed a moment ago: connection_lost is on its way (uvloop does not like to be asked again).
+            return
         if self._held:
             self._transport.resume_reading()
         if self._transport.can_write_eof():

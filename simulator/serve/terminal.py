@@ -22,8 +22,7 @@ def run(simulator: Simulator, reporter: Reporter, ready_file: Path | None, json_
     reporter.attach()
     if ready_file is not None:
         # One of an earlier run would say ready too soon.
-        with contextlib.suppress(FileNotFoundError):
-            _guarded(ready_file, ready_file.unlink)
+        _guarded(ready_file, lambda: ready_file.unlink(missing_ok=True))
     try:
         asyncio.run(_serve(simulator, ready_file, json_lines))
     finally:
@@ -44,8 +43,12 @@ async def _serve(simulator: Simulator, ready_file: Path | None, json_lines: bool
         if ready_file is not None:
             _write(ready_file, orjson.dumps(state) + b"\n")
         text = orjson.dumps(state).decode() if json_lines else block(simulator, colour=_colour())
-        with contextlib.suppress(OSError):
+        try:
             print(text, flush=True)  # noqa: T201
+        except OSError:
+            # Nobody reads. What waits in the buffer would fail once more at the end, and spoil the exit code.
+            with open(os.devnull, "w") as nowhere:  # noqa: ASYNC230, PTH123
+                os.dup2(nowhere.fileno(), sys.stdout.fileno())
         await stopped.wait()
 
 

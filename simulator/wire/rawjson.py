@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from typing import cast
 
@@ -21,6 +23,15 @@ def escape(text: str) -> str:
     if "\u2028" in text or "\u2029" in text:
         text = text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     return text
+
+
+def _patiently(value: object) -> str:
+    """What orjson refuses: integers beyond 64 bits, and lone surrogates, of which Go makes an escaped U+FFFD."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise WireError(str(error)) from None
+    return re.sub("[\ud800-\udfff]", r"\\ufffd", text)
 
 
 class RawJson:
@@ -53,8 +64,10 @@ class RawJson:
         body = message.args[0] if message.args else {}
         if not isinstance(body, dict):
             raise WireError(f"the body of {message.name!r} has to be an object")
+        value = {"type": message.name, **body}
+        value["type"] = message.name
         try:
-            text = orjson.dumps({"type": message.name, **body}).decode()
-        except TypeError as error:
-            raise WireError(f"{message.name!r}: {error}") from None
+            text = orjson.dumps(value).decode()
+        except TypeError:
+            text = _patiently(value)
         return Frame(escape(text))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -82,7 +81,7 @@ def flaw(request: Request) -> Flaw | None:
         return Flaw.VERSION
     try:
         key = base64.b64decode(request.header("Sec-WebSocket-Key") or "", validate=True)
-    except binascii.Error:
+    except ValueError:
         return Flaw.KEY
     return None if len(key) == 16 else Flaw.KEY
 
@@ -97,13 +96,15 @@ def accept_key(key: str) -> str:
 class Peer:
     """One conn: opaque to rules, from the knock at the door to its end."""
 
-    __slots__ = ("call", "held", "late", "link", "pings", "request")
+    __slots__ = ("call", "gone", "held", "late", "link", "pings", "request")
 
     def __init__(self, call: CallId, request: Request) -> None:
         self.call = call
         self.request: Request | None = request
         self.link: Link | None = None
         self.pings = 0
+        self.gone = False
+        """The client left before its knock was answered."""
         self.held = False
         self.late = False
         """The pong deadline has passed while nothing was read."""
@@ -154,12 +155,11 @@ class Single:
             case Hold() | Release():
                 return self._hold(given)
             case Aborted():
-                peer = self._waiting.pop(given.call, None)
-                return [] if peer is None or peer.request is not None else [Closed(peer)]
+                return self._aborted(self._waiting.pop(given.call, None))
             case Beat():
                 return [Write(link, Ping()) for link in self._links]
             case Drain():
-                return [out for peer in [*self._links.values()] for out in self._close(Close(peer, self._policy.drain))]
+                return self._drain()
             case Reply():
                 # No envelope of this kind has refs: an answer is a message like any other.
                 return []
@@ -187,7 +187,10 @@ class Single:
         for peer in send.conns:
             if isinstance(peer, Peer) and peer.link in self._links:
                 if frame is None:
-                    frame = self._codec.encode(send.message)
+                    try:
+                        frame = self._codec.encode(send.message)
+                    except WireError as error:
+                        return [Malformed(peer, error)]
                 outputs.append(Write(peer.link, frame))
         return outputs
 
@@ -226,8 +229,12 @@ class Single:
 
     def _answer(self, answer: Accept | Refuse) -> list[Output]:
         peer = answer.conn
-        if not isinstance(peer, Peer) or peer.request is None or self._waiting.get(peer.call) is not peer:
+        if not isinstance(peer, Peer) or peer.request is None:
             return []
+        if self._waiting.get(peer.call) is not peer:
+            # The client went before the answer; who accepted it is told.
+            peer.request = None
+            return [Closed(peer)] if isinstance(answer, Accept) and peer.gone else []
         if isinstance(answer, Refuse):
             del self._waiting[peer.call]
             return [Answer(peer.call, answer.response)]
@@ -237,6 +244,20 @@ class Single:
             del self._waiting[peer.call]
             return [Answer(peer.call, self._refuse(request, wrong)), Closed(peer)]
         return [Upgrade(peer.call, (*self._handshake(request), *answer.headers))]
+
+    def _aborted(self, peer: Peer | None) -> list[Output]:
+        if peer is None:
+            return []
+        peer.gone = True
+        return [Closed(peer)] if peer.request is None else []
+
+    def _drain(self) -> list[Output]:
+        outputs = [out for peer in [*self._links.values()] for out in self._close(Close(peer, self._policy.drain))]
+        # Those between their Upgrade and Attached have no socket to close yet: it is dropped when it comes.
+        for peer in [peer for peer in self._waiting.values() if peer.request is None]:
+            del self._waiting[peer.call]
+            outputs.append(Closed(peer))
+        return outputs
 
     def _handshake(self, request: Request) -> Headers:
         return (
@@ -277,14 +298,17 @@ class Single:
 class Onlooker:
     """The reader's face: every frame is one turn."""
 
-    __slots__ = ("_codec",)
+    __slots__ = ("_client", "_server")
 
-    def __init__(self, codec: Codec) -> None:
-        self._codec = codec
+    def __init__(self, client: Codec, server: Codec) -> None:
+        """Two codecs: a server may read more than it writes."""
+        self._client = client
+        self._server = server
 
     def read(self, sender: str, link: Link, item: Frame) -> list[Turn]:
         """One turn, with the reason where the frame could not be read."""
         try:
-            return [Turn(sender, self._codec.decode(item))]
+            codec = self._client if sender == "client" else self._server
+            return [Turn(sender, codec.decode(item))]
         except WireError as error:
             return [Turn(sender, None, error.why)]

@@ -2,7 +2,7 @@
 //
 // The bundle has its server's address built in, so the page's WebSocket sends it to ours; nothing else is changed.
 // Commands come on stdin as lines of JSON: {"show": true} opens the widget, {"type": text} types and presses Enter,
-// {"reconnect": true} clicks on "reconnect", {"look": true} asks what is on the page.
+// {"reconnect": true} clicks on "reconnect", {"shows": text} asks what is on the page once this text is there.
 // To stdout go ["socket", url], ["out", frame], ["in", frame], ["close", code], ["page", {...}], ["error", ...].
 
 import { readFileSync } from "node:fs";
@@ -80,12 +80,19 @@ const commands = {
   async reconnect() {
     chat.shadowRoot.querySelector(".reconnect").click();
   },
-  async look() {
-    await chat.updateComplete;
+  // Until the page shows these words; the widget takes its time over what a bot says.
+  async shows(words) {
     const inner = chat.shadowRoot.querySelector("temba-chat");
-    await inner.updateComplete;
-    const shown = text(inner).replace(/\s+/g, " ").trim();
-    tell("page", { status: chat.status, urn: chat.urn ?? null, cookie: window.document.cookie, shown });
+    for (;;) {
+      await chat.updateComplete;
+      await inner.updateComplete;
+      const shown = text(inner).replace(/\s+/g, " ").trim();
+      if (shown.includes(words)) {
+        tell("page", { status: chat.status, urn: chat.urn ?? null, cookie: window.document.cookie, shown });
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
   },
 };
 

@@ -45,7 +45,7 @@ async def test_ten_minutes_in_less_than_two_seconds() -> None:
             await ask(url, "GET", "/")
 
             async def pongs() -> list[tuple[int, bytes]]:
-                got = []
+                got: list[tuple[int, bytes]] = []
                 while len(got) < 20:
                     got.append(await scripted.frame())
                     scripted.write(PONG)
@@ -223,7 +223,7 @@ async def test_our_own_mistake_takes_one_socket_down(quiet: pytest.LogCaptureFix
             return right(event)
 
         async with Raw.upgraded(simulator.connect("chip")) as other:
-            running.engine._rules = _Rules(wrong, rules)  # type: ignore[assignment]
+            running.engine._rules = _Rules(wrong, rules)
             async with Raw.upgraded(simulator.connect("chip")) as raw:
                 raw.send(START_CHAT)
                 assert await raw.rest() == b""
@@ -241,7 +241,7 @@ async def test_our_own_mistake_answers_with_500(quiet: pytest.LogCaptureFixture)
         def wrong(event: object) -> Any:
             raise ZeroDivisionError
 
-        running.engine._rules = _Rules(wrong, rules)  # type: ignore[assignment]
+        running.engine._rules = _Rules(wrong, rules)
         head, _ = await ask(simulator.url("chip"), "POST", f"/wc/send/{WEBSITE}/", b"{}")
         assert head[0] == "HTTP/1.1 500 Internal Server Error"
         running.engine._rules = rules

@@ -173,7 +173,9 @@ def _their_reading(item: Item) -> tuple[int, bytes]:
     raise AssertionError("the frame is not whole")
 
 
-@pytest.mark.parametrize("way", [frames.mask_plain, frames.mask_by_websockets(), frames.mask_by_aiohttp(), frames.unmask])
+@pytest.mark.parametrize(
+    "way", [frames.mask_plain, frames.mask_by_websockets(), frames.mask_by_aiohttp(), frames.unmask]
+)
 @pytest.mark.parametrize("size", [0, 1, 3, 4, 5, 8, 9, 150, 4099])
 def test_masks(way: frames.Masker | None, size: int) -> None:
     assert way is not None, "both libraries are there when these tests run"

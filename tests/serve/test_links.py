@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from typing import Any
 
 import pytest
@@ -264,6 +266,38 @@ async def test_peer_that_resets() -> None:
         peer, _ = await server.connect()
         links.reset(peer.writer.transport)  # type: ignore[arg-type]
         assert await within(server.closed) == (1006, "")
+
+
+@pytest.mark.parametrize("end", ["shut", "drop", "send", "abort"])
+async def test_peer_that_reset_a_moment_ago(end: str) -> None:
+    loop = asyncio.get_running_loop()
+    async with Echo(LinkPolicy(linger=0)) as server:
+        sock = socket.socket()
+        sock.setblocking(False)
+        await loop.sock_connect(sock, ("127.0.0.1", server.port))
+        await loop.sock_sendall(sock, REQUEST)
+        link = await within(server.links)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.close()
+        arguments: dict[str, list[Any]] = {"shut": [1000], "send": [Frame("x")]}
+        getattr(link, end)(*arguments.get(end, []))
+        link.drop()
+        assert await within(server.closed) == (1006, "")
+
+
+async def test_closed_that_raises_is_told() -> None:
+    trouble: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: trouble.append(context))
+
+    def closed(code: int | None, reason: str) -> None:
+        raise ZeroDivisionError
+
+    async with Echo() as server:
+        peer, link = await server.connect()
+        own(link)._closed = closed
+        peer.write(bye(1000))
+        assert await peer.rest() == b"\x88\x02\x03\xe8"
+    assert [type(context["exception"]) for context in trouble] == [ZeroDivisionError]
 
 
 async def test_close_frame_survives_an_oversize_message() -> None:

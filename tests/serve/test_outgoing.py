@@ -7,7 +7,7 @@ import io
 import json
 import socket
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiohttp import web
@@ -51,7 +51,7 @@ class Courier:
 @pytest.fixture
 async def courier() -> AsyncIterator[Courier]:
     fake = Courier()
-    runner = web.ServerRunner(web.Server(fake.handle, access_log=None), shutdown_timeout=0.1)  # type: ignore[arg-type]
+    runner = web.ServerRunner(web.Server(fake.handle, access_log=None), shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
@@ -59,7 +59,7 @@ async def courier() -> AsyncIterator[Courier]:
     await runner.cleanup()
 
 
-def with_courier(courier: Courier, log: io.StringIO | None = None, **settings: object) -> Simulator:
+def with_courier(courier: Courier, log: io.StringIO | None = None, **settings: Any) -> Simulator:
     reporter = Reporter(lambda: 0.0, stream=log or io.StringIO())
     return chip(ManualClock(), reporter=reporter, courier_url=courier.url, outbox_interval=0, **settings)
 
@@ -94,29 +94,27 @@ async def test_exact_calls(courier: Courier) -> None:
 
 
 async def test_nothing_is_told_of_resume_email_history_and_end(courier: Courier) -> None:
-    async with with_courier(courier) as simulator:
-        async with connect(simulator.connect("chip"), proxy=None) as ws:
-            await ws.send('{"type":"start_chat","chat_id":"itlu4O6ZE4ZZc07Y5rHxcLoQ"}')
-            assert '"chat_resumed"' in str(await ws.recv())
-            await ws.send('{"type":"set_email","email":"a@example.com"}')
-            await ws.send(HISTORY)
-            assert await ws.recv() == '{"type":"history","history":[]}'
+    async with with_courier(courier) as simulator, connect(simulator.connect("chip"), proxy=None) as ws:
+        await ws.send('{"type":"start_chat","chat_id":"itlu4O6ZE4ZZc07Y5rHxcLoQ"}')
+        assert '"chat_resumed"' in str(await ws.recv())
+        await ws.send('{"type":"set_email","email":"a@example.com"}')
+        await ws.send(HISTORY)
+        assert await ws.recv() == '{"type":"history","history":[]}'
         assert courier.got.empty()
 
 
 async def test_the_bot_is_silent_beside_a_courier_unless_told_otherwise(courier: Courier) -> None:
-    for settings, speaks in ((dict[str, object](), False), ({"bot": "echo", "bot_delay": 0}, True)):
-        async with with_courier(courier, **settings) as simulator:
-            async with connect(simulator.connect("chip"), proxy=None) as ws:
-                await ws.send(START_CHAT)
-                await ws.recv()
-                await ws.send('{"type":"send_msg","text":"hi"}')
-                if speaks:
-                    assert '"You said: hi"' in str(await ws.recv())
-                else:
-                    await until_silent(ws)
-                    await admin(simulator.url("chip"), "POST", "clock/advance", {"seconds": 5})
-                    await until_silent(ws)
+    for settings, speaks in ((dict[str, Any](), False), ({"bot": "echo", "bot_delay": 0}, True)):
+        async with with_courier(courier, **settings) as simulator, connect(simulator.connect("chip"), proxy=None) as ws:
+            await ws.send(START_CHAT)
+            await ws.recv()
+            await ws.send('{"type":"send_msg","text":"hi"}')
+            if speaks:
+                assert '"You said: hi"' in str(await ws.recv())
+            else:
+                await until_silent(ws)
+                await admin(simulator.url("chip"), "POST", "clock/advance", {"seconds": 5})
+                await until_silent(ws)
 
 
 @pytest.mark.parametrize("status", [400, 500, 302, 199 + 1])
@@ -139,25 +137,27 @@ async def test_refused_start_can_be_tried_again(courier: Courier, status: int) -
 
 
 async def test_refused_message_is_lost_and_refused_ack_is_owed(courier: Courier) -> None:
-    async with with_courier(courier, bot="echo", bot_delay=0) as simulator:
-        async with connect(simulator.connect("chip"), proxy=None) as ws:
-            await ws.send(START_CHAT)
-            await ws.recv()
-            courier.status = 500
-            await ws.send('{"type":"send_msg","text":"lost"}')
-            await ws.send(HISTORY)
-            assert await ws.recv() == '{"type":"history","history":[]}'
-            courier.status = 200
-            await ws.send('{"type":"send_msg","text":"one"}')
-            await ws.send('{"type":"send_msg","text":"two"}')
-            number = json.loads(await ws.recv())["msg_out"]["id"]
-            await until_silent(ws)
-            courier.status = 500
-            await ws.send(json.dumps({"type": "ack_chat", "msg_id": number}))
-            await until_silent(ws)
-            courier.status = 200
-            await ws.send(json.dumps({"type": "ack_chat", "msg_id": number}))
-            assert '"You said: two"' in str(await ws.recv())
+    async with (
+        with_courier(courier, bot="echo", bot_delay=0) as simulator,
+        connect(simulator.connect("chip"), proxy=None) as ws,
+    ):
+        await ws.send(START_CHAT)
+        await ws.recv()
+        courier.status = 500
+        await ws.send('{"type":"send_msg","text":"lost"}')
+        await ws.send(HISTORY)
+        assert await ws.recv() == '{"type":"history","history":[]}'
+        courier.status = 200
+        await ws.send('{"type":"send_msg","text":"one"}')
+        await ws.send('{"type":"send_msg","text":"two"}')
+        number = json.loads(await ws.recv())["msg_out"]["id"]
+        await until_silent(ws)
+        courier.status = 500
+        await ws.send(json.dumps({"type": "ack_chat", "msg_id": number}))
+        await until_silent(ws)
+        courier.status = 200
+        await ws.send(json.dumps({"type": "ack_chat", "msg_id": number}))
+        assert '"You said: two"' in str(await ws.recv())
 
 
 async def test_commands_wait_in_order_and_other_sockets_do_not(courier: Courier) -> None:
@@ -174,7 +174,7 @@ async def test_commands_wait_in_order_and_other_sockets_do_not(courier: Courier)
             waiting = await slow.ping()
             await other.send('{"type":"start_chat","chat_id":"itlu4O6ZE4ZZc07Y5rHxcLoQ"}')
             assert '"chat_resumed"' in str(await other.recv())
-            assert not waiting.done()
+            assert not cast("asyncio.Future[float]", waiting).done()
             assert courier.got.empty()
             courier.gate.set()
             assert '"chat_started"' in str(await slow.recv())
@@ -199,16 +199,18 @@ async def test_client_that_goes_while_it_waits(courier: Courier) -> None:
 
 async def test_slow_courier_is_given_up(courier: Courier) -> None:
     log = io.StringIO()
-    async with with_courier(courier, log, courier_timeout=0.1) as simulator:
-        async with connect(simulator.connect("chip"), proxy=None) as ws:
-            courier.gate = asyncio.Event()
-            await ws.send(START_CHAT)
-            await courier.next()
-            await until_silent(ws)
-            assert "did not answer within 0.1 s" in log.getvalue()
-            courier.gate.set()
-            await ws.send(START_CHAT)
-            assert '"chat_started"' in str(await ws.recv())
+    async with (
+        with_courier(courier, log, courier_timeout=0.1) as simulator,
+        connect(simulator.connect("chip"), proxy=None) as ws,
+    ):
+        courier.gate = asyncio.Event()
+        await ws.send(START_CHAT)
+        await courier.next()
+        await until_silent(ws)
+        assert "did not answer within 0.1 s" in log.getvalue()
+        courier.gate.set()
+        await ws.send(START_CHAT)
+        assert '"chat_started"' in str(await ws.recv())
 
 
 async def test_courier_that_is_not_there() -> None:
@@ -218,26 +220,30 @@ async def test_courier_that_is_not_there() -> None:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
         reporter = Reporter(lambda: 0.0, stream=log)
-        async with chip(reporter=reporter, courier_url=f"http://127.0.0.1:{port}/base/") as simulator:
-            async with connect(simulator.connect("chip"), proxy=None) as ws:
-                await ws.send(START_CHAT)
-                await until_silent(ws)
+        async with (
+            chip(reporter=reporter, courier_url=f"http://127.0.0.1:{port}/base/") as simulator,
+            connect(simulator.connect("chip"), proxy=None) as ws,
+        ):
+            await ws.send(START_CHAT)
+            await until_silent(ws)
     assert f"Courier did not take it: http://127.0.0.1:{port}/base/c/chp/{WEBSITE}/receive: " in log.getvalue()
     assert log.getvalue().count("\n") == 1
 
 
 async def test_advance_waits_for_calls_under_way(courier: Courier) -> None:
     """What a call brings falls into the instant in which it was made."""
-    async with with_courier(courier, bot="echo", bot_delay=1) as simulator:
-        async with connect(simulator.connect("chip"), proxy=None) as ws:
-            await ws.send(START_CHAT)
-            await ws.recv()
-            await ws.send('{"type":"send_msg","text":"hi"}')
-            await courier.next()
-            await courier.next()
-            await (await ws.ping())
-            await admin(simulator.url("chip"), "POST", "clock/advance", {"seconds": 1})
-            assert '"time":"2026-01-01T00:00:01.' in str(await ws.recv())
+    async with (
+        with_courier(courier, bot="echo", bot_delay=1) as simulator,
+        connect(simulator.connect("chip"), proxy=None) as ws,
+    ):
+        await ws.send(START_CHAT)
+        await ws.recv()
+        await ws.send('{"type":"send_msg","text":"hi"}')
+        await courier.next()
+        await courier.next()
+        await (await ws.ping())
+        await admin(simulator.url("chip"), "POST", "clock/advance", {"seconds": 1})
+        assert '"time":"2026-01-01T00:00:01.' in str(await ws.recv())
 
 
 async def test_stop_while_a_call_is_under_way(courier: Courier) -> None:
@@ -251,7 +257,9 @@ async def test_stop_while_a_call_is_under_way(courier: Courier) -> None:
     courier.gate.set()
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "http://localhost:99999/", "nonsense", "http://", "ftp://127.0.0.1/"])
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:1/", "http://localhost:99999/", "nonsense", "http://", "ftp://127.0.0.1/"]
+)
 async def test_call_that_cannot_be_made_comes_back(url: str) -> None:
     outgoing = Outgoing()
     came: asyncio.Queue[Called] = asyncio.Queue()

@@ -64,6 +64,10 @@ def test_others_read_it_too(name: str, body: dict[str, Json]) -> None:
         (Message("é", ({"<&>": '"\\/\n\x01👍'},)), '{"type":"é","<&>":"\\"\\\\/\\n\\u0001👍"}'),
         (Message("m", ({"a": "\u2028", "\u2029": "é"},)), '{"type":"m","a":"\\u2028","\\u2029":"é"}'),
         (Message("m", ({"a": "\u2029"},)), '{"type":"m","a":"\\u2029"}'),
+        # What orjson does not write, as Go does.
+        (Message("m", ({"a": 2**64, "b": "é"},)), '{"type":"m","a":18446744073709551616,"b":"é"}'),
+        (Message("m", ({"a": "x\ud800y", "\udfff": 1},)), '{"type":"m","a":"x\\ufffdy","\\ufffd":1}'),
+        (Message("m", ({"a": 1, "type": "other"},)), '{"type":"m","a":1}'),
     ],
 )
 def test_written_exactly(message: Message, text: str) -> None:
@@ -73,8 +77,7 @@ def test_written_exactly(message: Message, text: str) -> None:
 @pytest.mark.parametrize(
     "args",
     [
-        (None,), ([],), ("text",), (1,), (b"bytes",), ({"a": b"bytes"},), ({"a": 2**64},), ({"a": "\ud800"},),
-        ({"\udfff": 1},), ({1: 1},), ({"a": {1, 2}},),
+        (None,), ([],), ("text",), (1,), (b"bytes",), ({"a": b"bytes"},), ({"a": {1, 2}},),
     ],
 )  # fmt: skip
 def test_what_cannot_be_written(args: tuple[Json | bytes, ...]) -> None:
@@ -204,7 +207,7 @@ FIELD_VALUES = st.recursive(
     | st.text(st.characters()),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(SHORT, inner, max_size=4), max_leaves=4,
 )  # fmt: skip
-NAMES = st.sampled_from([*sorted(FIELDS), "Type", "TEXT", "te\u017ft", "bac\u212aend"]) | SHORT
+NAMES = st.sampled_from([*sorted(FIELDS), "Type", "TEXT", "m\u017fg_id", "bac\u212aend"]) | SHORT
 
 
 def _document(members: list[tuple[str, Json]], plain: bool, space: str) -> bytes:

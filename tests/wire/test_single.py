@@ -386,7 +386,7 @@ def test_held_peer_is_dropped_when_it_is_read_again() -> None:
 
 
 def test_onlooker() -> None:
-    onlooker = Onlooker(RawJson())
+    onlooker = Onlooker(RawJson(), RawJson())
     assert onlooker.read("client", 1, HI_FRAME) == [Turn("client", HI)]
     assert onlooker.read("server", 1, Frame("[]")) == [Turn("server", None, "not a JSON object")]
 

@@ -59,7 +59,7 @@ BACKEND = Backend(
     wire=_wire,
     rules=ChipRules,
     bot=_bot,
-    reader=lambda: Onlooker(RawJson(gojson.commands(FIELDS))),
+    reader=lambda: Onlooker(RawJson(gojson.commands(FIELDS)), RawJson()),
     routes=(
         Route("connect", f"/wc/connect/{UUID}/?", gohttp.METHODS),
         Route("send", f"/wc/send/{UUID}/?", gohttp.METHODS, body=Buffered(1 << 20)),

@@ -88,13 +88,15 @@ class ChipRules:
                 return self._knocked(event)
             case Opened():
                 # The server says nothing until it is spoken to (web/client.go NewClient).
+                client = self._state.clients[event.conn]
+                client.ids = self._world.ids.nth("GET", f"/wc/connect/{client.channel.uuid}")
                 return []
             case Closed():
                 return self._closed(event)
             case Called():
                 return self._called(event)
             case Malformed():
-                self._ignored(self._state.clients[event.conn], "unable to unmarshal command", event.error.why)
+                self._ignored(self._state.clients[event.conn], event.error.why)
                 return []
             case Acked():  # pragma: no cover
                 raise AssertionError("chip never asks for an acknowledgement of the wire")
@@ -112,8 +114,7 @@ class ChipRules:
         channel = self._state.channel(_channel_uuid(request))
         if channel is None:
             return [Refuse(knock.conn, gohttp.json(400, {"error": "no such channel"}))]
-        ids = self._world.ids.nth(request.method, request.path.removesuffix("/"))
-        self._state.clients[knock.conn] = Client(knock.conn, channel, ids)
+        self._state.clients[knock.conn] = Client(knock.conn, channel, self._world.ids)
         return [Accept(knock.conn)]
 
     def _closed(self, closed: Closed) -> list[Action]:

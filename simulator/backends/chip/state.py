@@ -46,7 +46,7 @@ def _chat_id(text: str) -> str:
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", defer_build=True)
+    model_config = ConfigDict(extra="forbid", defer_build=True, allow_inf_nan=False)
 
 
 class Settings(_Model):
@@ -266,6 +266,7 @@ class Client:
         self.conn = conn
         self.channel = channel
         self.ids = ids
+        """From when it is open: who only knocks changes nobody's."""
         self.contact: Contact | None = None
 
 

@@ -65,7 +65,8 @@ def test_which_instants_get_history(before: str, expected: list[int] | None) -> 
 def test_how_it_ends_a_link(name: str) -> None:
     vector = row("frames", name)
     backend = backends.load("chip")
-    parser = Parser(backend.link(backend.seed.model_validate(observed()["seed"]).settings))
+    seed: Any = backend.seed.model_validate(observed()["seed"])
+    parser = Parser(backend.link(seed.settings))
     parser.push(bytes.fromhex(vector["sent"]))
     found = parser.take()
     while found is not None and not isinstance(found, Answer | Closing):

@@ -1,0 +1,189 @@
+"""The command as a process: its ready file, its signals, its logs, its environment."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.served import (
+    COMMAND,
+    SECONDS,
+    WEBSITE,
+    Raw,
+    admin,
+    appears,
+    clean_environment,
+    command,
+    process,
+    request,
+)
+
+CHANNEL = f"channels:\n  - uuid: {WEBSITE}\n"
+
+
+def names_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+async def test_ready_file(tmp_path: Path) -> None:
+    stale = tmp_path / "ready.json"
+    stale.write_text("an earlier run's")
+    async with command(tmp_path, "--seed", "7") as run:
+        port = int(run.url.rpartition(":")[2])
+        connect = f"ws://127.0.0.1:{port}/wc/connect/{WEBSITE}/"
+        assert run.ready == {
+            "pid": run.process.pid,
+            "backends": [{"name": "chip", "url": f"http://127.0.0.1:{port}", "connect": connect}],
+        }
+        assert stale.read_bytes().endswith(b"}\n")
+        assert names_in(tmp_path) == ["ready.json"]
+        assert run.first == f"chip serves at http://127.0.0.1:{port}\n".encode()
+        async with Raw.upgraded(run.connect) as raw:
+            raw.send('{"type":"start_chat"}')
+            assert '"chat_started"' in await raw.text()
+        assert await run.stop() == 0
+        out, errors = await run.process.communicate()
+        assert b"\x1b" not in out
+        assert out.decode().splitlines()[0] == f"  connect  {connect}"
+        assert out.decode().endswith("\nseed 7, wall clock. Ctrl-C stops it.\n")
+        assert errors == b""
+        assert names_in(tmp_path) == []
+
+
+async def test_stale_ready_file_goes_even_when_the_start_fails(tmp_path: Path) -> None:
+    stale = tmp_path / "ready.json"
+    stale.write_text("an earlier run's")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        options = ("--port", str(taken.getsockname()[1]), "--ready-file", str(stale))
+        async with process("serve", "-b", "chip", *options) as started:
+            assert await asyncio.wait_for(started.wait(), SECONDS) == 3
+    assert not stale.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_signals_stop_it_within_a_second(tmp_path: Path, number: signal.Signals) -> None:
+    async with command(tmp_path) as run:
+        async with (
+            Raw.upgraded(run.connect) as raw,
+            Raw.open(run.url, request("GET", "/")) as idle,
+            Raw.open(run.url, request("POST", "/", b"", "Content-Length: 10")) as half,
+        ):
+            await idle.answer()
+            half.write(b"five.")
+            raw.send('{"type":"start_chat"}')
+            await raw.text()
+            before = time.perf_counter()
+            assert await run.stop(number) == 0
+            assert time.perf_counter() - before < 1
+            assert await raw.rest() == b"\x88\x02\x03\xe8"
+            assert await idle.rest() == b""
+        assert (await run.process.communicate())[1] == b""
+        assert not run.ready_file.exists()
+
+
+async def test_every_option_from_the_environment(tmp_path: Path) -> None:
+    fixtures = tmp_path / "my.yaml"
+    fixtures.write_text(f"{CHANNEL}    secret: x\n")
+    ready_file = tmp_path / "there.json"
+    environment = {
+        "SIMULATOR_BACKEND": "chip", "SIMULATOR_HOST": "localhost", "SIMULATOR_PORT": "0", "SIMULATOR_SEED": "8",
+        "SIMULATOR_CLOCK": "2026-05-01T12:00:00Z", "SIMULATOR_FIXTURES": str(fixtures),
+        "SIMULATOR_SET": "bot_delay=0 chip.version=v9", "SIMULATOR_ADMIN_TOKEN": "sesame",
+        "SIMULATOR_READY_FILE": str(ready_file), "SIMULATOR_LOG_FORMAT": "json", "SIMULATOR_VERBOSE": "1",
+    }  # fmt: skip
+    async with process("serve", **environment) as started:
+        assert started.stdout is not None
+        assert started.stderr is not None
+        state = json.loads(await asyncio.wait_for(started.stdout.readline(), SECONDS))
+        assert state == json.loads(ready_file.read_bytes())
+        url, connect = state["backends"][0]["url"], state["backends"][0]["connect"]
+        assert url.startswith("http://localhost:")
+        token = "Authorization: Bearer sesame"
+        assert (await admin(url, "GET", "clock"))[0] == 401
+        assert (await admin(url, "GET", "clock", None, token))[1]["time"] == "2026-05-01T12:00:00Z"
+        async with Raw.open(url, request("GET", "/")) as raw:
+            assert (await raw.answer())[1] == b'{"version":"v9"}'
+        async with Raw.upgraded(connect) as raw:
+            raw.send('{"type":"start_chat"}')
+            answer = await raw.text()
+        shown = json.loads(await asyncio.wait_for(started.stderr.readline(), SECONDS))
+        assert (shown["text"], shown["sender"], shown["data"]) == ("frame", "client", '{"type":"start_chat"}')
+        # The command line goes before the environment.
+        options = ("--seed", "7", "--log-format", "text")
+        async with command(tmp_path, *options, **environment) as other, Raw.upgraded(other.connect) as raw:
+            raw.send('{"type":"start_chat"}')
+            assert await raw.text() != answer
+
+
+async def test_json_log_is_one_object_a_line(tmp_path: Path) -> None:
+    async with command(tmp_path, "--log-format", "json", "-v") as run:
+        assert json.loads(run.first) == run.ready
+        async with Raw.upgraded(run.connect) as raw:
+            raw.send('{"type":"start_chat"}')
+            await raw.text()
+            # Not UTF-8: chip takes that, and so has the log to.
+            raw.write(b"\x81\x83\x00\x00\x00\x00\xff\x1b\n")
+            raw.send("\x1b[2J\n")
+            raw.send('{"type":"get_history","before":"2099-01-01T00:00:00Z"}')
+            assert await raw.text() == '{"type":"history","history":[]}'
+        async with Raw.open(run.url, b"\x1b[2J garbage\r\n\r\n") as raw:
+            await raw.rest()
+        await run.stop()
+        _, errors = await run.process.communicate()
+    lines = [json.loads(line) for line in errors.splitlines()]
+    assert {"frame", "chat started"} <= {line["text"] for line in lines}
+    assert all({"time", "level", "backend", "text"} <= set(line) for line in lines)
+    assert b"\x1b" not in errors
+
+
+async def test_peers_reach_no_terminal_raw(tmp_path: Path) -> None:
+    evil = "\x1b]0;owned\x07\x1b[2J\r\nfake line\x9b31m\u202e"
+    async with command(tmp_path, "-v") as run:
+        async with Raw.upgraded(run.connect) as raw:
+            raw.send(evil)
+            raw.send(json.dumps({"type": evil}))
+            raw.send(json.dumps({"type": "start_chat", "chat_id": evil}))
+            raw.send(json.dumps({"type": evil, "x": evil}, ensure_ascii=False))
+            raw.write(b"\x89\x84\x00\x00\x00\x00\x1b[2J")
+            assert (await raw.frame())[0] == 0x8A
+        for garbage in (b"\x1b[2J garbage\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n\x1b[2J: x\r\n\r\n"):
+            async with Raw.open(run.url, garbage) as raw:
+                await raw.rest()
+        await run.stop()
+        _, errors = await run.process.communicate()
+    text = errors.decode()
+    assert "\\x1b[2J" in text
+    assert not [c for c in text if not c.isprintable() and c != "\n"]
+    assert "Traceback" not in text
+    assert not [line for line in text.splitlines() if line.startswith("fake")]
+
+
+@pytest.mark.parametrize("reader_stays", [True, False])
+async def test_closed_stdout(tmp_path: Path, reader_stays: bool) -> None:
+    """Serving goes on when nobody reads what it prints, and it ends as ever."""
+    ready_file = tmp_path / "ready.json"
+    reading, writing = os.pipe()
+    os.close(reading) if not reader_stays else None
+    started = await asyncio.create_subprocess_exec(
+        COMMAND, "serve", "-b", "chip", "--port", "0", "--ready-file", ready_file,
+        stdout=writing, stderr=asyncio.subprocess.PIPE, env=clean_environment(),
+    )  # fmt: skip
+    os.close(writing)
+    try:
+        await appears(ready_file)
+        if reader_stays:
+            os.close(reading)
+        started.send_signal(signal.SIGTERM)
+        _, errors = await asyncio.wait_for(started.communicate(), SECONDS)
+        assert (started.returncode, errors) == (0, b"")
+    finally:
+        if started.returncode is None:
+            started.kill()
+            await started.wait()
