@@ -81,7 +81,10 @@ def main() -> None:
         return
     print(report.text(found, facts))
     if options.json is not None:
-        options.json.write_bytes(orjson.dumps(report.data(found, facts), option=orjson.OPT_INDENT_2) + b"\n")
+        try:
+            options.json.write_bytes(orjson.dumps(report.data(found, facts), option=orjson.OPT_INDENT_2) + b"\n")
+        except OSError as error:
+            print(f"--json {options.json}: {error.strerror}")
 
 
 if __name__ == "__main__":

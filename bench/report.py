@@ -34,7 +34,7 @@ def _spread(values: Sequence[float], digits: int) -> tuple[str, str]:
 
 
 def _line(title: str, *cells: str) -> str:
-    widths = (8, 15, 9, 13, 12)
+    widths = (8, 15, 9, 13)
     row = "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=False))
     return f"  {title:<{_WIDTH}}{row}".rstrip()
 
@@ -70,7 +70,7 @@ def _messages(rows: list[speed.Row], options: dict[str, Any]) -> str:
         "  send_msg, chat_out and ack_chat are three. chip journals and validates, as it does by default. Each ratio",
         "  is the bare echo's CPU over this one's in the same round: more is better.",
         "",
-        _line("", "us", "min..max", "ratio", "min..max", "messages/s"),
+        _line("", "us", "min..max", "ratio", "min..max"),
     ]
     for row in rows:
         cells = [*_spread([cpu * 1e6 for cpu in row.cpu], 2)]
@@ -78,9 +78,7 @@ def _messages(rows: list[speed.Row], options: dict[str, Any]) -> str:
         if row.ratio:
             cells += _spread(row.ratio, 2)
             aim = _least(median(row.ratio), row.path.aim)
-        else:
-            cells += ["", ""]
-        lines.append(_line(row.path.title, *cells, f"{median(row.rate):,.0f}") + aim)
+        lines.append(_line(row.path.title, *cells) + aim)
     return "\n".join(lines)
 
 

@@ -40,8 +40,6 @@ class Row:
     path: Path
     cpu: list[float] = field(default_factory=list)
     """Seconds of the server's CPU for a message, by round."""
-    rate: list[float] = field(default_factory=list)
-    """Messages in a second of the clock, by round."""
     ratio: list[float] = field(default_factory=list)
     """The bare echo's CPU of the same round over this one's: more is better."""
 
@@ -69,7 +67,6 @@ def measure(rounds: int, seconds: float, tell: Callable[[str], None]) -> tuple[l
                     continue
                 if number:
                     row.cpu.append(spent / messages)
-                    row.rate.append(messages / seconds)
     first = rows.get(PATHS[0])
     if first is not None:
         for row in rows.values():

@@ -293,6 +293,22 @@ def test_drain_says_goodbye_to_all() -> None:
     assert wire.take(Drain()) == wire.take(Beat()) == []
 
 
+def test_drain_between_upgrade_and_attached() -> None:
+    wire = single()
+    peer = knock(wire)
+    wire.take(Accept(peer))
+    assert wire.take(Drain()) == [Closed(peer)]
+    assert wire.take(Attached(10, 1)) == [Drop(10)]
+
+
+def test_what_can_not_be_written_is_told() -> None:
+    wire = single()
+    peer = opened(wire)
+    [told] = wire.take(Send((peer,), Message("m", ({"a": {1}},))))
+    assert isinstance(told, Malformed)
+    assert told.conn is peer
+
+
 # ---- pings ----
 
 

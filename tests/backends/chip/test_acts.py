@@ -105,3 +105,10 @@ def test_the_bot_can_be_silent() -> None:
     talk.sockets["client"].send('{"type":"send_msg","text":"hi"}')
     talk.after(10)
     assert talk.sockets["client"].texts() == []
+
+
+def test_an_act_keeps_its_delay(chip: Talk) -> None:
+    chat = chatting(chip)
+    assert acted(chip, chat, Say("later", after=2.0)) == []
+    chip.after(2.0)
+    assert len(chip.sockets["client"].texts()) == 1

@@ -192,6 +192,28 @@ def test_the_ready_head_goes_to_a_socket_on_another_channel(chip: Talk) -> None:
     assert len(got) == 1
 
 
+def test_one_of_two_sockets_goes_and_the_other_waits_for_a_start(chip: Talk) -> None:
+    chip.play("""
+        a connects
+        a >> {"type":"start_chat"}
+        a << {"type":"chat_started","chat_id":"$chat"}
+        b connects
+        b >> {"type":"start_chat","chat_id":"$chat"}
+        b << {"type":"chat_resumed","chat_id":"$chat","email":""}
+        a closes 1000
+    """)
+    sends(chip, chip.kept["chat"], 1)
+    chip.play("""
+        after 1
+        b is silent
+        c connects
+        c >> {"type":"start_chat","chat_id":"$chat"}
+        c << {"type":"chat_resumed","chat_id":"$chat","email":""}
+    """)
+    chip.after(0.1)
+    assert len(chip.sockets["b"].texts() + chip.sockets["c"].texts()) == 1
+
+
 def test_an_ack_sent_too_early_swallows_the_message(chip: Talk) -> None:
     chip.play("""
         client connects
