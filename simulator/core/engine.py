@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from heapq import heapify, heappop, heappush
-from typing import TypeAlias, assert_never
+from typing import TypeAlias, assert_never, cast
 
 from simulator.core.actions import (
     Accept,
@@ -40,27 +40,29 @@ from simulator.core.wire import Answer, Due, Effect, Output, Outside, Wire
 from simulator.core.world import World
 
 Given: TypeAlias = Outside | Called | Acted
-_Events = (Received, Closed, Opened, Knocked, Requested, Malformed, Acked)
+_EVENTS = frozenset((Received, Closed, Opened, Knocked, Requested, Malformed, Acked))
 
 # Whose timer it is. Equal owners and names in two rooms are two timers.
 WIRE, RULES, BOT = range(3)
 
-_Entry: TypeAlias = tuple[float, int, int, Hashable, Hashable]
+_Entry: TypeAlias = tuple[float, int, int, Hashable, object]
+"""Due, serial, room, owner, and the timer's name, or what the bot does."""
+_NONE: dict[object, int] = {}
 
 
 class Engine:
     """One running backend."""
 
-    __slots__ = ("_acts", "_armed", "_bot", "_dead", "_effects", "_heap", "_rules", "_serial", "_wire", "world")
+    __slots__ = ("_armed", "_bot", "_dead", "_effects", "_handle", "_heap", "_rules", "_serial", "_wire", "world")
 
     def __init__(self, wire: Wire, rules: Rules, bot: Bot, world: World) -> None:
         self._wire = wire
         self._rules = rules
+        self._handle = rules.handle
         self._bot = bot
         self.world = world
         self._heap: list[_Entry] = []
-        self._armed: tuple[dict[Hashable, dict[Hashable, int]], ...] = ({}, {}, {})
-        self._acts: dict[Hashable, Acted] = {}
+        self._armed: tuple[dict[Hashable, dict[Hashable, int]], ...] = ({}, {})
         self._serial = 0
         self._dead = 0
         self._effects: list[Effect | Call] = []
@@ -82,27 +84,33 @@ class Engine:
         """
         effects: list[Effect | Call] = []
         self._effects = effects
-        if isinstance(given, Acted) and given.act.after:
-            self._later(given)
-        elif isinstance(given, Called | Acted):
+        if isinstance(given, Acted):
+            if given.act.after:
+                self._later(given)
+            else:
+                self._tell(given)
+        elif isinstance(given, Called):
             self._tell(given)
         else:
             self._work(self._wire.take(given))
         if self._heap and self._heap[0][0] <= self.world._now:
-            self._run(self.world.now())
+            self._run(self.world._now)
         return effects
 
     def next_due(self) -> float | None:
         """The instant of the next timer, or None."""
         heap = self._heap
         while heap:
-            due, serial, room, owner, name = heap[0]
-            names = self._armed[room].get(owner)
-            if names is not None and names.get(name) == serial:
-                return due
+            if self._lives(heap[0]):
+                return heap[0][0]
             heappop(heap)
             self._dead -= 1
         return None
+
+    def _lives(self, entry: _Entry) -> bool:
+        """Whether it was not cancelled or replaced. What a bot has said it will do, it does."""
+        _, serial, room, owner, name = entry
+        return room == BOT or self._armed[room].get(owner, _NONE).get(name) == serial
 
     def run_until(self, t: float) -> list[Effect | Call]:
         """Fire all that is due up to t, each at its own instant, then let it be t."""
@@ -117,6 +125,11 @@ class Engine:
         heap = self._heap
         while heap and heap[0][0] <= t:
             due, serial, room, owner, name = heappop(heap)
+            if room == BOT:
+                assert isinstance(name, Acted)
+                self.world.move(due)
+                self._tell(name)
+                continue
             names = self._armed[room].get(owner)
             if names is None or names.get(name) != serial:
                 self._dead -= 1
@@ -127,37 +140,37 @@ class Engine:
             self.world.move(due)
             if room == WIRE:
                 self._work(self._wire.take(Due(owner, name)))
-            elif room == RULES:
-                self._tell(Fired(owner, name))
             else:
-                self._tell(self._acts.pop(name))
+                self._tell(Fired(owner, name))
 
     def _work(self, outputs: list[Output]) -> None:
         for output in outputs:
-            if isinstance(output, _Events):
-                self._tell(output)
+            if type(output) in _EVENTS:
+                self._tell(cast("Event", output))
             elif isinstance(output, After):
                 self._arm(WIRE, output)
             elif isinstance(output, Cancel):
                 self._cancel(WIRE, output)
             else:
-                self._effects.append(output)
+                self._effects.append(cast("Effect", output))
 
     def _tell(self, event: Event) -> None:
         if isinstance(event, Closed):
             self._cancel(RULES, Cancel(event.conn))
-        for action in self._rules.handle(event):
+        for action in self._handle(event):
             self._do(action)
 
     def _do(self, action: Action) -> None:
         match action:
-            case Send() | Reply() | Close() | Accept() | Refuse() | Hold() | Release():
+            case Send():
+                self._work(self._wire.take(action))
+            case After():
+                self._arm(RULES, action)
+            case Reply() | Close() | Accept() | Refuse() | Hold() | Release():
                 self._work(self._wire.take(action))
             case Heard():
                 for act in self._bot.hear(action):
                     self._later(Acted(action.talk, act))
-            case After():
-                self._arm(RULES, action)
             case Respond():
                 self._effects.append(Answer(action.call, action.response))
             case Cancel():
@@ -169,20 +182,25 @@ class Engine:
 
     def _later(self, acted: Acted) -> None:
         self._serial += 1
-        number = self._serial
-        self._acts[number] = acted
-        self._arm(BOT, After(acted.act.after, acted.talk, number))
+        heappush(self._heap, (self._instant(acted.act.after), self._serial, BOT, acted.talk, acted))
+
+    def _instant(self, seconds: float) -> float:
+        """So many seconds from now, in microseconds: sums of decimal seconds stay the decimals that people write."""
+        now = self.world._now
+        return round(now + seconds, 6) if seconds else now
 
     def _arm(self, room: int, after: After) -> None:
         self._serial += 1
-        names = self._armed[room].setdefault(after.owner, {})
-        if after.name in names:
-            self._bury(1)
-        names[after.name] = self._serial
-        # Microseconds, so that sums of decimal seconds stay the decimals that people write in tests.
-        now = self.world._now
-        due = round(now + after.seconds, 6) if after.seconds else now
-        heappush(self._heap, (due, self._serial, room, after.owner, after.name))
+        owner, name = after.owner, after.name
+        names = self._armed[room].get(owner)
+        if names is None:
+            self._armed[room][owner] = {name: self._serial}
+        else:
+            again = name in names
+            names[name] = self._serial
+            if again:
+                self._bury(1)
+        heappush(self._heap, (self._instant(after.seconds), self._serial, room, owner, name))
 
     def _cancel(self, room: int, cancel: Cancel) -> None:
         names = self._armed[room].get(cancel.owner)
@@ -200,7 +218,6 @@ class Engine:
         """Cancelled entries stay in the heap until they are the half of it: memory is bounded by the living."""
         self._dead += count
         if self._dead > 64 and self._dead * 2 > len(self._heap):
-            armed = self._armed
-            self._heap[:] = [e for e in self._heap if armed[e[2]].get(e[3], {}).get(e[4]) == e[1]]
+            self._heap[:] = [entry for entry in self._heap if self._lives(entry)]
             heapify(self._heap)
             self._dead = 0

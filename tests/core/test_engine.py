@@ -351,7 +351,7 @@ def test_heap_holds_the_living(stage: Stage, way: str) -> None:
     stage.engine.run_until(5000.0)
     assert stage.heard() == [f"rules {i}" for i in range(50)] + (["rules t"] if way == "arm again" else [])
     assert stage.engine._heap == []
-    assert stage.engine._armed == ({}, {}, {}), "owners that have nothing left are forgotten"
+    assert stage.engine._armed == ({}, {}), "owners that have nothing left are forgotten"
 
 
 def test_next_due_passes_over_the_dead(stage: Stage) -> None:

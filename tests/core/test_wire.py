@@ -9,7 +9,7 @@ import pytest
 
 from simulator.core import wire
 from simulator.core.actions import Action
-from simulator.core.engine import _Events
+from simulator.core.engine import _EVENTS
 from simulator.core.events import Event
 from simulator.core.message import Message, Pong
 from simulator.core.wire import Detached, Due, Effect, Got, Input, Output, Outside, Pause, Shut, Turn
@@ -34,7 +34,7 @@ def test_outputs_are_effects_events_and_timers() -> None:
 
 
 def test_engine_tells_rules_every_event_of_a_wire() -> None:
-    assert set(_Events) == set(get_args(Output)) & set(get_args(Event))
+    assert set(_EVENTS) == set(get_args(Output)) & set(get_args(Event))
 
 
 @pytest.mark.parametrize("cls", HERE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
 
 from simulator.backends.chip import gotime
 
@@ -16,18 +16,27 @@ def _not_zero(value: int) -> int:
 
 
 def _instant(value: str) -> str:
-    if gotime.parse(value) == gotime.ZERO_TIME and value.endswith("Z"):
-        raise ValueError("required: year 1 is Go's word for no time")
-    if abs(gotime.offset(value)) >= gotime.FARTHEST_OFFSET:
-        raise ValueError("Postgres knows no time zone that far away")
+    gotime.parse(value)
     return value
+
+
+def _before(value: object) -> int:
+    if not isinstance(value, str):
+        raise ValueError("expected a string")
+    instant = gotime.parse(value)
+    if value.endswith("Z"):
+        if instant == gotime.ZERO_TIME:
+            raise ValueError("required: year 1 is Go's word for no time")
+    elif abs(gotime.offset(value)) >= gotime.FARTHEST_OFFSET:
+        raise ValueError("Postgres knows no time zone that far away")
+    return gotime.micros(instant)
 
 
 Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 """Go's int64 (core/models/msg.go MsgID)."""
 
 Instant = Annotated[str, AfterValidator(_instant)]
-"""Go's time.Time in JSON, as `gotime.parse` takes it and Postgres after it."""
+"""Go's time.Time in JSON, as `gotime.parse` takes it."""
 
 
 class Command(BaseModel):
@@ -55,9 +64,9 @@ class AckChat(Command):
 
 
 class GetHistory(Command):
-    """web/commands/get_history.go: messages strictly before an instant."""
+    """web/commands/get_history.go: messages strictly before an instant; here in microseconds since 1970."""
 
-    before: Instant
+    before: Annotated[int, PlainValidator(_before, json_schema_input_type=str)]
 
 
 class SetEmail(Command):

@@ -6,11 +6,22 @@ from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 from typing import Any, assert_never, cast
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from simulator.backends.chip import courier, gohttp, gotime
 from simulator.backends.chip.messages import COMMANDS, AckChat, GetHistory, SendMsg, SetEmail, StartChat
-from simulator.backends.chip.state import BLANKS, Agent, Channel, Client, Contact, Msg, Settings, State, path_flaw
+from simulator.backends.chip.state import (
+    BLANKS,
+    Agent,
+    Channel,
+    Client,
+    Contact,
+    Msg,
+    Outbox,
+    Settings,
+    State,
+    path_flaw,
+)
 from simulator.core.actions import Accept, Action, After, Heard, Hold, Refuse, Release, Respond, Send
 from simulator.core.bot import (
     Act,
@@ -64,6 +75,7 @@ class ChipRules:
         self._calls: dict[Hashable, _Waiting] = {}
         self._next_call = 0
         self._zone = self._settings.zone()
+        self._validators: dict[str, Callable[[Json | bytes], Any]] = {}
         self._commands: dict[str, Callable[[Client, Any], list[Action]]] = {
             "send_msg": self._send_msg,
             "ack_chat": self._ack_chat,
@@ -78,8 +90,7 @@ class ChipRules:
             case Received():
                 return self._received(event)
             case Fired():
-                channel, chat_id = cast("tuple[str, str]", event.owner)
-                return self._look(channel, chat_id)
+                return self._look(cast("Outbox", event.owner))
             case Acted():
                 return self._acted(event)
             case Requested():
@@ -119,9 +130,9 @@ class ChipRules:
 
     def _closed(self, closed: Closed) -> list[Action]:
         client = self._state.clients.pop(closed.conn)
-        if client.contact is not None:
+        if client.outbox is not None:
             # Any socket that goes makes the chat wait, even when others are still there (web/client.go onClose).
-            self._state.outbox(client.channel.uuid, client.contact.chat_id).ready = False
+            client.outbox.ready = False
             self._state.leave(client)
         return []
 
@@ -130,12 +141,14 @@ class ChipRules:
     def _received(self, received: Received) -> list[Action]:
         client = self._state.clients[received.conn]
         message = received.message
-        model = COMMANDS.get(message.name)
-        if model is None:
-            self._ignored(client, f"unknown command type {message.name!r}")
-            return []
+        validate = self._validators.get(message.name)
+        if validate is None:
+            if message.name not in COMMANDS:
+                self._ignored(client, f"unknown command type {message.name!r}")
+                return []
+            validate = self._validators[message.name] = TypeAdapter(COMMANDS[message.name]).validator.validate_python
         try:
-            command = model.model_validate(message.args[0])
+            command = validate(message.args[0])
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             self._ignored(client, message.name, f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
@@ -185,11 +198,13 @@ class ChipRules:
         outbox = self._state.outbox(client.channel.uuid, contact.chat_id)
         if key == contact.chat_id:
             outbox.ready = True
-        return [Send((client.conn,), event), *self._look_later(client.channel.uuid, contact.chat_id)]
+        return [Send((client.conn,), event), *self._look_later(outbox)]
 
     def _send_msg(self, client: Client, command: SendMsg) -> list[Action]:
         contact = _started_contact(client)
         text = command.text
+        if self._settings.courier_url is None:
+            return self._new_msg(client, contact, text)
         return self._courier(
             client,
             contact.chat_id,
@@ -198,35 +213,38 @@ class ChipRules:
         )
 
     def _new_msg(self, client: Client, contact: Contact, text: str) -> list[Action]:
-        contact.add(Msg(self._created(), contact.new_id(), out=False, text=text))
+        contact.add(Msg(self._created(), contact.new_id(), False, text))
         talk = f"{client.channel.uuid}/{contact.chat_id}"
         return [Heard(talk, text, Message("send_msg", ({"text": text},)))]
 
     def _ack_chat(self, client: Client, command: AckChat) -> list[Action]:
         contact = _started_contact(client)
         msg_id = command.msg_id
+        if self._settings.courier_url is None:
+            return self._delivered(client, msg_id)
         status: dict[str, Json] = {"msg_id": msg_id, "status": "delivered"}
         return self._courier(
             client,
             contact.chat_id,
             {"type": "msg_status", "status": status},
-            lambda: self._delivered(client, contact, msg_id),
+            lambda: self._delivered(client, msg_id),
         )
 
-    def _delivered(self, client: Client, contact: Contact, msg_id: int) -> list[Action]:
-        outbox = self._state.outbox(client.channel.uuid, contact.chat_id)
+    def _delivered(self, client: Client, msg_id: int) -> list[Action]:
+        outbox = client.outbox
+        assert outbox is not None
         if not outbox.items or outbox.items[0][0] != msg_id:
             expected = f"expected {outbox.items[0][0]}" if outbox.items else "nothing is waiting"
             self._ignored(client, "ack_chat", f"msg_id {msg_id}: {expected}")
             return []
         outbox.items.popleft()
         outbox.ready = True
-        return self._look_later(client.channel.uuid, contact.chat_id)
+        return self._look_later(outbox)
 
     def _get_history(self, client: Client, command: GetHistory) -> list[Action]:
         contact = _started_contact(client)
         items: list[Json] = []
-        for msg in contact.before(gotime.micros(gotime.parse(command.before))):
+        for msg in contact.before(command.before):
             agent = self._state.agent(msg.user) if msg.user else None
             if msg.user and agent is None:
                 # One user who can't be loaded loses the whole event (web/client.go, GetHistory).
@@ -259,7 +277,7 @@ class ChipRules:
         if len(outbox.items) >= self._settings.kept_messages:
             return None
         # The live time is the server's clock when the send request came, not the row's created_on (web/server.go).
-        nanos = msg.created * 1000 + contact.ids.below(1000)
+        nanos = msg.created * 1000 + msg.id * 7919 % 1000
         nanos -= nanos % 10 ** (9 - self._settings.time_digits)
         time = gotime.nano(nanos, self._zone)
         outbox.items.append((msg.id, {"msg_out": msg.body(agent, time, self._settings.storage_url)}))
@@ -267,25 +285,23 @@ class ChipRules:
         if msg.origin not in ("flow", "broadcast", "ticket", "chat"):
             msg.origin = "chat"
         contact.add(msg)
-        return self._look_later(channel.uuid, contact.chat_id)
+        return self._look_later(outbox)
 
-    def _look_later(self, channel: str, chat_id: str) -> list[Action]:
-        outbox = self._state.outbox(channel, chat_id)
+    def _look_later(self, outbox: Outbox) -> list[Action]:
         if outbox.armed or not outbox.ready or not outbox.items:
             return []
         outbox.armed = True
-        return [After(self._settings.outbox_interval, (channel, chat_id), "outbox")]
+        return [After(self._settings.outbox_interval, outbox, "look")]
 
-    def _look(self, channel: str, chat_id: str) -> list[Action]:
-        outbox = self._state.outbox(channel, chat_id)
+    def _look(self, outbox: Outbox) -> list[Action]:
         outbox.armed = False
         if not outbox.ready or not outbox.items:
             return []
         outbox.ready = False
-        sockets = self._state.sockets.get(chat_id)
+        sockets = self._state.sockets.get(outbox.chat_id)
         # The real key is `<chat id>@<channel>`, cut at every @: a chat id with an address in it is never found again
         # (core/queue/outboxes.go decodeOutbox).
-        if not sockets or "@" in chat_id:
+        if not sockets or "@" in outbox.chat_id:
             return []
         return [Send((self._pick(sockets).conn,), Message("chat_out", (outbox.items[0][1],)))]
 

@@ -7,6 +7,7 @@ from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -203,7 +204,7 @@ class Msg:
 class Contact:
     """Someone who chats, known in all channels of an org by the chat id."""
 
-    __slots__ = ("agent", "channel", "chat_id", "email", "ids", "kept", "messages", "next_id", "org")
+    __slots__ = ("agent", "channel", "chat_id", "email", "ids", "kept", "messages", "next_id", "org", "sent")
 
     def __init__(self, org: int, chat_id: str, ids: Ids, channel: Channel, kept: int) -> None:
         self.org = org
@@ -215,6 +216,8 @@ class Contact:
         self.agent = 0
         """The user to whom the bot handed over, 0 for none."""
         self.messages: list[Msg] = []
+        self.sent: set[int] = set()
+        """Ids of the messages to the contact."""
         self.kept = kept
         self.next_id = 0
 
@@ -231,24 +234,34 @@ class Contact:
 
     def add(self, msg: Msg) -> None:
         """Keep a message; one with an id that is there already is the same row."""
-        if msg.out and any(known.id == msg.id for known in reversed(self.messages)):
-            return
-        insort(self.messages, msg)
-        if len(self.messages) > self.kept:
-            del self.messages[0]
+        messages = self.messages
+        if msg.out:
+            if msg.id in self.sent:
+                return
+            self.sent.add(msg.id)
+        if messages and msg.created <= messages[-1].created and msg < messages[-1]:
+            insort(messages, msg)
+        else:
+            messages.append(msg)
+        if len(messages) > self.kept:
+            self.sent.discard(messages.pop(0).id)
 
     def before(self, instant: int) -> list[Msg]:
         """At most a page of messages strictly before an instant in microseconds, the newest first."""
-        end = bisect_left(self.messages, instant, key=lambda msg: msg.created)
+        end = bisect_left(self.messages, instant, key=_created)
         return self.messages[max(0, end - PAGE) : end][::-1]
+
+
+_created = attrgetter("created")
 
 
 class Outbox:
     """What waits for one chat on one channel: only the head is ever in flight (core/queue/outboxes.go)."""
 
-    __slots__ = ("armed", "items", "ready")
+    __slots__ = ("armed", "chat_id", "items", "ready")
 
-    def __init__(self) -> None:
+    def __init__(self, chat_id: str) -> None:
+        self.chat_id = chat_id
         self.items: deque[tuple[int, Json]] = deque()
         """Message id and body."""
         self.ready = False
@@ -260,7 +273,7 @@ class Outbox:
 class Client:
     """A socket (web/client.go Client)."""
 
-    __slots__ = ("channel", "conn", "contact", "ids")
+    __slots__ = ("channel", "conn", "contact", "ids", "outbox")
 
     def __init__(self, conn: Conn, channel: Channel, ids: Ids) -> None:
         self.conn = conn
@@ -268,6 +281,8 @@ class Client:
         self.ids = ids
         """From when it is open: who only knocks changes nobody's."""
         self.contact: Contact | None = None
+        self.outbox: Outbox | None = None
+        """Of the started chat on this channel."""
 
 
 class State:
@@ -349,12 +364,13 @@ class State:
         key = (channel, chat_id)
         outbox = self._outboxes.get(key)
         if outbox is None:
-            outbox = self._outboxes[key] = Outbox()
+            outbox = self._outboxes[key] = Outbox(chat_id)
         return outbox
 
     def join(self, client: Client, contact: Contact) -> None:
         """A socket has started a chat."""
         client.contact = contact
+        client.outbox = self.outbox(client.channel.uuid, contact.chat_id)
         self.sockets.setdefault(contact.chat_id, []).append(client)
 
     def leave(self, client: Client) -> None:
