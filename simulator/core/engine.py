@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from heapq import heapify, heappop, heappush
+from math import inf
 from typing import TypeAlias, assert_never, cast
 
 from simulator.core.actions import (
@@ -36,7 +37,7 @@ from simulator.core.events import (
     Received,
     Requested,
 )
-from simulator.core.wire import Answer, Due, Effect, Output, Outside, Wire
+from simulator.core.wire import Answer, Due, Effect, Got, Output, Outside, Wire, Write
 from simulator.core.world import World
 
 Given: TypeAlias = Outside | Called | Acted
@@ -84,15 +85,18 @@ class Engine:
         """
         effects: list[Effect | Call] = []
         self._effects = effects
-        if isinstance(given, Acted):
-            if given.act.after:
-                self._later(given)
-            else:
+        match given:
+            case Got():
+                self._work(self._wire.take(given))
+            case Called():
                 self._tell(given)
-        elif isinstance(given, Called):
-            self._tell(given)
-        else:
-            self._work(self._wire.take(given))
+            case Acted():
+                if given.act.after:
+                    self._later(given)
+                else:
+                    self._tell(given)
+            case _:
+                self._work(self._wire.take(given))
         if self._heap and self._heap[0][0] <= self.world._now:
             self._run(self.world._now)
         return effects
@@ -118,16 +122,22 @@ class Engine:
         if self._heap and self._heap[0][0] <= t:
             self._effects = effects
             self._run(t)
-        self.world.move(t)
+        if t > self.world._now:
+            self.world._now = t
         return effects
 
+    def soonest(self) -> float:
+        """When the heap wants to be looked at, infinity for never; what was cancelled may still stand there."""
+        return self._heap[0][0] if self._heap else inf
+
     def _run(self, t: float) -> None:
-        heap = self._heap
+        heap, world = self._heap, self.world
         while heap and heap[0][0] <= t:
             due, serial, room, owner, name = heappop(heap)
             if room == BOT:
                 assert isinstance(name, Acted)
-                self.world.move(due)
+                if due > world._now:
+                    world._now = due
                 self._tell(name)
                 continue
             names = self._armed[room].get(owner)
@@ -137,7 +147,8 @@ class Engine:
             del names[name]
             if not names:
                 del self._armed[room][owner]
-            self.world.move(due)
+            if due > world._now:
+                world._now = due
             if room == WIRE:
                 self._work(self._wire.take(Due(owner, name)))
             else:
@@ -145,7 +156,12 @@ class Engine:
 
     def _work(self, outputs: list[Output]) -> None:
         for output in outputs:
-            if type(output) in _EVENTS:
+            if type(output) is Received:
+                for action in self._handle(output):
+                    self._do(action)
+            elif type(output) is Write:
+                self._effects.append(output)
+            elif type(output) in _EVENTS:
                 self._tell(cast("Event", output))
             elif isinstance(output, After):
                 self._arm(WIRE, output)

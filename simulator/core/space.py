@@ -40,37 +40,51 @@ class Entry:
 class Journal:
     """The frames that passed, both ways, as raw as they were: the last `most`, and no more than `room` characters."""
 
-    __slots__ = ("_kept", "_lines", "_most", "_room", "total")
+    __slots__ = ("_gone", "_kept", "_lines", "_most", "_room")
 
     def __init__(self, most: int = 10_000, room: int = 32 << 20) -> None:
         self._lines: deque[tuple[float, str, Link, str, Frame | Ping | Pong]] = deque()
         self._most = most
         self._room = room
         self._kept = 0
-        self.total = 0
-        """All that ever passed."""
+        self._gone = 0
+
+    @property
+    def total(self) -> int:
+        """How many ever passed."""
+        return self._gone + len(self._lines)
 
     def add(self, time: float, backend: str, link: Link, sender: str, item: Frame | Ping | Pong) -> None:
         """Keep one."""
         lines = self._lines
         lines.append((time, backend, link, sender, item))
-        self.total += 1
-        self._kept += len(item.data)
-        while len(lines) > self._most or self._kept > self._room:
-            self._kept -= len(lines.popleft()[4].data)
+        kept = self._kept + len(item.data)
+        if len(lines) > self._most:
+            kept -= len(lines.popleft()[4].data)
+            self._gone += 1
+        while kept > self._room:
+            kept -= len(lines.popleft()[4].data)
+            self._gone += 1
+        self._kept = kept
+
+    def clear(self) -> None:
+        """Begin anew, at number 1."""
+        self._lines.clear()
+        self._kept = self._gone = 0
 
     def __iter__(self) -> Iterator[Entry]:
-        first = self.total - len(self._lines) + 1
+        first = self._gone + 1
         return (Entry(first + i, *line) for i, line in enumerate([*self._lines]))
 
 
 class Running:
     """A backend that runs in a space; a reset gives it a new engine."""
 
-    __slots__ = ("backend", "engine", "log", "seed", "space")
+    __slots__ = ("backend", "engine", "log", "name", "seed", "space")
 
     def __init__(self, backend: Backend, space: Space, seed: Any, log: Log) -> None:
         self.backend = backend
+        self.name = backend.name
         self.space = space
         self.seed = seed
         self.log = log
@@ -109,6 +123,6 @@ class Space:
     def reset(self) -> None:
         """Begin anew: ids, journal and engines as at the start. The clock is its owner's to set."""
         self.ids = Ids.seeded(self.seed)
-        self.journal = Journal(self.journal._most, self.journal._room)
+        self.journal.clear()
         for running in self.running.values():
             running.rebuild()

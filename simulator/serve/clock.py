@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from time import monotonic
 
 from simulator.core.errors import SimulatorError
 
@@ -23,7 +24,7 @@ class WallClock:
 
     def now(self) -> float:
         """Unix seconds."""
-        return self._offset + time.monotonic()
+        return self._offset + monotonic()
 
     def loop_time(self, t: float) -> float:
         """When that is on the loop's clock."""

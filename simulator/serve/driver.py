@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
+from math import inf
 from typing import Protocol, TypeAlias, assert_never
 
 from simulator.core.actions import Call
@@ -75,7 +76,13 @@ class Driver:
         self._busy = False
         self._resumed: dict[int, Link] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._timer_due = 0.0
+        self._wall = clock if isinstance(clock, WallClock) else None
+        # By hand nothing is ever due by itself: no timer is sooner.
+        self._never = inf if self._wall is not None else -inf
+        self._timer_due = self._never
+        self._now = clock.now
+        self._running = space.running.values()
+        self._journal = space.journal
         self._beats: dict[int, int] = {}
         self._beat: asyncio.TimerHandle | None = None
         self._stirred: asyncio.Event | None = None
@@ -107,8 +114,10 @@ class Driver:
         """Tell the engine of a call's socket; what the link has to call for each item, and at its end."""
         self._links[call] = link
 
+        take = self.take
+
         def receive(item: Item) -> None:
-            self.take(running, Got(call, item))
+            take(running, Got(call, item))
 
         def closed(code: int | None, reason: str = "") -> None:
             self._links.pop(call, None)
@@ -129,20 +138,22 @@ class Driver:
 
     def take(self, running: Running, given: Given) -> None:
         """Bring one input to its engine and carry out all that follows. What arises meanwhile waits in line."""
-        queue = self._queue
-        queue.append((running, given))
         if self._busy:
+            self._queue.append((running, given))
             return
         self._busy = True
         try:
-            while queue:
-                self._step(*queue.popleft())
+            self._step(running, given)
+            while self._queue:
+                self._step(*self._queue.popleft())
         finally:
             self._busy = False
-        self._go_on()
+        if self._resumed:
+            self._go_on()
         if self._stirred is not None:
             self._stirred.set()
-        self._arm()
+        if running.engine.soonest() < self._timer_due:
+            self._arm()
 
     def _go_on(self) -> None:
         """Resume links one by one, with no work under way: any item that waits in one may pause it again."""
@@ -151,16 +162,17 @@ class Driver:
 
     def _step(self, running: Running, given: Given) -> None:
         engine = running.engine
-        now = self.clock.now()
         try:
-            due = engine.run_until(now)
+            due = engine.run_until(self._now())
             if due:
                 self._carry(running, due)
-            if type(given) is Got:
-                self._seen_in(running, given.link, given.item, now)
+            if type(given) is Got and not (type(given.item) is Pong and self._beats and self._of_a_beat(given.link)):
+                self._journal.add(engine.world.now(), running.name, given.link, "client", given.item)
+                if self._tap is not None:
+                    self._tap(running.name, given.link, "client", given.item)
             effects = engine.take(given)
             if effects:
-                self._carry(running, effects, quiet=type(given) is Beat)
+                self._carry(running, effects, type(given) is Beat)
         except Exception as error:
             self._failed(given, error)
 
@@ -178,7 +190,16 @@ class Driver:
         for effect in effects:
             match effect:
                 case Write():
-                    self._write(running, effect, quiet)
+                    link = self._links.get(effect.link)
+                    if link is None:
+                        continue
+                    link.send(effect.item)
+                    if quiet:
+                        self._beats[effect.link] = self._beats.get(effect.link, 0) + 1
+                        continue
+                    self._journal.add(running.engine.world.now(), running.name, effect.link, "server", effect.item)
+                    if self._tap is not None:
+                        self._tap(running.name, effect.link, "server", effect.item)
                 case Answer() | Upgrade():
                     answer = self._answers.get(effect.call)
                     if answer is not None and not answer.done():
@@ -204,28 +225,12 @@ class Driver:
         else:
             self._resumed[pause.link] = link
 
-    def _write(self, running: Running, write: Write, quiet: bool) -> None:
-        link = self._links.get(write.link)
-        if link is None:
-            return
-        link.send(write.item)
-        if quiet:
-            self._beats[write.link] = self._beats.get(write.link, 0) + 1
-            return
-        name = running.backend.name
-        self.space.journal.add(running.engine.world.now(), name, write.link, "server", write.item)
-        if self._tap is not None:
-            self._tap(name, write.link, "server", write.item)
-
-    def _seen_in(self, running: Running, link: int, item: Item, now: float) -> None:
-        if type(item) is Pong and (beats := self._beats.get(link)):
-            # The answer to a beat, which no journal knows of.
+    def _of_a_beat(self, link: int) -> bool:
+        """Whether a pong answers a beat, which no journal knows of."""
+        beats = self._beats.get(link, 0)
+        if beats:
             self._beats[link] = beats - 1
-            return
-        name = running.backend.name
-        self.space.journal.add(now, name, link, "client", item)
-        if self._tap is not None:
-            self._tap(name, link, "client", item)
+        return beats > 0
 
     def _call(self, running: Running, call: Call) -> None:
         engine = running.engine
@@ -243,19 +248,20 @@ class Driver:
         return min(dues) if dues else None
 
     def _arm(self) -> None:
-        clock = self.clock
-        if not isinstance(clock, WallClock):
-            return
-        due = self._due()
-        if due is None or (self._timer is not None and self._timer_due <= due):
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer_due = due
-        self._timer = self._loop.call_at(clock.loop_time(due), self._ring)
+        """Set the one timer of real time. It may ring for a timer that was cancelled: that does no harm."""
+        clock = self._wall
+        assert clock is not None
+        for running in self._running:
+            due = running.engine.soonest()
+            if due < self._timer_due:
+                if self._timer is not None:
+                    self._timer.cancel()
+                self._timer_due = due
+                self._timer = self._loop.call_at(clock.loop_time(due), self._ring)
 
     def _ring(self) -> None:
         self._timer = None
+        self._timer_due = self._never
         self._run_due()
         self._arm()
 
@@ -341,7 +347,8 @@ class Driver:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._arm()
+            self._timer_due = self._never
+            self._arm()
 
     def drain(self) -> None:
         """Say goodbye to every socket as the real server does at shutdown."""

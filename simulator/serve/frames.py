@@ -163,6 +163,28 @@ class Parser:
         self._at = 0
         self._part = self._message = None
 
+    def whole(self, data: bytes) -> Frame | None:
+        """The message, where new bytes are exactly one short frame that no check can fail for; else None, to `push`."""
+        size = len(data)
+        if not self._calm or self._data or size < 6:
+            return None
+        if data[1] == size + 122:
+            start = 6
+        elif data[1] == 254 and size > 133 and data[2] << 8 | data[3] == size - 8:
+            start = 8
+        else:
+            return None
+        if size - start > self._limit:
+            return None
+        first = data[0]
+        payload = unmask(data[start:], data[start - 4 : start])
+        if first == 0x81:
+            try:
+                return Frame(payload.decode("utf-8", self._errors))
+            except UnicodeDecodeError:
+                return None
+        return Frame(payload) if first == 0x82 else None
+
     def take(self) -> Found | None:
         """What comes next, None until more bytes come. Nothing follows a Closing or an Answer."""
         data = self._data

@@ -133,6 +133,11 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Judges and hands out what came."""
+        if self._receive is not None and not self._held and not self._busy:
+            frame = self._parser.whole(data)
+            if frame is not None:
+                self._hand_out(frame, self._receive)
+                return
         self._parser.push(data)
         if not self._held:
             self._run()
@@ -161,6 +166,15 @@ class Link(asyncio.Protocol):
             self._disarm()
 
     # Inside
+
+    def _hand_out(self, frame: Item, receive: Receive) -> None:
+        self._busy = True
+        try:
+            receive(frame)
+        except Exception as error:
+            self._failed(error)
+        finally:
+            self._busy = False
 
     def _run(self) -> None:
         if self._busy:

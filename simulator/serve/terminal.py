@@ -39,6 +39,7 @@ async def _serve(simulator: Simulator, ready_file: Path | None, json_lines: bool
     async with simulator:
         # What is here now stays; the collector of this process need not look at it again and again.
         gc.freeze()
+        gc.set_threshold(10_000, 20, 50)
         state = ready(simulator)
         if ready_file is not None:
             _write(ready_file, orjson.dumps(state) + b"\n")

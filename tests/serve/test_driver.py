@@ -223,11 +223,11 @@ async def test_our_own_mistake_takes_one_socket_down(quiet: pytest.LogCaptureFix
             return right(event)
 
         async with Raw.upgraded(simulator.connect("chip")) as other:
-            running.engine._rules = _Rules(wrong, rules)
+            running.engine._handle = wrong
             async with Raw.upgraded(simulator.connect("chip")) as raw:
                 raw.send(START_CHAT)
                 assert await raw.rest() == b""
-            running.engine._rules = rules
+            running.engine._handle = rules.handle
             other.send(START_CHAT)
             assert '"chat_started"' in await other.text()
     assert [record.getMessage() for record in quiet.records] == ["a mistake of the simulator, while it worked Got"]
@@ -241,22 +241,14 @@ async def test_our_own_mistake_answers_with_500(quiet: pytest.LogCaptureFixture)
         def wrong(event: object) -> Any:
             raise ZeroDivisionError
 
-        running.engine._rules = _Rules(wrong, rules)
+        running.engine._handle = wrong
         head, _ = await ask(simulator.url("chip"), "POST", f"/wc/send/{WEBSITE}/", b"{}")
         assert head[0] == "HTTP/1.1 500 Internal Server Error"
-        running.engine._rules = rules
+        running.engine._handle = rules.handle
         head, _ = await ask(simulator.url("chip"), "POST", f"/wc/send/{WEBSITE}/", b"{}")
         assert head[0] == "HTTP/1.1 400 Bad Request"
         assert not simulator.driver._answers
     assert quiet.records[0].getMessage() == "a mistake of the simulator, while it worked Asked"
-
-
-class _Rules:
-    """Rules with another `handle`."""
-
-    def __init__(self, handle: Any, right: Any) -> None:
-        self.handle = handle
-        self.talks = right.talks
 
 
 async def test_stop_says_goodbye_and_leaves_nothing() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
-from typing import Any, assert_never, cast
+from typing import Any, assert_never
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -90,7 +90,8 @@ class ChipRules:
             case Received():
                 return self._received(event)
             case Fired():
-                return self._look(cast("Outbox", event.owner))
+                assert isinstance(event.owner, Outbox)
+                return self._look(event.owner)
             case Acted():
                 return self._acted(event)
             case Requested():
@@ -201,7 +202,8 @@ class ChipRules:
         return [Send((client.conn,), event), *self._look_later(outbox)]
 
     def _send_msg(self, client: Client, command: SendMsg) -> list[Action]:
-        contact = _started_contact(client)
+        contact = client.contact
+        assert contact is not None
         text = command.text
         if self._settings.courier_url is None:
             return self._new_msg(client, contact, text)
@@ -218,7 +220,8 @@ class ChipRules:
         return [Heard(talk, text, Message("send_msg", ({"text": text},)))]
 
     def _ack_chat(self, client: Client, command: AckChat) -> list[Action]:
-        contact = _started_contact(client)
+        contact = client.contact
+        assert contact is not None
         msg_id = command.msg_id
         if self._settings.courier_url is None:
             return self._delivered(client, msg_id)
@@ -242,7 +245,8 @@ class ChipRules:
         return self._look_later(outbox)
 
     def _get_history(self, client: Client, command: GetHistory) -> list[Action]:
-        contact = _started_contact(client)
+        contact = client.contact
+        assert contact is not None
         items: list[Json] = []
         for msg in contact.before(command.before):
             agent = self._state.agent(msg.user) if msg.user else None
@@ -260,7 +264,8 @@ class ChipRules:
         return [Send((client.conn,), Message("history", ({"history": items},)))]
 
     def _set_email(self, client: Client, command: SetEmail) -> list[Action]:
-        contact = _started_contact(client)
+        contact = client.contact
+        assert contact is not None
         if len(command.email) > self._settings.email_limit or "\0" in command.email:
             self._ignored(
                 client, "set_email", f"longer than {self._settings.email_limit} characters, or with a NUL in it"
@@ -418,9 +423,3 @@ class ChipRules:
 
 def _channel_uuid(request: Request) -> str:
     return request.path.removesuffix("/").rpartition("/")[2]
-
-
-def _started_contact(client: Client) -> Contact:
-    """The guard in `_received` has looked."""
-    assert client.contact is not None
-    return client.contact
