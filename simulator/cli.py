@@ -164,22 +164,22 @@ def serve(
         from simulator.serve.app import Options, Simulator
         from simulator.serve.reporter import Reporter
 
-    chosen = backends.names() if "all" in names else [*names]
-    time = clocks.parse(clock)
-    reporter = Reporter(time.now, log_format, verbose)
-    simulator: Simulator = Simulator(
-        Options(
-            backends=chosen,
-            host=host,
-            port=port,
-            seed=seed,
-            clock=time,
-            fixtures=dict(_fixtures(fixtures, chosen)),
-            settings=[_setting(text) for text in settings],
-            admin_token=admin_token,
-            reporter=reporter,
+        chosen = backends.names() if "all" in names else [*names]
+        time = clocks.parse(clock)
+        reporter = Reporter(time.now, log_format, verbose)
+        simulator: Simulator = Simulator(
+            Options(
+                backends=chosen,
+                host=host,
+                port=port,
+                seed=seed,
+                clock=time,
+                fixtures=dict(_fixtures(fixtures, chosen)),
+                settings=[_setting(text) for text in settings],
+                admin_token=admin_token,
+                reporter=reporter,
+            )
         )
-    )
     terminal.run(simulator, reporter, ready_file, json_lines=log_format == "json")
 
 

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def quick() -> Iterator[None]:
-    """To be held around the first import of aiohttp, in our own process only.
+    """To be held around imports and building, the first import of aiohttp among them, in our own process only.
 
     aiohttp.connector makes its default TLS contexts at import, and reading the machine's CAs into them is a fifth of
     the CPU time of a start. Here they get none: they would refuse every server, so whoever calls out by TLS brings a
-    context of its own (`outgoing.py`). The collector rests meanwhile: nothing that is imported is garbage.
+    context of its own (`outgoing.py`). The collector rests meanwhile: hardly anything of this is garbage.
     """
     names = ("SSL_CERT_FILE", "SSL_CERT_DIR")
     before = {name: os.environ.get(name) for name in names}

@@ -304,7 +304,7 @@ def test_drain_between_upgrade_and_attached() -> None:
 def test_what_can_not_be_written_is_told() -> None:
     wire = single()
     peer = opened(wire)
-    [told] = wire.take(Send((peer,), Message("m", ({"a": {1}},))))
+    [told] = wire.take(Send((peer,), Message("m", ("no object",))))
     assert isinstance(told, Malformed)
     assert told.conn is peer
 

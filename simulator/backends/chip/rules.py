@@ -295,6 +295,8 @@ class ChipRules:
     def _look_later(self, outbox: Outbox) -> list[Action]:
         if outbox.armed or not outbox.ready or not outbox.items:
             return []
+        if not self._settings.outbox_interval:
+            return self._look(outbox)
         outbox.armed = True
         return [After(self._settings.outbox_interval, outbox, "look")]
 
