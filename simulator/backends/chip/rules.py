@@ -22,21 +22,8 @@ from simulator.backends.chip.state import (
     State,
     path_flaw,
 )
+from simulator.core import bot
 from simulator.core.actions import Accept, Action, After, Heard, Hold, Refuse, Release, Respond, Send
-from simulator.core.bot import (
-    Act,
-    End,
-    File,
-    HandOff,
-    Leave,
-    Picture,
-    Queue,
-    Raw,
-    Say,
-    Status,
-    Stream,
-    Typing,
-)
 from simulator.core.events import (
     Acked,
     Acted,
@@ -76,11 +63,10 @@ class ChipRules:
         self._next_call = 0
         self._zone = self._settings.zone()
         self._validators: dict[str, Callable[[Json | bytes], Any]] = {}
-        self._commands: dict[str, Callable[[Client, Any], list[Action]]] = {
+        self._commands: dict[str, Callable[[Client, Contact, Any], list[Action]]] = {
             "send_msg": self._send_msg,
             "ack_chat": self._ack_chat,
             "get_history": self._get_history,
-            "start_chat": self._start_chat,
             "set_email": self._set_email,
         }
 
@@ -154,10 +140,12 @@ class ChipRules:
             first = error.errors(include_url=False)[0]
             self._ignored(client, message.name, f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
             return []
-        if client.contact is None and message.name != "start_chat":
+        if message.name == "start_chat":
+            return self._start_chat(client, command)
+        if client.contact is None:
             self._ignored(client, message.name, "no chat started on this socket, send start_chat first")
             return []
-        return self._commands[message.name](client, command)
+        return self._commands[message.name](client, client.contact, command)
 
     def _start_chat(self, client: Client, command: StartChat) -> list[Action]:
         if client.contact is not None:
@@ -201,9 +189,7 @@ class ChipRules:
             outbox.ready = True
         return [Send((client.conn,), event), *self._look_later(outbox)]
 
-    def _send_msg(self, client: Client, command: SendMsg) -> list[Action]:
-        contact = client.contact
-        assert contact is not None
+    def _send_msg(self, client: Client, contact: Contact, command: SendMsg) -> list[Action]:
         text = command.text
         if self._settings.courier_url is None:
             return self._new_msg(client, contact, text)
@@ -219,9 +205,7 @@ class ChipRules:
         talk = f"{client.channel.uuid}/{contact.chat_id}"
         return [Heard(talk, text, Message("send_msg", ({"text": text},)))]
 
-    def _ack_chat(self, client: Client, command: AckChat) -> list[Action]:
-        contact = client.contact
-        assert contact is not None
+    def _ack_chat(self, client: Client, contact: Contact, command: AckChat) -> list[Action]:
         msg_id = command.msg_id
         if self._settings.courier_url is None:
             return self._delivered(client, msg_id)
@@ -244,9 +228,7 @@ class ChipRules:
         outbox.ready = True
         return self._look_later(outbox)
 
-    def _get_history(self, client: Client, command: GetHistory) -> list[Action]:
-        contact = client.contact
-        assert contact is not None
+    def _get_history(self, client: Client, contact: Contact, command: GetHistory) -> list[Action]:
         items: list[Json] = []
         for msg in contact.before(command.before):
             agent = self._state.agent(msg.user) if msg.user else None
@@ -263,9 +245,7 @@ class ChipRules:
             items.reverse()
         return [Send((client.conn,), Message("history", ({"history": items},)))]
 
-    def _set_email(self, client: Client, command: SetEmail) -> list[Action]:
-        contact = client.contact
-        assert contact is not None
+    def _set_email(self, client: Client, contact: Contact, command: SetEmail) -> list[Action]:
         if len(command.email) > self._settings.email_limit or "\0" in command.email:
             self._ignored(
                 client, "set_email", f"longer than {self._settings.email_limit} characters, or with a NUL in it"
@@ -371,33 +351,33 @@ class ChipRules:
             self._world.log("warning", f"there is no chat {acted.talk!r}")
             return []
         channel, contact = found
-        act: Act = acted.act
+        act = acted.act
         match act:
-            case Say():
+            case bot.Say():
                 agent = self._state.find_agent(act.agent) if act.agent else self._state.agent(contact.agent)
                 return self._say(channel, contact, act.text, agent)
-            case Picture() | File():
+            case bot.Picture() | bot.File():
                 agent = self._state.agent(contact.agent)
                 return self._say(channel, contact, act.text, agent, (f"{act.type}:{act.url}",))
-            case Stream():
+            case bot.Stream():
                 return self._say(channel, contact, "".join(act.chunks), self._state.agent(contact.agent))
-            case HandOff():
+            case bot.HandOff():
                 found_agent = self._state.find_agent(act.agent)
                 if found_agent is None:
                     self._world.log("warning", f"there is no active user {act.agent!r}")
                 else:
                     contact.agent = found_agent.id
                 return []
-            case Leave():
+            case bot.Leave():
                 contact.agent = 0
                 return []
-            case Raw():
+            case bot.Raw():
                 sockets = self._state.sockets.get(contact.chat_id)
                 if not sockets or not isinstance(act.body, dict | None):
                     self._world.log("warning", "raw: needs a socket of the chat and an object for a body")
                     return []
                 return [Send((self._pick(sockets).conn,), Message(act.name, (act.body or {},)))]
-            case Typing() | Status() | Queue() | End():
+            case bot.Typing() | bot.Status() | bot.Queue() | bot.End():
                 # chip has no word for these.
                 return []
             case _:  # pragma: no cover
