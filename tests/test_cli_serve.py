@@ -7,10 +7,13 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from websockets.sync.client import connect as sync_connect
 
 from tests.served import (
     COMMAND,
@@ -34,7 +37,7 @@ def names_in(folder: Path) -> list[str]:
 
 async def test_ready_file(tmp_path: Path) -> None:
     stale = tmp_path / "ready.json"
-    stale.write_text("an earlier run's")
+    stale.write_text('{"pid": 4194305, "backends": []}')
     async with command(tmp_path, "--seed", "7") as run:
         port = int(run.url.rpartition(":")[2])
         connect = f"ws://127.0.0.1:{port}/wc/connect/{WEBSITE}/"
@@ -59,12 +62,36 @@ async def test_ready_file(tmp_path: Path) -> None:
 
 async def test_stale_ready_file_goes_even_when_the_start_fails(tmp_path: Path) -> None:
     stale = tmp_path / "ready.json"
-    stale.write_text("an earlier run's")
+    stale.write_text('{"pid": 4194305, "backends": []}')
     with socket.create_server(("127.0.0.1", 0)) as taken:
         options = ("--port", str(taken.getsockname()[1]), "--ready-file", str(stale))
         async with process("serve", "-b", "chip", *options) as started:
             assert await asyncio.wait_for(started.wait(), SECONDS) == 3
     assert not stale.exists()
+
+
+async def test_a_ready_file_that_is_not_an_earlier_runs_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "ready.json"
+    for text in ("something else", "[]", '{"pid": 1}'):
+        path.write_text(text)
+        async with process("serve", "-b", "chip", "--port", "0", "--ready-file", str(path)) as started:
+            assert await asyncio.wait_for(started.wait(), SECONDS) == (3 if "pid" in text else 2)
+        assert path.read_text() == text
+
+
+def test_an_unread_stderr_stops_nobody(tmp_path: Path) -> None:
+    # Not asyncio's subprocess: that does not see the end of a process whose pipe is full.
+    arguments = [sys.executable, "-m", "simulator", "serve", "-b", "chip", "-p", "0", "--log-format", "json"]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        url = json.loads(run.stdout.readline())["backends"][0]["connect"]
+        with sync_connect(url, proxy=None) as ws:
+            for _ in range(3000):
+                ws.send("x" * 100)
+            ws.send('{"type":"start_chat"}')
+            assert b"chat_started" in ws.recv(timeout=SECONDS, decode=False)
+        run.terminate()
+        assert run.wait(SECONDS) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from simulator.core.actions import Action
-    from simulator.core.bot import Bot
+    from simulator.core.bot import Act, Bot
     from simulator.core.events import Event
     from simulator.core.wire import Reader, Wire
     from simulator.core.world import World
@@ -29,7 +29,11 @@ class Rules(Protocol):
         ...
 
     def talks(self) -> Collection[str]:
-        """The conversations in which the bot can act, the latest last."""
+        """The conversations in which the bot can act, the one that was started last at the end."""
+        ...
+
+    def objection(self, talk: str, act: Act) -> str | None:
+        """Why this act can't be done in this talk, or None."""
         ...
 
 

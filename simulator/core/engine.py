@@ -46,6 +46,9 @@ _EVENTS = frozenset((Received, Closed, Opened, Knocked, Requested, Malformed, Ac
 # Whose timer it is. Equal owners and names in two rooms are two timers.
 WIRE, RULES, BOT = range(3)
 
+MOST_ACTS = 10_000
+"""Of bots and operators that wait for their time: under a clock that nobody moves they would be ever more."""
+
 _Entry: TypeAlias = tuple[float, int, int, Hashable, object]
 """Due, serial, room, owner, and the timer's name, or what the bot does."""
 _NONE: dict[object, int] = {}
@@ -54,7 +57,19 @@ _NONE: dict[object, int] = {}
 class Engine:
     """One running backend."""
 
-    __slots__ = ("_armed", "_bot", "_dead", "_effects", "_handle", "_heap", "_rules", "_serial", "_wire", "world")
+    __slots__ = (
+        "_armed",
+        "_bot",
+        "_dead",
+        "_effects",
+        "_handle",
+        "_heap",
+        "_rules",
+        "_serial",
+        "_waiting",
+        "_wire",
+        "world",
+    )
 
     def __init__(self, wire: Wire, rules: Rules, bot: Bot, world: World) -> None:
         self._wire = wire
@@ -65,6 +80,7 @@ class Engine:
         self._heap: list[_Entry] = []
         self._armed: tuple[dict[Hashable, dict[Hashable, int]], ...] = ({}, {})
         self._serial = 0
+        self._waiting = 0
         self._dead = 0
         self._effects: list[Effect | Call] = []
 
@@ -136,6 +152,7 @@ class Engine:
             due, serial, room, owner, name = heappop(heap)
             if room == BOT:
                 assert isinstance(name, Acted)
+                self._waiting -= 1
                 if due > world._now:
                     world._now = due
                 self._tell(name)
@@ -197,6 +214,10 @@ class Engine:
                 assert_never(action)
 
     def _later(self, acted: Acted) -> None:
+        if self._waiting >= MOST_ACTS:
+            self.world.log("warning", f"{MOST_ACTS} acts of the bot wait for their time already, this one is lost")
+            return
+        self._waiting += 1
         self._serial += 1
         heappush(self._heap, (self._instant(acted.act.after), self._serial, BOT, acted.talk, acted))
 

@@ -8,6 +8,8 @@ from time import monotonic
 
 from simulator.core.errors import SimulatorError
 
+LAST = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
+"""Where a manual clock stops: near the end of Python's calendar a step would leave it."""
 START = 1767225600.0
 """2026-01-01T00:00:00Z: where a manual clock starts when nobody says where."""
 

@@ -88,6 +88,7 @@ class Driver:
         self._stirred: asyncio.Event | None = None
         self._waited: set[tuple[str, Hashable, int]] = set()
         self._advancing = asyncio.Lock()
+        self._resets = 0
 
     # --- from the edge
 
@@ -127,6 +128,11 @@ class Driver:
         # A link has its call's number: both are drawn from the same counter.
         self.take(running, Attached(call, call))
         return receive, closed
+
+    @property
+    def linked(self) -> bool:
+        """Whether there is any socket."""
+        return bool(self._links)
 
     def aborted(self, running: Running, call: CallId) -> None:
         """The client of an Upgrade was gone."""
@@ -281,22 +287,27 @@ class Driver:
             self.take(*self._queue.popleft())
         self._go_on()
 
-    async def advance(self, seconds: float) -> None:
+    async def advance(self, seconds: float) -> bool:
         """Move a manual clock on, instant by instant, and let the peers answer each instant's pings.
 
-        It returns when everything that fell due is written.
+        It returns when everything that fell due is written: True, or False when a reset came between.
         """
         clock = self.clock
         assert isinstance(clock, ManualClock)
         async with self._advancing:
-            target = clock.now() + seconds
+            target, resets = clock.now() + seconds, self._resets
             while (due := self._due()) is not None and due <= target:
                 clock.set(due)
                 self._run_due()
                 await self._settle()
+                # Let others have a turn: the way may be long.
+                await asyncio.sleep(0)
+                if self._resets != resets:
+                    return False
             clock.set(target)
             self._run_due()
             await self._settle()
+            return self._resets == resets
 
     def _debts(self) -> set[tuple[str, Hashable, int]]:
         return {
@@ -341,6 +352,7 @@ class Driver:
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_exception(Gone())
+        self._resets += 1
         self.clock.restart()
         self.space.reset()
         self._waited.clear()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import os
 import sys
+import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any, TextIO
 
@@ -19,6 +23,55 @@ _COLOURS = {"debug": "2", "info": "36", "warning": "33", "error": "31", "client"
 _SHOWN = 2000
 
 
+class Pump:
+    """Writes lines from a thread: whoever holds the other end of a pipe and does not read it stops nobody.
+
+    What does not fit is dropped and counted.
+    """
+
+    def __init__(self, fd: int, most: int = 10_000) -> None:
+        self._fd = fd
+        self._most = most
+        self._lines: deque[str] = deque()
+        self._lost = 0
+        self._stirred = threading.Event()
+        self._idle = threading.Event()
+        self._idle.set()
+        threading.Thread(target=self._run, name="reporter", daemon=True).start()
+
+    def put(self, line: str) -> None:
+        """Queue a line, its end included."""
+        if len(self._lines) >= self._most:
+            self._lost += 1
+            return
+        self._idle.clear()
+        self._lines.append(line)
+        self._stirred.set()
+
+    def close(self, seconds: float = 0.3) -> None:
+        """Wait until all is written, but not for ever."""
+        self._idle.wait(seconds)
+
+    def _run(self) -> None:
+        while True:
+            self._stirred.wait()
+            self._stirred.clear()
+            while self._lines:
+                self._write(self._lines.popleft())
+            if self._lost:
+                lost, self._lost = self._lost, 0
+                self._write(f"({lost} lines were not shown: nobody read them)\n")
+            if not self._lines:
+                self._idle.set()
+
+    def _write(self, text: str) -> None:
+        data = text.encode("utf-8", "replace")
+        # The other end may be gone; serving goes on.
+        with contextlib.suppress(OSError):
+            while data:
+                data = data[os.write(self._fd, data) :]
+
+
 class Reporter:
     """Writes to a stream, by default to stderr."""
 
@@ -30,7 +83,9 @@ class Reporter:
         self._least = 10 if verbose else 30
         self.frames = verbose
         """Whether frames are shown."""
-        self._stream = stream or sys.stderr
+        # Closed by who started us: then there is nobody to tell.
+        self._stream: TextIO = stream or sys.stderr or io.StringIO()
+        self._pump: Pump | None = None
         self._colour = self._stream.isatty() and not os.environ.get("NO_COLOR") and not self._json
 
     def log(self, backend: str) -> Log:
@@ -56,11 +111,18 @@ class Reporter:
         self._line(f"{self._time()} {backend} #{link} {self._paint(sender, f'{sender} {arrow}')} {printable(shown)}")
 
     def attach(self) -> None:
-        """Show what libraries say in warnings, in the same form."""
+        """Show what libraries say in warnings, in the same form, and write from a thread from now on."""
+        with contextlib.suppress(OSError, ValueError):
+            self._pump = Pump(self._stream.fileno())
         handler = _Relay(self)
         root = logging.getLogger()
         root.addHandler(handler)
         root.setLevel(logging.WARNING)
+
+    def close(self) -> None:
+        """Give what is not written yet a moment."""
+        if self._pump is not None:
+            self._pump.close()
 
     def _write(self, level: str, backend: str, text: str, facts: dict[str, object]) -> None:
         if self._json:
@@ -78,6 +140,9 @@ class Reporter:
         return f"\x1b[{_COLOURS[what]}m{text}\x1b[0m" if self._colour else text
 
     def _line(self, line: str) -> None:
+        if self._pump is not None:
+            self._pump.put(f"{line}\n")
+            return
         try:
             self._stream.write(f"{line}\n")
         except (OSError, ValueError):
@@ -101,8 +166,14 @@ class _Relay(logging.Handler):
     def __init__(self, reporter: Reporter) -> None:
         super().__init__(logging.WARNING)
         self._reporter = reporter
+        self._last = ("", 0.0)
 
     def emit(self, record: logging.LogRecord) -> None:
+        # asyncio says the same for each of a thousand connections that it can't accept: once in five seconds will do.
+        said, when = self._last
+        if said == record.getMessage() and record.created - when < 5:
+            return
+        self._last = (record.getMessage(), record.created)
         level = "error" if record.levelno >= logging.ERROR else "warning"
         text = record.getMessage()
         if record.exc_info and record.exc_info[1] is not None:

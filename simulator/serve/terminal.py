@@ -12,23 +12,20 @@ from pathlib import Path
 
 import orjson
 
-from simulator.core.errors import SimulatorError
+from simulator.core.errors import SimulatorError, StartError
 from simulator.serve.app import Simulator
 from simulator.serve.reporter import Reporter
 
 
 def run(simulator: Simulator, reporter: Reporter, ready_file: Path | None, json_lines: bool = False) -> None:
     """Serve until SIGINT or SIGTERM. Raises SimulatorError."""
-    reporter.attach()
     if ready_file is not None:
-        # One of an earlier run would say ready too soon.
-        _guarded(ready_file, lambda: ready_file.unlink(missing_ok=True))
+        _make_room(ready_file)
+    reporter.attach()
     try:
         asyncio.run(_serve(simulator, ready_file, json_lines))
     finally:
-        if ready_file is not None:
-            with contextlib.suppress(OSError):
-                ready_file.unlink()
+        reporter.close()
 
 
 async def _serve(simulator: Simulator, ready_file: Path | None, json_lines: bool) -> None:
@@ -50,7 +47,29 @@ async def _serve(simulator: Simulator, ready_file: Path | None, json_lines: bool
             # Nobody reads. What waits in the buffer would fail once more at the end, and spoil the exit code.
             with open(os.devnull, "w") as nowhere:  # noqa: ASYNC230, PTH123
                 os.dup2(nowhere.fileno(), sys.stdout.fileno())
-        await stopped.wait()
+        try:
+            await stopped.wait()
+        finally:
+            if ready_file is not None:
+                with contextlib.suppress(OSError):
+                    os.unlink(ready_file)  # noqa: PTH108
+
+
+def _make_room(path: Path) -> None:
+    """Remove the ready file of an earlier run, which would say ready too soon; not that of one which still runs."""
+    try:
+        owner = orjson.loads(path.read_bytes())["pid"] if path.is_file() and not path.is_symlink() else None
+        if owner is None:
+            if path.exists():
+                raise SimulatorError(f"--ready-file {path}: is there already, and no file of ours: name another")
+            return
+        os.kill(owner, 0)
+    except (ValueError, KeyError, TypeError):
+        raise SimulatorError(f"--ready-file {path}: is there already, and no file of ours: name another") from None
+    except OSError:
+        _guarded(path, lambda: path.unlink(missing_ok=True))
+    else:
+        raise StartError(f"--ready-file {path}: belongs to the simulator with pid {owner}, which still runs")
 
 
 def ready(simulator: Simulator) -> dict[str, object]:
@@ -78,7 +97,7 @@ def block(simulator: Simulator, colour: bool = False) -> str:
 
 
 def _colour() -> bool:
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return sys.stdout is not None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def _write(path: Path, data: bytes) -> None:

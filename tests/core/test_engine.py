@@ -94,6 +94,9 @@ class StageRules:
     def talks(self) -> list[str]:
         return []
 
+    def objection(self, talk: str, act: Act) -> str | None:
+        return None
+
 
 class StageBot:
     def __init__(self, stage: Stage) -> None:

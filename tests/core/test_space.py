@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from simulator.core.actions import Action
 from simulator.core.backend import Backend
-from simulator.core.bot import EchoBot
+from simulator.core.bot import Act, EchoBot
 from simulator.core.events import Event
 from simulator.core.link import LinkPolicy
 from simulator.core.message import Frame, Ping, Pong, Response
@@ -55,6 +55,9 @@ class Rules:
 
     def talks(self) -> list[str]:
         return [self.token]
+
+    def objection(self, talk: str, act: Act) -> str | None:
+        return None
 
 
 def backend(name: str) -> Backend:

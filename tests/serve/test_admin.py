@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 
@@ -13,7 +14,7 @@ from simulator import __version__
 from simulator.core.bot import ACTS
 from simulator.serve.admin import is_loopback
 from simulator.serve.app import Simulator
-from simulator.serve.clock import ManualClock
+from simulator.serve.clock import LAST, ManualClock
 from tests.served import WEBSITE, Raw, admin, ask, chip, prompt, request
 
 JSON = "Content-Type: application/json"
@@ -269,10 +270,60 @@ async def test_every_act_has_an_answer(server: Simulator, url: str) -> None:
         "say": {"text": "x"}, "status": {"status": "read"}, "queue": {"position": 1}, "hand_off": {"agent": "235"},
         "picture": {"url": "u"}, "file": {"url": "u"}, "stream": {"chunks": ["a", "b"]}, "raw": {"name": "n"},
     }  # fmt: skip
-    for name in ACTS:
-        status, answer = await admin(url, "POST", "act", {"act": name, "talk": KNOWN, **needed.get(name, {})})
-        assert (status, answer["act"]) == (200, name)
-        assert answer["how"] in ("spoken", "approximated", "silent")
+    async with connect(server.connect("chip"), proxy=None) as ws:
+        await ws.send(json.dumps({"type": "start_chat", "chat_id": KNOWN}))
+        await ws.recv()
+        for name in ACTS:
+            status, answer = await admin(url, "POST", "act", {"act": name, **needed.get(name, {})})
+            assert (status, answer["act"], answer["talk"].rpartition("/")[2]) == (200, name, KNOWN)
+            assert answer["how"] in ("spoken", "approximated", "silent")
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ({"act": "say", "text": "x", "agent": "Nobody"}, "there is no active user 'Nobody'"),
+        ({"act": "hand_off", "agent": "Nobody"}, "there is no active user 'Nobody'"),
+        ({"act": "raw", "name": "n", "body": [1]}, "raw: expected an object as body"),
+        ({"act": "raw", "name": "n"}, "raw: the chat has no socket"),
+    ],
+)
+async def test_acts_that_can_not_be_done(server: Simulator, url: str, body: dict[str, object], why: str) -> None:
+    assert await admin(url, "POST", "act", {**body, "talk": KNOWN}) == (400, {"error": why})
+
+
+async def test_an_act_without_a_talk_needs_somebody_there(server: Simulator, url: str) -> None:
+    status, _ = await admin(url, "POST", "act", {"act": "say", "text": "x"})
+    assert status == 404
+
+
+async def test_a_frame_deeper_than_json_is_written_is_shown_raw(server: Simulator, url: str) -> None:
+    deep = '{"type":"start_chat","chat_id":' + "[" * 300 + "]" * 300 + "}"
+    async with connect(server.connect("chip"), proxy=None) as ws:
+        await ws.send(deep)
+        await started(ws)
+    _, answer = await admin(url, "GET", "messages")
+    assert answer["messages"][0]["raw"] == deep
+
+
+async def test_a_clock_has_an_end(server: Simulator, url: str) -> None:
+    assert isinstance(server.clock, ManualClock)
+    server.clock.set(LAST - 10)
+    status, answer = await admin(url, "POST", "clock/advance", {"seconds": 11})
+    assert (status, answer) == (400, {"error": "seconds: no clock goes beyond 9000-01-01T00:00:00Z"})
+    status, answer = await admin(url, "POST", "clock/advance", {"seconds": 10})
+    assert (status, answer["time"]) == (200, "9000-01-01T00:00:00Z")
+
+
+async def test_a_reset_ends_an_advance(server: Simulator, url: str) -> None:
+    async with connect(server.connect("chip"), proxy=None):
+        long = asyncio.create_task(admin(url, "POST", "clock/advance", {"seconds": 3e8}))
+        async with asyncio.timeout(5):
+            while server.clock.now() == NEW_YEAR["now"]:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        assert await admin(url, "POST", "reset", {}) == (200, NEW_YEAR)
+        assert (await long)[0] == 409
+    assert await admin(url, "GET", "clock") == (200, NEW_YEAR)
 
 
 async def test_journal(server: Simulator, url: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from simulator.core.actions import Accept, Action, After, Cancel, Close, Hold, Refuse, Release, Reply, Send
 from simulator.core.backend import Route
-from simulator.core.bot import SilentBot
+from simulator.core.bot import Act, SilentBot
 from simulator.core.engine import Engine, Given
 from simulator.core.errors import WireError
 from simulator.core.events import Closed, Event, Knocked, Malformed, Opened, Received, Requested
@@ -333,6 +333,9 @@ class Host:
 
     def talks(self) -> Collection[str]:
         return []
+
+    def objection(self, talk: str, act: Act) -> str | None:
+        return None
 
     def at(self, t: float, *given: Given) -> None:
         while (due := self.engine.next_due()) is not None and due <= t:

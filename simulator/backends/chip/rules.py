@@ -105,6 +105,20 @@ class ChipRules:
         """Chats as `<channel uuid>/<chat id>`; the chat id alone is understood as well."""
         return [f"{contact.channel.uuid}/{contact.chat_id}" for contact in self._state.contacts()]
 
+    def objection(self, talk: str, act: bot.Act) -> str | None:
+        """Why this act can't be done in this talk, or None."""
+        found = self._state.talk(talk)
+        if found is None:
+            return f"there is no chat {talk!r}"
+        agent = act.agent if isinstance(act, bot.Say | bot.HandOff) else None
+        if agent is not None and self._state.find_agent(agent) is None:
+            return f"there is no active user {agent!r}"
+        if isinstance(act, bot.Raw) and not isinstance(act.body, dict | None):
+            return "raw: expected an object as body"
+        if isinstance(act, bot.Raw) and found[1].chat_id not in self._state.sockets:
+            return "raw: the chat has no socket"
+        return None
+
     # --- the door
 
     def _knocked(self, knock: Knocked) -> list[Action]:
@@ -177,7 +191,6 @@ class ChipRules:
     def _started(self, client: Client, contact: Contact, key: str, *, new: bool) -> list[Action]:
         if client.conn not in self._state.clients:
             return []
-        contact.channel = client.channel
         self._state.join(client, contact)
         body: dict[str, Json] = {"chat_id": contact.chat_id}
         if not new:
@@ -346,10 +359,12 @@ class ChipRules:
     # --- the bot and the operator
 
     def _acted(self, acted: Acted) -> list[Action]:
-        found = self._state.talk(acted.talk)
-        if found is None:
-            self._world.log("warning", f"there is no chat {acted.talk!r}")
+        why = self.objection(acted.talk, acted.act)
+        if why is not None:
+            self._world.log("warning", why)
             return []
+        found = self._state.talk(acted.talk)
+        assert found is not None
         channel, contact = found
         act = acted.act
         match act:
@@ -362,21 +377,14 @@ class ChipRules:
             case bot.Stream():
                 return self._say(channel, contact, "".join(act.chunks), self._state.agent(contact.agent))
             case bot.HandOff():
-                found_agent = self._state.find_agent(act.agent)
-                if found_agent is None:
-                    self._world.log("warning", f"there is no active user {act.agent!r}")
-                else:
-                    contact.agent = found_agent.id
+                contact.agent = getattr(self._state.find_agent(act.agent), "id", 0)
                 return []
             case bot.Leave():
                 contact.agent = 0
                 return []
             case bot.Raw():
-                sockets = self._state.sockets.get(contact.chat_id)
-                if not sockets or not isinstance(act.body, dict | None):
-                    self._world.log("warning", "raw: needs a socket of the chat and an object for a body")
-                    return []
-                return [Send((self._pick(sockets).conn,), Message(act.name, (act.body or {},)))]
+                body = act.body if isinstance(act.body, dict) else {}
+                return [Send((self._pick(self._state.sockets[contact.chat_id]).conn,), Message(act.name, (body,)))]
             case bot.Typing() | bot.Status() | bot.Queue() | bot.End():
                 # chip has no word for these.
                 return []

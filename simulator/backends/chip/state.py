@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -46,6 +47,23 @@ def _chat_id(text: str) -> str:
     return text
 
 
+def _interval(seconds: float) -> float:
+    if 0 < seconds < 0.001:
+        raise ValueError("expected 0 for none, or at least 0.001")
+    return seconds
+
+
+def _url(text: str) -> str:
+    try:
+        split = urlsplit(text)
+        fine = split.scheme in ("http", "https") and bool(split.hostname) and split.port != 0
+    except ValueError:
+        fine = False
+    if not fine or re.search(r"\s", text):
+        raise ValueError("expected a URL such as http://127.0.0.1:8080")
+    return text
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", defer_build=True, allow_inf_nan=False)
 
@@ -61,16 +79,17 @@ class Settings(_Model):
     outbox_interval: float = Field(
         0.1, ge=0, description="seconds until the next chat_out leaves (the real server's loop)"
     )
-    courier_url: str | None = Field(
+    courier_url: Annotated[str, AfterValidator(_url)] | None = Field(
         None,
-        pattern=r"^https?://[^\s/]",
         description="a Courier to notify, such as http://127.0.0.1:8080; off when unset",
     )
     courier_timeout: float = Field(
         10.0, ge=0, description="seconds to wait for Courier; 0 waits for ever, as v0.1.0 did"
     )
     message_limit: int = Field(4096, ge=1, description="bytes of a client's message")
-    ping_interval: float = Field(30.0, ge=0, description="seconds between the server's pings; 0 for none")
+    ping_interval: Annotated[float, AfterValidator(_interval)] = Field(
+        30.0, ge=0, description="seconds between the server's pings; 0 for none"
+    )
     pong_timeout: float = Field(
         60.0, ge=0, description="seconds without a pong until the socket is dropped; 0 for never"
     )
@@ -373,16 +392,19 @@ class State:
     def join(self, client: Client, contact: Contact) -> None:
         """A socket has started a chat."""
         client.contact = contact
+        contact.channel = client.channel
+        # The latest last.
+        self._contacts[contact.org, contact.chat_id] = self._contacts.pop((contact.org, contact.chat_id), contact)
         client.outbox = self.outbox(client.channel.uuid, contact.chat_id)
         self.sockets.setdefault(contact.chat_id, []).append(client)
 
     def leave(self, client: Client) -> None:
-        """A socket is gone."""
-        if client.contact is not None:
-            here = self.sockets[client.contact.chat_id]
-            here.remove(client)
-            if not here:
-                del self.sockets[client.contact.chat_id]
+        """A socket with a chat is gone."""
+        assert client.contact is not None
+        here = self.sockets[client.contact.chat_id]
+        here.remove(client)
+        if not here:
+            del self.sockets[client.contact.chat_id]
 
 
 def _row(stored: Stored) -> Msg:

@@ -15,9 +15,9 @@ from aiohttp import web
 
 from simulator import __version__
 from simulator.core.bot import ACTS
-from simulator.core.message import Frame
+from simulator.core.message import Frame, Message
 from simulator.core.space import Entry, Running
-from simulator.serve.clock import ManualClock, written
+from simulator.serve.clock import LAST, ManualClock, written
 from simulator.serve.driver import Driver
 
 _BODY = 1 << 20
@@ -99,18 +99,25 @@ class Admin:
             raise Complaint(400, "seconds: expected 0 to ten years")
         if not isinstance(self._driver.clock, ManualClock):
             raise Complaint(409, "the clock runs by itself: start with --clock manual to move it by hand")
-        await self._driver.advance(seconds)
+        if self._driver.clock.now() + seconds > LAST:
+            raise Complaint(400, f"seconds: no clock goes beyond {written(LAST)}")
+        if not await self._driver.advance(seconds):
+            raise Complaint(409, "there was a reset meanwhile: the clock stands where it started")
         return await self._clock(request)
 
     async def _act(self, request: web.BaseRequest) -> Any:
         body = await _body(request)
         running = self._running(body.pop("backend", None))
-        talk = self._talk(running, body.pop("talk", None))
+        wanted = body.pop("talk", None)
         name = body.pop("act", None)
         kind = ACTS.get(name) if isinstance(name, str) else None
         if kind is None:
             raise Complaint(400, f"act: expected one of {', '.join(ACTS)}")
         act = _made(kind, body)
+        talk = self._talk(running, wanted)
+        why = running.engine.rules.objection(talk, act)
+        if why is not None:
+            raise Complaint(400, why)
         self._driver.act(running, talk, act)
         note = running.backend.acts[name]
         return {"talk": talk, "act": name, "how": note.how, "what": note.what}
@@ -140,7 +147,7 @@ class Admin:
 
     def _talk(self, running: Running, talk: object) -> str:
         talks = [*running.engine.rules.talks()]
-        if talk is None and talks:
+        if talk is None and talks and self._driver.linked:
             return talks[-1]
         if isinstance(talk, str):
             found = [known for known in talks if talk in (known, known.rpartition("/")[2])]
@@ -179,12 +186,21 @@ def _lines(entry: Entry, reader: Any) -> list[dict[str, Any]]:
         return [{**base, "kind": type(item).__name__.lower(), "raw": raw}]
     lines = []
     for turn in reader.read(entry.sender, entry.link, item):
-        message = turn.message
+        message = turn.message if _shallow(turn.message) else None
         line = {**base, "kind": "message", "name": None, "args": None} if message is None else {
             **base, "kind": "message", "name": message.name, "args": message.args,
         }  # fmt: skip
         lines.append({**line, "raw": raw, **({"error": turn.why} if turn.why else {})})
     return lines
+
+
+def _shallow(message: Message | None) -> bool:
+    """Whether a message can be written again: JSON is read deeper than it is written."""
+    try:
+        orjson.dumps(message.args if message is not None else None, default=repr)
+    except TypeError:
+        return False
+    return True
 
 
 def _made(kind: Any, body: dict[str, Any]) -> Any:

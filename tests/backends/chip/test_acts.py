@@ -92,6 +92,9 @@ def test_a_raw_message_goes_past_everything(chip: Talk) -> None:
         (f"nowhere/{EVE}", Say("x"), f"there is no chat 'nowhere/{EVE}'"),
         (EVE, HandOff("nobody@example.com"), "there is no active user 'nobody@example.com'"),
         (EVE, HandOff("236"), "there is no active user '236'"),
+        (EVE, Say("x", agent="nobody"), "there is no active user 'nobody'"),
+        (EVE, Raw("x", [1]), "raw: expected an object as body"),
+        (EVE, Raw("x", {}), "raw: the chat has no socket"),
     ],
 )
 def test_acts_that_can_not_be_done_are_told(chip: Talk, talk: str, act: Act, why: str) -> None:

@@ -122,6 +122,27 @@ def test_unmarshal_keeps_what_fits_and_tells_the_first_that_does_not() -> None:
         gojson.unmarshal(b'{"n":true,"x":5}', struct)
 
 
+def test_numbers_of_any_length() -> None:
+    struct = gojson.Field("struct", "a.B", {"n": gojson.Field("int", "int")}, "B")
+    digits = "9" * 5000
+    with pytest.raises(gojson.GoError, match=f"cannot unmarshal number {digits} into"):
+        gojson.unmarshal(f'{{"n":{digits}}}'.encode(), struct)
+    assert READ(f'{{"msg_id":{digits[:400]},"x":1}}') == {"msg_id": float("inf")}
+
+
+def test_a_long_wrong_text_is_not_looked_through() -> None:
+    long = b"[" + b"1," * 40_000
+    with pytest.raises(gojson.GoError, match=r"^unexpected end of JSON input$"):
+        gojson.scan(long + b"}")
+    assert len(gojson.scan(long + b"1]")) == 40_001  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["NaN", "[Infinity]", '{"a":-Infinity}'])
+def test_no_words_for_numbers(text: str) -> None:
+    with pytest.raises(gojson.GoError, match="invalid character"):
+        gojson.scan(text.encode())
+
+
 def test_unmarshal_of_lists_and_structs_inside() -> None:
     inner = gojson.Field("struct", "struct {}", {"l": gojson.Field("strings", "[]string")})
     struct = gojson.Field("struct", "a.B", {"in": inner}, "B")

@@ -42,7 +42,12 @@ def test_a_channel_is_enough() -> None:
             "is by user 9, who is not in users",
         ),
         ({"settings": {"utc_offset": "+15:00"}}, "expected Z or an offset"),
-        ({"settings": {"courier_url": "example.com"}}, "should match pattern"),
+        ({"settings": {"courier_url": "example.com"}}, "expected a URL such as"),
+        ({"settings": {"courier_url": "http://127.0.0.1:99999"}}, "expected a URL such as"),
+        ({"settings": {"courier_url": "http://[::1"}}, "expected a URL such as"),
+        ({"settings": {"courier_url": "http://a b"}}, "expected a URL such as"),
+        ({"settings": {"ping_interval": 1e-9}}, "expected 0 for none, or at least"),
+        ({"settings": {"bot_delay": float("inf")}}, "finite number"),
         ({"settings": {"nope": 1}}, "Extra inputs"),
     ],
 )
