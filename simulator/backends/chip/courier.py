@@ -6,30 +6,31 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from simulator.backends.chip import gohttp, gojson
-from simulator.backends.chip.state import BLANKS, Agent, Channel, Contact, State, path_flaw
+from simulator.backends.chip import gohttp, gojson, gostruct
+from simulator.backends.chip.chats import Contact
+from simulator.backends.chip.state import BLANKS, Agent, Channel, State, path_flaw
 from simulator.core.actions import Call
 from simulator.core.message import Json
 
-_SEND_MSG = gojson.Field(
+_SEND_MSG = gostruct.Field(
     "struct",
     'struct { ID models.MsgID "json:\\"id\\"       validate:\\"required\\""; Text string "json:\\"text\\""; '
     'Attachments []string "json:\\"attachments\\""; Origin models.MsgOrigin "json:\\"origin\\"   '
     'validate:\\"required\\""; UserID models.UserID "json:\\"user_id\\"" }',
     {
-        "id": gojson.Field("int", "models.MsgID"),
-        "text": gojson.Field("string", "string"),
-        "attachments": gojson.Field("strings", "[]string"),
-        "origin": gojson.Field("string", "models.MsgOrigin"),
-        "user_id": gojson.Field("int", "models.UserID"),
+        "id": gostruct.Field("int", "models.MsgID"),
+        "text": gostruct.Field("string", "string"),
+        "attachments": gostruct.Field("strings", "[]string"),
+        "origin": gostruct.Field("string", "models.MsgOrigin"),
+        "user_id": gostruct.Field("int", "models.UserID"),
     },
 )
-_SEND_REQUEST = gojson.Field(
+_SEND_REQUEST = gostruct.Field(
     "struct",
     "web.sendRequest",
     {
-        "chat_id": gojson.Field("string", "models.ChatID"),
-        "secret": gojson.Field("string", "string"),
+        "chat_id": gostruct.Field("string", "models.ChatID"),
+        "secret": gostruct.Field("string", "string"),
         "msg": _SEND_MSG,
     },
     struct="sendRequest",
@@ -64,7 +65,7 @@ class Order:
 def read(raw: bytes, channel: Channel, state: State) -> Order:
     """The body of POST /wc/send/<uuid>/ (web/server.go handleSend, its checks in their order). Raises Refused."""
     try:
-        body = gojson.unmarshal(raw, _SEND_REQUEST)
+        body = gostruct.unmarshal(raw, _SEND_REQUEST)
     except gojson.GoError as error:
         raise Refused(400, f"error reading request: {error}") from None
     if body["secret"] != channel.secret:

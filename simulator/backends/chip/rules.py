@@ -9,19 +9,9 @@ from typing import Any, assert_never
 from pydantic import TypeAdapter, ValidationError
 
 from simulator.backends.chip import courier, gohttp, gotime
+from simulator.backends.chip.chats import Client, Contact, Msg, Outbox
 from simulator.backends.chip.messages import COMMANDS, AckChat, GetHistory, SendMsg, SetEmail, StartChat
-from simulator.backends.chip.state import (
-    BLANKS,
-    Agent,
-    Channel,
-    Client,
-    Contact,
-    Msg,
-    Outbox,
-    Settings,
-    State,
-    path_flaw,
-)
+from simulator.backends.chip.state import BLANKS, Agent, Channel, Settings, State, path_flaw
 from simulator.core import bot
 from simulator.core.actions import Accept, Action, After, Heard, Hold, Refuse, Release, Respond, Send
 from simulator.core.events import (
@@ -237,7 +227,7 @@ class ChipRules:
             expected = f"expected {outbox.items[0][0]}" if outbox.items else "nothing is waiting"
             self._ignored(client, "ack_chat", f"msg_id {msg_id}: {expected}")
             return []
-        outbox.items.popleft()
+        outbox.pop()
         outbox.ready = True
         return self._look_later(outbox)
 
@@ -260,9 +250,7 @@ class ChipRules:
 
     def _set_email(self, client: Client, contact: Contact, command: SetEmail) -> list[Action]:
         if len(command.email) > self._settings.email_limit or "\0" in command.email:
-            self._ignored(
-                client, "set_email", f"longer than {self._settings.email_limit} characters, or with a NUL in it"
-            )
+            self._ignored(client, "set_email", f"above {self._settings.email_limit} characters, or with a NUL")
             return []
         contact.email = command.email
         return []
@@ -272,13 +260,13 @@ class ChipRules:
     def _queue(self, channel: Channel, contact: Contact, msg: Msg, agent: Agent | None) -> list[Action] | None:
         """Queue a message to a contact; None when its outbox is full."""
         outbox = self._state.outbox(channel.uuid, contact.chat_id)
-        if len(outbox.items) >= self._settings.kept_messages:
+        if len(outbox.items) >= self._settings.kept_messages or outbox.room.left < msg.size:
             return None
         # The live time is the server's clock when the send request came, not the row's created_on (web/server.go).
         nanos = msg.created * 1000 + msg.id * 7919 % 1000
         nanos -= nanos % 10 ** (9 - self._settings.time_digits)
         time = gotime.nano(nanos, self._zone)
-        outbox.items.append((msg.id, {"msg_out": msg.body(agent, time, self._settings.storage_url)}))
+        outbox.put(msg, {"msg_out": msg.body(agent, time, self._settings.storage_url)})
         # History knows four origins, told by what made the message; a live one passes through what Courier said.
         if msg.origin not in ("flow", "broadcast", "ticket", "chat"):
             msg.origin = "chat"

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, insort
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from operator import attrgetter
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from simulator.backends.chip import gotime
+from simulator.backends.chip.chats import PAGE, Client, Contact, Msg, Outbox, Room
 from simulator.backends.chip.messages import Instant, Int64, Origin
 from simulator.core.events import Conn
 from simulator.core.ids import Ids
-from simulator.core.message import Json
 
 CHAT_ID = re.compile(r"[a-zA-Z0-9]{24}(:[^\s@]+@[^\s@]+)?", re.ASCII)
 """gocommon/urns/schemes.go, the path of a webchat URN."""
@@ -30,9 +26,6 @@ BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map
 
 UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 """web/server.go: lower case alone."""
-
-PAGE = 25
-"""web/client.go: messages in one history event."""
 
 
 def _offset(text: str) -> str:
@@ -104,6 +97,9 @@ class Settings(_Model):
     storage_url: str = Field("http://localhost/media/", description="put before a user's avatar")
     email_limit: int = Field(128, ge=1, description="characters of an email address; longer ones are lost in silence")
     kept_messages: int = Field(10_000, ge=PAGE, description="messages kept for a chat, and un-acked ones in its outbox")
+    kept_megabytes: int = Field(
+        256, ge=1, description="millions of characters kept of all messages; beyond, chats forget and outboxes refuse"
+    )
     kept_contacts: int = Field(50_000, ge=1, description="contacts kept; the oldest without a socket goes first")
 
     def zone(self) -> int:
@@ -192,131 +188,17 @@ def _unique(what: str, key: str, values: list[Any]) -> None:
         raise ValueError(f"{what}: {key} {twice} stands there twice")
 
 
-@dataclass(slots=True, order=True)
-class Msg:
-    """A row of the message table; ordered as history is (core/models/msg.go sqlSelectContactMessages)."""
-
-    created: int
-    """Microseconds since 1970: what Postgres keeps."""
-    id: int
-    out: bool = field(compare=False)
-    text: str = field(compare=False)
-    attachments: tuple[str, ...] = field(compare=False, default=())
-    origin: str = field(compare=False, default="")
-    user: int = field(compare=False, default=0)
-
-    def body(self, agent: Agent | None, time: str, storage_url: str) -> Json:
-        """The `msg_out` of an event, keys in the order of the wire, empty ones left out (core/models/msg.go)."""
-        body: dict[str, Json] = {"id": self.id, "text": self.text}
-        if self.attachments:
-            body["attachments"] = list(self.attachments)
-        body["origin"] = self.origin
-        if agent is not None:
-            user: dict[str, Json] = {"id": agent.id, "email": agent.email, "name": agent.name}
-            if agent.avatar:
-                user["avatar"] = storage_url + agent.avatar
-            body["user"] = user
-        body["time"] = time
-        return body
-
-
-class Contact:
-    """Someone who chats, known in all channels of an org by the chat id."""
-
-    __slots__ = ("agent", "channel", "chat_id", "email", "ids", "kept", "messages", "next_id", "org", "sent")
-
-    def __init__(self, org: int, chat_id: str, ids: Ids, channel: Channel, kept: int) -> None:
-        self.org = org
-        self.chat_id = chat_id
-        self.email = ""
-        self.ids = ids
-        self.channel = channel
-        """Where the contact was last seen."""
-        self.agent = 0
-        """The user to whom the bot handed over, 0 for none."""
-        self.messages: list[Msg] = []
-        self.sent: set[int] = set()
-        """Ids of the messages to the contact."""
-        self.kept = kept
-        self.next_id = 0
-
-    def new_id(self) -> int:
-        """The next message id of this chat.
-
-        The real ids are one sequence of a database. Ours start at a seeded place for each chat, so that chats do not
-        change each other's, and stay below 2**31.
-        """
-        if not self.next_id:
-            self.next_id = (1_000 + self.ids.child("msg").below(2_000_000)) * 1_000
-        self.next_id += 1
-        return self.next_id
-
-    def add(self, msg: Msg) -> None:
-        """Keep a message; one with an id that is there already is the same row."""
-        messages = self.messages
-        if msg.out:
-            if msg.id in self.sent:
-                return
-            self.sent.add(msg.id)
-        if messages and msg.created <= messages[-1].created and msg < messages[-1]:
-            insort(messages, msg)
-        else:
-            messages.append(msg)
-        if len(messages) > self.kept:
-            # A tenth at once: taking the first off a long list moves all the others.
-            for old in messages[: len(messages) // 10]:
-                self.sent.discard(old.id)
-            del messages[: len(messages) // 10]
-
-    def before(self, instant: int) -> list[Msg]:
-        """At most a page of messages strictly before an instant in microseconds, the newest first."""
-        end = bisect_left(self.messages, instant, key=_created)
-        return self.messages[max(0, end - PAGE) : end][::-1]
-
-
-_created = attrgetter("created")
-
-
-class Outbox:
-    """What waits for one chat on one channel: only the head is ever in flight (core/queue/outboxes.go)."""
-
-    __slots__ = ("armed", "chat_id", "items", "ready")
-
-    def __init__(self, chat_id: str) -> None:
-        self.chat_id = chat_id
-        self.items: deque[tuple[int, Json]] = deque()
-        """Message id and body."""
-        self.ready = False
-        """Whether the head may be sent; sending takes it away, the right ack and start_chat give it."""
-        self.armed = False
-        """Whether a look at this outbox is already on its way."""
-
-
-class Client:
-    """A socket (web/client.go Client)."""
-
-    __slots__ = ("channel", "conn", "contact", "ids", "outbox")
-
-    def __init__(self, conn: Conn, channel: Channel, ids: Ids) -> None:
-        self.conn = conn
-        self.channel = channel
-        self.ids = ids
-        """From when it is open: who only knocks changes nobody's."""
-        self.contact: Contact | None = None
-        self.outbox: Outbox | None = None
-        """Of the started chat on this channel."""
-
-
 class State:
     """Everything of one running chip."""
 
-    __slots__ = ("_agents", "_channels", "_contacts", "_outboxes", "clients", "sockets")
+    __slots__ = ("_agents", "_channels", "_contacts", "_outboxes", "clients", "room", "sockets")
 
     def __init__(self, seed: Seed, ids: Ids) -> None:
         settings = seed.settings
         self._channels = {
             channel.uuid: channel for channel in seed.channels if channel.active and channel.type == "CHP"
         }
+        self.room = Room(settings.kept_megabytes << 20)
         self._agents = {user.id: user for user in seed.users}
         self._contacts: dict[tuple[int, str], Contact] = {}
         self._outboxes: dict[tuple[str, str], Outbox] = {}
@@ -331,6 +213,7 @@ class State:
                 ids.child("contact", person.org, person.chat_id),
                 channel,
                 settings.kept_messages,
+                self.room,
             )
             contact.email = person.email
             self._contacts[contact.org, contact.chat_id] = contact
@@ -373,11 +256,16 @@ class State:
         if len(self._contacts) >= settings.kept_contacts:
             idle = next((key for key, known in self._contacts.items() if known.chat_id not in self.sockets), None)
             if idle is not None:
-                del self._contacts[idle]
+                gone = self._contacts.pop(idle)
+                gone.forget(len(gone.messages))
                 for channel in self._channels:
-                    self._outboxes.pop((channel, idle[1]), None)
+                    outbox = self._outboxes.pop((channel, idle[1]), None)
+                    while outbox is not None and outbox.items:
+                        outbox.pop()
         org = client.channel.org
-        contact = Contact(org, chat_id, client.ids.child("contact", chat_id), client.channel, settings.kept_messages)
+        contact = Contact(
+            org, chat_id, client.ids.child("contact", chat_id), client.channel, settings.kept_messages, self.room
+        )
         self._contacts[org, chat_id] = contact
         return contact
 
@@ -386,7 +274,7 @@ class State:
         key = (channel, chat_id)
         outbox = self._outboxes.get(key)
         if outbox is None:
-            outbox = self._outboxes[key] = Outbox(chat_id)
+            outbox = self._outboxes[key] = Outbox(chat_id, self.room)
         return outbox
 
     def join(self, client: Client, contact: Contact) -> None:

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.backends.chip import gojson
+from simulator.backends.chip import gojson, gostruct
 from simulator.backends.chip.messages import FIELDS
 
 READ = gojson.commands(FIELDS)
-TEXT = gojson.Field("string", "string")
+TEXT = gostruct.Field("string", "string")
 
 
 @pytest.mark.parametrize(
@@ -115,18 +115,18 @@ def test_anything_is_read_or_refused(data: bytes) -> None:
 
 
 def test_unmarshal_keeps_what_fits_and_tells_the_first_that_does_not() -> None:
-    struct = gojson.Field("struct", "a.B", {"x": TEXT, "n": gojson.Field("int", "int")}, "B")
-    assert gojson.unmarshal(b"null", struct) == {"x": "", "n": 0}
-    assert gojson.unmarshal(b'{"X":"y","n":5,"z":1,"n":null}', struct) == {"x": "y", "n": 5}
+    struct = gostruct.Field("struct", "a.B", {"x": TEXT, "n": gostruct.Field("int", "int")}, "B")
+    assert gostruct.unmarshal(b"null", struct) == {"x": "", "n": 0}
+    assert gostruct.unmarshal(b'{"X":"y","n":5,"z":1,"n":null}', struct) == {"x": "y", "n": 5}
     with pytest.raises(gojson.GoError, match=r"cannot unmarshal bool into Go struct field B\.n of type int"):
-        gojson.unmarshal(b'{"n":true,"x":5}', struct)
+        gostruct.unmarshal(b'{"n":true,"x":5}', struct)
 
 
 def test_numbers_of_any_length() -> None:
-    struct = gojson.Field("struct", "a.B", {"n": gojson.Field("int", "int")}, "B")
+    struct = gostruct.Field("struct", "a.B", {"n": gostruct.Field("int", "int")}, "B")
     digits = "9" * 5000
     with pytest.raises(gojson.GoError, match=f"cannot unmarshal number {digits} into"):
-        gojson.unmarshal(f'{{"n":{digits}}}'.encode(), struct)
+        gostruct.unmarshal(f'{{"n":{digits}}}'.encode(), struct)
     assert READ(f'{{"msg_id":{digits[:400]},"x":1}}') == {"msg_id": float("inf")}
 
 
@@ -144,7 +144,7 @@ def test_no_words_for_numbers(text: str) -> None:
 
 
 def test_unmarshal_of_lists_and_structs_inside() -> None:
-    inner = gojson.Field("struct", "struct {}", {"l": gojson.Field("strings", "[]string")})
-    struct = gojson.Field("struct", "a.B", {"in": inner}, "B")
-    assert gojson.unmarshal(b'{"in":{"l":["a",null,"b"]}}', struct) == {"in": {"l": ["a", "", "b"]}}
-    assert gojson.unmarshal(b'{"in":null}', struct) == {"in": {"l": []}}
+    inner = gostruct.Field("struct", "struct {}", {"l": gostruct.Field("strings", "[]string")})
+    struct = gostruct.Field("struct", "a.B", {"in": inner}, "B")
+    assert gostruct.unmarshal(b'{"in":{"l":["a",null,"b"]}}', struct) == {"in": {"l": ["a", "", "b"]}}
+    assert gostruct.unmarshal(b'{"in":null}', struct) == {"in": {"l": []}}

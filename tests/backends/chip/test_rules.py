@@ -352,3 +352,17 @@ def test_live_times_have_the_servers_zone_and_as_many_digits_as_set() -> None:
         talk.after(0.1)
         [text] = talk.sockets["client"].texts()
         assert re.search(expected, text), text
+
+
+def test_all_chats_together_are_bounded() -> None:
+    talk = Talk(settings={"kept_megabytes": 1, "bot": "none"})
+    other = talk.connect("other")
+    other.send('{"type":"start_chat"}')
+    for number in range(30):
+        answer = sends(talk, EVE, number + 1, text="x" * 100_000)
+    assert (answer.status, answer.body) == (500, b'{"error":"unable to queue message"}')
+    # Who says nothing new keeps nothing new, but goes on.
+    other.texts()
+    other.send('{"type":"send_msg","text":"hi"}')
+    other.send('{"type":"get_history","before":"2030-01-01T00:00:00Z"}')
+    assert len(other.texts()) == 1

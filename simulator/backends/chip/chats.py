@@ -1,0 +1,166 @@
+"""Who chats, what was said, and what still waits: contacts with their messages, outboxes, sockets."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import deque
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from simulator.core.events import Conn
+from simulator.core.ids import Ids
+from simulator.core.message import Json
+
+if TYPE_CHECKING:
+    from simulator.backends.chip.state import Agent, Channel
+
+PAGE = 25
+"""web/client.go: messages in one history event."""
+
+
+class Room:
+    """Characters that all chats together may still keep: every message takes some, what is let go gives them back."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, characters: int) -> None:
+        self.left = characters
+
+
+@dataclass(slots=True, order=True)
+class Msg:
+    """A row of the message table; ordered as history is (core/models/msg.go sqlSelectContactMessages)."""
+
+    created: int
+    """Microseconds since 1970: what Postgres keeps."""
+    id: int
+    out: bool = field(compare=False)
+    text: str = field(compare=False)
+    attachments: tuple[str, ...] = field(compare=False, default=())
+    origin: str = field(compare=False, default="")
+    user: int = field(compare=False, default=0)
+
+    @property
+    def size(self) -> int:
+        """Characters, with something for the rest of it."""
+        return 300 + len(self.text) + sum(map(len, self.attachments))
+
+    def body(self, agent: Agent | None, time: str, storage_url: str) -> Json:
+        """The `msg_out` of an event, keys in the order of the wire, empty ones left out (core/models/msg.go)."""
+        body: dict[str, Json] = {"id": self.id, "text": self.text}
+        if self.attachments:
+            body["attachments"] = list(self.attachments)
+        body["origin"] = self.origin
+        if agent is not None:
+            user: dict[str, Json] = {"id": agent.id, "email": agent.email, "name": agent.name}
+            if agent.avatar:
+                user["avatar"] = storage_url + agent.avatar
+            body["user"] = user
+        body["time"] = time
+        return body
+
+
+class Contact:
+    """Someone who chats, known in all channels of an org by the chat id."""
+
+    __slots__ = ("agent", "channel", "chat_id", "email", "ids", "kept", "messages", "next_id", "org", "room", "sent")
+
+    def __init__(self, org: int, chat_id: str, ids: Ids, channel: Channel, kept: int, room: Room) -> None:
+        self.org = org
+        self.chat_id = chat_id
+        self.email = ""
+        self.ids = ids
+        self.channel = channel
+        """Where the contact was last seen."""
+        self.agent = 0
+        """The user to whom the bot handed over, 0 for none."""
+        self.messages: list[Msg] = []
+        self.sent: set[int] = set()
+        """Ids of the messages to the contact."""
+        self.kept = kept
+        self.room = room
+        self.next_id = 0
+
+    def new_id(self) -> int:
+        """The next message id of this chat.
+
+        The real ids are one sequence of a database. Ours start at a seeded place for each chat, so that chats do not
+        change each other's, and stay below 2**31.
+        """
+        if not self.next_id:
+            self.next_id = (1_000 + self.ids.child("msg").below(2_000_000)) * 1_000
+        self.next_id += 1
+        return self.next_id
+
+    def add(self, msg: Msg) -> None:
+        """Keep a message; one with an id that is there already is the same row."""
+        messages = self.messages
+        if msg.out:
+            if msg.id in self.sent:
+                return
+            self.sent.add(msg.id)
+        if messages and msg.created <= messages[-1].created and msg < messages[-1]:
+            insort(messages, msg)
+        else:
+            messages.append(msg)
+        self.room.left -= msg.size
+        if len(messages) > self.kept or self.room.left < 0:
+            # A tenth at once: taking the first off a long list moves all the others.
+            self.forget(len(messages) // 10 + 1)
+
+    def forget(self, count: int) -> None:
+        """Let the oldest messages go."""
+        for old in self.messages[:count]:
+            self.sent.discard(old.id)
+            self.room.left += old.size
+        del self.messages[:count]
+
+    def before(self, instant: int) -> list[Msg]:
+        """At most a page of messages strictly before an instant in microseconds, the newest first."""
+        end = bisect_left(self.messages, instant, key=_created)
+        return self.messages[max(0, end - PAGE) : end][::-1]
+
+
+_created = attrgetter("created")
+
+
+class Outbox:
+    """What waits for one chat on one channel: only the head is ever in flight (core/queue/outboxes.go)."""
+
+    __slots__ = ("armed", "chat_id", "items", "ready", "room")
+
+    def __init__(self, chat_id: str, room: Room) -> None:
+        self.chat_id = chat_id
+        self.room = room
+        self.items: deque[tuple[int, Json, int]] = deque()
+        """Message id, body and size."""
+        self.ready = False
+        """Whether the head may be sent; sending takes it away, the right ack and start_chat give it."""
+        self.armed = False
+        """Whether a look at this outbox is already on its way."""
+
+    def put(self, msg: Msg, body: Json) -> None:
+        """A message waits."""
+        size = msg.size
+        self.room.left -= size
+        self.items.append((msg.id, body, size))
+
+    def pop(self) -> None:
+        """The head was received."""
+        self.room.left += self.items.popleft()[2]
+
+
+class Client:
+    """A socket (web/client.go Client)."""
+
+    __slots__ = ("channel", "conn", "contact", "ids", "outbox")
+
+    def __init__(self, conn: Conn, channel: Channel, ids: Ids) -> None:
+        self.conn = conn
+        self.channel = channel
+        self.ids = ids
+        """From when it is open: who only knocks changes nobody's."""
+        self.contact: Contact | None = None
+        self.outbox: Outbox | None = None
+        """Of the started chat on this channel."""
