@@ -25,7 +25,8 @@ _SPACE = b" \t\r\n"
 _NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
 _PLAIN = re.compile(rb'[^"\\\x00-\x1f]*')
-_ESCAPES = {b'"': '"', b"\\": "\\", b"/": "/", b"b": "\b", b"f": "\f", b"n": "\n", b"r": "\r", b"t": "\t"}
+_ESCAPE = re.compile(rb'["\\/bfnrt]|u[0-9a-fA-F]{0,4}')
+_STRING = re.compile(rb'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"')
 
 
 class GoError(ValueError):
@@ -190,57 +191,28 @@ class _Scanner:
         return Number(found[0].decode())
 
     def string(self) -> str:
-        parts: list[str] = []
+        whole = _STRING.match(self.data, self.at - 1)
+        if whole is None:
+            raise self.wrong_string()
+        self.at = whole.end()
+        text: str = json.loads(whole[0].decode("utf-8", "surrogateescape"))
+        return sound(text)
+
+    def wrong_string(self) -> GoError:
+        """What is wrong in a string that is."""
         while True:
             plain = _PLAIN.match(self.data, self.at)
             assert plain is not None
-            parts.append(utf8(plain[0]))
             self.at = plain.end()
-            head = self.peek()
-            if head == b'"':
-                self.at += 1
-                return "".join(parts)
-            if head != b"\\":
-                raise self.wrong("in string literal")
+            if self.peek() != b"\\":
+                return self.wrong("in string literal")
             self.at += 1
-            parts.append(self.escape())
-
-    def escape(self) -> str:
-        head = self.peek()
-        if head in _ESCAPES:
-            self.at += 1
-            return _ESCAPES[head]
-        if head != b"u":
-            raise self.wrong("in string escape code", blank=True)
-        self.at += 1
-        first = self.hex()
-        if not 0xD800 <= first < 0xE000:
-            return chr(first)
-        # A high surrogate takes a following low one with it; alone, either is U+FFFD (decode.go, unquoteBytes).
-        if first < 0xDC00 and self.data[self.at : self.at + 2] == b"\\u":
-            back = self.at
-            self.at += 2
-            second = self.hex()
-            if 0xDC00 <= second < 0xE000:
-                return chr(0x10000 + (first - 0xD800 << 10) + second - 0xDC00)
-            self.at = back
-        return "\ufffd"
-
-    def hex(self) -> int:
-        for _ in range(4):
-            if self.peek() not in tuple(bytes((c,)) for c in b"0123456789abcdefABCDEF"):
-                raise self.wrong("in \\u hexadecimal character escape", blank=True)
-            self.at += 1
-        return int(self.data[self.at - 4 : self.at], 16)
-
-
-def utf8(data: bytes) -> str:
-    """Text in which every byte that is not UTF-8 has become U+FFFD, one for each byte."""
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        text = data.decode("utf-8", "surrogateescape")
-        return "".join("\ufffd" if "\udc80" <= c <= "\udcff" else c for c in text)
+            escape = _ESCAPE.match(self.data, self.at)
+            if escape is None:
+                return self.wrong("in string escape code", blank=True)
+            self.at = escape.end()
+            if escape[0].startswith(b"u") and len(escape[0]) < 5:
+                return self.wrong("in \\u hexadecimal character escape", blank=True)
 
 
 def scan(data: bytes) -> Tree:

@@ -259,8 +259,8 @@ class State:
                 gone = self._contacts.pop(idle)
                 gone.forget(len(gone.messages))
                 for channel in self._channels:
-                    outbox = self._outboxes.pop((channel, idle[1]), None)
-                    while outbox is not None and outbox.items:
+                    outbox = self._outboxes.pop((channel, idle[1]), Outbox("", self.room))
+                    while outbox.items:
                         outbox.pop()
         org = client.channel.org
         contact = Contact(

@@ -68,6 +68,8 @@ def test_some_names() -> None:
 
 def test_depth() -> None:
     assert READ("[" * 10_000 + "]" * 10_000) == []
+    deep = "[" * 5_000 + "]" * 5_000
+    assert READ(f'{{"text":"\\ud83d\\ude00\\ud83d\\n","x":{deep}}}') == {"text": "😀\ufffd\n"}
     with pytest.raises(gojson.GoError, match=r"invalid character '\[' exceeded max depth"):
         READ("[" * 10_001)
 
@@ -81,6 +83,8 @@ def test_depth() -> None:
         ("1e5.", "invalid character '.' after top-level value"),
         ('"\\', "invalid character ' ' in string escape code"),
         ('"\\u00', "invalid character ' ' in \\\\u hexadecimal character escape"),
+        ('"\\n\\u00e9\\x', "invalid character 'x' in string escape code"),
+        ('"\\n\\u00e9', "unexpected end of JSON input"),
         ('{"a":1,', "unexpected end of JSON input"),
         ('{"a":[1,', "unexpected end of JSON input"),
         ('{"a":1,"b"', "unexpected end of JSON input"),

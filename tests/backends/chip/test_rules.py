@@ -261,6 +261,7 @@ def test_a_full_outbox_refuses_as_the_real_one_does_without_redis() -> None:
 
 def test_old_messages_and_old_contacts_make_room() -> None:
     talk = Talk(settings={"kept_messages": 25, "kept_contacts": 4, "bot": "none"})
+    sends(talk, EVE, 1)
     clients = [talk.connect(f"c{i}") for i in range(3)]
     for client in clients:
         client.send('{"type":"start_chat"}')
