@@ -134,7 +134,7 @@ def test_settings(tmp_path: Path) -> None:
         ("bot_delay", "nan", "Input should be "),
         ("message_limit", "4.5", "Input should be a valid integer"),
         ("bot", "parrot", "Input should be 'echo' or 'none' (got 'parrot')"),
-        ("courier_url", "localhost:8080", "String should match pattern"),
+        ("courier_url", "localhost:8080", "expected a URL such as http://127.0.0.1:8080 (got 'localhost:8080')"),
         ("utc_offset", "CET", "expected Z or an offset such as +02:00 (got 'CET')"),
     ],
 )

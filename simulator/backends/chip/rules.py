@@ -27,7 +27,7 @@ from simulator.core.events import (
     Received,
     Requested,
 )
-from simulator.core.message import Json, Message, Request
+from simulator.core.message import Json, Message
 from simulator.core.world import World
 
 COMMAND_TIME = 10.0
@@ -113,7 +113,7 @@ class ChipRules:
 
     def _knocked(self, knock: Knocked) -> list[Action]:
         request = knock.request
-        channel = self._state.channel(_channel_uuid(request))
+        channel = self._state.channel(request.path)
         if channel is None:
             return [Refuse(knock.conn, gohttp.json(400, {"error": "no such channel"}))]
         self._state.clients[knock.conn] = Client(knock.conn, channel, self._world.ids)
@@ -327,7 +327,7 @@ class ChipRules:
     def _requested(self, asked: Requested) -> list[Action]:
         if asked.route.name == "index":
             return [Respond(asked.call, gohttp.json(200, {"version": self._settings.version}))]
-        channel = self._state.channel(_channel_uuid(asked.request))
+        channel = self._state.channel(asked.request.path)
         if channel is None:
             return [Respond(asked.call, gohttp.json(400, {"error": "no such channel"}))]
         status, answer, actions = self._courier_sends(channel, asked.request.body)
@@ -397,7 +397,3 @@ class ChipRules:
         """The real server answers nothing; our operator reads why."""
         chat_id = client.contact.chat_id if client.contact is not None else ""
         self._world.log("warning", f"ignored: {what}{': ' if why else ''}{why}", chat_id=chat_id)
-
-
-def _channel_uuid(request: Request) -> str:
-    return request.path.removesuffix("/").rpartition("/")[2]

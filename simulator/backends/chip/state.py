@@ -220,9 +220,9 @@ class State:
             for stored in person.messages:
                 contact.add(_row(stored))
 
-    def channel(self, uuid: str) -> Channel | None:
-        """An active channel of type CHP."""
-        return self._channels.get(uuid)
+    def channel(self, path: str) -> Channel | None:
+        """The active channel of type CHP whose UUID a path ends in."""
+        return self._channels.get(path.removesuffix("/").rpartition("/")[2])
 
     def agent(self, user_id: int) -> Agent | None:
         """An active user."""
