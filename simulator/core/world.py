@@ -36,7 +36,3 @@ class World:
     def now(self) -> float:
         """Unix seconds. It stands still from an input to its last effect."""
         return self._now
-
-    def move(self, t: float) -> None:
-        """Let the engine set the time; it never goes back."""
-        self._now = max(self._now, t)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -188,9 +187,3 @@ def _reachable(host: str) -> str:
     """The address that a client on this machine uses for what is bound to `host`."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
     return f"[{shown}]" if ":" in shown else shown
-
-
-async def serve_until(simulator: Simulator, stopped: asyncio.Event) -> None:
-    """Serve until somebody says stop."""
-    async with simulator:
-        await stopped.wait()

@@ -1,18 +1,9 @@
-"""The world: a clock that never goes back, and a log that may be silent."""
+"""The world: what it was given, and a log that may be silent. Its time is the engine's to set (test_engine.py)."""
 
 from __future__ import annotations
 
 from simulator.core.ids import Ids
 from simulator.core.world import World
-
-
-def test_time_only_goes_on() -> None:
-    world = World(now=10.0, ids=Ids.seeded(1), seed="seed", settings="settings")
-    seen = []
-    for t in (10.0, 12.5, 11.0, -1.0, 12.5, 13.0):
-        world.move(t)
-        seen.append(world.now())
-    assert seen == [10.0, 12.5, 12.5, 12.5, 12.5, 13.0]
 
 
 def test_holds_what_it_was_given() -> None:

@@ -147,12 +147,6 @@ class History(Event):
     history: list[HistoryMsgIn | HistoryMsgOut]
 
 
-class Failure(Event):
-    """web/server.go writeErrorResponse: the body of an HTTP error, not of a frame."""
-
-    error: str
-
-
 Origin = Literal["flow", "broadcast", "ticket", "chat"]
 """core/models/msg.go MsgOrigin."""
 
