@@ -28,6 +28,7 @@ from simulator.core.bot import Act
 from simulator.core.engine import Given
 from simulator.core.events import Acted, Called
 from simulator.core.message import Frame, Headers, Ping, Pong, Request, Response
+from simulator.core.objects import Upload, UploadFlaw
 from simulator.core.space import Running, Space
 from simulator.core.wire import (
     Aborted,
@@ -131,8 +132,11 @@ class Talk:
         self.backend = backend
         self.sockets: dict[str, Socket] = {}
         self.answers: dict[int, Response] = {}
+        self.cut: set[int] = set()
+        """Calls whose connection was ended without an answer."""
         self.calls: deque[Call] = deque()
         self.kept: dict[str, str] = {}
+        self._asked: dict[int, Request] = {}
         self._numbers = 0
         self._by_link: dict[int, Socket] = {}
         self._queue: deque[Given] = deque()
@@ -143,18 +147,44 @@ class Talk:
 
     # --- what a peer can do
 
-    def request(self, method: str, path: str, body: bytes = b"", headers: Headers = ()) -> Response:
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Headers = (),
+        upload: Upload | UploadFlaw | None = None,
+    ) -> Response:
         """An HTTP request that is answered at once, as it goes over the wire."""
-        request = Request(method, *_target(path), headers, body)
+        return self.answered(self.ask(method, path, body, headers, upload))
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Headers = (),
+        upload: Upload | UploadFlaw | None = None,
+    ) -> int:
+        """An HTTP request that may be answered later: its call."""
+        request = Request(method, *_target(path), headers, body, upload=upload)
         route = find(self.backend.routes, method, request.path)
+        self._numbers += 1
+        call = self._numbers
+        self._asked[call] = request
         if isinstance(route, NoRoute | NoMethod):
-            answer = self.backend.miss(request, route)
+            self.answers[call] = self.backend.miss(request, route)
+        elif (early := self.backend.judge(self.running.engine.world, request, route)) is not None:
+            self.answers[call] = early
         else:
-            self._numbers += 1
             request.body = body[: route.body.limit]
-            self.take(Asked(self._numbers, request, route))
-            answer = self.answers.pop(self._numbers)
-        return self.backend.dress(request, answer, self.clock.now())
+            self.take(Asked(call, request, route))
+        return call
+
+    def answered(self, call: int) -> Response:
+        """The answer to a request, which has to be there, as it goes over the wire."""
+        assert call in self.answers, f"call {call} is not answered yet"
+        return self.backend.dress(self._asked.pop(call), self.answers.pop(call), self.clock.now())
 
     def connect(
         self, name: str = "client", path: str | None = None, headers: Headers = UPGRADE, method: str = "GET"
@@ -224,7 +254,10 @@ class Talk:
     def _carry(self, effects: list[Effect | Call]) -> None:
         for effect in effects:
             if isinstance(effect, Answer):
-                self.answers[effect.call] = effect.response
+                if effect.response is None:
+                    self.cut.add(effect.call)
+                else:
+                    self.answers[effect.call] = effect.response
             elif isinstance(effect, Upgrade):
                 self._by_link[effect.call].upgrade = effect
             elif isinstance(effect, Call):

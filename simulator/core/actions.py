@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -24,7 +24,8 @@ class Refuse:
     """Turn a conn away that knocked."""
 
     conn: Conn
-    response: Response
+    response: Response | Json
+    """An HTTP answer before the handshake; behind it (a Phoenix join, a Socket.IO namespace) the reason as JSON."""
 
 
 @dataclass(slots=True)
@@ -48,7 +49,10 @@ class Reply:
 
 @dataclass(slots=True)
 class Close:
-    """Close a conn; code None gives a close frame without a code."""
+    """Close a conn; code None gives a close frame without a code.
+
+    Where a conn is not a whole socket (a Phoenix channel), 1000 is its orderly end and any other code its crash.
+    """
 
     conn: Conn
     code: int | None = 1000
@@ -104,6 +108,10 @@ class Heard:
     text: str
     message: Message
     """The client's message, for bots that look closer."""
+    conn: Conn | None = None
+    """Who said it, where an answer goes to that conn alone."""
+    about: Mapping[str, Json] | None = None
+    """What the backend keeps of the person, as it is now."""
 
 
 @dataclass(slots=True)

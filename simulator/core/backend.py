@@ -45,6 +45,15 @@ class Buffered:
 
 
 @dataclass(slots=True, frozen=True)
+class Stored:
+    """Stream the body into the object store, at most `limit` bytes of it: `Request.upload` says what came."""
+
+    field: str | None
+    """The field of a multipart form that holds the file; None stores the whole body."""
+    limit: int
+
+
+@dataclass(slots=True, frozen=True)
 class Route:
     """Where a request may go."""
 
@@ -53,7 +62,7 @@ class Route:
     """A regular expression that matches the whole path."""
     methods: frozenset[str] | None = None
     """None takes every method."""
-    body: Buffered = Buffered()
+    body: Buffered | Stored = Buffered()
 
 
 @dataclass(slots=True, frozen=True)
@@ -110,8 +119,8 @@ class Backend:
     """The shape of fixtures/<name>.yaml; its field `settings` holds what `--set` changes."""
     wire: Callable[[World], Wire]
     rules: Callable[[World], Rules]
-    bot: Callable[[Any], Bot]
-    """Makes the default bot from the settings."""
+    bot: Callable[[World], Bot]
+    """Makes the default bot from the seed and its settings."""
     reader: Callable[[], Reader]
     routes: tuple[Route, ...]
     link: Callable[[Any], LinkPolicy]
@@ -132,5 +141,7 @@ class Backend:
     """From the seed and a base URL: a URL that a client can use as it is, ids and tokens included."""
     example: Callable[[str], str]
     """From that URL: a line of client code to paste."""
+    judge: Callable[[World, Request, Route], Response | None] = lambda world, request, route: None
+    """The answer to an upload that its head alone decides, before any of its body is read; None reads on."""
     volatile: frozenset[str] = field(default_factory=frozenset)
     """Paths into messages whose values differ from run to run (ids, times), such as `chat_out.msg_out.time`."""

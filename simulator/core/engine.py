@@ -203,7 +203,7 @@ class Engine:
                 self._work(self._wire.take(action))
             case Heard():
                 for act in self._bot.hear(action):
-                    self._later(Acted(action.talk, act))
+                    self._later(Acted(action.talk, act, action))
             case Respond():
                 self._effects.append(Answer(action.call, action.response))
             case Cancel():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from simulator.core.message import Json, Message, Request
 
 if TYPE_CHECKING:
+    from simulator.core.actions import Heard
     from simulator.core.backend import Route
     from simulator.core.bot import Act
     from simulator.core.errors import WireError
@@ -27,6 +28,9 @@ class Knocked:
     conn: Conn
     request: Request
     auth: Json = None
+    """What the client brought along: a Phoenix join's payload, a Socket.IO CONNECT's."""
+    topic: str = ""
+    """Phoenix topic or Socket.IO namespace; empty at the socket's own door."""
 
 
 @dataclass(slots=True)
@@ -93,6 +97,8 @@ class Acted:
 
     talk: str
     act: Act
+    heard: Heard | None = None
+    """What the bot answers; None for the operator and for what nobody asked."""
 
 
 @dataclass(slots=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from simulator.core.objects import Upload, UploadFlaw
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -77,6 +79,8 @@ class Request:
     http: tuple[int, int] = (1, 1)
     base: str = ""
     """The base URL as the client sees it: scheme, host and prefix, no slash at the end."""
+    upload: Upload | UploadFlaw | None = None
+    """What came on a route that stores its body."""
 
     def header(self, name: str) -> str | None:
         """The first header of that name, whatever its spelling, or None."""
@@ -98,5 +102,12 @@ class Response:
     status: int
     headers: Headers = ()
     body: bytes = b""
-    reason: str | None = field(default=None)
+    reason: str | None = None
     """The status line's text; None gives the standard one."""
+    stored: Upload | None = None
+    """A stored object that is the body, in place of `body`."""
+
+    @property
+    def length(self) -> int:
+        """Bytes of the body."""
+        return len(self.body) if self.stored is None else self.stored.size

@@ -11,6 +11,7 @@ from simulator.core.backend import Backend
 from simulator.core.engine import Engine
 from simulator.core.ids import Ids
 from simulator.core.message import Frame, Ping, Pong
+from simulator.core.objects import Objects
 from simulator.core.wire import Link
 from simulator.core.world import Log, World
 
@@ -98,21 +99,26 @@ class Running:
         space = self.space
         settings = self.seed.settings
         ids = space.ids.child("backend", self.backend.name)
-        world = World(now=space.clock.now(), ids=ids, seed=self.seed, settings=settings, log=self.log)
-        return Engine(self.backend.wire(world), self.backend.rules(world), self.backend.bot(settings), world)
+        world = World(
+            now=space.clock.now(), ids=ids, seed=self.seed, settings=settings, log=self.log, objects=space.objects
+        )
+        return Engine(self.backend.wire(world), self.backend.rules(world), self.backend.bot(world), world)
 
 
 class Space:
     """One isolated copy."""
 
-    __slots__ = ("clock", "ids", "journal", "name", "running", "seed")
+    __slots__ = ("clock", "ids", "journal", "name", "objects", "running", "seed")
 
-    def __init__(self, clock: Clock, seed: int, name: str = "", journal: Journal | None = None) -> None:
+    def __init__(
+        self, clock: Clock, seed: int, name: str = "", journal: Journal | None = None, objects: Objects | None = None
+    ) -> None:
         self.name = name
         self.clock = clock
         self.seed = seed
         self.ids = Ids.seeded(seed)
         self.journal = journal or Journal()
+        self.objects = objects
         self.running: dict[str, Running] = {}
 
     def open(self, backend: Backend, seed: Any, log: Log) -> Running:

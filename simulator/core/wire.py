@@ -80,7 +80,8 @@ class Answer:
     """Answer an HTTP request."""
 
     call: CallId
-    response: Response
+    response: Response | None
+    """None ends the connection without a word."""
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from simulator.core.ids import Ids
+from simulator.core.objects import Nothing, Objects
 
 
 class Log(Protocol):
@@ -22,9 +23,11 @@ def silent(level: str, text: str, /, **facts: object) -> None:
 class World:
     """One engine's view of everything outside of it."""
 
-    __slots__ = ("_now", "ids", "log", "seed", "settings")
+    __slots__ = ("_now", "ids", "log", "objects", "seed", "settings")
 
-    def __init__(self, *, now: float, ids: Ids, seed: Any, settings: Any, log: Log = silent) -> None:
+    def __init__(
+        self, *, now: float, ids: Ids, seed: Any, settings: Any, log: Log = silent, objects: Objects | None = None
+    ) -> None:
         self._now = now
         self.ids = ids
         self.seed = seed
@@ -32,6 +35,8 @@ class World:
         self.settings = settings
         """The backend's settings, an instance of its settings model."""
         self.log = log
+        self.objects: Objects = objects or Nothing()
+        """Uploads."""
 
     def now(self) -> float:
         """Unix seconds. It stands still from an input to its last effect."""

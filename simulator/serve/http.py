@@ -75,6 +75,10 @@ class Door:
             return self._exact(asked, request, Response(503), keep_alive=False)
         if isinstance(answer, Upgrade):
             return await self._upgrade(asked, call, answer)
+        if answer.response is None:
+            if asked.transport is not None:
+                asked.transport.close()
+            return links.Handed()
         return self._exact(asked, request, answer.response, whole)
 
     def _exact(

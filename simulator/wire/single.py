@@ -237,6 +237,7 @@ class Single:
             return [Closed(peer)] if isinstance(answer, Accept) and peer.gone else []
         if isinstance(answer, Refuse):
             del self._waiting[peer.call]
+            assert isinstance(answer.response, Response)
             return [Answer(peer.call, answer.response)]
         request, peer.request = peer.request, None
         wrong = flaw(request)

@@ -21,6 +21,7 @@ from simulator.core.errors import UnknownBackend
 from simulator.core.ids import Ids
 from simulator.core.message import Frame, Headers, Ping, Pong
 from simulator.core.wire import Drop, Shut
+from simulator.core.world import World
 from simulator.serve import seeds
 from tests.talk import Socket, Talk
 
@@ -170,7 +171,7 @@ def test_seed_and_url(backend: Backend) -> None:
     assert "\n" not in example
     assert backend.ping_interval(seed.settings) >= 0
     assert backend.link(seed.settings).limit > 0
-    backend.bot(seed.settings)
+    backend.bot(World(now=0, ids=Ids.seeded(1), seed=seed, settings=seed.settings))
 
 
 @every

@@ -35,4 +35,4 @@ def test_bare_actions() -> None:
 def test_equal_by_value() -> None:
     assert After(1.0, "owner", "name") == After(1.0, "owner", "name")
     assert After(1.0, "owner", "name") != After(1.0, "owner", "other")
-    assert [field.name for field in fields(Heard)] == ["talk", "text", "message"]
+    assert [field.name for field in fields(Heard)] == ["talk", "text", "message", "conn", "about"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simulator.core.message import NO_REF, Frame, Message, Ping, Pong, Request, Response
+from simulator.core.objects import Upload
 
 REQUEST = Request(
     "GET",
@@ -45,6 +46,11 @@ def test_header_is_the_first_of_any_spelling(name: str, value: str | None) -> No
 )
 def test_tokens_of_all_lines(name: str, tokens: list[str]) -> None:
     assert REQUEST.tokens(name) == tokens
+
+
+def test_length_is_that_of_the_body_or_of_what_is_stored() -> None:
+    assert Response(200, body=b"abc").length == 3
+    assert Response(200, body=b"abc", stored=Upload("1", 7, "image/png", "")).length == 7
 
 
 def test_bare_request_and_response() -> None:

@@ -20,7 +20,8 @@ def _wire(world: World) -> Single:
     return Single(RawJson(gojson.commands(FIELDS)), "connect", policy, gohttp.refuse)
 
 
-def _bot(settings: Settings) -> Bot:
+def _bot(world: World) -> Bot:
+    settings: Settings = world.settings
     chosen = settings.bot or ("none" if settings.courier_url else "echo")
     return EchoBot(settings.bot_delay) if chosen == "echo" else SilentBot()
 
