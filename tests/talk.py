@@ -134,6 +134,7 @@ class Talk:
         self.answers: dict[int, Response] = {}
         self.cut: set[int] = set()
         """Calls whose connection was ended without an answer."""
+        self.upgrades: dict[int, Upgrade] = {}
         self.calls: deque[Call] = deque()
         self.kept: dict[str, str] = {}
         self._asked: dict[int, Request] = {}
@@ -165,9 +166,10 @@ class Talk:
         body: bytes = b"",
         headers: Headers = (),
         upload: Upload | UploadFlaw | None = None,
+        http: tuple[int, int] = (1, 1),
     ) -> int:
         """An HTTP request that may be answered later: its call."""
-        request = Request(method, *_target(path), headers, body, upload=upload)
+        request = Request(method, *_target(path), headers, body, http, upload=upload)
         route = find(self.backend.routes, method, request.path)
         self._numbers += 1
         call = self._numbers
@@ -184,7 +186,8 @@ class Talk:
     def answered(self, call: int) -> Response:
         """The answer to a request, which has to be there, as it goes over the wire."""
         assert call in self.answers, f"call {call} is not answered yet"
-        return self.backend.dress(self._asked.pop(call), self.answers.pop(call), self.clock.now())
+        settings = self.running.seed.settings
+        return self.backend.dress(settings, self._asked.pop(call), self.answers.pop(call), self.clock.now())
 
     def connect(
         self, name: str = "client", path: str | None = None, headers: Headers = UPGRADE, method: str = "GET"
@@ -259,7 +262,9 @@ class Talk:
                 else:
                     self.answers[effect.call] = effect.response
             elif isinstance(effect, Upgrade):
-                self._by_link[effect.call].upgrade = effect
+                self.upgrades[effect.call] = effect
+                if effect.call in self._by_link:
+                    self._by_link[effect.call].upgrade = effect
             elif isinstance(effect, Call):
                 self.calls.append(effect)
             else:

@@ -129,8 +129,8 @@ class Backend:
     """Seconds between two of the server's pings."""
     miss: Callable[[Request, Miss], Response]
     """The real server's answer where no route fits."""
-    dress: Callable[[Request, Response, float], Response]
-    """Adds the header lines that the real server's HTTP library adds; the last argument is the time."""
+    dress: Callable[[Any, Request, Response, float], Response]
+    """Adds the header lines that the real server's HTTP library adds; from the settings, and the time at the end."""
     commands: Mapping[str, type[BaseModel]]
     """Messages from the client, by name."""
     events: Mapping[str, type[BaseModel]]
@@ -139,8 +139,8 @@ class Backend:
     """By the names of `bot.ACTS`."""
     connect: Callable[[Any, str], str]
     """From the seed and a base URL: a URL that a client can use as it is, ids and tokens included."""
-    example: Callable[[str], str]
-    """From that URL: a line of client code to paste."""
+    example: Callable[[Any, str], str]
+    """From the seed and that URL: a line of client code to paste."""
     judge: Callable[[World, Request, Route], Response | None] = lambda world, request, route: None
     """The answer to an upload that its head alone decides, before any of its body is read; None reads on."""
     volatile: frozenset[str] = field(default_factory=frozenset)

@@ -106,6 +106,8 @@ class Response:
     """The status line's text; None gives the standard one."""
     stored: Upload | None = None
     """A stored object that is the body, in place of `body`."""
+    closes: bool = False
+    """The connection ends with this answer, without a line that says so."""
 
     @property
     def length(self) -> int:

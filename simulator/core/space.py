@@ -24,6 +24,14 @@ class Clock(Protocol):
         ...
 
 
+class Store(Objects, Protocol):
+    """Where a space keeps its objects."""
+
+    def clear(self) -> None:
+        """Throw everything away and begin anew."""
+        ...
+
+
 @dataclass(slots=True)
 class Entry:
     """One line of a journal."""
@@ -111,7 +119,7 @@ class Space:
     __slots__ = ("clock", "ids", "journal", "name", "objects", "running", "seed")
 
     def __init__(
-        self, clock: Clock, seed: int, name: str = "", journal: Journal | None = None, objects: Objects | None = None
+        self, clock: Clock, seed: int, name: str = "", journal: Journal | None = None, objects: Store | None = None
     ) -> None:
         self.name = name
         self.clock = clock
@@ -127,8 +135,10 @@ class Space:
         return running
 
     def reset(self) -> None:
-        """Begin anew: ids, journal and engines as at the start. The clock is its owner's to set."""
+        """Begin anew: ids, journal, objects and engines as at the start. The clock is its owner's to set."""
         self.ids = Ids.seeded(self.seed)
         self.journal.clear()
+        if self.objects is not None:
+            self.objects.clear()
         for running in self.running.values():
             running.rebuild()

@@ -20,6 +20,7 @@ from simulator.serve.admin import Admin, is_loopback
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.driver import Driver
 from simulator.serve.http import Door
+from simulator.serve.objects import Shelf
 from simulator.serve.reporter import Reporter
 
 _log = logging.getLogger("simulator")
@@ -65,7 +66,8 @@ class Simulator:
         self._options = options
         self.clock = options.clock or WallClock()
         self.seed = fresh_seed() if options.seed is None else options.seed
-        self.space = Space(self.clock, self.seed)
+        self.shelf = Shelf()
+        self.space = Space(self.clock, self.seed, objects=self.shelf)
         self.reporter = options.reporter or Reporter(self.clock.now)
         self.served: list[Served] = []
         self._runners: list[web.ServerRunner] = []
@@ -115,7 +117,7 @@ class Simulator:
     async def _bind(self, running: Running, own_links: bool) -> None:
         options, backend = self._options, running.backend
         admin = Admin(self.driver, backend.name, is_loopback(options.host), options.admin_token)
-        door = Door(self.driver, running, admin, own_links)
+        door = Door(self.driver, running, admin, own_links, self.shelf)
         server = web.Server(door, access_log=None, handler_cancellation=True, auto_decompress=False)
         runner = web.ServerRunner(server, shutdown_timeout=0.2)
         await runner.setup()
@@ -129,7 +131,7 @@ class Simulator:
         port = runner.addresses[0][1]
         url = f"http://{_reachable(options.host)}:{port}"
         connect = backend.connect(running.seed, url)
-        self.served.append(Served(backend.name, url, connect, backend.example(connect)))
+        self.served.append(Served(backend.name, url, connect, backend.example(running.seed, connect)))
 
     async def stop(self) -> None:
         """Say goodbye as the real servers do, and let go of everything."""
@@ -137,6 +139,8 @@ class Simulator:
             await self._driver.close()
         for runner in self._runners:
             await runner.cleanup()
+        # Behind the requests: one that is still under way would make its directory anew.
+        self.shelf.close()
         self._runners.clear()
         self.served.clear()
 

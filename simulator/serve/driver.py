@@ -138,6 +138,12 @@ class Driver:
         """The client of an Upgrade was gone."""
         self.take(running, Aborted(call))
 
+    def catch_up(self) -> None:
+        """Let every engine come to now, for those who look at its world outside of an input."""
+        self._run_due()
+        if self._wall is not None:
+            self._arm()
+
     def act(self, running: Running, talk: str, act: Act) -> None:
         """Let the operator do something in a talk, as the bot would."""
         self.take(running, Acted(talk, act))

@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from contextlib import nullcontext, suppress
 from http import HTTPStatus
 
 from aiohttp import web
 
-from simulator.core.backend import NoMethod, NoRoute, Route, find
+from simulator.core.backend import Buffered, NoMethod, NoRoute, Route, Stored, find
 from simulator.core.message import Request, Response
+from simulator.core.objects import Upload, UploadFlaw
 from simulator.core.space import Running
 from simulator.core.wire import Upgrade
-from simulator.serve import fallback, links
+from simulator.serve import fallback, forms, links
 from simulator.serve.admin import Admin
 from simulator.serve.driver import Driver, Gone
+from simulator.serve.objects import CHUNK, Cleared, Full, Reading, Shelf
 
 _LEFT_OVER = 256 << 10
 """Bytes of a body beyond the limit that are still read so that the connection can be used again (as Go does)."""
 
+_log = logging.getLogger("simulator")
+
 
 class Exact(web.StreamResponse):
-    """Writes its status line, header lines and body as they are, and nothing else."""
+    """Writes its status line, header lines and body as they are, and nothing else; to HEAD no body."""
 
-    def __init__(self, response: Response, request: web.BaseRequest, keep_alive: bool) -> None:
+    def __init__(
+        self, response: Response, request: web.BaseRequest, keep_alive: bool, stored: Reading | None = None
+    ) -> None:
+        """With `stored` that is the body; who gives it closes it."""
         super().__init__(status=response.status)
         self._response = response
         self._asked = request
-        self._stays = keep_alive and bool(request.keep_alive)
+        self._named = next((value.lower() for name, value in response.headers if name.lower() == "connection"), "")
+        asked = bool(request.keep_alive) and self._named in ("", "keep-alive")
+        self._stays = keep_alive and asked and not response.closes
+        self._stored = stored
+        self._begun = False
 
     @property
     def keep_alive(self) -> bool:
@@ -33,18 +47,45 @@ class Exact(web.StreamResponse):
         return self._stays
 
     async def prepare(self, request: web.BaseRequest) -> None:
-        """Writes everything."""
+        """Writes everything, at the first call."""
+        if self._begun:
+            return
+        self._begun = True
         response = self._response
         old = request.version < (1, 1)
         reason = HTTPStatus(response.status).phrase if response.reason is None else response.reason
         lines = [f"HTTP/1.{0 if old else 1} {response.status} {reason}"]
         lines += [f"{name}: {value}" for name, value in response.headers]
         # Each version has a way that goes without saying; Go names the other one.
-        if old is self._stays:
+        if old is self._stays and not self._named and not response.closes:
             lines.append(f"Connection: {'keep-alive' if old else 'close'}")
         head = "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
-        if request.transport is not None:
-            request.transport.write(head + response.body)
+        if request.transport is None:
+            return
+        request.transport.write(head if request.method == "HEAD" else head + response.body)
+        if self._stored is not None and request.method != "HEAD":
+            await self._stream(request, self._stored)
+        if not self._stays and not request.content.is_eof():
+            _say_no_more(request)
+
+    async def _stream(self, request: web.BaseRequest, stored: Reading) -> None:
+        try:
+            for chunk in stored:
+                transport = request.transport
+                if transport is None or transport.is_closing():
+                    return
+                transport.write(chunk)
+                await request.writer.drain()
+                # A client that reads fast never makes us wait, and others want their turn.
+                await asyncio.sleep(0)
+        except ConnectionError:
+            self._stays = False
+        except OSError as error:
+            # What is there of it has gone out: only the end of the connection can tell that there is no more.
+            _log.warning("a stored object can't be read to its end: %s", error)
+            self._stays = False
+            if request.transport is not None:
+                request.transport.close()
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Nothing is left to write."""
@@ -53,11 +94,12 @@ class Exact(web.StreamResponse):
 class Door:
     """The handler of one port."""
 
-    def __init__(self, driver: Driver, running: Running, admin: Admin | None, own_links: bool) -> None:
+    def __init__(self, driver: Driver, running: Running, admin: Admin | None, own_links: bool, shelf: Shelf) -> None:
         self._driver = driver
         self._running = running
         self._admin = admin
         self._own_links = own_links
+        self._shelf = shelf
 
     async def __call__(self, asked: web.BaseRequest) -> web.StreamResponse:
         """Serve one request."""
@@ -67,25 +109,76 @@ class Door:
         backend = self._running.backend
         route = find(backend.routes, request.method, request.path)
         if isinstance(route, NoRoute | NoMethod):
-            return self._exact(asked, request, backend.miss(request, route))
-        whole = await _read(asked, request, route)
+            return await self._write(asked, request, backend.miss(request, route))
+        if isinstance(route.body, Stored):
+            return await self._upload(asked, request, route, route.body)
+        stays = await _read(asked, request, route.body)
+        return await self._serve(asked, request, route, stays)
+
+    async def _serve(self, asked: web.BaseRequest, request: Request, route: Route, stays: bool) -> web.StreamResponse:
         try:
             call, answer = await self._driver.ask(self._running, request, route)
         except Gone:
-            return self._exact(asked, request, Response(503), keep_alive=False)
+            return await self._write(asked, request, Response(503), stays=False)
         if isinstance(answer, Upgrade):
             return await self._upgrade(asked, call, answer)
         if answer.response is None:
             if asked.transport is not None:
                 asked.transport.close()
             return links.Handed()
-        return self._exact(asked, request, answer.response, whole)
+        return await self._write(asked, request, answer.response, stays)
 
-    def _exact(
-        self, asked: web.BaseRequest, request: Request, response: Response, keep_alive: bool = True
+    async def _write(
+        self, asked: web.BaseRequest, request: Request, response: Response, stays: bool = True
     ) -> web.StreamResponse:
-        dressed = self._running.backend.dress(request, response, self._driver.clock.now())
-        return Exact(dressed, asked, keep_alive)
+        running, reading = self._running, None
+        if response.stored is not None and request.method != "HEAD":
+            reading = self._shelf.open(response.stored)
+            if reading is None:
+                # A reset, or another request threw it away after the rules had answered.
+                response = Response(503)
+        with reading or nullcontext():
+            dressed = running.backend.dress(running.seed.settings, request, response, self._driver.clock.now())
+            exact = Exact(dressed, asked, stays, reading)
+            await exact.prepare(asked)
+        return exact
+
+    async def _upload(self, asked: web.BaseRequest, request: Request, route: Route, body: Stored) -> web.StreamResponse:
+        running = self._running
+        # The rules look at the time, at a URL that expires say.
+        self._driver.catch_up()
+        engine = running.engine
+        early = running.backend.judge(engine.world, request, route)
+        if early is not None:
+            return await self._write(asked, request, early, _stays(asked, request))
+        try:
+            await self._take(asked, request, body)
+            if running.engine is not engine:
+                raise Cleared
+            return await self._serve(asked, request, route, _stays(asked, request))
+        except Full:
+            return await self._write(asked, request, Response(500), _stays(asked, request))
+        except Cleared:
+            return await self._write(asked, request, Response(503), stays=False)
+        finally:
+            if isinstance(request.upload, Upload):
+                self._shelf.settle(request.upload)
+
+    async def _take(self, asked: web.BaseRequest, request: Request, body: Stored) -> None:
+        taker = forms.taker(request, body, self._shelf.begin)
+        if isinstance(taker, UploadFlaw):
+            request.upload = taker
+            return
+        try:
+            _invite(asked, request)
+            while not taker.over and (chunk := await asked.content.read(CHUNK)):
+                taker.push(chunk)
+            request.upload = taker.result()
+        finally:
+            taker.abandon()
+        if isinstance(request.upload, Upload):
+            # A form may be whole before its request is: who cuts the connection there has uploaded nothing.
+            await _pass_over(asked, _LEFT_OVER)
 
     async def _upgrade(self, asked: web.BaseRequest, call: int, upgrade: Upgrade) -> web.StreamResponse:
         driver, running = self._driver, self._running
@@ -128,19 +221,55 @@ def _request(asked: web.BaseRequest) -> Request:
     return Request(asked.method, path or "/", query, headers, b"", version, base)
 
 
-async def _read(asked: web.BaseRequest, request: Request, route: Route) -> bool:
+def _invite(asked: web.BaseRequest, request: Request) -> None:
+    """Tell a client that waits for it (RFC 9110, 10.1.1) to send its body."""
+    if "100-continue" in request.tokens("Expect") and request.http >= (1, 1) and asked.transport is not None:
+        asked.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+async def _read(asked: web.BaseRequest, request: Request, body: Buffered) -> bool:
     """Read the body up to the route's limit; whether the connection can be used again."""
     if not asked.can_read_body:
         return True
-    limit = route.body.limit
-    if limit and "100-continue" in request.tokens("Expect") and asked.transport is not None:
-        asked.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    if body.limit:
+        _invite(asked, request)
     kept = bytearray()
-    room = limit + _LEFT_OVER
+    room = body.limit + _LEFT_OVER
     async for chunk in asked.content.iter_any():
-        kept += chunk[: max(0, limit - len(kept))]
+        kept += chunk[: max(0, body.limit - len(kept))]
         room -= len(chunk)
         if room < 0:
             break
     request.body = bytes(kept)
     return room >= 0
+
+
+async def _pass_over(asked: web.BaseRequest, most: int) -> None:
+    while most > 0 and (chunk := await asked.content.read(CHUNK)):
+        most -= len(chunk)
+
+
+def _stays(asked: web.BaseRequest, request: Request) -> bool:
+    """Whether the connection can be used again although some of the body was not read.
+
+    aiohttp reads it after the answer, for ten seconds, and ends the connection if that was not all.
+    """
+    if asked.content.is_eof():
+        return True
+    if asked.content_length is not None:
+        # Whoever was not told to go on may send its body or not: nobody can tell what comes next.
+        told = asked.content.total_bytes or "100-continue" not in request.tokens("Expect")
+        return bool(told) and asked.content_length - asked.content.total_bytes <= _LEFT_OVER
+    return isinstance(request.upload, Upload)
+
+
+def _say_no_more(asked: web.BaseRequest) -> None:
+    """End our side behind an answer that came before the end of the body.
+
+    The other side stays open, aiohttp reads on for ten seconds: closing a socket with unread input sends an RST, which
+    can eat the answer. See `links.py`, where it is the same.
+    """
+    transport = asked.transport
+    if transport is not None and not transport.is_closing() and transport.can_write_eof():
+        with suppress(OSError):
+            transport.write_eof()

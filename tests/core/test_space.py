@@ -13,6 +13,7 @@ from simulator.core.bot import Act, EchoBot
 from simulator.core.events import Event
 from simulator.core.link import LinkPolicy
 from simulator.core.message import Frame, Ping, Pong, Response
+from simulator.core.objects import Nothing
 from simulator.core.space import Entry, Journal, Space
 from simulator.core.wire import Input, Output
 from simulator.core.world import World
@@ -135,6 +136,24 @@ def test_ids_hang_on_seed_and_backend_alone(seed: int, name: str, same: bool) ->
     crowded.open(backend("three"), Seed(), log)
     second = crowded.open(backend(name), Seed(), log)
     assert ([*first.engine.rules.talks()] == [*second.engine.rules.talks()]) is same
+
+
+class Store(Nothing):
+    def __init__(self) -> None:
+        self.cleared = 0
+
+    def clear(self) -> None:
+        self.cleared += 1
+
+
+def test_objects_are_the_spaces_and_a_reset_clears_them() -> None:
+    store = Store()
+    space = Space(Clock(), 7, objects=store)
+    running = space.open(backend("one"), Seed(), log)
+    assert running.engine.world.objects is store
+    space.reset()
+    assert store.cleared == 1
+    assert running.engine.world.objects is store
 
 
 def test_reset_begins_anew() -> None:

@@ -207,6 +207,24 @@ async def test_body_larger_than_the_limit(url: str, size: int, answer: bytes, st
             assert await raw.rest() == b""
 
 
+async def test_answer_comes_although_the_body_has_no_end(url: str) -> None:
+    # Its own side ends behind the answer, so that a client which waits for the end has it at once.
+    head = request("POST", SEND, b"", f"Content-Length: {8 << 20}")
+    async with Raw.open(url, head + b"x" * ((1 << 20) + (256 << 10) + 1)) as raw:
+        lines, body = await raw.answer()
+        assert (body, "Connection: close" in lines) == (CUT, True)
+        assert await raw.rest() == b""
+        raw.write(b"x" * 5000)
+        await raw.writer.drain()
+
+
+async def test_http_1_0_is_not_told_to_continue(url: str) -> None:
+    # RFC 9110, 10.1.1.
+    head = request("POST", SEND, b"", "Expect: 100-continue", "Content-Length: 2").replace(b"HTTP/1.1", b"HTTP/1.0")
+    async with Raw.open(url, head + b"{}") as raw:
+        assert (await raw.head())[0] == "HTTP/1.0 400 Bad Request"
+
+
 async def test_chunked_body(url: str) -> None:
     body, queued = QUEUE
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:7], body[7:8], body[8:]))

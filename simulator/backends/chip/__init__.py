@@ -44,7 +44,7 @@ def _connect(seed: Seed, base: str) -> str:
     return f"{base.replace('http', 'ws', 1)}/wc/connect/{channel.uuid}/"
 
 
-def _example(url: str) -> str:
+def _example(seed: Seed, url: str) -> str:
     return (
         f'ws = new WebSocket("{url}"); ws.onmessage = (e) => console.log(e.data); '
         """ws.onopen = () => ws.send('{"type":"start_chat"}')"""
@@ -69,7 +69,7 @@ BACKEND = Backend(
     link=_link,
     ping_interval=lambda settings: settings.ping_interval,
     miss=gohttp.miss,
-    dress=gohttp.dress,
+    dress=lambda settings, request, response, now: gohttp.dress(request, response, now),
     commands=COMMANDS,
     events=EVENTS,
     acts={
