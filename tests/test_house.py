@@ -25,6 +25,7 @@ FOLDERS = PACKAGE / "backends"
 
 FILES = {"__init__.py", "messages.py", "state.py", "rules.py", "PROTOCOL.md"}
 ALLOWED: dict[str, set[str]] = {
+    "aida": {"frontdesk.py", "manifest.py", "pages.py", "plug.py"},
     "chip": {"chats.py", "courier.py", "gohttp.py", "gojson.py", "gostruct.py", "gotime.py"},
 }
 """More files, each with its reason in docs/decisions.md."""

@@ -1,0 +1,132 @@
+"""AIDA: InSTEDD's chatbot server, a Phoenix channel for each bot, and images over HTTP."""
+
+from __future__ import annotations
+
+from simulator.backends.aida import pages, plug
+from simulator.backends.aida.frontdesk import Desk
+from simulator.backends.aida.messages import COMMANDS, EVENTS
+from simulator.backends.aida.rules import AidaRules
+from simulator.backends.aida.state import Seed, Settings
+from simulator.core.backend import ActNote, Backend, Buffered, Route, Stored
+from simulator.core.bot import Bot, EchoBot, SilentBot
+from simulator.core.link import LinkPolicy
+from simulator.core.message import Request
+from simulator.core.world import World
+from simulator.wire.phoenix import Onlooker, Phoenix
+from simulator.wire.phoenix_profile import PROFILES
+
+
+def _wire(world: World) -> Phoenix:
+    settings: Settings = world.settings
+    wanted = settings.check_origin
+
+    def same_host(host: str, request: Request) -> bool:
+        return host == wanted
+
+    return Phoenix(
+        world,
+        topics=("bot:*",),
+        profile=PROFILES[settings.profile],
+        idle_timeout=settings.idle_timeout,
+        check_origin=same_host if wanted else None,
+    )
+
+
+def _bot(world: World) -> Bot:
+    settings: Settings = world.settings
+    if settings.bot == "front_desk":
+        return Desk(world.seed)
+    return EchoBot(settings.bot_delay) if settings.bot == "echo" else SilentBot()
+
+
+def _link(settings: Settings) -> LinkPolicy:
+    return LinkPolicy(limit=settings.message_limit, linger=0)
+
+
+def _connect(seed: Seed, base: str) -> str:
+    return f"{base.replace('http', 'ws', 1)}/socket/websocket?vsn=2.0.0"
+
+
+def _example(seed: Seed, url: str) -> str:
+    found = next((bot for bot in seed.bots if bot.manifest.token() is not None), seed.bots[0])
+    return (
+        f'socket = new Phoenix.Socket("{url.partition("/websocket?")[0]}"); socket.connect(); '
+        f'channel = socket.channel("bot:{found.id}", {{access_token: "{found.manifest.token()}"}}); '
+        'channel.on("btu_msg", (m) => console.log(m.text)); channel.join(); '
+        'channel.push("new_session", {}).receive("ok", (r) => '
+        'channel.push("utb_msg", {session: r.session, text: "Hi"}))'
+    )
+
+
+_PART = "/+([^/]+)"
+_POST, _GET = frozenset({"POST"}), frozenset({"GET", "HEAD"})
+
+BACKEND = Backend(
+    name="aida",
+    summary="instedd/aida: chatbots over Phoenix Channels, with image upload",
+    transport="Phoenix Channels V1 and V2",
+    port=4000,
+    seed=Seed,
+    wire=_wire,
+    rules=AidaRules,
+    bot=_bot,
+    reader=Onlooker,
+    routes=(
+        Route("websocket", "/socket/websocket/?"),
+        Route("longpoll", "/socket/longpoll/?", body=Buffered(8_000_000)),
+        Route("options", "/.*", frozenset({"OPTIONS"})),
+        Route("upload", f"/+content/+image{_PART}{_PART}/*", _POST, body=Stored("file", pages.CONTENT_LIMIT)),
+        Route("image", f"/+content/+image{_PART}/*", _GET),
+        Route(
+            "attachment",
+            f"/+api/+bots{_PART}/+sessions{_PART}/+attachment/*",
+            _POST,
+            body=Stored("file", pages.API_LIMIT),
+        ),
+        Route("api_image", f"/+api/+image{_PART}/*", _GET),
+        Route(
+            "send_message",
+            f"/+api/+bots{_PART}/+sessions{_PART}/+send_message/*",
+            _POST,
+            body=Buffered(pages.API_LIMIT),
+        ),
+        Route(
+            "forward",
+            f"/+api/+bots{_PART}/+sessions{_PART}/+forward_messages/*",
+            frozenset({"PUT"}),
+            body=Buffered(pages.API_LIMIT),
+        ),
+    ),
+    link=_link,
+    ping_interval=lambda settings: 0.0,
+    miss=lambda request, why: plug.not_found(),
+    dress=plug.dress,
+    judge=pages.judge,
+    commands=COMMANDS,
+    events=EVENTS,
+    acts={
+        "say": ActNote("spoken", "btu_msg, to the asking socket; to all sockets of the bot where nobody asked"),
+        "typing": ActNote("silent", "AIDA has no typing"),
+        "status": ActNote("silent", "AIDA tells the client no status"),
+        "queue": ActNote("silent", "AIDA has no queue"),
+        "hand_off": ActNote("approximated", "nothing is sent; texts go to notifications_url, the bot is silent"),
+        "leave": ActNote("approximated", "nothing is sent; the bot answers again"),
+        "picture": ActNote("approximated", "btu_msg with the text and the URL: bots send texts alone"),
+        "file": ActNote("approximated", "btu_msg with the text and the URL"),
+        "stream": ActNote("approximated", "one btu_msg with all chunks joined"),
+        "end": ActNote("silent", "a session of AIDA has no end"),
+        "raw": ActNote("spoken", "the message as it is to all sockets of the bot"),
+    },
+    connect=_connect,
+    example=_example,
+    volatile=frozenset(
+        {
+            "btu_msg.session",
+            "utb_msg.session",
+            "utb_img.session",
+            "utb_img.image",
+            "put_data.session",
+            "delete_session.session",
+        }
+    ),
+)
