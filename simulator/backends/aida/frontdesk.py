@@ -220,8 +220,8 @@ def _respond(skill: _Skill, chat: Chat) -> None:
         languages = _languages(skill, chat)
         if languages:
             chat.put("language", languages[0])
-        elif chat.language is None:
-            # The real one first asks Amazon which language that was; without an answer it asks the person.
+        else:
+            # There is none yet, or it would not be sure of itself. The real one first asks Amazon which language that was; without an answer it asks the person.
             chat.respond(skill.explanation)
     else:
         _go_on(skill, chat)
@@ -288,7 +288,7 @@ def _accepted(survey: Survey, question: Question, chat: Chat) -> Json:
     if question.type == "integer":
         return int(text) if re.fullmatch(r"\+?[0-9]{1,300}|-0+", text, re.ASCII) else None
     if question.type == "decimal":
-        return float(text) if re.fullmatch(r"[+-]?[0-9]{1,300}(\.[0-9]+)?(e[+-]?[0-9]{1,2})?", text, re.ASCII) else None
+        return float(text) if re.fullmatch(r"[+-]?[0-9]{1,100}(\.[0-9]+)?(e[+-]?[0-9]{1,2})?", text, re.ASCII) else None
     if question.type == "note":
         return None
     choices = next(choices for choices in survey.choice_lists if choices.name == question.choices).choices

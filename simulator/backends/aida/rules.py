@@ -233,10 +233,12 @@ class AidaRules:
     # --- the bot and the operator
 
     def _acted(self, acted: Acted) -> list[Action]:
-        session = self._state.session(acted.talk)
-        if session is None:
-            self._world.log("warning", f"there is no session {acted.talk!r}")
+        why = self.objection(acted.talk, acted.act)
+        if why is not None:
+            self._world.log("warning", why)
             return []
+        session = self._state.session(acted.talk)
+        assert session is not None
         act = acted.act
         match act:
             case bot.Say():

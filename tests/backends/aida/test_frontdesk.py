@@ -249,3 +249,15 @@ def test_it_knows_its_own_sessions_alone() -> None:
     message = Message("utb_msg")
     assert desk.hear(Heard("id", "Hi!", message)) == []
     assert desk.hear(Heard("id", "Hi!", message, None, Session("id", "another"))) == []
+
+
+def test_two_that_are_near() -> None:
+    bot = HARBOUR.model_copy(deep=True)
+    bot.skills[1].keywords["en"] += ["english", "table"]
+    who = session(language="en")
+    assert say(bot, who, "english") == ["Which of these do you mean?", ASKS, "Write 'menu' for the menu"]
+    assert say(bot, who, "table") == ["Which of these do you mean?", "Write 'menu' for the menu"], "surveys say nothing"
+
+
+def test_a_note_that_is_asked_for_has_no_answer() -> None:
+    assert say(STREET, session(**{".survey/report": {"step": 2}}), "hm") == ["Thank you, we look after "]
