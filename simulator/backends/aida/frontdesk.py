@@ -221,7 +221,8 @@ def _respond(skill: _Skill, chat: Chat) -> None:
         if languages:
             chat.put("language", languages[0])
         else:
-            # There is none yet, or it would not be sure of itself. The real one first asks Amazon which language that was; without an answer it asks the person.
+            # There is none yet, or this skill would not be sure of itself. The real one first asks Amazon which language
+            # that was; without an answer it asks the person.
             chat.respond(skill.explanation)
     else:
         _go_on(skill, chat)
