@@ -105,29 +105,22 @@ class Engine:
 
         The caller has run the engine until now before, or seen that nothing is due by now, which it tells then.
         """
-        world = self.world
         if now is None:
-            now = world._now
+            now = self.world._now
         else:
-            world._now = now
+            self.world._now = now
         effects: list[Effect | Call] = []
         self._effects = effects
-        if type(given) is Acted:
-            if given.act.after:
-                self._later(given)
-            else:
-                self._tell(given)
-        elif type(given) is Called:
+        if type(given) is Acted and given.act.after:
+            self._later(given)
+        elif type(given) is Acted or type(given) is Called:
             self._tell(given)
         else:
             # A callable in a slot is cheap to read but not to call as a method: so it is here and below.
             take = self._wire_take
             self._work(take(given))
-        heap = self._heap
-        if heap:
-            if heap[0][0] <= now:
-                self._run(now)
-            self.due = heap[0][0] if heap else inf
+        if self.due <= now:
+            self._run(now)
         return effects
 
     def next_due(self) -> float | None:
@@ -147,14 +140,12 @@ class Engine:
 
     def run_until(self, t: float) -> list[Effect | Call]:
         """Fire all that is due up to t, each at its own instant, then let it be t."""
-        heap, world = self._heap, self.world
         effects = _NOTHING
-        if heap and heap[0][0] <= t:
+        if self.due <= t:
             effects = self._effects = []
             self._run(t)
-            self.due = heap[0][0] if heap else inf
-        if t > world._now:
-            world._now = t
+        if t > self.world._now:
+            self.world._now = t
         return effects
 
     def _run(self, t: float) -> None:
@@ -181,6 +172,7 @@ class Engine:
                 self._work(self._wire_take(Due(owner, name)))
             else:
                 self._tell(Fired(owner, name))
+        self.due = heap[0][0] if heap else inf
 
     def _work(self, outputs: list[Output]) -> None:
         for output in outputs:
@@ -208,7 +200,11 @@ class Engine:
         for action in actions:
             if type(action) is Send:
                 take = self._wire_take
-                self._work(take(action))
+                for output in take(action):
+                    if type(output) is Write:
+                        self._effects.append(output)
+                    else:
+                        self._work([output])
             elif type(action) is Heard:
                 hear = self._hear
                 for act in hear(action):
@@ -237,6 +233,8 @@ class Engine:
         after = acted.act.after
         due = self._instant(after) if after else self.world._now
         heappush(self._heap, (due, self._serial, BOT, acted.talk, acted))
+        if due < self.due:
+            self.due = due
 
     def _instant(self, seconds: float) -> float:
         """So many seconds from now, in microseconds: sums of decimal seconds stay the decimals that people write."""
@@ -254,7 +252,10 @@ class Engine:
             names[name] = self._serial
             if again:
                 self._bury(1)
-        heappush(self._heap, (self._instant(after.seconds), self._serial, room, owner, name))
+        due = self._instant(after.seconds)
+        heappush(self._heap, (due, self._serial, room, owner, name))
+        if due < self.due:
+            self.due = due
 
     def _cancel(self, room: int, cancel: Cancel) -> None:
         names = self._armed[room].get(cancel.owner)

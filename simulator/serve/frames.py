@@ -75,12 +75,13 @@ start a hundred thousand times.
 
 def encode(item: Item) -> bytes:
     """One whole unfragmented server frame; a text's lone surrogates become the bytes they stand for."""
-    if type(item) is Frame:
-        first, data = 0x82, item.data
-        if isinstance(data, str):
-            first, data = 0x81, data.encode("utf-8", "surrogateescape")
+    data = item.data
+    if isinstance(data, str):
+        first, data = 0x81, data.encode("utf-8", "surrogateescape")
+    elif type(item) is Frame:
+        first = 0x82
     else:
-        first, data = 0x89 if isinstance(item, Ping) else 0x8A, item.data
+        first = 0x89 if isinstance(item, Ping) else 0x8A
     size = len(data)
     if size < 126:
         return _pack_short(first, size) + data
@@ -133,13 +134,15 @@ class Parser:
     accepted are kept, so that never more than the limit waits for its end.
     """
 
-    __slots__ = ("_at", "_calm", "_data", "_errors", "_limit", "_message", "_over", "_part", "_policy")
+    __slots__ = ("_at", "_calm", "_data", "_errors", "_limit", "_longest", "_message", "_over", "_part", "_policy")
 
     def __init__(self, policy: LinkPolicy) -> None:
         self._policy = policy
         answers = policy.answers
         # What is tolerated costs nothing later: no limit, no strictness.
         self._limit: float = policy.limit if Violation.TOO_BIG in answers else float("inf")
+        # Of a frame with its header, as `whole` sees it: a header of 8 bytes announces more than 125.
+        self._longest = self._limit + (8 if self._limit > 125 else 6)
         strict = policy.validate_utf8 and Violation.UTF8 in answers
         self._errors = "strict" if strict else "surrogateescape"
         self._data = b""
@@ -167,21 +170,18 @@ class Parser:
 
     def whole(self, data: bytes) -> Frame | None:
         """The text, where new bytes are exactly one short frame that no check can fail for; else None, to `push`."""
-        if not self._calm or self._data:
-            return None
         size = len(data)
-        if 133 < size < 65544:
-            start = 8
-            if size - 8 > self._limit or not data.startswith(_pack_medium(0x81, 254, size - 8)):
+        if size < 132:
+            if size < 6 or data[1] != size + 122:
                 return None
-        elif 5 < size < 132:
-            start = 6
-            if size - 6 > self._limit or data[0] != 0x81 or data[1] != size + 122:
-                return None
+            mask, payload = data[2:6], bytearray(data[6:])
+        elif size > 133 and data[1] == 254 and data[2] << 8 | data[3] == size - 8:
+            mask, payload = data[4:8], bytearray(data[8:])
         else:
             return None
-        payload = bytearray(data[start:])
-        unmask(data[start - 4 : start], payload)
+        if data[0] != 0x81 or self._data or not self._calm or size > self._longest:
+            return None
+        unmask(mask, payload)
         try:
             return Frame(payload.decode())
         except UnicodeDecodeError:
