@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, final
 
 from simulator.core.events import CallId, Conn
 from simulator.core.message import Headers, Json, Message, Response
@@ -28,6 +28,7 @@ class Refuse:
     """An HTTP answer before the handshake; behind it (a Phoenix join, a Socket.IO namespace) the reason as JSON."""
 
 
+@final
 @dataclass(slots=True)
 class Send:
     """Send one message to several conns, encoded once; those that are gone are passed over."""
@@ -100,6 +101,7 @@ class Cancel:
     name: Hashable = None
 
 
+@final
 @dataclass(slots=True)
 class Heard:
     """Tell the bot what a person said in a talk."""

@@ -37,11 +37,12 @@ from simulator.core.events import (
     Received,
     Requested,
 )
-from simulator.core.wire import Answer, Due, Effect, Got, Output, Outside, Wire, Write
+from simulator.core.wire import Answer, Due, Effect, Output, Outside, Wire, Write
 from simulator.core.world import World
 
 Given: TypeAlias = Outside | Called | Acted
 _EVENTS = frozenset((Received, Closed, Opened, Knocked, Requested, Malformed, Acked))
+_NOTHING: list[Effect | Call] = []
 
 # Whose timer it is. Equal owners and names in two rooms are two timers.
 WIRE, RULES, BOT = range(3)
@@ -59,23 +60,26 @@ class Engine:
 
     __slots__ = (
         "_armed",
-        "_bot",
         "_dead",
         "_effects",
         "_handle",
         "_heap",
+        "_hear",
         "_rules",
         "_serial",
         "_waiting",
         "_wire",
+        "_wire_take",
+        "due",
         "world",
     )
 
     def __init__(self, wire: Wire, rules: Rules, bot: Bot, world: World) -> None:
         self._wire = wire
+        self._wire_take = wire.take
         self._rules = rules
         self._handle = rules.handle
-        self._bot = bot
+        self._hear = bot.hear
         self.world = world
         self._heap: list[_Entry] = []
         self._armed: tuple[dict[Hashable, dict[Hashable, int]], ...] = ({}, {})
@@ -83,6 +87,8 @@ class Engine:
         self._waiting = 0
         self._dead = 0
         self._effects: list[Effect | Call] = []
+        self.due = inf
+        """When the heap wants to be looked at, infinity for never; what was cancelled may still stand there."""
 
     @property
     def rules(self) -> Rules:
@@ -94,27 +100,27 @@ class Engine:
         """The wire, for who waits for its debts."""
         return self._wire
 
-    def take(self, given: Given) -> list[Effect | Call]:
+    def take(self, given: Given, now: float | None = None) -> list[Effect | Call]:
         """Work one input with all that it causes, what is due at this very instant included.
 
-        The caller has run the engine until now before.
+        The caller has run the engine until now before, or seen that nothing is due by now, which it tells then.
         """
+        if now is None:
+            now = self.world._now
+        else:
+            self.world._now = now
         effects: list[Effect | Call] = []
         self._effects = effects
-        match given:
-            case Got():
-                self._work(self._wire.take(given))
-            case Called():
-                self._tell(given)
-            case Acted():
-                if given.act.after:
-                    self._later(given)
-                else:
-                    self._tell(given)
-            case _:
-                self._work(self._wire.take(given))
-        if self._heap and self._heap[0][0] <= self.world._now:
-            self._run(self.world._now)
+        if type(given) is Acted and given.act.after:
+            self._later(given)
+        elif type(given) is Acted or type(given) is Called:
+            self._tell(given)
+        else:
+            # A callable in a slot is cheap to read but not to call as a method: so it is here and below.
+            take = self._wire_take
+            self._work(take(given))
+        if self.due <= now:
+            self._run(now)
         return effects
 
     def next_due(self) -> float | None:
@@ -134,17 +140,13 @@ class Engine:
 
     def run_until(self, t: float) -> list[Effect | Call]:
         """Fire all that is due up to t, each at its own instant, then let it be t."""
-        effects: list[Effect | Call] = []
-        if self._heap and self._heap[0][0] <= t:
-            self._effects = effects
+        effects = _NOTHING
+        if self.due <= t:
+            effects = self._effects = []
             self._run(t)
         if t > self.world._now:
             self.world._now = t
         return effects
-
-    def soonest(self) -> float:
-        """When the heap wants to be looked at, infinity for never; what was cancelled may still stand there."""
-        return self._heap[0][0] if self._heap else inf
 
     def _run(self, t: float) -> None:
         heap, world = self._heap, self.world
@@ -167,15 +169,16 @@ class Engine:
             if due > world._now:
                 world._now = due
             if room == WIRE:
-                self._work(self._wire.take(Due(owner, name)))
+                self._work(self._wire_take(Due(owner, name)))
             else:
                 self._tell(Fired(owner, name))
+        self.due = heap[0][0] if heap else inf
 
     def _work(self, outputs: list[Output]) -> None:
         for output in outputs:
             if type(output) is Received:
-                for action in self._handle(output):
-                    self._do(action)
+                handle = self._handle
+                self._do(handle(output))
             elif type(output) is Write:
                 self._effects.append(output)
             elif type(output) in _EVENTS:
@@ -190,28 +193,36 @@ class Engine:
     def _tell(self, event: Event) -> None:
         if isinstance(event, Closed):
             self._cancel(RULES, Cancel(event.conn))
-        for action in self._handle(event):
-            self._do(action)
+        handle = self._handle
+        self._do(handle(event))
 
-    def _do(self, action: Action) -> None:
-        match action:
-            case Send():
-                self._work(self._wire.take(action))
-            case After():
-                self._arm(RULES, action)
-            case Reply() | Close() | Accept() | Refuse() | Hold() | Release():
-                self._work(self._wire.take(action))
-            case Heard():
-                for act in self._bot.hear(action):
+    def _do(self, actions: list[Action]) -> None:
+        for action in actions:
+            if type(action) is Send:
+                take = self._wire_take
+                for output in take(action):
+                    if type(output) is Write:
+                        self._effects.append(output)
+                    else:
+                        self._work([output])
+            elif type(action) is Heard:
+                hear = self._hear
+                for act in hear(action):
                     self._later(Acted(action.talk, act, action))
-            case Respond():
-                self._effects.append(Answer(action.call, action.response))
-            case Cancel():
-                self._cancel(RULES, action)
-            case Call():
-                self._effects.append(action)
-            case _:
-                assert_never(action)
+            else:
+                match action:
+                    case After():
+                        self._arm(RULES, action)
+                    case Reply() | Close() | Accept() | Refuse() | Hold() | Release():
+                        self._work(self._wire_take(action))
+                    case Respond():
+                        self._effects.append(Answer(action.call, action.response))
+                    case Cancel():
+                        self._cancel(RULES, action)
+                    case Call():
+                        self._effects.append(action)
+                    case _:
+                        assert_never(action)
 
     def _later(self, acted: Acted) -> None:
         if self._waiting >= MOST_ACTS:
@@ -219,7 +230,11 @@ class Engine:
             return
         self._waiting += 1
         self._serial += 1
-        heappush(self._heap, (self._instant(acted.act.after), self._serial, BOT, acted.talk, acted))
+        after = acted.act.after
+        due = self._instant(after) if after else self.world._now
+        heappush(self._heap, (due, self._serial, BOT, acted.talk, acted))
+        if due < self.due:
+            self.due = due
 
     def _instant(self, seconds: float) -> float:
         """So many seconds from now, in microseconds: sums of decimal seconds stay the decimals that people write."""
@@ -237,7 +252,10 @@ class Engine:
             names[name] = self._serial
             if again:
                 self._bury(1)
-        heappush(self._heap, (self._instant(after.seconds), self._serial, room, owner, name))
+        due = self._instant(after.seconds)
+        heappush(self._heap, (due, self._serial, room, owner, name))
+        if due < self.due:
+            self.due = due
 
     def _cancel(self, room: int, cancel: Cancel) -> None:
         names = self._armed[room].get(cancel.owner)

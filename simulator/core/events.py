@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, final
 
 from simulator.core.message import Json, Message, Request
 
@@ -40,6 +40,7 @@ class Opened:
     conn: Conn
 
 
+@final
 @dataclass(slots=True)
 class Received:
     """A message came."""
@@ -91,6 +92,7 @@ class Fired:
     name: Hashable
 
 
+@final
 @dataclass(slots=True)
 class Acted:
     """The bot, or the operator, does something in a talk."""
@@ -101,6 +103,7 @@ class Acted:
     """What the bot answers; None for the operator and for what nobody asked."""
 
 
+@final
 @dataclass(slots=True)
 class Called:
     """An outgoing Call has ended: with a status, or with an error and status 0."""

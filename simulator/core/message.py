@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, final
 
 from simulator.core.objects import Upload, UploadFlaw
 
@@ -38,6 +38,7 @@ class Message:
     """Phoenix topic or Socket.IO namespace."""
 
 
+@final
 @dataclass(slots=True)
 class Frame:
     """Exact wire data, never re-encoded.

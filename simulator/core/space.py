@@ -49,11 +49,12 @@ class Entry:
 class Journal:
     """The frames that passed, both ways, as raw as they were: the last `most`, and no more than `room` characters."""
 
-    __slots__ = ("_gone", "_kept", "_lines", "_most", "_room")
+    __slots__ = ("_full", "_gone", "_kept", "_lines", "_most", "_room")
 
     def __init__(self, most: int = 10_000, room: int = 32 << 20) -> None:
         self._lines: deque[tuple[float, str, Link, str, Frame | Ping | Pong]] = deque()
         self._most = most
+        self._full = most + most // 100
         self._room = room
         self._kept = 0
         self._gone = 0
@@ -65,16 +66,17 @@ class Journal:
 
     def add(self, time: float, backend: str, link: Link, sender: str, item: Frame | Ping | Pong) -> None:
         """Keep one."""
+        self._lines.append((time, backend, link, sender, item))
+        self._kept += len(item.data)
+        if self._kept > self._room or len(self._lines) > self._full:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        # A hundredth at once costs less than one whenever one comes; nobody sees more than `most`.
         lines = self._lines
-        lines.append((time, backend, link, sender, item))
-        kept = self._kept + len(item.data)
-        if len(lines) > self._most:
-            kept -= len(lines.popleft()[4].data)
+        while len(lines) > self._most or self._kept > self._room:
+            self._kept -= len(lines.popleft()[4].data)
             self._gone += 1
-        while kept > self._room:
-            kept -= len(lines.popleft()[4].data)
-            self._gone += 1
-        self._kept = kept
 
     def clear(self) -> None:
         """Begin anew, at number 1."""
@@ -82,6 +84,7 @@ class Journal:
         self._kept = self._gone = 0
 
     def __iter__(self) -> Iterator[Entry]:
+        self._let_go()
         first = self._gone + 1
         return (Entry(first + i, *line) for i, line in enumerate([*self._lines]))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, final
 
 from simulator.core.actions import Accept, After, Cancel, Close, Hold, Refuse, Release, Reply, Send
 from simulator.core.events import Acked, CallId, Closed, Knocked, Malformed, Opened, Received, Requested
@@ -34,6 +34,7 @@ class Attached:
     call: CallId
 
 
+@final
 @dataclass(slots=True)
 class Got:
     """Something came over a socket."""
@@ -93,6 +94,7 @@ class Upgrade:
     """All lines of the 101, in order."""
 
 
+@final
 @dataclass(slots=True)
 class Write:
     """Write to a socket."""

@@ -114,11 +114,34 @@ class Driver:
     def attach(self, running: Running, call: CallId, link: Link) -> tuple[Callable[[Item], None], Callable[..., None]]:
         """Tell the engine of a call's socket; what the link has to call for each item, and at its end."""
         self._links[call] = link
-
-        take = self.take
+        now, name, journal, tap = self._now, running.name, self._journal.add, self._tap
 
         def receive(item: Item) -> None:
-            take(running, Got(call, item))
+            got = Got(call, item)
+            if self._busy or type(item) is not Frame:
+                self.take(running, got)
+                return
+            # Nearly all that comes is a frame: this is `take` with `_step`, and what only other inputs need left out.
+            self._busy = True
+            engine = running.engine
+            try:
+                time = now()
+                if engine.due <= time:
+                    self._carry(running, engine.run_until(time))
+                journal(time, name, call, "client", item)
+                if tap is not None:
+                    tap(name, call, "client", item)
+                effects = engine.take(got, time)
+                if effects:
+                    self._carry(running, effects)
+            except Exception as error:
+                self._failed(got, error)
+            finally:
+                self._busy = False
+            if self._queue or self._resumed or self._stirred is not None:
+                self._catch_up()
+            if engine.due < self._timer_due:
+                self._arm()
 
         def closed(code: int | None, reason: str = "") -> None:
             self._links.pop(call, None)
@@ -153,9 +176,15 @@ class Driver:
         if self._busy:
             self._queue.append((running, given))
             return
+        self._queue.append((running, given))
+        self._catch_up()
+        if running.engine.due < self._timer_due:
+            self._arm()
+
+    def _catch_up(self) -> None:
+        """Work what waits in line, then resume links, and tell who waits for pongs."""
         self._busy = True
         try:
-            self._step(running, given)
             while self._queue:
                 self._step(*self._queue.popleft())
         finally:
@@ -164,8 +193,6 @@ class Driver:
             self._go_on()
         if self._stirred is not None:
             self._stirred.set()
-        if running.engine.soonest() < self._timer_due:
-            self._arm()
 
     def _go_on(self) -> None:
         """Resume links one by one, with no work under way: any item that waits in one may pause it again."""
@@ -200,18 +227,20 @@ class Driver:
 
     def _carry(self, running: Running, effects: Sequence[Effect | Call], quiet: bool = False) -> None:
         for effect in effects:
+            if type(effect) is Write:
+                number, item = effect.link, effect.item
+                link = self._links.get(number)
+                if link is None:
+                    continue
+                link.send(item)
+                if quiet:
+                    self._beats[number] = self._beats.get(number, 0) + 1
+                    continue
+                self._journal.add(running.engine.world.now(), running.name, number, "server", item)
+                if self._tap is not None:
+                    self._tap(running.name, number, "server", item)
+                continue
             match effect:
-                case Write():
-                    link = self._links.get(effect.link)
-                    if link is None:
-                        continue
-                    link.send(effect.item)
-                    if quiet:
-                        self._beats[effect.link] = self._beats.get(effect.link, 0) + 1
-                        continue
-                    self._journal.add(running.engine.world.now(), running.name, effect.link, "server", effect.item)
-                    if self._tap is not None:
-                        self._tap(running.name, effect.link, "server", effect.item)
                 case Answer() | Upgrade():
                     answer = self._answers.get(effect.call)
                     if answer is not None and not answer.done():
@@ -264,7 +293,7 @@ class Driver:
         clock = self._wall
         assert clock is not None
         for running in self._running:
-            due = running.engine.soonest()
+            due = running.engine.due
             if due < self._timer_due:
                 if self._timer is not None:
                     self._timer.cancel()

@@ -47,12 +47,26 @@ class Link(asyncio.Protocol):
     A paused link does not see that its peer is gone; whoever pauses owes a `resume`, or has a deadline of its own.
     """
 
-    __slots__ = ("_busy", "_closed", "_held", "_parser", "_policy", "_receive", "_state", "_timer", "_transport")
+    __slots__ = (
+        "_busy",
+        "_closed",
+        "_held",
+        "_parser",
+        "_policy",
+        "_receive",
+        "_state",
+        "_timer",
+        "_transport",
+        "_whole",
+        "_write",
+    )
 
     def __init__(self, transport: asyncio.Transport, policy: LinkPolicy) -> None:
         self._transport = transport
+        self._write = transport.write
         self._policy = policy
         self._parser = Parser(policy)
+        self._whole = self._parser.whole
         self._receive: Receive | None = None
         self._closed: Closed | None = None
         self._state = _OPEN
@@ -76,7 +90,8 @@ class Link(asyncio.Protocol):
         """Writes into the transport at once; nothing happens once the link is closing."""
         if self._state is not _OPEN:
             return
-        self._transport.write(encode(item))
+        write = self._write
+        write(encode(item))
         # A timer of an open link means that the peer does not read.
         if self._timer is not None and self._transport.get_write_buffer_size() > self._policy.write_bound:
             self.drop()
@@ -133,10 +148,18 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Judges and hands out what came."""
-        if self._receive is not None and not self._held and not self._busy:
-            frame = self._parser.whole(data)
+        receive = self._receive
+        if receive is not None and not self._held and not self._busy:
+            whole = self._whole
+            frame = whole(data)
             if frame is not None:
-                self._hand_out(frame, self._receive)
+                self._busy = True
+                try:
+                    receive(frame)
+                except Exception as error:
+                    self._failed(error)
+                finally:
+                    self._busy = False
                 return
         self._parser.push(data)
         if not self._held:
@@ -166,15 +189,6 @@ class Link(asyncio.Protocol):
             self._disarm()
 
     # Inside
-
-    def _hand_out(self, frame: Item, receive: Receive) -> None:
-        self._busy = True
-        try:
-            receive(frame)
-        except Exception as error:
-            self._failed(error)
-        finally:
-            self._busy = False
 
     def _run(self) -> None:
         if self._busy:

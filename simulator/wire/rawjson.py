@@ -12,6 +12,8 @@ import orjson
 from simulator.core.errors import WireError
 from simulator.core.message import Frame, Json, Message
 
+_dumps = orjson.dumps
+
 
 def strict(data: str | bytes) -> Json:
     """JSON as RFC 8259 has it."""
@@ -20,9 +22,7 @@ def strict(data: str | bytes) -> Json:
 
 def escape(text: str) -> str:
     """JSON with the two characters escaped that Go escapes even where it leaves HTML alone (encoding/json)."""
-    if "\u2028" in text or "\u2029" in text:
-        text = text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    return text
+    return text if text.isascii() else text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def _patiently(value: object) -> str:
@@ -45,14 +45,15 @@ class RawJson:
 
     def decode(self, frame: Frame) -> Message:
         """The frame's message; its body keeps all fields but `type`. Raises WireError."""
+        loads = self._loads
         try:
-            body = self._loads(frame.data)
+            body = loads(frame.data)
         except ValueError as error:
             raise WireError(str(error), frame) from None
-        if not isinstance(body, dict):
+        if type(body) is not dict:
             raise WireError("not a JSON object", frame)
         name = body.pop("type", None)
-        if not isinstance(name, str):
+        if type(name) is not str:
             raise WireError('no "type" that is a string', frame)
         return Message(name, (body,))
 
@@ -62,12 +63,13 @@ class RawJson:
         Raises WireError where the body is no JSON object.
         """
         body = message.args[0] if message.args else {}
-        if not isinstance(body, dict):
+        if type(body) is not dict:
             raise WireError(f"the body of {message.name!r} has to be an object")
         value = {"type": message.name, **body}
-        value["type"] = message.name
+        if "type" in body:
+            value["type"] = message.name
         try:
-            text = orjson.dumps(value).decode()
+            text = _dumps(value).decode()
         except TypeError:
             text = _patiently(value)
-        return Frame(escape(text))
+        return Frame(text if text.isascii() else escape(text))

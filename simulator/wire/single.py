@@ -116,11 +116,12 @@ class Peer:
 class Single:
     """The server's face."""
 
-    __slots__ = ("_codec", "_door", "_links", "_owed", "_policy", "_refuse", "_waiting")
+    __slots__ = ("_decode", "_door", "_encode", "_links", "_owed", "_policy", "_refuse", "_waiting")
 
     def __init__(self, codec: Codec, door: str, policy: Policy, refuse: Callable[[Request, Flaw], Response]) -> None:
         """Take upgrades on the route named `door`; `refuse` gives the answer to what is no handshake."""
-        self._codec = codec
+        self._decode = codec.decode
+        self._encode = codec.encode
         self._door = door
         self._policy = policy
         self._refuse = refuse
@@ -134,11 +135,20 @@ class Single:
 
     def take(self, given: Input) -> list[Output]:
         """Work one input wholly; what it causes, in order."""
+        if type(given) is Got:
+            peer, item = self._links.get(given.link), given.item
+            if peer is None:
+                return []
+            if type(item) is not Frame:
+                return self._control(peer, given.link, item)
+            decode = self._decode
+            try:
+                return [Received(peer, decode(item))]
+            except WireError as error:
+                return [Malformed(peer, error)]
+        if type(given) is Send:
+            return self._send(given)
         match given:
-            case Got():
-                return self._got(given)
-            case Send():
-                return self._send(given)
             case Due():
                 return self._due(given)
             case Asked():
@@ -166,29 +176,21 @@ class Single:
             case _:  # pragma: no cover
                 assert_never(given)
 
-    def _got(self, got: Got) -> list[Output]:
-        peer = self._links.get(got.link)
-        if peer is None:
-            return []
-        item = got.item
-        if isinstance(item, Frame):
-            try:
-                return [Received(peer, self._codec.decode(item))]
-            except WireError as error:
-                return [Malformed(peer, error)]
+    def _control(self, peer: Peer, link: Link, item: Ping | Pong) -> list[Output]:
         if isinstance(item, Ping):
-            return [Write(got.link, Pong(item.data))]
+            return [Write(link, Pong(item.data))]
         self._owed.pop(peer, None)
         return [After(self._policy.pong_timeout, peer, "pong")] if self._policy.pong_timeout else []
 
     def _send(self, send: Send) -> list[Output]:
-        frame = None
         outputs: list[Output] = []
+        frame = None
         for peer in send.conns:
             if isinstance(peer, Peer) and peer.link in self._links:
                 if frame is None:
+                    encode = self._encode
                     try:
-                        frame = self._codec.encode(send.message)
+                        frame = encode(send.message)
                     except WireError as error:
                         return [Malformed(peer, error)]
                 outputs.append(Write(peer.link, frame))

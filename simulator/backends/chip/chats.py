@@ -40,14 +40,20 @@ class Msg:
     attachments: tuple[str, ...] = field(compare=False, default=())
     origin: str = field(compare=False, default="")
     user: int = field(compare=False, default=0)
+    size: int = field(compare=False, init=False)
+    """Characters, with something for the rest of it."""
 
-    @property
-    def size(self) -> int:
-        """Characters, with something for the rest of it."""
-        return 300 + len(self.text) + sum(map(len, self.attachments))
+    def __post_init__(self) -> None:
+        self.size = 300 + len(self.text)
+        if self.attachments:
+            self.size += sum(map(len, self.attachments))
 
-    def body(self, agent: Agent | None, time: str, storage_url: str) -> Json:
-        """The `msg_out` of an event, keys in the order of the wire, empty ones left out (core/models/msg.go)."""
+    def item(self, agent: Agent | None, time: str, storage_url: str) -> Json:
+        """What an event says of it, keys in the order of the wire, empty ones left out (core/models/msg.go)."""
+        if not self.out:
+            return {"msg_in": {"id": self.id, "text": self.text, "time": time}}
+        if agent is None and not self.attachments:
+            return {"msg_out": {"id": self.id, "text": self.text, "origin": self.origin, "time": time}}
         body: dict[str, Json] = {"id": self.id, "text": self.text}
         if self.attachments:
             body["attachments"] = list(self.attachments)
@@ -58,7 +64,7 @@ class Msg:
                 user["avatar"] = storage_url + agent.avatar
             body["user"] = user
         body["time"] = time
-        return body
+        return {"msg_out": body}
 
 
 class Contact:
@@ -100,7 +106,8 @@ class Contact:
             if msg.id in self.sent:
                 return
             self.sent.add(msg.id)
-        if messages and msg.created <= messages[-1].created and msg < messages[-1]:
+        created = msg.created
+        if messages and created <= (last := messages[-1]).created and (created < last.created or msg.id < last.id):
             insort(messages, msg)
         else:
             messages.append(msg)
@@ -119,7 +126,7 @@ class Contact:
     def before(self, instant: int) -> list[Msg]:
         """At most a page of messages strictly before an instant in microseconds, the newest first."""
         end = bisect_left(self.messages, instant, key=_created)
-        return self.messages[max(0, end - PAGE) : end][::-1]
+        return self.messages[max(0, end - PAGE) : end][::-1] if end else []
 
 
 _created = attrgetter("created")
@@ -154,13 +161,16 @@ class Outbox:
 class Client:
     """A socket (web/client.go Client)."""
 
-    __slots__ = ("channel", "conn", "contact", "ids", "outbox")
+    __slots__ = ("channel", "conn", "conns", "contact", "ids", "outbox", "talk")
 
     def __init__(self, conn: Conn, channel: Channel, ids: Ids) -> None:
         self.conn = conn
+        self.conns = (conn,)
         self.channel = channel
         self.ids = ids
         """From when it is open: who only knocks changes nobody's."""
         self.contact: Contact | None = None
         self.outbox: Outbox | None = None
         """Of the started chat on this channel."""
+        self.talk = ""
+        """The name of the started chat."""

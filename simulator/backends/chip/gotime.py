@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 _FORM = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d?:\d\d:\d\d)(?:[.,](\d+))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII)
+_USUAL = re.compile(r"([1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z", re.ASCII)
+"""What nearly everybody writes; none of Go's own rules is needed for it."""
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  # all of it is UTC; with a zone it takes twice as long
 ZERO_TIME = -62_135_596_800 * 10**9
 """Year 1, which Go takes for no time at all when it is written with a Z."""
@@ -22,6 +24,10 @@ def parse(text: str) -> int:
 
     Digits after the ninth are dropped.
     """
+    found = _USUAL.fullmatch(text)
+    if found is not None:
+        whole, fraction = found.groups()
+        return _seconds(whole, text) * 10**9 + (int(fraction) * 10 ** (9 - len(fraction)) if fraction else 0)
     found = _FORM.fullmatch(text)
     if found is None:
         raise ValueError(f"{text!r} is not an RFC 3339 timestamp")
@@ -30,15 +36,19 @@ def parse(text: str) -> int:
     if day.startswith("0000"):
         # Go knows a year 0, Python does not: the calendar is the same 400 years later.
         day, shift = f"0400{day[4:]}", 146_097 * 86_400
-    try:
-        since = datetime.fromisoformat(f"{day}T{clock:0>8}") - _EPOCH
-    except ValueError:
-        raise ValueError(f"{text!r} is not a date and time of the calendar") from None
-    seconds = since.days * 86_400 + since.seconds - shift
+    seconds = _seconds(f"{day}T{clock:0>8}", text) - shift
     if sign:
         offset = int(hours) * 3600 + int(minutes) * 60
         seconds += -offset if sign == "+" else offset
     return seconds * 10**9 + (int(f"{fraction:0<9.9}") if fraction else 0)
+
+
+def _seconds(whole: str, text: str) -> int:
+    try:
+        since = datetime.fromisoformat(whole) - _EPOCH
+    except ValueError:
+        raise ValueError(f"{text!r} is not a date and time of the calendar") from None
+    return since.days * 86_400 + since.seconds
 
 
 def nano(instant: int, offset: int = 0) -> str:
@@ -47,10 +57,9 @@ def nano(instant: int, offset: int = 0) -> str:
     The offset is in minutes east of Greenwich.
     """
     seconds, fraction = divmod(instant, 10**9)
-    digits = f"{fraction:09d}".rstrip("0")
-    point = f".{digits}" if digits else ""
     zone = "Z" if not offset else f"{'+' if offset > 0 else '-'}{abs(offset) // 60:02d}:{abs(offset) % 60:02d}"
-    return _clock(seconds + offset * 60) + point + zone
+    clock = _clock(seconds + offset * 60)
+    return f"{clock}.{fraction:09d}".rstrip("0") + zone if fraction else clock + zone
 
 
 @lru_cache(maxsize=64)

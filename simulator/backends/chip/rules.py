@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable
-from dataclasses import dataclass
-from typing import Any, assert_never
+from typing import Any, TypeAlias, assert_never
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -33,13 +32,8 @@ from simulator.core.world import World
 COMMAND_TIME = 10.0
 """Seconds (web/client.go onCommand): a start_chat whose Courier took longer finds no contact any more."""
 
-
-@dataclass(slots=True)
-class _Waiting:
-    """A command that waits for Courier's answer."""
-
-    client: Client
-    then: Callable[[], list[Action]]
+_Command: TypeAlias = tuple[Callable[[Any], Any], Callable[[Client, Contact, Any], list[Action]]]
+"""What checks a command, and what is done about it once there is a chat."""
 
 
 class ChipRules:
@@ -49,27 +43,37 @@ class ChipRules:
         self._world = world
         self._settings: Settings = world.settings
         self._state = State(world.seed, world.ids)
-        self._calls: dict[Hashable, _Waiting] = {}
+        self._clients = self._state.clients
+        self._calls: dict[Hashable, tuple[Client, Callable[[], list[Action]]]] = {}
+        """Commands that wait for Courier's answer."""
         self._next_call = 0
-        self._zone = self._settings.zone()
-        self._validators: dict[str, Callable[[Json | bytes], Any]] = {}
+        # What every message asks for: a field of a pydantic model costs ten times one of our own.
+        settings = self._settings
+        self._zone = settings.zone()
+        self._courier_url = settings.courier_url
+        self._outbox_interval = settings.outbox_interval
+        self._kept_messages = settings.kept_messages
+        self._grain = 10 ** (9 - settings.time_digits)
+        self._storage_url = settings.storage_url
         self._commands: dict[str, Callable[[Client, Contact, Any], list[Action]]] = {
             "send_msg": self._send_msg,
             "ack_chat": self._ack_chat,
             "get_history": self._get_history,
             "set_email": self._set_email,
+            "start_chat": self._start_again,
         }
+        self._known: dict[str, _Command] = {}
 
     def handle(self, event: Event) -> list[Action]:
         """Work one event."""
+        if type(event) is Received:
+            return self._received(event)
+        if type(event) is Acted:
+            return self._acted(event)
         match event:
-            case Received():
-                return self._received(event)
             case Fired():
                 assert isinstance(event.owner, Outbox)
                 return self._look(event.owner)
-            case Acted():
-                return self._acted(event)
             case Requested():
                 return self._requested(event)
             case Knocked():
@@ -98,16 +102,7 @@ class ChipRules:
     def objection(self, talk: str, act: bot.Act) -> str | None:
         """Why this act can't be done in this talk, or None."""
         found = self._state.talk(talk)
-        if found is None:
-            return f"there is no chat {talk!r}"
-        agent = act.agent if isinstance(act, bot.Say | bot.HandOff) else None
-        if agent is not None and self._state.find_agent(agent) is None:
-            return f"there is no active user {agent!r}"
-        if isinstance(act, bot.Raw) and not isinstance(act.body, dict | None):
-            return "raw: expected an object as body"
-        if isinstance(act, bot.Raw) and found[1].chat_id not in self._state.sockets:
-            return "raw: the chat has no socket"
-        return None
+        return f"there is no chat {talk!r}" if found is None else self._state.objection(found[1], act)
 
     # --- the door
 
@@ -130,31 +125,39 @@ class ChipRules:
     # --- commands
 
     def _received(self, received: Received) -> list[Action]:
-        client = self._state.clients[received.conn]
+        client = self._clients[received.conn]
         message = received.message
-        validate = self._validators.get(message.name)
-        if validate is None:
-            if message.name not in COMMANDS:
-                self._ignored(client, f"unknown command type {message.name!r}")
-                return []
-            validate = self._validators[message.name] = TypeAdapter(COMMANDS[message.name]).validator.validate_python
+        known = self._known.get(message.name) or self._first_of(message.name)
+        if known is None:
+            self._ignored(client, f"unknown command type {message.name!r}")
+            return []
+        validate, work = known
         try:
             command = validate(message.args[0])
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             self._ignored(client, message.name, f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
             return []
-        if message.name == "start_chat":
+        contact = client.contact
+        if contact is not None:
+            return work(client, contact, command)
+        if isinstance(command, StartChat):
             return self._start_chat(client, command)
-        if client.contact is None:
-            self._ignored(client, message.name, "no chat started on this socket, send start_chat first")
-            return []
-        return self._commands[message.name](client, client.contact, command)
+        self._ignored(client, message.name, "no chat started on this socket, send start_chat first")
+        return []
+
+    def _first_of(self, name: str) -> _Command | None:
+        """What a command of that name needs: a validator is built when the first one comes."""
+        if name not in COMMANDS:
+            return None
+        known = self._known[name] = (TypeAdapter(COMMANDS[name]).validator.validate_python, self._commands[name])
+        return known
+
+    def _start_again(self, client: Client, contact: Contact, command: StartChat) -> list[Action]:
+        self._ignored(client, "start_chat", "this socket has already started a chat")
+        return []
 
     def _start_chat(self, client: Client, command: StartChat) -> list[Action]:
-        if client.contact is not None:
-            self._ignored(client, "start_chat", "this socket has already started a chat")
-            return []
         given = command.chat_id or ""
         contact = None
         if given:
@@ -190,11 +193,11 @@ class ChipRules:
         outbox = self._state.outbox(client.channel.uuid, contact.chat_id)
         if key == contact.chat_id:
             outbox.ready = True
-        return [Send((client.conn,), event), *self._look_later(outbox)]
+        return [Send(client.conns, event), *self._look_later(outbox)]
 
     def _send_msg(self, client: Client, contact: Contact, command: SendMsg) -> list[Action]:
         text = command.text
-        if self._settings.courier_url is None:
+        if self._courier_url is None:
             return self._new_msg(client, contact, text)
         return self._courier(
             client,
@@ -205,12 +208,11 @@ class ChipRules:
 
     def _new_msg(self, client: Client, contact: Contact, text: str) -> list[Action]:
         contact.add(Msg(self._created(), contact.new_id(), False, text))
-        talk = f"{client.channel.uuid}/{contact.chat_id}"
-        return [Heard(talk, text, Message("send_msg", ({"text": text},)))]
+        return [Heard(client.talk, text, Message("send_msg", ({"text": text},)))]
 
     def _ack_chat(self, client: Client, contact: Contact, command: AckChat) -> list[Action]:
         msg_id = command.msg_id
-        if self._settings.courier_url is None:
+        if self._courier_url is None:
             return self._delivered(client, msg_id)
         status: dict[str, Json] = {"msg_id": msg_id, "status": "delivered"}
         return self._courier(
@@ -239,14 +241,10 @@ class ChipRules:
                 # One user who can't be loaded loses the whole event (web/client.go, GetHistory).
                 self._ignored(client, "get_history", f"user {msg.user} of message {msg.id} is not active")
                 return []
-            time = gotime.nano(msg.created * 1000)
-            if msg.out:
-                items.append({"msg_out": msg.body(agent, time, self._settings.storage_url)})
-            else:
-                items.append({"msg_in": {"id": msg.id, "text": msg.text, "time": time}})
-        if self._settings.history_order == "oldest":
+            items.append(msg.item(agent, gotime.nano(msg.created * 1000), self._storage_url))
+        if items and self._settings.history_order == "oldest":
             items.reverse()
-        return [Send((client.conn,), Message("history", ({"history": items},)))]
+        return [Send(client.conns, Message("history", ({"history": items},)))]
 
     def _set_email(self, client: Client, contact: Contact, command: SetEmail) -> list[Action]:
         if len(command.email) > self._settings.email_limit or "\0" in command.email:
@@ -257,16 +255,16 @@ class ChipRules:
 
     # --- the outbox
 
-    def _queue(self, channel: Channel, contact: Contact, msg: Msg, agent: Agent | None) -> list[Action] | None:
-        """Queue a message to a contact; None when its outbox is full."""
-        outbox = self._state.outbox(channel.uuid, contact.chat_id)
-        if len(outbox.items) >= self._settings.kept_messages or outbox.room.left < msg.size:
+    def _queue(self, channel: str, contact: Contact, msg: Msg, agent: Agent | None) -> list[Action] | None:
+        """Queue a message to a contact, on the channel of that UUID; None when its outbox is full."""
+        outbox = self._state.outbox(channel, contact.chat_id)
+        if len(outbox.items) >= self._kept_messages or outbox.room.left < msg.size:
             return None
         # The live time is the server's clock when the send request came, not the row's created_on (web/server.go).
         nanos = msg.created * 1000 + msg.id * 7919 % 1000
-        nanos -= nanos % 10 ** (9 - self._settings.time_digits)
+        nanos -= nanos % self._grain
         time = gotime.nano(nanos, self._zone)
-        outbox.put(msg, {"msg_out": msg.body(agent, time, self._settings.storage_url)})
+        outbox.put(msg, msg.item(agent, time, self._storage_url))
         # History knows four origins, told by what made the message; a live one passes through what Courier said.
         if msg.origin not in ("flow", "broadcast", "ticket", "chat"):
             msg.origin = "chat"
@@ -276,10 +274,10 @@ class ChipRules:
     def _look_later(self, outbox: Outbox) -> list[Action]:
         if outbox.armed or not outbox.ready or not outbox.items:
             return []
-        if not self._settings.outbox_interval:
+        if not self._outbox_interval:
             return self._look(outbox)
         outbox.armed = True
-        return [After(self._settings.outbox_interval, outbox, "look")]
+        return [After(self._outbox_interval, outbox, "look")]
 
     def _look(self, outbox: Outbox) -> list[Action]:
         outbox.armed = False
@@ -291,12 +289,11 @@ class ChipRules:
         # (core/queue/outboxes.go decodeOutbox).
         if not sockets or "@" in outbox.chat_id:
             return []
-        return [Send((self._pick(sockets).conn,), Message("chat_out", (outbox.items[0][1],)))]
+        chosen = sockets[0] if len(sockets) == 1 else self._pick(sockets)
+        return [Send(chosen.conns, Message("chat_out", (outbox.items[0][1],)))]
 
     def _pick(self, sockets: list[Client]) -> Client:
         """One of a chat's sockets: the real server takes any (a Go map's order), ours takes one by seed."""
-        if len(sockets) == 1:
-            return sockets[0]
         contact = sockets[0].contact
         assert contact is not None
         return contact.ids.pick(sockets)
@@ -307,21 +304,21 @@ class ChipRules:
         self, client: Client, chat_id: str, event: dict[str, Json], then: Callable[[], list[Action]]
     ) -> list[Action]:
         """Tell Courier, and go on when it has taken it; until then nothing more is read from this socket."""
-        base = self._settings.courier_url
+        base = self._courier_url
         if base is None:
             return then()
         self._next_call += 1
-        self._calls[self._next_call] = _Waiting(client, then)
+        self._calls[self._next_call] = client, then
         timeout = self._settings.courier_timeout or None
         return [Hold(client.conn), courier.call(self._next_call, base, client.channel, chat_id, event, timeout)]
 
     def _called(self, called: Called) -> list[Action]:
-        waiting = self._calls.pop(called.key)
-        actions: list[Action] = [Release(waiting.client.conn)]
+        client, then = self._calls.pop(called.key)
+        actions: list[Action] = [Release(client.conn)]
         if called.status // 100 == 2:
-            return [*waiting.then(), *actions]
+            return [*then(), *actions]
         why = called.error or f"status {called.status}"
-        self._world.log("warning", f"Courier did not take it: {why}", channel=waiting.client.channel.uuid)
+        self._world.log("warning", f"Courier did not take it: {why}", channel=client.channel.uuid)
         return actions
 
     def _requested(self, asked: Requested) -> list[Action]:
@@ -339,7 +336,7 @@ class ChipRules:
         except courier.Refused as refused:
             return refused.status, {"error": refused.why}, []
         row = Msg(self._created(), order.id, True, order.text, order.attachments, order.origin, order.user)
-        actions = self._queue(channel, order.contact, row, order.agent)
+        actions = self._queue(channel.uuid, order.contact, row, order.agent)
         if actions is None:
             return 500, {"error": "unable to queue message"}, []
         return 200, {"status": "queued"}, actions
@@ -347,14 +344,16 @@ class ChipRules:
     # --- the bot and the operator
 
     def _acted(self, acted: Acted) -> list[Action]:
-        why = self.objection(acted.talk, acted.act)
+        act = acted.act
+        found = self._state.talk(acted.talk)
+        if found is None:
+            self._world.log("warning", f"there is no chat {acted.talk!r}")
+            return []
+        channel, contact = found
+        why = self._state.objection(contact, act)
         if why is not None:
             self._world.log("warning", why)
             return []
-        found = self._state.talk(acted.talk)
-        assert found is not None
-        channel, contact = found
-        act = acted.act
         match act:
             case bot.Say():
                 agent = self._state.find_agent(act.agent) if act.agent else self._state.agent(contact.agent)
@@ -372,7 +371,9 @@ class ChipRules:
                 return []
             case bot.Raw():
                 body = act.body if isinstance(act.body, dict) else {}
-                return [Send((self._pick(self._state.sockets[contact.chat_id]).conn,), Message(act.name, (body,)))]
+                sockets = self._state.sockets[contact.chat_id]
+                chosen = sockets[0] if len(sockets) == 1 else self._pick(sockets)
+                return [Send(chosen.conns, Message(act.name, (body,)))]
             case bot.Typing() | bot.Status() | bot.Queue() | bot.End():
                 # chip has no word for these.
                 return []
@@ -380,7 +381,7 @@ class ChipRules:
                 assert_never(act)
 
     def _say(
-        self, channel: Channel, contact: Contact, text: str, agent: Agent | None, attachments: tuple[str, ...] = ()
+        self, channel: str, contact: Contact, text: str, agent: Agent | None, attachments: tuple[str, ...] = ()
     ) -> list[Action]:
         origin, user = ("chat", agent.id) if agent is not None else ("flow", 0)
         msg = Msg(self._created(), contact.new_id(), True, text, attachments, origin, user)

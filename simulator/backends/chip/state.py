@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from simulator.backends.chip import gotime
 from simulator.backends.chip.chats import PAGE, Client, Contact, Msg, Outbox, Room
 from simulator.backends.chip.messages import Instant, Int64, Origin
+from simulator.core import bot
 from simulator.core.events import Conn
 from simulator.core.ids import Ids
 
@@ -191,13 +192,14 @@ def _unique(what: str, key: str, values: list[Any]) -> None:
 class State:
     """Everything of one running chip."""
 
-    __slots__ = ("_agents", "_channels", "_contacts", "_outboxes", "clients", "room", "sockets")
+    __slots__ = ("_agents", "_channels", "_contacts", "_orgs", "_outboxes", "clients", "room", "sockets")
 
     def __init__(self, seed: Seed, ids: Ids) -> None:
         settings = seed.settings
         self._channels = {
             channel.uuid: channel for channel in seed.channels if channel.active and channel.type == "CHP"
         }
+        self._orgs = {channel.uuid: channel.org for channel in self._channels.values()}
         self.room = Room(settings.kept_megabytes << 20)
         self._agents = {user.id: user for user in seed.users}
         self._contacts: dict[tuple[int, str], Contact] = {}
@@ -238,14 +240,26 @@ class State:
         """A contact of an org."""
         return self._contacts.get((org, chat_id))
 
-    def talk(self, name: str) -> tuple[Channel, Contact] | None:
-        """The chat that a talk means: `<channel uuid>/<chat id>`, or the chat id alone."""
+    def talk(self, name: str) -> tuple[str, Contact] | None:
+        """The channel's UUID and the contact that a talk means: `<channel uuid>/<chat id>`, or the chat id alone."""
         uuid, _, chat_id = name.rpartition("/")
         if not uuid:
-            return next(((c.channel, c) for c in self._contacts.values() if c.chat_id == chat_id), None)
-        channel = self._channels.get(uuid)
-        contact = self.contact(channel.org, chat_id) if channel is not None else None
-        return None if channel is None or contact is None else (channel, contact)
+            return next(((c.channel.uuid, c) for c in self._contacts.values() if c.chat_id == chat_id), None)
+        org = self._orgs.get(uuid)
+        contact = None if org is None else self._contacts.get((org, chat_id))
+        return None if contact is None else (uuid, contact)
+
+    def objection(self, contact: Contact, act: bot.Act) -> str | None:
+        """Why this act can't be done with this contact, or None."""
+        if isinstance(act, (bot.Say, bot.HandOff)):
+            if act.agent is not None and self.find_agent(act.agent) is None:
+                return f"there is no active user {act.agent!r}"
+        elif isinstance(act, bot.Raw):
+            if not isinstance(act.body, dict | None):
+                return "raw: expected an object as body"
+            if contact.chat_id not in self.sockets:
+                return "raw: the chat has no socket"
+        return None
 
     def contacts(self) -> Iterator[Contact]:
         """All of them, in the order in which they came."""
@@ -280,6 +294,7 @@ class State:
     def join(self, client: Client, contact: Contact) -> None:
         """A socket has started a chat."""
         client.contact = contact
+        client.talk = f"{client.channel.uuid}/{contact.chat_id}"
         contact.channel = client.channel
         # The latest last.
         self._contacts[contact.org, contact.chat_id] = self._contacts.pop((contact.org, contact.chat_id), contact)
