@@ -221,8 +221,8 @@ def _respond(skill: _Skill, chat: Chat) -> None:
         if languages:
             chat.put("language", languages[0])
         else:
-            # There is none yet, or this skill would not be sure of itself. The real one first asks Amazon which language
-            # that was; without an answer it asks the person.
+            # There is no language yet, or this skill would not have been sure of itself. The real one asks Amazon
+            # first which language that was, and the person only where it gets no answer.
             chat.respond(skill.explanation)
     else:
         _go_on(skill, chat)
