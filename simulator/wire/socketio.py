@@ -1,0 +1,468 @@
+"""Socket.IO v5 over Engine.IO as socket.io 4.8 serves it: namespaces, events, acknowledgements, binary, recovery."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from hashlib import blake2b
+from typing import assert_never, cast
+
+from simulator.core.actions import Accept, After, Cancel, Close, Hold, Refuse, Release, Reply, Send
+from simulator.core.backend import Buffered, Route
+from simulator.core.errors import WireError
+from simulator.core.events import Acked, Closed, Knocked, Malformed, Opened, Received, Requested
+from simulator.core.message import NO_REF, Frame, Json, Message, Response
+from simulator.core.wire import (
+    Aborted,
+    Answer,
+    Asked,
+    Attached,
+    Beat,
+    Detached,
+    Drain,
+    Due,
+    Got,
+    Input,
+    Output,
+    Pause,
+    Write,
+)
+from simulator.core.world import World
+from simulator.wire import engineio_http as http
+from simulator.wire import socketio_bundle as bundle
+from simulator.wire import socketio_packets as packets
+from simulator.wire.engineio import NO_CODE, SID_LETTERS, EngineIO, Session, new_sid
+from simulator.wire.engineio import Settings as EngineSettings
+from simulator.wire.engineio import State as EngineState
+from simulator.wire.engineio_payload import Packet
+from simulator.wire.socketio_recovery import Log, Recovery
+
+INVALID_NAMESPACE: Json = {"message": "Invalid namespace"}
+"""What rules refuse a namespace with that the server does not have (lib/client.ts, connect)."""
+
+
+@dataclass(slots=True, frozen=True)
+class Settings:
+    """The server's options, times in seconds; what Node leaves without a limit has one here."""
+
+    engine: EngineSettings = field(default_factory=EngineSettings)
+    path: str = "/socket.io/"
+    connect_timeout: float = 45.0
+    """A session that joined no namespace by then is closed."""
+    recovery: Recovery | None = None
+    serve_client: bool = True
+    max_attachments: int = 10
+    """Of one packet (socket.io-parser 4.2)."""
+    max_conns: int = 1_000
+    """Namespaces that one session has joined or asked for."""
+    max_acks: int = 10_000
+    """Acknowledgements that one socket may owe; the oldest is forgotten."""
+
+
+def route(settings: Settings, name: str = "socketio") -> Route:
+    """Where the engine's requests come in."""
+    pattern = settings.path.replace(".", r"\.") + ".*"
+    return Route(name, pattern, body=Buffered(settings.engine.max_payload + 1, spare=64 << 20))
+
+
+class _State(Enum):
+    PENDING = auto()
+    LOST = auto()
+    """The session ended before the door was answered."""
+    OPEN = auto()
+    AWAY = auto()
+    """Closed, but it may come back."""
+    GONE = auto()
+
+
+class Socket:
+    """One conn: a client in a namespace."""
+
+    __slots__ = (
+        "acks",
+        "asked",
+        "log",
+        "nsp",
+        "offset",
+        "pid",
+        "prefix",
+        "recovers",
+        "session",
+        "sid",
+        "state",
+    )
+
+    def __init__(self, session: Session, nsp: str, sid: str, pid: str) -> None:
+        self.session = session
+        self.nsp = nsp
+        self.prefix = packets.prefix(nsp)
+        self.sid = sid
+        self.pid = pid
+        self.state = _State.PENDING
+        self.asked = 0
+        """How many acknowledgements were asked for."""
+        self.acks: dict[str, Hashable] = {}
+        self.log: Log | None = None
+        self.recovers: Socket | None = None
+        self.offset = ""
+
+    def __repr__(self) -> str:
+        return f"<socket {self.prefix}{self.sid}>"
+
+
+class _Client:
+    """What this layer keeps of a session."""
+
+    __slots__ = ("attachments", "conns", "nsps", "partial", "pending")
+
+    def __init__(self) -> None:
+        self.conns: dict[Socket, None] = {}
+        self.nsps: dict[str, Socket] = {}
+        self.pending: dict[Socket, None] = {}
+        self.partial: packets.Packet | None = None
+        self.attachments: list[bytes] = []
+
+
+class SocketIO:
+    """The server's face."""
+
+    __slots__ = ("_away", "_door", "_engine", "_ids", "_links", "_settings", "_start", "_world")
+
+    def __init__(self, settings: Settings, world: World, door: str = "socketio") -> None:
+        """Serve requests on the route named `door`, see `route`."""
+        self._settings = settings
+        self._world = world
+        self._door = door
+        self._ids = world.ids
+        self._engine = EngineIO(settings.engine, world.ids, self)
+        self._links = self._engine.links
+        self._away: dict[str, Socket] = {}
+        self._start = world.now()
+
+    def owes(self) -> Collection[tuple[Hashable, int]]:
+        """Server pings that no pong has answered yet."""
+        return self._engine.owes()
+
+    def take(self, given: Input) -> list[Output]:
+        """Work one input wholly; what it causes, in order."""
+        out: list[Output] = []
+        engine = self._engine
+        match given:
+            case Got():
+                engine.got(given, out)
+            case Send():
+                self._send(given, out)
+            case Reply():
+                self._reply(given, out)
+            case Due():
+                self._due(given, out)
+            case Asked():
+                return self._asked(given)
+            case Accept():
+                self._accept(given, out)
+            case Refuse():
+                self._refuse(given, out)
+            case Close():
+                self._close(given, out)
+            case Attached():
+                engine.attached(given, out)
+            case Detached():
+                engine.detached(given, out)
+            case Aborted():
+                engine.aborted(given, out)
+            case Beat():
+                engine.beat(out)
+            case Drain():
+                engine.drain(out)
+            case Hold() | Release():
+                conn = given.conn
+                if isinstance(conn, Socket) and conn.state is _State.OPEN and conn.session.link is not None:
+                    out.append(Pause(conn.session.link, isinstance(given, Hold)))
+            case _:  # pragma: no cover
+                assert_never(given)
+        return out
+
+    # ---- requests and timers
+
+    def _asked(self, asked: Asked) -> list[Output]:
+        request = asked.request
+        settings = self._settings
+        if asked.route.name != self._door:
+            return [Requested(asked.call, request, asked.route)]
+        if settings.serve_client and not http.is_upgrade(request):
+            cors = settings.engine.cors
+            response = bundle.serve(request, settings.path, cors.headers(request) if cors else ())
+            if response is not None:
+                if cors and request.method == "OPTIONS":
+                    response = cors.preflight(request)
+                return [Answer(asked.call, response)]
+        out: list[Output] = []
+        self._engine.asked(asked, out)
+        gone = {output.conn for output in out if isinstance(output, Closed)}
+        if gone:
+            # Node hands out a payload's events only when it has read it to its end.
+            return [output for output in out if not (isinstance(output, Received) and output.conn in gone)]
+        return out
+
+    def _due(self, due: Due, out: list[Output]) -> None:
+        if isinstance(due.owner, Socket):
+            self._forget(due.owner)
+        elif due.name == "connect":
+            assert isinstance(due.owner, Session)
+            self._hang_up(due.owner, out)
+        else:
+            self._engine.due(due, out)
+
+    # ---- what the engine tells
+
+    def opened(self, session: Session, out: list[Output]) -> None:
+        """A session begins."""
+        session.upper = _Client()
+        out.append(After(self._settings.connect_timeout, session, "connect"))
+
+    def message(self, session: Session, data: Packet, out: list[Output]) -> None:
+        """A message of a session."""
+        client: _Client = session.upper
+        partial = client.partial
+        try:
+            if isinstance(data, str):
+                if partial is not None:
+                    raise WireError("text while attachments are missing")
+                if not data:
+                    raise WireError("an empty message")
+                packet = packets.read(data, self._settings.max_attachments)
+                if packet.attachments:
+                    client.partial = packet
+                else:
+                    self._packet(session, client, packet, out)
+            elif partial is None:
+                raise WireError("bytes that no packet announced")
+            else:
+                client.attachments.append(data)
+                if len(client.attachments) == partial.attachments:
+                    attachments, client.attachments, client.partial = client.attachments, [], None
+                    partial.data = packets.filled(partial.data, attachments)
+                    self._packet(session, client, partial, out)
+        except (WireError, RecursionError) as error:
+            self._world.log("info", f"a client broke the protocol: {error}", sid=session.sid)
+            self._hang_up(session, out)
+
+    def closed(self, session: Session, code: int, recoverable: bool, out: list[Output]) -> None:
+        """A session ends."""
+        client: _Client = session.upper
+        self._lose(client, code, recoverable, out)
+
+    # ---- packets
+
+    def _packet(self, session: Session, client: _Client, packet: packets.Packet, out: list[Output]) -> None:
+        """A whole packet (lib/client.ts, ondecoded)."""
+        kind, data = packet.kind, packet.data
+        conn = client.nsps.get(packet.nsp)
+        if conn is None:
+            if kind != packets.CONNECT or len(client.conns) + len(client.pending) >= self._settings.max_conns:
+                raise WireError(f"not a packet for a namespace that was not joined: type {kind}")
+            self._knock(session, client, packet, out)
+        elif kind in (packets.EVENT, packets.BINARY_EVENT):
+            # Without a payload it is no event at all.
+            if isinstance(data, list):
+                name = data[0] if isinstance(data[0], str) else packets.name_of(data[0])
+                ref = NO_REF if packet.id is None else packet.id
+                out.append(Received(conn, Message(name, tuple(data[1:]), ref, conn.nsp)))
+        elif kind in (packets.ACK, packets.BINARY_ACK):
+            if packet.id in conn.acks:
+                key = conn.acks.pop(packet.id)
+                out.append(Acked(conn, key, tuple(data) if isinstance(data, list) else ()))
+        elif kind == packets.DISCONNECT:
+            del client.conns[conn], client.nsps[conn.nsp]
+            self._gone(conn, 1000, False, out)
+        else:
+            raise WireError(f"not a packet for a namespace that was joined: type {kind}")
+
+    def _knock(self, session: Session, client: _Client, packet: packets.Packet, out: list[Output]) -> None:
+        auth: Json = packet.data or {}
+        assert isinstance(auth, dict)
+        pid, offset = auth.get("pid"), auth.get("offset")
+        old = self._away.get(pid) if isinstance(pid, str) and isinstance(offset, str) else None
+        if old is not None and old.nsp == packet.nsp and self._missed(old, cast("str", offset)) is not None:
+            conn = Socket(session, packet.nsp, old.sid, old.pid)
+            conn.recovers, conn.offset = old, cast("str", offset)
+        else:
+            brought = blake2b(repr(auth).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+            sid = new_sid(self._ids, "socket", packet.nsp, brought)
+            conn = Socket(session, packet.nsp, sid, self._pid(sid))
+        client.pending[conn] = None
+        out.append(Knocked(conn, session.request, auth, packet.nsp, conn.recovers))
+
+    def _pid(self, sid: str) -> str:
+        return self._ids.child("pid", sid).token(16, SID_LETTERS) + sid[16:] if self._settings.recovery else ""
+
+    # ---- the door
+
+    def _accept(self, accept: Accept, out: list[Output]) -> None:
+        conn = accept.conn
+        if not isinstance(conn, Socket):
+            return
+        if conn.state is _State.LOST:
+            conn.state = _State.GONE
+            out.append(Closed(conn))
+        if conn.state is not _State.PENDING:
+            return
+        session = conn.session
+        client: _Client = session.upper
+        if not client.conns:
+            out.append(Cancel(session, "connect"))
+        del client.pending[conn]
+        conn.state = _State.OPEN
+        client.conns[conn] = None
+        client.nsps[conn.nsp] = conn
+        old = conn.recovers
+        if old is not None:
+            missed = self._missed(old, conn.offset) if old.state is _State.AWAY else None
+            conn.log, conn.recovers = old.log, None
+            if missed is not None:
+                out.append(Cancel(old))
+                self._forget(old)
+                self._engine.send(session, missed, out)
+        elif self._settings.recovery is not None:
+            conn.log = Log(self._settings.recovery, self._start)
+        pid = f',"pid":"{conn.pid}"' if conn.pid else ""
+        self._engine.send(session, [f'40{conn.prefix}{{"sid":"{conn.sid}"{pid}}}'], out)
+        out.append(Opened(conn))
+
+    def _refuse(self, refuse: Refuse, out: list[Output]) -> None:
+        conn = refuse.conn
+        if not isinstance(conn, Socket):
+            return
+        if conn.state is _State.PENDING:
+            client: _Client = conn.session.upper
+            del client.pending[conn]
+            response = refuse.response
+            text = response.body.decode("utf-8", "replace") if isinstance(response, Response) else ""
+            body: Json = {"message": text} if isinstance(response, Response) else response
+            text, _ = packets.payload(cast("packets.Args", body))
+            self._engine.send(conn.session, [packets.head(packets.CONNECT_ERROR, 0, conn.prefix) + text], out)
+            conn.state = _State.GONE
+        elif conn.state is _State.LOST:
+            conn.state = _State.GONE
+
+    # ---- what goes out
+
+    def _send(self, send: Send, out: list[Output]) -> None:
+        message = send.message
+        text: str | None = None
+        attachments: list[bytes] = []
+        for conn in send.conns:
+            if not isinstance(conn, Socket) or conn.state not in _REACHED:
+                continue
+            if text is None:
+                if message.name in packets.RESERVED:
+                    out.append(Malformed(conn, WireError(f'"{message.name}" is a reserved event name')))
+                    return
+                try:
+                    text, attachments = packets.payload((message.name, *message.args))
+                except WireError as error:
+                    out.append(Malformed(conn, error))
+                    return
+            self._emit(conn, send, text, attachments, out)
+
+    def _emit(self, conn: Socket, send: Send, text: str, attachments: list[bytes], out: list[Output]) -> None:
+        session, log = conn.session, conn.log
+        if conn.state is _State.OPEN and send.volatile and not session.writable:
+            return
+        asked = ""
+        if send.ack is not None:
+            if conn.state is not _State.OPEN:
+                return
+            asked = str(conn.asked)
+            conn.asked += 1
+            conn.acks[asked] = send.ack
+            if len(conn.acks) > self._settings.max_acks:
+                del conn.acks[next(iter(conn.acks))]
+        offset = ""
+        if log is not None and send.ack is None and not send.volatile:
+            now = self._world.now()
+            offset = log.offset(now)
+            text = f'{text[:-1]},"{offset}"]'
+        head = packets.head(packets.EVENT, len(attachments), conn.prefix, asked)
+        if conn.state is _State.OPEN and session.link is not None and not attachments:
+            # Nearly always so.
+            out.append(Write(session.link, Frame(head + text)))
+        elif conn.state is _State.OPEN:
+            self._engine.send(session, [head + text, *attachments], out)
+        if offset:
+            assert log is not None
+            log.add(self._world.now(), offset, [head + text, *attachments])
+
+    def _reply(self, reply: Reply, out: list[Output]) -> None:
+        conn = reply.conn
+        if not isinstance(conn, Socket) or conn.state is not _State.OPEN or not isinstance(reply.ref, str):
+            return
+        try:
+            text, attachments = packets.payload(reply.args)
+        except WireError as error:
+            out.append(Malformed(conn, error))
+            return
+        head = packets.head(packets.ACK, len(attachments), conn.prefix, reply.ref)
+        self._engine.send(conn.session, [head + text, *attachments], out)
+
+    # ---- ends
+
+    def _close(self, close: Close, out: list[Output]) -> None:
+        conn = close.conn
+        if not isinstance(conn, Socket) or conn.state is not _State.OPEN:
+            return
+        code = NO_CODE if close.code is None else close.code
+        client: _Client = conn.session.upper
+        for other in [*client.conns] if close.whole else [conn]:
+            self._engine.send(conn.session, [packets.head(packets.DISCONNECT, 0, other.prefix)], out)
+            del client.conns[other]
+            client.nsps.pop(other.nsp, None)
+            self._gone(other, code, False, out)
+        if close.whole:
+            self._hang_up(conn.session, out)
+
+    def _hang_up(self, session: Session, out: list[Output]) -> None:
+        """Close the transport (lib/client.ts, close): to this layer it is over at once."""
+        if session.state is EngineState.OPEN:
+            self._engine.close(session, out)
+            self._lose(session.upper, NO_CODE, True, out)
+
+    def _lose(self, client: _Client, code: int, recoverable: bool, out: list[Output]) -> None:
+        for conn in client.pending:
+            conn.state = _State.LOST
+        conns = [*client.conns]
+        client.pending, client.conns, client.nsps = {}, {}, {}
+        client.partial, client.attachments = None, []
+        for conn in conns:
+            self._gone(conn, code, recoverable, out)
+
+    def _gone(self, conn: Socket, code: int, recoverable: bool, out: list[Output]) -> None:
+        recovery = self._settings.recovery
+        conn.acks = {}
+        conn.state = _State.GONE
+        if recovery is not None and recoverable:
+            conn.state = _State.AWAY
+            self._away[conn.pid] = conn
+            out.append(After(recovery.seconds, conn, "expired"))
+            if len(self._away) > recovery.most_away:
+                oldest = next(iter(self._away.values()))
+                out.append(Cancel(oldest))
+                self._forget(oldest)
+        else:
+            conn.log = None
+        out.append(Closed(conn, code))
+
+    # ---- recovery
+
+    def _missed(self, old: Socket, offset: str) -> list[Packet] | None:
+        return None if old.log is None else old.log.missed(self._world.now(), offset)
+
+    def _forget(self, conn: Socket) -> None:
+        conn.state = _State.GONE
+        conn.log = None
+        if self._away.get(conn.pid) is conn:
+            del self._away[conn.pid]
+
+
+_REACHED = frozenset((_State.OPEN, _State.AWAY))
