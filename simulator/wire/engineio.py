@@ -81,7 +81,6 @@ class Session:
         "sid",
         "size",
         "state",
-        "torn",
         "upgraded",
         "upper",
     )
@@ -101,8 +100,6 @@ class Session:
         self.upgraded = False
         self.ending = False
         """Polling, and closed: the next poll is told."""
-        self.torn = False
-        """Polling, and closed while a post was under way: Node tears that one's connection."""
         self.pings = 0
         self.beats = 0
         self.upper: Any = None
@@ -237,9 +234,8 @@ class EngineIO:
             out.append(Answer(call, Response(400, cors)))
             return
         if len(request.body) > self._settings.max_payload:
-            out.append(Answer(call, Response(413, cors)))
+            out.append(Answer(call, Response(413, cors, reason="Payload Too Large")))
             return
-        session.torn = False
         for packet in split(request.body):
             if isinstance(packet, str) and packet[0] == CLOSE:
                 if session.state is not State.CLOSED:
@@ -248,7 +244,7 @@ class EngineIO:
                     self._over(session, NORMAL, True, out)
             else:
                 self._packet(session, packet, out)
-        out.append(Answer(call, None if session.torn else http.answer("text/html", b"ok", request, cors)))
+        out.append(Answer(call, http.answer("text/html", b"ok", request, cors)))
 
     def _packet(self, session: Session, packet: Packet | None, out: list[Output]) -> None:
         """A packet of an open session (lib/socket.ts, onPacket)."""
@@ -375,7 +371,6 @@ class EngineIO:
             self._close_transport(session, out)
 
     def _close_transport(self, session: Session, out: list[Output]) -> None:
-        session.torn = True
         if session.writable:
             self._end(session, NO_CODE, True, out)
         else:
@@ -475,7 +470,6 @@ class EngineIO:
 
     def _end(self, session: Session, code: int, recoverable: bool, out: list[Output]) -> None:
         """Close the transport, and be done (lib/socket.ts, onClose)."""
-        session.torn = True
         if session.link is not None:
             out.append(Shut(session.link, None))
         elif session.poll is not None:

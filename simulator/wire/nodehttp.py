@@ -21,7 +21,7 @@ WS: Mapping[Violation, Answer] = {
 
 def link(max_payload: int = 1_000_000) -> LinkPolicy:
     """The manners of npm ws 8, with the limit that Engine.IO gives it."""
-    return LinkPolicy(limit=max_payload, answers=WS, linger=30.0)
+    return LinkPolicy(limit=max_payload, answers=WS, echo_reason=True, linger=30.0)
 
 
 def dress(request: Request, response: Response, now: float) -> Response:

@@ -127,7 +127,7 @@ class _Client:
 class SocketIO:
     """The server's face."""
 
-    __slots__ = ("_away", "_door", "_engine", "_ids", "_links", "_settings", "_start", "_world")
+    __slots__ = ("_away", "_door", "_engine", "_ids", "_left", "_settings", "_start", "_world")
 
     def __init__(self, settings: Settings, world: World, door: str = "socketio") -> None:
         """Serve requests on the route named `door`, see `route`."""
@@ -136,7 +136,7 @@ class SocketIO:
         self._door = door
         self._ids = world.ids
         self._engine = EngineIO(settings.engine, world.ids, self)
-        self._links = self._engine.links
+        self._left: list[Socket] = []
         self._away: dict[str, Socket] = {}
         self._start = world.now()
 
@@ -151,6 +151,8 @@ class SocketIO:
         match given:
             case Got():
                 engine.got(given, out)
+                if self._left:
+                    self._tidy()
             case Send():
                 self._send(given, out)
             case Reply():
@@ -199,11 +201,20 @@ class SocketIO:
                 return [Answer(asked.call, response)]
         out: list[Output] = []
         self._engine.asked(asked, out)
+        self._tidy()
         gone = {output.conn for output in out if isinstance(output, Closed)}
         if gone:
             # Node hands out a payload's events only when it has read it to its end.
             return [output for output in out if not (isinstance(output, Received) and output.conn in gone)]
         return out
+
+    def _tidy(self) -> None:
+        """Take those off their sessions that left."""
+        for conn in self._left:
+            nsps = cast("_Client", conn.session.upper).nsps
+            if nsps.get(conn.nsp) is conn:
+                del nsps[conn.nsp]
+        self._left.clear()
 
     def _due(self, due: Due, out: list[Output]) -> None:
         if isinstance(due.owner, Socket):
@@ -263,6 +274,9 @@ class SocketIO:
             if kind != packets.CONNECT or len(client.conns) + len(client.pending) >= self._settings.max_conns:
                 raise WireError(f"not a packet for a namespace that was not joined: type {kind}")
             self._knock(session, client, packet, out)
+        elif conn.state is not _State.OPEN and kind not in (packets.CONNECT, packets.CONNECT_ERROR):
+            # It left in the same payload, which Node only notices at its end.
+            return
         elif kind in (packets.EVENT, packets.BINARY_EVENT):
             # Without a payload it is no event at all.
             if isinstance(data, list):
@@ -274,7 +288,8 @@ class SocketIO:
                 key = conn.acks.pop(packet.id)
                 out.append(Acked(conn, key, tuple(data) if isinstance(data, list) else ()))
         elif kind == packets.DISCONNECT:
-            del client.conns[conn], client.nsps[conn.nsp]
+            del client.conns[conn]
+            self._left.append(conn)
             self._gone(conn, 1000, False, out)
         else:
             raise WireError(f"not a packet for a namespace that was joined: type {kind}")

@@ -59,7 +59,7 @@ def read(text: str, most_attachments: int = 10) -> Packet:
     if kind >= BINARY_EVENT:
         number, dash, _ = text[1:].partition("-")
         count = number_of(number) if dash else math.nan
-        if not (count >= 1 and count == math.floor(count)):
+        if not (count >= 1 and (count == math.inf or count == math.floor(count))):
             raise WireError("illegal attachments")
         if count > most_attachments:
             raise WireError("too many attachments")
