@@ -66,6 +66,9 @@ class State(Enum):
     CLOSED = auto()
 
 
+_OPEN, _CLOSING, _CLOSED = State
+
+
 class Session:
     """One client, over whichever transport."""
 
@@ -91,7 +94,7 @@ class Session:
         """The request that opened it."""
         self.link = link
         """None while it polls."""
-        self.state = State.OPEN
+        self.state = _OPEN
         self.poll: tuple[CallId, Request] | None = None
         self.buffer: list[Packet] = []
         self.size = 0
@@ -238,7 +241,7 @@ class EngineIO:
             return
         for packet in split(request.body):
             if isinstance(packet, str) and packet[0] == CLOSE:
-                if session.state is not State.CLOSED:
+                if session.state is not _CLOSED:
                     if session.poll is not None:
                         self._answer(session, [NOOP], out)
                     self._over(session, NORMAL, True, out)
@@ -248,7 +251,7 @@ class EngineIO:
 
     def _packet(self, session: Session, packet: Packet | None, out: list[Output]) -> None:
         """A packet of an open session (lib/socket.ts, onPacket)."""
-        if session.state is not State.OPEN:
+        if session.state is not _OPEN:
             return
         if packet is None:
             self._end(session, NO_CODE, False, out)
@@ -318,7 +321,7 @@ class EngineIO:
         settings = self._settings
         match due.name:
             case "ping":
-                if session.state is State.OPEN:
+                if session.state is _OPEN:
                     session.pings += 1
                     self._owed[session] = session.pings
                     self._write(session, PING, out)
@@ -339,7 +342,7 @@ class EngineIO:
     def beat(self, out: list[Output]) -> None:
         """Ping everyone, to no consequence: who answers is not waited for, who does not is not missed."""
         for session in [*self.sessions.values()]:
-            if session.state is State.OPEN and PING not in session.buffer:
+            if session.state is _OPEN and PING not in session.buffer:
                 session.beats += 1
                 self._write(session, PING, out)
 
@@ -353,7 +356,7 @@ class EngineIO:
 
     def send(self, session: Session, packets: Sequence[Packet], out: list[Output]) -> None:
         """Send message packets, a string with its type in front."""
-        if session.state is State.OPEN:
+        if session.state is _OPEN:
             if session.link is not None:
                 for packet in packets:
                     out.append(Write(session.link, Frame(packet)))
@@ -363,9 +366,9 @@ class EngineIO:
 
     def close(self, session: Session, out: list[Output]) -> None:
         """Close a session once everything that waits is written (lib/socket.ts, close)."""
-        if session.state is not State.OPEN:
+        if session.state is not _OPEN:
             return
-        session.state = State.CLOSING
+        session.state = _CLOSING
         self._owed.pop(session, None)
         if session.link is not None or not session.buffer:
             self._close_transport(session, out)
@@ -381,7 +384,7 @@ class EngineIO:
         if session.link is not None:
             out.append(Write(session.link, Frame(packet)))
             return
-        if session.state is not State.OPEN:
+        if session.state is not _OPEN:
             return
         session.buffer.append(packet)
         session.size += len(packet)
@@ -393,7 +396,7 @@ class EngineIO:
     def _flush(self, session: Session, out: list[Output]) -> None:
         packets, session.buffer, session.size = session.buffer, [], 0
         self._answer(session, packets, out)
-        if session.state is State.CLOSING:
+        if session.state is _CLOSING:
             self._close_transport(session, out)
 
     def _answer(self, session: Session, packets: Sequence[Packet], out: list[Output]) -> None:
@@ -457,7 +460,7 @@ class EngineIO:
         out.append(Cancel(session, "pong"))
         packets, session.buffer, session.size = session.buffer, [], 0
         out += [Write(link, Frame(packet)) for packet in packets]
-        if session.state is State.CLOSING:
+        if session.state is _CLOSING:
             self._end(session, NO_CODE, True, out)
 
     def _unprobe(self, session: Session, out: list[Output]) -> None:
@@ -478,7 +481,7 @@ class EngineIO:
 
     def _over(self, session: Session, code: int, recoverable: bool, out: list[Output]) -> None:
         """The transport is closed: forget the session."""
-        session.state = State.CLOSED
+        session.state = _CLOSED
         del self.sessions[session.sid]
         if session.link is not None:
             del self.links[session.link]

@@ -8,6 +8,8 @@ from enum import Enum, auto
 from hashlib import blake2b
 from typing import assert_never, cast
 
+import orjson
+
 from simulator.core.actions import Accept, After, Cancel, Close, Hold, Refuse, Release, Reply, Send
 from simulator.core.backend import Buffered, Route
 from simulator.core.errors import WireError
@@ -76,6 +78,11 @@ class _State(Enum):
     GONE = auto()
 
 
+_PENDING, _LOST, _OPEN, _AWAY, _GONE = _State
+# Members are looked up slowly, and these are on the way of every message.
+_ENGINE_OPEN = EngineState.OPEN
+
+
 class Socket:
     """One conn: a client in a namespace."""
 
@@ -99,7 +106,7 @@ class Socket:
         self.prefix = packets.prefix(nsp)
         self.sid = sid
         self.pid = pid
-        self.state = _State.PENDING
+        self.state = _PENDING
         self.asked = 0
         """How many acknowledgements were asked for."""
         self.acks: dict[str, Hashable] = {}
@@ -127,7 +134,7 @@ class _Client:
 class SocketIO:
     """The server's face."""
 
-    __slots__ = ("_away", "_door", "_engine", "_ids", "_left", "_settings", "_start", "_world")
+    __slots__ = ("_away", "_door", "_engine", "_ids", "_left", "_links", "_settings", "_start", "_world")
 
     def __init__(self, settings: Settings, world: World, door: str = "socketio") -> None:
         """Serve requests on the route named `door`, see `route`."""
@@ -136,6 +143,7 @@ class SocketIO:
         self._door = door
         self._ids = world.ids
         self._engine = EngineIO(settings.engine, world.ids, self)
+        self._links = self._engine.links
         self._left: list[Socket] = []
         self._away: dict[str, Socket] = {}
         self._start = world.now()
@@ -146,15 +154,13 @@ class SocketIO:
 
     def take(self, given: Input) -> list[Output]:
         """Work one input wholly; what it causes, in order."""
+        if isinstance(given, Got):
+            return self._got(given)
+        if isinstance(given, Send):
+            return self._send(given)
         out: list[Output] = []
         engine = self._engine
         match given:
-            case Got():
-                engine.got(given, out)
-                if self._left:
-                    self._tidy()
-            case Send():
-                self._send(given, out)
             case Reply():
                 self._reply(given, out)
             case Due():
@@ -179,10 +185,31 @@ class SocketIO:
                 engine.drain(out)
             case Hold() | Release():
                 conn = given.conn
-                if isinstance(conn, Socket) and conn.state is _State.OPEN and conn.session.link is not None:
+                if isinstance(conn, Socket) and conn.state is _OPEN and conn.session.link is not None:
                     out.append(Pause(conn.session.link, isinstance(given, Hold)))
             case _:  # pragma: no cover
                 assert_never(given)
+        return out
+
+    def _got(self, got: Got) -> list[Output]:
+        item = got.item
+        session = self._links.get(got.link)
+        if session is not None and type(item) is Frame and item.data[:3] == "42[":
+            # Nearly always: an event of the root namespace that wants no acknowledgement.
+            client: _Client = session.upper
+            conn = client.nsps.get("/")
+            if conn is not None and client.partial is None:
+                try:
+                    body = orjson.loads(item.data[2:])
+                except ValueError:
+                    pass
+                else:
+                    if body and type(body[0]) is str and body[0] not in packets.RESERVED:
+                        return [Received(conn, Message(body.pop(0), tuple(body), NO_REF, "/"))]
+        out: list[Output] = []
+        self._engine.got(got, out)
+        if self._left:
+            self._tidy()
         return out
 
     # ---- requests and timers
@@ -274,7 +301,7 @@ class SocketIO:
             if kind != packets.CONNECT or len(client.conns) + len(client.pending) >= self._settings.max_conns:
                 raise WireError(f"not a packet for a namespace that was not joined: type {kind}")
             self._knock(session, client, packet, out)
-        elif conn.state is not _State.OPEN and kind not in (packets.CONNECT, packets.CONNECT_ERROR):
+        elif conn.state is not _OPEN and kind not in (packets.CONNECT, packets.CONNECT_ERROR):
             # It left in the same payload, which Node only notices at its end.
             return
         elif kind in (packets.EVENT, packets.BINARY_EVENT):
@@ -318,22 +345,22 @@ class SocketIO:
         conn = accept.conn
         if not isinstance(conn, Socket):
             return
-        if conn.state is _State.LOST:
-            conn.state = _State.GONE
+        if conn.state is _LOST:
+            conn.state = _GONE
             out.append(Closed(conn))
-        if conn.state is not _State.PENDING:
+        if conn.state is not _PENDING:
             return
         session = conn.session
         client: _Client = session.upper
         if not client.conns:
             out.append(Cancel(session, "connect"))
         del client.pending[conn]
-        conn.state = _State.OPEN
+        conn.state = _OPEN
         client.conns[conn] = None
         client.nsps[conn.nsp] = conn
         old = conn.recovers
         if old is not None:
-            missed = self._missed(old, conn.offset) if old.state is _State.AWAY else None
+            missed = self._missed(old, conn.offset) if old.state is _AWAY else None
             conn.log, conn.recovers = old.log, None
             if missed is not None:
                 out.append(Cancel(old))
@@ -349,7 +376,7 @@ class SocketIO:
         conn = refuse.conn
         if not isinstance(conn, Socket):
             return
-        if conn.state is _State.PENDING:
+        if conn.state is _PENDING:
             client: _Client = conn.session.upper
             del client.pending[conn]
             response = refuse.response
@@ -357,37 +384,42 @@ class SocketIO:
             body: Json = {"message": text} if isinstance(response, Response) else response
             text, _ = packets.payload(cast("packets.Args", body))
             self._engine.send(conn.session, [packets.head(packets.CONNECT_ERROR, 0, conn.prefix) + text], out)
-            conn.state = _State.GONE
-        elif conn.state is _State.LOST:
-            conn.state = _State.GONE
+            conn.state = _GONE
+        elif conn.state is _LOST:
+            conn.state = _GONE
 
     # ---- what goes out
 
-    def _send(self, send: Send, out: list[Output]) -> None:
+    def _send(self, send: Send) -> list[Output]:
         message = send.message
-        text: str | None = None
+        out: list[Output] = []
+        text = ""
         attachments: list[bytes] = []
         for conn in send.conns:
-            if not isinstance(conn, Socket) or conn.state not in _REACHED:
+            if type(conn) is not Socket or not (conn.state is _OPEN or conn.state is _AWAY):
                 continue
-            if text is None:
-                if message.name in packets.RESERVED:
-                    out.append(Malformed(conn, WireError(f'"{message.name}" is a reserved event name')))
-                    return
+            if not text:
                 try:
+                    if message.name in packets.RESERVED:
+                        raise WireError(f'"{message.name}" is a reserved event name')
                     text, attachments = packets.payload((message.name, *message.args))
                 except WireError as error:
-                    out.append(Malformed(conn, error))
-                    return
-            self._emit(conn, send, text, attachments, out)
+                    return [Malformed(conn, error)]
+            link = conn.session.link
+            if link is None or attachments or conn.log is not None or send.ack is not None:
+                self._emit(conn, send, text, attachments, out)
+            else:
+                # Nearly always.
+                out.append(Write(link, Frame(f"42{conn.prefix}{text}")))
+        return out
 
     def _emit(self, conn: Socket, send: Send, text: str, attachments: list[bytes], out: list[Output]) -> None:
         session, log = conn.session, conn.log
-        if conn.state is _State.OPEN and send.volatile and not session.writable:
+        if conn.state is _OPEN and send.volatile and not session.writable:
             return
         asked = ""
         if send.ack is not None:
-            if conn.state is not _State.OPEN:
+            if conn.state is not _OPEN:
                 return
             asked = str(conn.asked)
             conn.asked += 1
@@ -400,10 +432,7 @@ class SocketIO:
             offset = log.offset(now)
             text = f'{text[:-1]},"{offset}"]'
         head = packets.head(packets.EVENT, len(attachments), conn.prefix, asked)
-        if conn.state is _State.OPEN and session.link is not None and not attachments:
-            # Nearly always so.
-            out.append(Write(session.link, Frame(head + text)))
-        elif conn.state is _State.OPEN:
+        if conn.state is _OPEN:
             self._engine.send(session, [head + text, *attachments], out)
         if offset:
             assert log is not None
@@ -411,7 +440,7 @@ class SocketIO:
 
     def _reply(self, reply: Reply, out: list[Output]) -> None:
         conn = reply.conn
-        if not isinstance(conn, Socket) or conn.state is not _State.OPEN or not isinstance(reply.ref, str):
+        if not isinstance(conn, Socket) or conn.state is not _OPEN or not isinstance(reply.ref, str):
             return
         try:
             text, attachments = packets.payload(reply.args)
@@ -425,7 +454,7 @@ class SocketIO:
 
     def _close(self, close: Close, out: list[Output]) -> None:
         conn = close.conn
-        if not isinstance(conn, Socket) or conn.state is not _State.OPEN:
+        if not isinstance(conn, Socket) or conn.state is not _OPEN:
             return
         code = NO_CODE if close.code is None else close.code
         client: _Client = conn.session.upper
@@ -439,13 +468,13 @@ class SocketIO:
 
     def _hang_up(self, session: Session, out: list[Output]) -> None:
         """Close the transport (lib/client.ts, close): to this layer it is over at once."""
-        if session.state is EngineState.OPEN:
+        if session.state is _ENGINE_OPEN:
             self._engine.close(session, out)
             self._lose(session.upper, NO_CODE, True, out)
 
     def _lose(self, client: _Client, code: int, recoverable: bool, out: list[Output]) -> None:
         for conn in client.pending:
-            conn.state = _State.LOST
+            conn.state = _LOST
         conns = [*client.conns]
         client.pending, client.conns, client.nsps = {}, {}, {}
         client.partial, client.attachments = None, []
@@ -455,9 +484,9 @@ class SocketIO:
     def _gone(self, conn: Socket, code: int, recoverable: bool, out: list[Output]) -> None:
         recovery = self._settings.recovery
         conn.acks = {}
-        conn.state = _State.GONE
+        conn.state = _GONE
         if recovery is not None and recoverable:
-            conn.state = _State.AWAY
+            conn.state = _AWAY
             self._away[conn.pid] = conn
             out.append(After(recovery.seconds, conn, "expired"))
             if len(self._away) > recovery.most_away:
@@ -474,10 +503,7 @@ class SocketIO:
         return None if old.log is None else old.log.missed(self._world.now(), offset)
 
     def _forget(self, conn: Socket) -> None:
-        conn.state = _State.GONE
+        conn.state = _GONE
         conn.log = None
         if self._away.get(conn.pid) is conn:
             del self._away[conn.pid]
-
-
-_REACHED = frozenset((_State.OPEN, _State.AWAY))
