@@ -58,7 +58,7 @@ class Suite:
 
     def __init__(self, world: World) -> None:
         self.auth: dict[Conn, Json] = {}
-        self.present: dict[Conn, str] = {}
+        self.present: dict[Conn, None] = {}
         self.late: list[Json] = []
 
     def talks(self) -> Collection[str]:
@@ -80,8 +80,8 @@ class Suite:
             case Fired():
                 return [Send((*self.present,), Message("late", (self.late.pop(0),)))]
             case Closed():
+                # It stays in the room of all: what it misses meanwhile is kept where it may come back.
                 self.auth.pop(event.conn, None)
-                self.present = {conn: sid for conn, sid in self.present.items() if conn != event.conn or sid}
         return []
 
     def knocked(self, event: Knocked) -> Action:
@@ -94,8 +94,7 @@ class Suite:
             self.auth[event.conn] = event.auth
         else:
             self.present.pop(event.recovers, None)
-        # Who closes stays on the list: as a room does, it may come back.
-        self.present[event.conn] = "stays"
+        self.present[event.conn] = None
         return Accept(event.conn)
 
     def received(self, conn: Conn, message: Message) -> list[Action]:
