@@ -356,13 +356,8 @@ class EngineIO:
 
     def send(self, session: Session, packets: Sequence[Packet], out: list[Output]) -> None:
         """Send message packets, a string with its type in front."""
-        if session.state is _OPEN:
-            if session.link is not None:
-                for packet in packets:
-                    out.append(Write(session.link, Frame(packet)))
-            else:
-                for packet in packets:
-                    self._write(session, packet, out)
+        for packet in packets:
+            self._write(session, packet, out)
 
     def close(self, session: Session, out: list[Output]) -> None:
         """Close a session once everything that waits is written (lib/socket.ts, close)."""
@@ -485,6 +480,7 @@ class EngineIO:
         del self.sessions[session.sid]
         if session.link is not None:
             del self.links[session.link]
+            session.link = None
         if session.probe is not None:
             out.append(Shut(session.probe, None))
             self._unprobe(session, out)

@@ -78,6 +78,7 @@ class _State(Enum):
     GONE = auto()
 
 
+_NOTHING = Cancel("nobody")
 _PENDING, _LOST, _OPEN, _AWAY, _GONE = _State
 # Members are looked up slowly, and these are on the way of every message.
 _ENGINE_OPEN = EngineState.OPEN
@@ -134,7 +135,7 @@ class _Client:
 class SocketIO:
     """The server's face."""
 
-    __slots__ = ("_away", "_door", "_engine", "_ids", "_left", "_links", "_settings", "_start", "_world")
+    __slots__ = ("_away", "_door", "_engine", "_ids", "_left", "_links", "_settings", "_start", "_telling", "_world")
 
     def __init__(self, settings: Settings, world: World, door: str = "socketio") -> None:
         """Serve requests on the route named `door`, see `route`."""
@@ -145,6 +146,8 @@ class SocketIO:
         self._engine = EngineIO(settings.engine, world.ids, self)
         self._links = self._engine.links
         self._left: list[Socket] = []
+        self._telling: list[Output] = []
+        """What a request caused: the rules may be hearing of it still."""
         self._away: dict[str, Socket] = {}
         self._start = world.now()
 
@@ -192,6 +195,7 @@ class SocketIO:
         return out
 
     def _got(self, got: Got) -> list[Output]:
+        self._telling = []
         item = got.item
         session = self._links.get(got.link)
         if session is not None and type(item) is Frame and item.data[:3] == "42[":
@@ -227,12 +231,9 @@ class SocketIO:
                     response = cors.preflight(request)
                 return [Answer(asked.call, response)]
         out: list[Output] = []
+        self._telling = out
         self._engine.asked(asked, out)
         self._tidy()
-        gone = {output.conn for output in out if isinstance(output, Closed)}
-        if gone:
-            # Node hands out a payload's events only when it has read it to its end.
-            return [output for output in out if not (isinstance(output, Received) and output.conn in gone)]
         return out
 
     def _tidy(self) -> None:
@@ -360,17 +361,18 @@ class SocketIO:
         client.nsps[conn.nsp] = conn
         old = conn.recovers
         if old is not None:
-            missed = self._missed(old, conn.offset) if old.state is _AWAY else None
+            missed = self._missed(old, conn.offset)
             conn.log, conn.recovers = old.log, None
             if missed is not None:
                 out.append(Cancel(old))
                 self._forget(old)
                 self._engine.send(session, missed, out)
-        elif self._settings.recovery is not None:
+        if conn.log is None and self._settings.recovery is not None:
             conn.log = Log(self._settings.recovery, self._start)
         pid = f',"pid":"{conn.pid}"' if conn.pid else ""
         self._engine.send(session, [f'40{conn.prefix}{{"sid":"{conn.sid}"{pid}}}'], out)
-        out.append(Opened(conn))
+        if conn.state is _OPEN:
+            out.append(Opened(conn))
 
     def _refuse(self, refuse: Refuse, out: list[Output]) -> None:
         conn = refuse.conn
@@ -459,10 +461,14 @@ class SocketIO:
         code = NO_CODE if close.code is None else close.code
         client: _Client = conn.session.upper
         for other in [*client.conns] if close.whole else [conn]:
+            if other.state is not _OPEN:
+                # What was to be written before was too much for a session that does not poll.
+                break
             self._engine.send(conn.session, [packets.head(packets.DISCONNECT, 0, other.prefix)], out)
-            del client.conns[other]
-            client.nsps.pop(other.nsp, None)
-            self._gone(other, code, False, out)
+            if other.state is _OPEN:
+                del client.conns[other]
+                client.nsps.pop(other.nsp, None)
+                self._gone(other, code, False, out)
         if close.whole:
             self._hang_up(conn.session, out)
 
@@ -485,6 +491,11 @@ class SocketIO:
         recovery = self._settings.recovery
         conn.acks = {}
         conn.state = _GONE
+        telling = self._telling
+        for i, output in enumerate(telling):
+            # Node hands out a payload's events one after the other: who is gone meanwhile said nothing more.
+            if isinstance(output, Received | Acked) and output.conn is conn:
+                telling[i] = _NOTHING
         if recovery is not None and recoverable:
             conn.state = _AWAY
             self._away[conn.pid] = conn

@@ -11,7 +11,7 @@ from simulator.core.actions import Accept, Action, Close, Hold, Refuse, Release,
 from simulator.core.errors import WireError
 from simulator.core.events import Acked, Closed, Event, Knocked, Malformed, Opened, Received, Requested
 from simulator.core.message import NO_REF, Message, Request, Response
-from simulator.core.wire import Asked, Drain
+from simulator.core.wire import Asked, Beat, Drain
 from simulator.wire.engineio import Settings as EngineSettings
 from simulator.wire.socketio import INVALID_NAMESPACE, Settings, route
 from tests.wire.sio import Server
@@ -246,7 +246,7 @@ def test_what_is_ignored(frame: str) -> None:
     server = Server()
     socket = server.connected()
     socket.got()
-    more = [b""] if frame.startswith("46") else []
+    more: list[bytes] = [b""] if frame.startswith("46") else []
     assert socket.send(frame, *more) == []
     assert server.rules.all(Received) + server.rules.all(Acked) == []
     assert socket.send('42["message"]') == ['42["message-back"]']
@@ -277,7 +277,7 @@ def test_what_closes_the_connection(frame: str | bytes) -> None:
 def test_what_closes_before_anything_is_joined(frame: str | bytes) -> None:
     socket = Server().socket()
     socket.got()
-    more = [BIN] if str(frame).startswith("45") else []
+    more: list[bytes] = [BIN] if str(frame).startswith("45") else []
     assert socket.send(frame, *more) == ["shut"]
 
 
@@ -349,7 +349,11 @@ def test_binary_events() -> None:
     server = Server()
     socket = server.connected()
     socket.got()
-    frames = ['452-["message",{"_placeholder":true,"num":1},[{"_placeholder":true,"num":0}]]', b"a", b"b"]
+    frames: list[str | bytes] = [
+        '452-["message",{"_placeholder":true,"num":1},[{"_placeholder":true,"num":0}]]',
+        b"a",
+        b"b",
+    ]
     back = ['452-["message-back",{"_placeholder":true,"num":0},[{"_placeholder":true,"num":1}]]', b"b", b"a"]
     assert socket.send(*frames) == back
     assert server.rules.all(Received)[0].message.args == (b"b", [b"a"])
@@ -459,6 +463,16 @@ def test_who_ends_in_a_payload_said_nothing() -> None:
     server.post(sid, '42["message",1]\x1e1')
     assert server.rules.all(Received) == []
     assert server.rules.all(Closed) == [Closed(conn(server), 1000)]
+
+
+def test_who_is_closed_in_a_payload_says_nothing_more() -> None:
+    server = Server()
+    sid = server.joined()
+    server.post(sid, '42["message",1]\x1e42["leave"]\x1e42["message",2]')
+    assert [event.message.name for event in server.rules.all(Received)] == ["message", "leave"]
+    assert server.poll(sid) == '42["message-back",1]\x1e41'
+    server.post(sid, "40")
+    assert len(server.rules.all(Opened)) == 2
 
 
 def test_rejoining_in_the_payload_of_leaving() -> None:
@@ -572,6 +586,50 @@ def test_no_pong_closes_the_conns() -> None:
     server.joined()
     server.after(45)
     assert [event.code for event in server.rules.all(Closed)] == [1006, 1006]
+
+
+def test_a_session_that_does_not_poll_ends_while_it_is_closed() -> None:
+    for room, left in ((2, 0), (4, 1)):
+        server = Server(Settings(EngineSettings(max_buffer=300)))
+        sid = server.joined()
+        server.post(sid, "40/custom,")
+        server.poll(sid)
+        do(server, Send((conn(server, 0),), Message("x", ("y" * (294 - room),))))
+        do(server, Close(conn(server, 0)))
+        assert server.status(sid) == 400, left
+        assert len(server.rules.all(Closed)) == 2
+
+
+@pytest.mark.parametrize("room", [20, 60, 100])
+def test_a_session_that_does_not_poll_ends_while_it_joins(room: int) -> None:
+    server = Server(Settings(EngineSettings(max_buffer=room)))
+    sid = server.open()
+    server.post(sid, "40\x1e40/custom,\x1e40/custom,")
+    opened, closed = server.rules.all(Opened), server.rules.all(Closed)
+    assert [event.conn for event in closed[: len(opened)]] == [event.conn for event in opened]
+    assert len(opened) == room // 40
+    assert len(closed) == 3
+
+
+def test_attachments_that_are_too_much_for_a_session_that_does_not_poll() -> None:
+    server = Server(Settings(EngineSettings(max_buffer=50)))
+    sid = server.joined()
+    do(server, Send((conn(server),), Message("x", (b"x" * 60, b"y"))))
+    assert server.status(sid) == 400
+
+
+# ---- heartbeats
+
+
+def test_heartbeats() -> None:
+    server = Server()
+    socket = server.connected()
+    socket.got()
+    server.take(Beat())
+    assert [*server.wire.owes()] == []
+    server.after(25)
+    assert socket.got() == ["2", "2"]
+    assert len([*server.wire.owes()]) == 1
 
 
 # ---- sending

@@ -203,6 +203,9 @@ def test_the_door_decides_about_who_comes_back() -> None:
     [frame] = socket.got()
     assert str(frame).startswith("40")
     assert len(server.rules.all(Opened)) == 3
+    server.take(Drain())
+    server.after(200)
+    assert server.engine.next_due() is None
 
 
 # ---- the log
