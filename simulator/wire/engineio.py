@@ -5,11 +5,7 @@ A session layer: what the messages mean, an upper layer knows. All functions add
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
 from collections.abc import Collection, Hashable, Sequence
-from dataclasses import dataclass
-from enum import Enum, auto
-from typing import Any, Protocol
 
 from simulator.core.actions import After, Cancel
 from simulator.core.events import CallId
@@ -32,105 +28,13 @@ from simulator.core.wire import (
 )
 from simulator.wire import engineio_http as http
 from simulator.wire.engineio_payload import CLOSE, MESSAGE, NOOP, PING, PONG, UPGRADE, Packet, join, read, split
+from simulator.wire.engineio_session import ABNORMAL, NO_CODE, NORMAL, Session, Settings, State, Upper, new_sid
 
-SID_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _TEXT = "text/plain; charset=UTF-8"
+# Members are looked up slowly, and these are on the way of every message.
+_OPEN, _CLOSING, _CLOSED = State
 _CHECK = 0.1
 """Seconds between two looks for a poll that holds an upgrade up (lib/socket.ts, _maybeUpgrade)."""
-NO_CODE, ABNORMAL, NORMAL = 1005, 1006, 1000
-
-
-@dataclass(slots=True, frozen=True)
-class Settings:
-    """The server's options, times in seconds."""
-
-    ping_interval: float = 25.0
-    ping_timeout: float = 20.0
-    upgrade_timeout: float = 10.0
-    close_timeout: float = 30.0
-    """How long a closed polling session waits for the poll that fetches its end."""
-    max_payload: int = 1_000_000
-    transports: tuple[str, ...] = ("polling", "websocket")
-    allow_upgrades: bool = True
-    cors: http.Cors | None = None
-    max_buffer: int = 16 << 20
-    """Characters that wait for a client's next poll, above which its session ends; Node has no such limit."""
-
-
-class State(Enum):
-    """Of a session."""
-
-    OPEN = auto()
-    CLOSING = auto()
-    """Nothing goes in or out any more but what waits, and the end."""
-    CLOSED = auto()
-
-
-_OPEN, _CLOSING, _CLOSED = State
-
-
-class Session:
-    """One client, over whichever transport."""
-
-    __slots__ = (
-        "beats",
-        "buffer",
-        "ending",
-        "link",
-        "pings",
-        "poll",
-        "probe",
-        "request",
-        "sid",
-        "size",
-        "state",
-        "upgraded",
-        "upper",
-    )
-
-    def __init__(self, sid: str, request: Request, link: Link | None) -> None:
-        self.sid = sid
-        self.request = request
-        """The request that opened it."""
-        self.link = link
-        """None while it polls."""
-        self.state = _OPEN
-        self.poll: tuple[CallId, Request] | None = None
-        self.buffer: list[Packet] = []
-        self.size = 0
-        self.probe: Link | None = None
-        """A WebSocket that wants to take over."""
-        self.upgraded = False
-        self.ending = False
-        """Polling, and closed: the next poll is told."""
-        self.pings = 0
-        self.beats = 0
-        self.upper: Any = None
-        """What the upper layer keeps of it."""
-
-    def __repr__(self) -> str:
-        return f"<session {self.sid}>"
-
-    @property
-    def writable(self) -> bool:
-        """Whether a packet would leave at once."""
-        return self.link is not None or self.poll is not None
-
-
-class Upper(Protocol):
-    """Who understands the messages."""
-
-    def opened(self, session: Session, out: list[Output]) -> None:
-        """A session is open, its handshake written."""
-        ...
-
-    def message(self, session: Session, data: Packet, out: list[Output]) -> None:
-        """A message came; a string has lost its type."""
-        ...
-
-    def closed(self, session: Session, code: int, recoverable: bool, out: list[Output]) -> None:
-        """A session is over, by no mistake of the engine's own protocol where it is `recoverable`."""
-        ...
 
 
 class EngineIO:
@@ -491,10 +395,3 @@ class EngineIO:
 
 
 _WEBSOCKET = '"websocket"'
-
-
-def new_sid(ids: Ids, *brought: object) -> str:
-    """An id that looks like base64id's: sixteen characters by lot, and how many equal ones came before."""
-    serial = ids.serial(brought, 0)
-    tail = urlsafe_b64encode((serial % (1 << 24)).to_bytes(3, "big")).decode()
-    return ids.child(*brought, serial).token(16, SID_LETTERS) + tail

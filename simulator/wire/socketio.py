@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable
-from dataclasses import dataclass, field
-from enum import Enum, auto
 from hashlib import blake2b
 from typing import assert_never, cast
 
 import orjson
 
 from simulator.core.actions import Accept, After, Cancel, Close, Hold, Refuse, Release, Reply, Send
-from simulator.core.backend import Buffered, Route
 from simulator.core.errors import WireError
 from simulator.core.events import Acked, Closed, Knocked, Malformed, Opened, Received, Requested
 from simulator.core.message import NO_REF, Frame, Json, Message, Response
@@ -34,102 +31,17 @@ from simulator.core.world import World
 from simulator.wire import engineio_http as http
 from simulator.wire import socketio_bundle as bundle
 from simulator.wire import socketio_packets as packets
-from simulator.wire.engineio import NO_CODE, SID_LETTERS, EngineIO, Session, new_sid
-from simulator.wire.engineio import Settings as EngineSettings
-from simulator.wire.engineio import State as EngineState
+from simulator.wire.engineio import EngineIO
 from simulator.wire.engineio_payload import Packet
-from simulator.wire.socketio_recovery import Log, Recovery
-
-INVALID_NAMESPACE: Json = {"message": "Invalid namespace"}
-"""What rules refuse a namespace with that the server does not have (lib/client.ts, connect)."""
-
-
-@dataclass(slots=True, frozen=True)
-class Settings:
-    """The server's options, times in seconds; what Node leaves without a limit has one here."""
-
-    engine: EngineSettings = field(default_factory=EngineSettings)
-    path: str = "/socket.io/"
-    connect_timeout: float = 45.0
-    """A session that joined no namespace by then is closed."""
-    recovery: Recovery | None = None
-    serve_client: bool = True
-    max_attachments: int = 10
-    """Of one packet (socket.io-parser 4.2)."""
-    max_conns: int = 1_000
-    """Namespaces that one session has joined or asked for."""
-    max_acks: int = 10_000
-    """Acknowledgements that one socket may owe; the oldest is forgotten."""
-
-
-def route(settings: Settings, name: str = "socketio") -> Route:
-    """Where the engine's requests come in."""
-    pattern = settings.path.replace(".", r"\.") + ".*"
-    return Route(name, pattern, body=Buffered(settings.engine.max_payload + 1, spare=64 << 20))
-
-
-class _State(Enum):
-    PENDING = auto()
-    LOST = auto()
-    """The session ended before the door was answered."""
-    OPEN = auto()
-    AWAY = auto()
-    """Closed, but it may come back."""
-    GONE = auto()
-
+from simulator.wire.engineio_session import NO_CODE, SID_LETTERS, Session, new_sid
+from simulator.wire.engineio_session import State as EngineState
+from simulator.wire.socketio_recovery import Log
+from simulator.wire.socketio_socket import Client, Settings, Socket, State
 
 _NOTHING = Cancel("nobody")
-_PENDING, _LOST, _OPEN, _AWAY, _GONE = _State
 # Members are looked up slowly, and these are on the way of every message.
+_PENDING, _LOST, _OPEN, _AWAY, _GONE = State
 _ENGINE_OPEN = EngineState.OPEN
-
-
-class Socket:
-    """One conn: a client in a namespace."""
-
-    __slots__ = (
-        "acks",
-        "asked",
-        "log",
-        "nsp",
-        "offset",
-        "pid",
-        "prefix",
-        "recovers",
-        "session",
-        "sid",
-        "state",
-    )
-
-    def __init__(self, session: Session, nsp: str, sid: str, pid: str) -> None:
-        self.session = session
-        self.nsp = nsp
-        self.prefix = packets.prefix(nsp)
-        self.sid = sid
-        self.pid = pid
-        self.state = _PENDING
-        self.asked = 0
-        """How many acknowledgements were asked for."""
-        self.acks: dict[str, Hashable] = {}
-        self.log: Log | None = None
-        self.recovers: Socket | None = None
-        self.offset = ""
-
-    def __repr__(self) -> str:
-        return f"<socket {self.prefix}{self.sid}>"
-
-
-class _Client:
-    """What this layer keeps of a session."""
-
-    __slots__ = ("attachments", "conns", "nsps", "partial", "pending")
-
-    def __init__(self) -> None:
-        self.conns: dict[Socket, None] = {}
-        self.nsps: dict[str, Socket] = {}
-        self.pending: dict[Socket, None] = {}
-        self.partial: packets.Packet | None = None
-        self.attachments: list[bytes] = []
 
 
 class SocketIO:
@@ -200,7 +112,7 @@ class SocketIO:
         session = self._links.get(got.link)
         if session is not None and type(item) is Frame and item.data[:3] == "42[":
             # Nearly always: an event of the root namespace that wants no acknowledgement.
-            client: _Client = session.upper
+            client: Client = session.upper
             conn = client.nsps.get("/")
             if conn is not None and client.partial is None:
                 try:
@@ -239,7 +151,7 @@ class SocketIO:
     def _tidy(self) -> None:
         """Take those off their sessions that left."""
         for conn in self._left:
-            nsps = cast("_Client", conn.session.upper).nsps
+            nsps = cast("Client", conn.session.upper).nsps
             if nsps.get(conn.nsp) is conn:
                 del nsps[conn.nsp]
         self._left.clear()
@@ -257,12 +169,12 @@ class SocketIO:
 
     def opened(self, session: Session, out: list[Output]) -> None:
         """A session begins."""
-        session.upper = _Client()
+        session.upper = Client()
         out.append(After(self._settings.connect_timeout, session, "connect"))
 
     def message(self, session: Session, data: Packet, out: list[Output]) -> None:
         """A message of a session."""
-        client: _Client = session.upper
+        client: Client = session.upper
         partial = client.partial
         try:
             if isinstance(data, str):
@@ -289,12 +201,12 @@ class SocketIO:
 
     def closed(self, session: Session, code: int, recoverable: bool, out: list[Output]) -> None:
         """A session ends."""
-        client: _Client = session.upper
+        client: Client = session.upper
         self._lose(client, code, recoverable, out)
 
     # ---- packets
 
-    def _packet(self, session: Session, client: _Client, packet: packets.Packet, out: list[Output]) -> None:
+    def _packet(self, session: Session, client: Client, packet: packets.Packet, out: list[Output]) -> None:
         """A whole packet (lib/client.ts, ondecoded)."""
         kind, data = packet.kind, packet.data
         conn = client.nsps.get(packet.nsp)
@@ -322,7 +234,7 @@ class SocketIO:
         else:
             raise WireError(f"not a packet for a namespace that was joined: type {kind}")
 
-    def _knock(self, session: Session, client: _Client, packet: packets.Packet, out: list[Output]) -> None:
+    def _knock(self, session: Session, client: Client, packet: packets.Packet, out: list[Output]) -> None:
         auth: Json = packet.data or {}
         assert isinstance(auth, dict)
         pid, offset = auth.get("pid"), auth.get("offset")
@@ -352,7 +264,7 @@ class SocketIO:
         if conn.state is not _PENDING:
             return
         session = conn.session
-        client: _Client = session.upper
+        client: Client = session.upper
         if not client.conns:
             out.append(Cancel(session, "connect"))
         del client.pending[conn]
@@ -379,7 +291,7 @@ class SocketIO:
         if not isinstance(conn, Socket):
             return
         if conn.state is _PENDING:
-            client: _Client = conn.session.upper
+            client: Client = conn.session.upper
             del client.pending[conn]
             response = refuse.response
             text = response.body.decode("utf-8", "replace") if isinstance(response, Response) else ""
@@ -459,7 +371,7 @@ class SocketIO:
         if not isinstance(conn, Socket) or conn.state is not _OPEN:
             return
         code = NO_CODE if close.code is None else close.code
-        client: _Client = conn.session.upper
+        client: Client = conn.session.upper
         for other in [*client.conns] if close.whole else [conn]:
             if other.state is not _OPEN:
                 # What was to be written before was too much for a session that does not poll.
@@ -478,7 +390,7 @@ class SocketIO:
             self._engine.close(session, out)
             self._lose(session.upper, NO_CODE, True, out)
 
-    def _lose(self, client: _Client, code: int, recoverable: bool, out: list[Output]) -> None:
+    def _lose(self, client: Client, code: int, recoverable: bool, out: list[Output]) -> None:
         for conn in client.pending:
             conn.state = _LOST
         conns = [*client.conns]

@@ -45,12 +45,14 @@ from simulator.serve.clock import WallClock
 from simulator.serve.driver import Driver
 from simulator.serve.http import Door
 from simulator.wire import nodehttp
-from simulator.wire.engineio import EngineIO, Session
-from simulator.wire.engineio import Settings as EngineSettings
+from simulator.wire.engineio import EngineIO
 from simulator.wire.engineio_http import Cors
 from simulator.wire.engineio_payload import MESSAGE, Packet
-from simulator.wire.socketio import INVALID_NAMESPACE, Settings, SocketIO, route
+from simulator.wire.engineio_session import Session
+from simulator.wire.engineio_session import Settings as EngineSettings
+from simulator.wire.socketio import SocketIO
 from simulator.wire.socketio_recovery import Recovery
+from simulator.wire.socketio_socket import INVALID_NAMESPACE, Settings, route
 
 
 class Suite:

@@ -30,8 +30,9 @@ from simulator.core.wire import (
     Write,
 )
 from simulator.core.world import World
-from simulator.wire.engineio import Settings as EngineSettings
-from simulator.wire.socketio import Settings, SocketIO, route
+from simulator.wire.engineio_session import Settings as EngineSettings
+from simulator.wire.socketio import SocketIO
+from simulator.wire.socketio_socket import Settings, route
 from tests.conformance.socketio_server import EngineEcho, Suite
 
 KEY, ACCEPT = "dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="

@@ -563,23 +563,3 @@ def test_drain() -> None:
     server.take(Attached(half, half))
     assert isinstance(server.sockets[half].items[0], Drop)
     assert server.engine.next_due() is None
-
-
-# ---- ids
-
-
-def test_ids_look_like_base64id() -> None:
-    server = Server()
-    first, second = server.open(), server.open()
-    assert (len(first), first[16:], second[16:]) == (20, "AAAA", "AAAB")
-    assert first[:16] != second[:16]
-
-
-def test_ids_depend_on_what_the_client_brought() -> None:
-    one, other = Server(), Server()
-    a = one.open()
-    other.request("GET", f"{POLLING}&x=1")
-    other.socket()
-    assert other.open() == a, "strangers change nothing"
-    assert other.request("GET", f"{POLLING}&t=abc").body[9:29] != a.encode()
-    assert Server().request("GET", f"{POLLING}&t=abc").body[9:29] == a.encode(), "what is only against caches"

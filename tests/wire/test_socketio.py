@@ -12,8 +12,8 @@ from simulator.core.errors import WireError
 from simulator.core.events import Acked, Closed, Event, Knocked, Malformed, Opened, Received, Requested
 from simulator.core.message import NO_REF, Message, Request, Response
 from simulator.core.wire import Asked, Beat, Drain
-from simulator.wire.engineio import Settings as EngineSettings
-from simulator.wire.socketio import INVALID_NAMESPACE, Settings, route
+from simulator.wire.engineio_session import Settings as EngineSettings
+from simulator.wire.socketio_socket import INVALID_NAMESPACE, Settings, route
 from tests.wire.sio import Server
 
 BIN = b"\1\2\3"
@@ -680,11 +680,6 @@ def test_other_routes_are_the_rules() -> None:
     other = route(Settings(), "other")
     server.take(Asked(1, Request("GET", "/x"), other))
     assert server.rules.heard == [Requested(1, Request("GET", "/x"), other)]
-
-
-def test_route() -> None:
-    found = route(Settings(EngineSettings(max_payload=10), path="/a.b/"))
-    assert (found.pattern, found.methods, found.body.limit) == (r"/a\.b/.*", None, 11)
 
 
 # ---- ids

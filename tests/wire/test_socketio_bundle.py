@@ -10,8 +10,8 @@ import pytest
 
 from simulator.core.message import Headers
 from simulator.wire.engineio_http import Cors
-from simulator.wire.socketio import Settings
 from simulator.wire.socketio_bundle import VERSION
+from simulator.wire.socketio_socket import Settings
 from tests.wire.sio import UPGRADE, Server
 
 ETAG = f'"{VERSION}"'

@@ -13,10 +13,10 @@ from simulator.core.actions import Accept, Action, Close, Refuse, Reply, Send
 from simulator.core.events import Acked, Closed, Event, Knocked, Malformed, Opened, Received
 from simulator.core.message import Frame, Headers, Message, Request
 from simulator.core.wire import Aborted, Answer, Asked, Attached, Beat, Detached, Drain, Drop, Got, Shut, Upgrade, Write
-from simulator.wire.engineio import Settings as EngineSettings
 from simulator.wire.engineio_http import Cors
-from simulator.wire.socketio import Settings
+from simulator.wire.engineio_session import Settings as EngineSettings
 from simulator.wire.socketio_recovery import Recovery
+from simulator.wire.socketio_socket import Settings
 from tests.wire.sio import POLLING, UPGRADE, WEBSOCKET, Server
 
 PACKETS = [

@@ -11,9 +11,9 @@ from simulator.core.actions import Accept, Refuse, Send
 from simulator.core.events import Closed, Knocked, Opened
 from simulator.core.message import Message
 from simulator.core.wire import Drain
-from simulator.wire.engineio import Settings as EngineSettings
-from simulator.wire.socketio import Settings
+from simulator.wire.engineio_session import Settings as EngineSettings
 from simulator.wire.socketio_recovery import Log, Recovery, yeast
+from simulator.wire.socketio_socket import Settings
 from tests.wire.sio import NOON, Server, Socket
 from tests.wire.test_socketio import HOLE, conn, do, later
 
