@@ -9,12 +9,10 @@ from tests.wire.sio import POLLING, Server
 
 
 def test_a_session_that_polls_writes_when_it_is_polled() -> None:
-    session = Session("abc", Request("GET", "/"), None)
-    assert not session.writable
-    session.poll = (1, Request("GET", "/"))
-    assert session.writable
-    assert Session("abc", Request("GET", "/"), 7).writable
-    assert repr(session) == "<session abc>"
+    polling, polled, socket = (Session("abc", Request("GET", "/"), link) for link in (None, None, 7))
+    polled.poll = (1, Request("GET", "/"))
+    assert [session.writable for session in (polling, polled, socket)] == [False, True, True]
+    assert repr(polling) == "<session abc>"
 
 
 def test_the_tail_of_an_id_counts() -> None:
