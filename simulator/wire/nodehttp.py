@@ -11,6 +11,8 @@ from simulator.core.message import Headers, Request, Response
 
 _BARE = frozenset((204, 304))
 """Statuses that never have a body."""
+_CHUNK = 64 << 10
+"""What a file's stream reads at a time."""
 
 WS: Mapping[Violation, Answer] = {
     **{violation: answer for violation, answer in RFC_6455.items() if violation is not Violation.LONG_LENGTH},
@@ -39,7 +41,8 @@ def dress(request: Request, response: Response, now: float) -> Response:
     body = b"" if bare else response.body
     if not (length or bare or old):
         more += (("Transfer-Encoding", "chunked"),)
-        body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"
+        chunks = [body[at : at + _CHUNK] for at in range(0, len(body), _CHUNK)]
+        body = b"".join([b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks] + [b"0\r\n\r\n"])
     return Response(response.status, (*response.headers, *more), body, response.reason, modern=True)
 
 

@@ -36,7 +36,7 @@ from simulator.wire.engineio_payload import Packet
 from simulator.wire.engineio_session import NO_CODE, SID_LETTERS, Session, new_sid
 from simulator.wire.engineio_session import State as EngineState
 from simulator.wire.socketio_recovery import Log
-from simulator.wire.socketio_socket import Client, Settings, Socket, State
+from simulator.wire.socketio_socket import Away, Client, Settings, Socket, State
 
 _NOTHING = Cancel("nobody")
 # Members are looked up slowly, and these are on the way of every message.
@@ -60,7 +60,7 @@ class SocketIO:
         self._left: list[Socket] = []
         self._telling: list[Output] = []
         """What a request caused: the rules may be hearing of it still."""
-        self._away: dict[str, Socket] = {}
+        self._away = Away()
         self._start = world.now()
 
     def owes(self) -> Collection[tuple[Hashable, int]]:
@@ -107,7 +107,8 @@ class SocketIO:
         return out
 
     def _got(self, got: Got) -> list[Output]:
-        self._telling = []
+        if self._telling:
+            self._telling = []
         item = got.item
         session = self._links.get(got.link)
         if session is not None and type(item) is Frame and item.data[:3] == "42[":
@@ -136,11 +137,8 @@ class SocketIO:
         if asked.route.name != self._door:
             return [Requested(asked.call, request, asked.route)]
         if settings.serve_client and not http.is_upgrade(request):
-            cors = settings.engine.cors
-            response = bundle.serve(request, settings.path, cors.headers(request) if cors else ())
+            response = bundle.serve(request, settings.path, settings.engine.cors)
             if response is not None:
-                if cors and request.method == "OPTIONS":
-                    response = cors.preflight(request)
                 return [Answer(asked.call, response)]
         out: list[Output] = []
         self._telling = out
@@ -158,7 +156,7 @@ class SocketIO:
 
     def _due(self, due: Due, out: list[Output]) -> None:
         if isinstance(due.owner, Socket):
-            self._forget(due.owner)
+            self._away.forget(due.owner)
         elif due.name == "connect":
             assert isinstance(due.owner, Session)
             self._hang_up(due.owner, out)
@@ -238,8 +236,8 @@ class SocketIO:
         auth: Json = packet.data or {}
         assert isinstance(auth, dict)
         pid, offset = auth.get("pid"), auth.get("offset")
-        old = self._away.get(pid) if isinstance(pid, str) and isinstance(offset, str) else None
-        if old is not None and old.nsp == packet.nsp and self._missed(old, cast("str", offset)) is not None:
+        old = self._away.find(packet.nsp, pid, offset, self._world.now())
+        if old is not None:
             conn = Socket(session, packet.nsp, old.sid, old.pid)
             conn.recovers, conn.offset = old, cast("str", offset)
         else:
@@ -273,11 +271,11 @@ class SocketIO:
         client.nsps[conn.nsp] = conn
         old = conn.recovers
         if old is not None:
-            missed = self._missed(old, conn.offset)
+            missed = old.missed(conn.offset, self._world.now())
             conn.log, conn.recovers = old.log, None
             if missed is not None:
                 out.append(Cancel(old))
-                self._forget(old)
+                self._away.forget(old)
                 self._engine.send(session, missed, out)
         if conn.log is None and self._settings.recovery is not None:
             conn.log = Log(self._settings.recovery, self._start)
@@ -400,7 +398,6 @@ class SocketIO:
             self._gone(conn, code, recoverable, out)
 
     def _gone(self, conn: Socket, code: int, recoverable: bool, out: list[Output]) -> None:
-        recovery = self._settings.recovery
         conn.acks = {}
         conn.state = _GONE
         telling = self._telling
@@ -408,25 +405,12 @@ class SocketIO:
             # Node hands out a payload's events one after the other: who is gone meanwhile said nothing more.
             if isinstance(output, Received | Acked) and output.conn is conn:
                 telling[i] = _NOTHING
+        recovery = self._settings.recovery
         if recovery is not None and recoverable:
-            conn.state = _AWAY
-            self._away[conn.pid] = conn
             out.append(After(recovery.seconds, conn, "expired"))
-            if len(self._away) > recovery.most_away:
-                oldest = next(iter(self._away.values()))
+            oldest = self._away.add(conn, recovery.most_away)
+            if oldest is not None:
                 out.append(Cancel(oldest))
-                self._forget(oldest)
         else:
             conn.log = None
         out.append(Closed(conn, code))
-
-    # ---- recovery
-
-    def _missed(self, old: Socket, offset: str) -> list[Packet] | None:
-        return None if old.log is None else old.log.missed(self._world.now(), offset)
-
-    def _forget(self, conn: Socket) -> None:
-        conn.state = _GONE
-        conn.log = None
-        if self._away.get(conn.pid) is conn:
-            del self._away[conn.pid]

@@ -9,6 +9,7 @@ from functools import cache
 from importlib.resources import files
 
 from simulator.core.message import Headers, Request, Response
+from simulator.wire.engineio_http import Cors
 
 VERSION = "4.8.4"
 """Of npm socket.io-client; static/VERSION says how the files came here."""
@@ -19,16 +20,19 @@ _NAMES = frozenset(
 _ETAG = f'"{VERSION}"'
 
 
-def serve(request: Request, path: str, cors: Headers) -> Response | None:
+def serve(request: Request, path: str, cors: Cors | None) -> Response | None:
     """The answer where a file of the bundle is asked for, by whatever method; `path` is the engine's."""
     name = request.path.removeprefix(path)
     if name not in _NAMES:
         return None
+    if cors is not None and request.method == "OPTIONS":
+        return cors.preflight(request)
+    more = cors.headers(request) if cors else ()
     if request.header("If-None-Match") in (_ETAG, f"W/{_ETAG}"):
-        return Response(304, cors)
+        return Response(304, more)
     kind = "json" if name.endswith(".map") else "javascript"
     headers: Headers = (
-        *cors,
+        *more,
         ("Cache-Control", "public, max-age=0"),
         ("Content-Type", f"application/{kind}; charset=utf-8"),
         ("ETag", _ETAG),

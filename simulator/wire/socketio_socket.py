@@ -9,6 +9,7 @@ from enum import Enum, auto
 from simulator.core.backend import Buffered, Route
 from simulator.core.message import Json
 from simulator.wire import socketio_packets as packets
+from simulator.wire.engineio_payload import Packet
 from simulator.wire.engineio_session import Session
 from simulator.wire.engineio_session import Settings as EngineSettings
 from simulator.wire.socketio_recovery import Log, Recovery
@@ -87,6 +88,10 @@ class Socket:
     def __repr__(self) -> str:
         return f"<socket {self.prefix}{self.sid}>"
 
+    def missed(self, offset: str, now: float) -> list[Packet] | None:
+        """What was sent to it after an offset; None where that is not known any more."""
+        return None if self.log is None else self.log.missed(now, offset)
+
 
 class Client:
     """What this layer keeps of a session."""
@@ -99,3 +104,39 @@ class Client:
         self.pending: dict[Socket, None] = {}
         self.partial: packets.Packet | None = None
         self.attachments: list[bytes] = []
+
+
+class Away:
+    """Those that are closed and may come back, by their private ids."""
+
+    __slots__ = ("_by_pid",)
+
+    def __init__(self) -> None:
+        self._by_pid: dict[str, Socket] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_pid)
+
+    def find(self, nsp: str, pid: Json, offset: Json, now: float) -> Socket | None:
+        """The one that a client may go on from."""
+        if not isinstance(pid, str) or not isinstance(offset, str):
+            return None
+        found = self._by_pid.get(pid)
+        return found if found is not None and found.nsp == nsp and found.missed(offset, now) is not None else None
+
+    def add(self, conn: Socket, most: int) -> Socket | None:
+        """Remember one; the one that had to be forgotten for it."""
+        conn.state = State.AWAY
+        self._by_pid[conn.pid] = conn
+        if len(self._by_pid) <= most:
+            return None
+        oldest = next(iter(self._by_pid.values()))
+        self.forget(oldest)
+        return oldest
+
+    def forget(self, conn: Socket) -> None:
+        """It does not come back, or it did."""
+        conn.state = State.GONE
+        conn.log = None
+        if self._by_pid.get(conn.pid) is conn:
+            del self._by_pid[conn.pid]

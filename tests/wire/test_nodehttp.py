@@ -42,6 +42,11 @@ def test_dress(response: Response, asking: dict[str, str], headers: Headers, bod
     assert dressed(response, **asking) == Response(response.status, headers, body, modern=True)  # type: ignore[arg-type]
 
 
+def test_a_file_comes_in_chunks() -> None:
+    body = dressed(Response(200, (), b"x" * 65537)).body
+    assert (body[:7], body[7 + 65536 :]) == (b"10000\r\n", b"\r\n1\r\nx\r\n0\r\n\r\n")
+
+
 def test_what_was_written_past_http_stays() -> None:
     response = Response(400, (("Connection", "close"),), b"no", "Bad Request")
     assert dressed(response) is response
