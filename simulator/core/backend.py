@@ -65,6 +65,8 @@ class Route:
     methods: frozenset[str] | None = None
     """None takes every method."""
     body: Buffered | Stored = Buffered()
+    via: str = ""
+    """Bodies that come and go here are frames, via `polling` or `longpoll`: journal and taps see them as such."""
 
 
 @dataclass(slots=True, frozen=True)

@@ -47,13 +47,13 @@ _ENGINE_OPEN = EngineState.OPEN
 class SocketIO:
     """The server's face."""
 
-    __slots__ = ("_away", "_door", "_engine", "_ids", "_left", "_links", "_settings", "_start", "_telling", "_world")
+    __slots__ = ("_away", "_doors", "_engine", "_ids", "_left", "_links", "_settings", "_start", "_telling", "_world")
 
     def __init__(self, settings: Settings, world: World, door: str = "socketio") -> None:
-        """Serve requests on the route named `door`, see `route`."""
+        """Serve requests on the routes named after `door`, see `routes`."""
         self._settings = settings
         self._world = world
-        self._door = door
+        self._doors = (door, f"{door} files")
         self._ids = world.ids
         self._engine = EngineIO(settings.engine, world.ids, self)
         self._links = self._engine.links
@@ -134,7 +134,7 @@ class SocketIO:
     def _asked(self, asked: Asked) -> list[Output]:
         request = asked.request
         settings = self._settings
-        if asked.route.name != self._door:
+        if asked.route.name not in self._doors:
             return [Requested(asked.call, request, asked.route)]
         if settings.serve_client and not http.is_upgrade(request):
             response = bundle.serve(request, settings.path, settings.engine.cors)

@@ -36,10 +36,13 @@ class Settings:
     """Acknowledgements that one socket may owe; the oldest is forgotten."""
 
 
-def route(settings: Settings, name: str = "socketio") -> Route:
-    """Where the engine's requests come in."""
-    pattern = settings.path.replace(".", r"\.") + ".*"
-    return Route(name, pattern, body=Buffered(settings.engine.max_payload + 1, spare=64 << 20))
+def routes(settings: Settings, name: str = "socketio") -> tuple[Route, ...]:
+    """Where the client's files are, and behind them the engine."""
+    path = settings.path.replace(".", r"\.")
+    body = Buffered(settings.engine.max_payload + 1, spare=64 << 20)
+    files = (Route(f"{name} files", rf"{path}socket\.io(\.esm)?(\.min)?\.js(\.map)?", body=body),)
+    engine = Route(name, f"{path}.*", body=body, via="polling")
+    return (*(files if settings.serve_client else ()), engine)
 
 
 class State(Enum):

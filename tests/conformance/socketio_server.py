@@ -52,7 +52,7 @@ from simulator.wire.engineio_session import Session
 from simulator.wire.engineio_session import Settings as EngineSettings
 from simulator.wire.socketio import SocketIO
 from simulator.wire.socketio_recovery import Recovery
-from simulator.wire.socketio_socket import INVALID_NAMESPACE, Settings, route
+from simulator.wire.socketio_socket import INVALID_NAMESPACE, Settings, routes
 
 
 class Suite:
@@ -184,7 +184,7 @@ def backend(settings: Settings, engine: bool = False) -> Backend:
         rules=cast("type[Rules]", Suite),
         bot=lambda world: SilentBot(),
         reader=cast("type[Reader]", None),
-        routes=(route(settings),),
+        routes=routes(settings),
         link=lambda seed: nodehttp.link(settings.engine.max_payload),
         ping_interval=lambda seed: settings.engine.ping_interval,
         miss=nodehttp.miss,

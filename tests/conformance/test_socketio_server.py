@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from simulator.core.message import Frame
 from simulator.wire.engineio_http import Cors
 from simulator.wire.engineio_session import Settings as EngineSettings
 from simulator.wire.socketio_socket import Settings
@@ -119,3 +120,25 @@ async def test_the_client_bundle_comes_over_the_wire() -> None:
             answer = await raw.reader.read()
         assert b"Transfer-Encoding: chunked" in answer
         assert b"Socket.IO v4.8" in answer
+
+
+async def test_polls_are_journalled_as_frames() -> None:
+    settings = Settings(EngineSettings(max_payload=1000), path="/engine.io/")
+    driver, runners = await serve(settings, 0, engine=True)
+    async with Raw.open(f"http://127.0.0.1:{runners[0].addresses[0][1]}") as raw:
+        raw.write(b"GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n")
+        sid = (await raw.reader.readuntil(b"1000}")).decode().partition('"sid":"')[2][:20]
+        path = f"/engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\nHost: x\n"
+        await ask(raw, f"POST {path}Content-Length: 6\n\n4hello", "ok")
+        await ask(raw, f"GET {path}\n", "4hello")
+        await ask(raw, f"PUT {path}\n", "0\r\n\r\n")
+    seen = [(entry.sender, entry.item) for entry in driver.space.journal]
+    assert [item.via for _, item in seen if isinstance(item, Frame)] == ["polling"] * 4
+    assert [(sender, item.data) for sender, item in seen[1:]] == [
+        ("client", "4hello"),
+        ("server", "ok"),
+        ("server", "4hello"),
+    ]
+    await driver.close()
+    for runner in runners:
+        await runner.cleanup()

@@ -32,7 +32,7 @@ from simulator.core.wire import (
 from simulator.core.world import World
 from simulator.wire.engineio_session import Settings as EngineSettings
 from simulator.wire.socketio import SocketIO
-from simulator.wire.socketio_socket import Settings, route
+from simulator.wire.socketio_socket import Settings, routes
 from tests.conformance.socketio_server import EngineEcho, Suite
 
 KEY, ACCEPT = "dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
@@ -104,7 +104,7 @@ class Server:
         self.rules = Noted(self.world)
         self.wire: Any = EngineEcho(self.settings.engine, self.world) if echo else SocketIO(self.settings, self.world)
         self.engine = Engine(self.wire, self.rules, SilentBot(), self.world)
-        self.route: Route = route(self.settings)
+        self.route: Route = routes(self.settings)[-1]
         self.sockets: dict[int, Socket] = {}
         self.answers: dict[int, Response | None] = {}
         self.calls = 0

@@ -13,7 +13,7 @@ from simulator.core.events import Acked, Closed, Event, Knocked, Malformed, Open
 from simulator.core.message import NO_REF, Message, Request, Response
 from simulator.core.wire import Asked, Beat, Drain
 from simulator.wire.engineio_session import Settings as EngineSettings
-from simulator.wire.socketio_socket import INVALID_NAMESPACE, Settings, route
+from simulator.wire.socketio_socket import INVALID_NAMESPACE, Settings, routes
 from tests.wire.sio import Server
 
 BIN = b"\1\2\3"
@@ -677,7 +677,7 @@ def test_hold_and_release() -> None:
 
 def test_other_routes_are_the_rules() -> None:
     server = Server()
-    other = route(Settings(), "other")
+    other = routes(Settings(), "other")[1]
     server.take(Asked(1, Request("GET", "/x"), other))
     assert server.rules.heard == [Requested(1, Request("GET", "/x"), other)]
 

@@ -7,14 +7,19 @@ import re
 from simulator.core.message import Request
 from simulator.wire.engineio_session import Session
 from simulator.wire.engineio_session import Settings as EngineSettings
-from simulator.wire.socketio_socket import Settings, Socket, State, route
+from simulator.wire.socketio_socket import Settings, Socket, State, routes
 
 
-def test_route() -> None:
-    found = route(Settings(EngineSettings(max_payload=10), path="/a.b/"))
-    assert (found.name, found.pattern, found.methods, found.body.limit) == ("socketio", r"/a\.b/.*", None, 11)
-    for path, fits in (("/a.b/", True), ("/a.b/socket.io.js", True), ("/a.b", False), ("/axb/", False)):
-        assert bool(re.fullmatch(found.pattern, path)) is fits
+def test_routes() -> None:
+    files, engine = routes(Settings(EngineSettings(max_payload=10), path="/a.b/"), "x")
+    assert (engine.name, engine.pattern, engine.methods, engine.body.limit) == ("x", r"/a\.b/.*", None, 11)
+    assert (files.name, engine.via, files.via) == ("x files", "polling", "")
+    found = {
+        path: next((route.name for route in (files, engine) if re.fullmatch(route.pattern, path)), None)
+        for path in ("/a.b/", "/a.b/x", "/a.b/socket.io.js", "/a.b/socket.io.esm.min.js.map", "/a.b", "/axb/")
+    }
+    assert [*found.values()] == ["x", "x", "x files", "x files", None, None]
+    assert [route.name for route in routes(Settings(serve_client=False))] == ["socketio"]
 
 
 def test_nodes_defaults() -> None:
