@@ -37,6 +37,8 @@ class Send:
     message: Message
     ack: Hashable = None
     """With a key the wire asks the peer for an acknowledgement, which comes back as Acked."""
+    volatile: bool = False
+    """Lost where it can't leave at once, and never sent again, on wires that know the difference."""
 
 
 @dataclass(slots=True)

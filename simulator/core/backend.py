@@ -42,6 +42,8 @@ class Buffered:
     """Read the body into memory, at most `limit` bytes; the rest is read and thrown away."""
 
     limit: int = 0
+    spare: int = 256 << 10
+    """Bytes beyond the limit that are still read, so that the connection can be used again; more ends it."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -63,6 +65,8 @@ class Route:
     methods: frozenset[str] | None = None
     """None takes every method."""
     body: Buffered | Stored = Buffered()
+    via: str = ""
+    """Bodies that come and go here are frames, via `polling` or `longpoll`: journal and taps see them as such."""
 
 
 @dataclass(slots=True, frozen=True)

@@ -31,6 +31,8 @@ class Knocked:
     """What the client brought along: a Phoenix join's payload, a Socket.IO CONNECT's."""
     topic: str = ""
     """Phoenix topic or Socket.IO namespace; empty at the socket's own door."""
+    recovers: Conn | None = None
+    """The closed conn that this one goes on from, with all that it missed, once it is accepted."""
 
 
 @dataclass(slots=True)

@@ -72,6 +72,8 @@ class LinkPolicy:
     """All violations in the first two bytes are named, joined by a comma and a blank, as gorilla/websocket does."""
     close_codes: frozenset[int] = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
     """The close codes below 3000 that a peer may send; 3000 to 4999 always may."""
+    echo_reason: bool = False
+    """A close frame is answered with its reason too, not only with its code."""
     linger: float = 5.0
     """Seconds to wait for the peer's close frame after ours; 0 closes the TCP connection at once."""
     write_timeout: float = 15.0

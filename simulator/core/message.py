@@ -109,6 +109,8 @@ class Response:
     """A stored object that is the body, in place of `body`."""
     closes: bool = False
     """The connection ends with this answer, without a line that says so."""
+    modern: bool = False
+    """The status line says HTTP/1.1 also to a client that speaks 1.0."""
 
     @property
     def length(self) -> int:

@@ -156,6 +156,10 @@ class Turn:
     message: Message | None
     """None where the frame is not of the wire's kind; `why` says why."""
     why: str = ""
+    answers: Message | None = None
+    """The message that this one answers, where the envelope says so."""
+    offset: str = ""
+    """What a client names to go on from here after a break, on wires that know of it."""
 
 
 class Reader(Protocol):

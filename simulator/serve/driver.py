@@ -71,6 +71,7 @@ class Driver:
         self._outgoing = Outgoing()
         self._links: dict[int, Link] = {}
         self._answers: dict[CallId, asyncio.Future[Answer | Upgrade]] = {}
+        self._polls: dict[CallId, str] = {}
         self._numbers = 0
         self._queue: deque[tuple[Running, Given]] = deque()
         self._busy = False
@@ -110,6 +111,7 @@ class Driver:
             raise
         finally:
             del self._answers[call]
+            self._polls.pop(call, None)
 
     def attach(self, running: Running, call: CallId, link: Link) -> tuple[Callable[[Item], None], Callable[..., None]]:
         """Tell the engine of a call's socket; what the link has to call for each item, and at its end."""
@@ -209,6 +211,9 @@ class Driver:
                 self._journal.add(engine.world.now(), running.name, given.link, "client", given.item)
                 if self._tap is not None:
                     self._tap(running.name, given.link, "client", given.item)
+            elif type(given) is Asked and given.route.via:
+                self._polls[given.call] = given.route.via
+                self._seen(running, given.call, "client", given.request.body, given.route.via)
             effects = engine.take(given)
             if effects:
                 self._carry(running, effects, type(given) is Beat)
@@ -245,6 +250,10 @@ class Driver:
                     answer = self._answers.get(effect.call)
                     if answer is not None and not answer.done():
                         answer.set_result(effect)
+                        via = self._polls.get(effect.call)
+                        response = effect.response if via and isinstance(effect, Answer) else None
+                        if via and not quiet and response is not None and response.status == 200:
+                            self._seen(running, effect.call, "server", response.body, via)
                 case Shut():
                     if (link := self._links.get(effect.link)) is not None:
                         link.shut(effect.code, effect.reason)
@@ -258,6 +267,14 @@ class Driver:
                     self._call(running, effect)
                 case _:
                     assert_never(effect)
+
+    def _seen(self, running: Running, call: CallId, sender: str, body: bytes, via: str) -> None:
+        """Show journal and tap the body of a poll, where there is one."""
+        if body:
+            frame = Frame(body.decode("utf-8", "surrogateescape"), via)
+            self._journal.add(running.engine.world.now(), running.name, call, sender, frame)
+            if self._tap is not None:
+                self._tap(running.name, call, sender, frame)
 
     def _pause(self, pause: Pause, link: Link) -> None:
         if pause.on:

@@ -54,7 +54,7 @@ class Exact(web.StreamResponse):
         response = self._response
         old = request.version < (1, 1)
         reason = HTTPStatus(response.status).phrase if response.reason is None else response.reason
-        lines = [f"HTTP/1.{0 if old else 1} {response.status} {reason}"]
+        lines = [f"HTTP/1.{0 if old and not response.modern else 1} {response.status} {reason}"]
         lines += [f"{name}: {value}" for name, value in response.headers]
         # Each version has a way that goes without saying; Go names the other one.
         if old is self._stays and not self._named and not response.closes:
@@ -234,7 +234,7 @@ async def _read(asked: web.BaseRequest, request: Request, body: Buffered) -> boo
     if body.limit:
         _invite(asked, request)
     kept = bytearray()
-    room = body.limit + _LEFT_OVER
+    room = body.limit + body.spare
     async for chunk in asked.content.iter_any():
         kept += chunk[: max(0, body.limit - len(kept))]
         room -= len(chunk)

@@ -211,7 +211,7 @@ class Link(asyncio.Protocol):
     def _answer_close(self, closing: Closing) -> None:
         if self._state is _OPEN:
             # RFC 6455, 5.5.1: the same code goes back; gorilla/websocket and most others leave the reason out.
-            self._transport.write(encode_close(closing.code))
+            self._transport.write(encode_close(closing.code, closing.reason if self._policy.echo_reason else ""))
         self._end()
         self._report(NO_CODE if closing.code is None else closing.code, closing.reason)
 

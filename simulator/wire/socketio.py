@@ -1,0 +1,416 @@
+"""Socket.IO v5 over Engine.IO as socket.io 4.8 serves it: namespaces, events, acknowledgements, binary, recovery."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable
+from hashlib import blake2b
+from typing import assert_never, cast
+
+import orjson
+
+from simulator.core.actions import Accept, After, Cancel, Close, Hold, Refuse, Release, Reply, Send
+from simulator.core.errors import WireError
+from simulator.core.events import Acked, Closed, Knocked, Malformed, Opened, Received, Requested
+from simulator.core.message import NO_REF, Frame, Json, Message, Response
+from simulator.core.wire import (
+    Aborted,
+    Answer,
+    Asked,
+    Attached,
+    Beat,
+    Detached,
+    Drain,
+    Due,
+    Got,
+    Input,
+    Output,
+    Pause,
+    Write,
+)
+from simulator.core.world import World
+from simulator.wire import engineio_http as http
+from simulator.wire import socketio_bundle as bundle
+from simulator.wire import socketio_packets as packets
+from simulator.wire.engineio import EngineIO
+from simulator.wire.engineio_payload import Packet
+from simulator.wire.engineio_session import NO_CODE, SID_LETTERS, Session, new_sid
+from simulator.wire.engineio_session import State as EngineState
+from simulator.wire.socketio_recovery import Log
+from simulator.wire.socketio_socket import Away, Client, Settings, Socket, State
+
+_NOTHING = Cancel("nobody")
+# Members are looked up slowly, and these are on the way of every message.
+_PENDING, _LOST, _OPEN, _AWAY, _GONE = State
+_ENGINE_OPEN = EngineState.OPEN
+
+
+class SocketIO:
+    """The server's face."""
+
+    __slots__ = ("_away", "_doors", "_engine", "_ids", "_left", "_links", "_settings", "_start", "_telling", "_world")
+
+    def __init__(self, settings: Settings, world: World, door: str = "socketio") -> None:
+        """Serve requests on the routes named after `door`, see `routes`."""
+        self._settings = settings
+        self._world = world
+        self._doors = (door, f"{door} files")
+        self._ids = world.ids
+        self._engine = EngineIO(settings.engine, world.ids, self)
+        self._links = self._engine.links
+        self._left: list[Socket] = []
+        self._telling: list[Output] = []
+        """What a request caused: the rules may be hearing of it still."""
+        self._away = Away()
+        self._start = world.now()
+
+    def owes(self) -> Collection[tuple[Hashable, int]]:
+        """Server pings that no pong has answered yet."""
+        return self._engine.owes()
+
+    def take(self, given: Input) -> list[Output]:
+        """Work one input wholly; what it causes, in order."""
+        if isinstance(given, Got):
+            return self._got(given)
+        if isinstance(given, Send):
+            return self._send(given)
+        out: list[Output] = []
+        engine = self._engine
+        match given:
+            case Reply():
+                self._reply(given, out)
+            case Due():
+                self._due(given, out)
+            case Asked():
+                return self._asked(given)
+            case Accept():
+                self._accept(given, out)
+            case Refuse():
+                self._refuse(given, out)
+            case Close():
+                self._close(given, out)
+            case Attached():
+                engine.attached(given, out)
+            case Detached():
+                engine.detached(given, out)
+            case Aborted():
+                engine.aborted(given, out)
+            case Beat():
+                engine.beat(out)
+            case Drain():
+                engine.drain(out)
+            case Hold() | Release():
+                conn = given.conn
+                if isinstance(conn, Socket) and conn.state is _OPEN and conn.session.link is not None:
+                    out.append(Pause(conn.session.link, isinstance(given, Hold)))
+            case _:  # pragma: no cover
+                assert_never(given)
+        return out
+
+    def _got(self, got: Got) -> list[Output]:
+        if self._telling:
+            self._telling = []
+        item = got.item
+        session = self._links.get(got.link)
+        if session is not None and type(item) is Frame and item.data[:3] == "42[":
+            # Nearly always: an event of the root namespace that wants no acknowledgement.
+            client: Client = session.upper
+            conn = client.nsps.get("/")
+            if conn is not None and client.partial is None:
+                try:
+                    body = orjson.loads(item.data[2:])
+                except ValueError:
+                    pass
+                else:
+                    if body and type(body[0]) is str and body[0] not in packets.RESERVED:
+                        return [Received(conn, Message(body.pop(0), tuple(body), NO_REF, "/"))]
+        out: list[Output] = []
+        self._engine.got(got, out)
+        if self._left:
+            self._tidy()
+        return out
+
+    # ---- requests and timers
+
+    def _asked(self, asked: Asked) -> list[Output]:
+        request = asked.request
+        settings = self._settings
+        if asked.route.name not in self._doors:
+            return [Requested(asked.call, request, asked.route)]
+        if settings.serve_client and not http.is_upgrade(request):
+            response = bundle.serve(request, settings.path, settings.engine.cors)
+            if response is not None:
+                return [Answer(asked.call, response)]
+        out: list[Output] = []
+        self._telling = out
+        self._engine.asked(asked, out)
+        self._tidy()
+        return out
+
+    def _tidy(self) -> None:
+        """Take those off their sessions that left."""
+        for conn in self._left:
+            nsps = cast("Client", conn.session.upper).nsps
+            if nsps.get(conn.nsp) is conn:
+                del nsps[conn.nsp]
+        self._left.clear()
+
+    def _due(self, due: Due, out: list[Output]) -> None:
+        if isinstance(due.owner, Socket):
+            self._away.forget(due.owner)
+        elif due.name == "connect":
+            assert isinstance(due.owner, Session)
+            self._hang_up(due.owner, out)
+        else:
+            self._engine.due(due, out)
+
+    # ---- what the engine tells
+
+    def opened(self, session: Session, out: list[Output]) -> None:
+        """A session begins."""
+        session.upper = Client()
+        out.append(After(self._settings.connect_timeout, session, "connect"))
+
+    def message(self, session: Session, data: Packet, out: list[Output]) -> None:
+        """A message of a session."""
+        client: Client = session.upper
+        partial = client.partial
+        try:
+            if isinstance(data, str):
+                if partial is not None:
+                    raise WireError("text while attachments are missing")
+                if not data:
+                    raise WireError("an empty message")
+                packet = packets.read(data, self._settings.max_attachments)
+                if packet.attachments:
+                    client.partial = packet
+                else:
+                    self._packet(session, client, packet, out)
+            elif partial is None:
+                raise WireError("bytes that no packet announced")
+            else:
+                client.attachments.append(data)
+                if len(client.attachments) == partial.attachments:
+                    attachments, client.attachments, client.partial = client.attachments, [], None
+                    partial.data = packets.filled(partial.data, attachments)
+                    self._packet(session, client, partial, out)
+        except (WireError, RecursionError) as error:
+            self._world.log("info", f"a client broke the protocol: {error}", sid=session.sid)
+            self._hang_up(session, out)
+
+    def closed(self, session: Session, code: int, recoverable: bool, out: list[Output]) -> None:
+        """A session ends."""
+        client: Client = session.upper
+        self._lose(client, code, recoverable, out)
+
+    # ---- packets
+
+    def _packet(self, session: Session, client: Client, packet: packets.Packet, out: list[Output]) -> None:
+        """A whole packet (lib/client.ts, ondecoded)."""
+        kind, data = packet.kind, packet.data
+        conn = client.nsps.get(packet.nsp)
+        if conn is None:
+            if kind != packets.CONNECT or len(client.conns) + len(client.pending) >= self._settings.max_conns:
+                raise WireError(f"not a packet for a namespace that was not joined: type {kind}")
+            self._knock(session, client, packet, out)
+        elif conn.state is not _OPEN and kind not in (packets.CONNECT, packets.CONNECT_ERROR):
+            # It left in the same payload, which Node only notices at its end.
+            return
+        elif kind in (packets.EVENT, packets.BINARY_EVENT):
+            # Without a payload it is no event at all.
+            if isinstance(data, list):
+                name = data[0] if isinstance(data[0], str) else packets.name_of(data[0])
+                ref = NO_REF if packet.id is None else packet.id
+                out.append(Received(conn, Message(name, tuple(data[1:]), ref, conn.nsp)))
+        elif kind in (packets.ACK, packets.BINARY_ACK):
+            if packet.id in conn.acks:
+                key = conn.acks.pop(packet.id)
+                out.append(Acked(conn, key, tuple(data) if isinstance(data, list) else ()))
+        elif kind == packets.DISCONNECT:
+            del client.conns[conn]
+            self._left.append(conn)
+            self._gone(conn, 1000, False, out)
+        else:
+            raise WireError(f"not a packet for a namespace that was joined: type {kind}")
+
+    def _knock(self, session: Session, client: Client, packet: packets.Packet, out: list[Output]) -> None:
+        auth: Json = packet.data or {}
+        assert isinstance(auth, dict)
+        pid, offset = auth.get("pid"), auth.get("offset")
+        old = self._away.find(packet.nsp, pid, offset, self._world.now())
+        if old is not None:
+            conn = Socket(session, packet.nsp, old.sid, old.pid)
+            conn.recovers, conn.offset = old, cast("str", offset)
+        else:
+            brought = blake2b(repr(auth).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+            sid = new_sid(self._ids, "socket", packet.nsp, brought)
+            conn = Socket(session, packet.nsp, sid, self._pid(sid))
+        client.pending[conn] = None
+        out.append(Knocked(conn, session.request, auth, packet.nsp, conn.recovers))
+
+    def _pid(self, sid: str) -> str:
+        return self._ids.child("pid", sid).token(16, SID_LETTERS) + sid[16:] if self._settings.recovery else ""
+
+    # ---- the door
+
+    def _accept(self, accept: Accept, out: list[Output]) -> None:
+        conn = accept.conn
+        if not isinstance(conn, Socket):
+            return
+        if conn.state is _LOST:
+            conn.state = _GONE
+            out.append(Closed(conn))
+        if conn.state is not _PENDING:
+            return
+        session = conn.session
+        client: Client = session.upper
+        if not client.conns:
+            out.append(Cancel(session, "connect"))
+        del client.pending[conn]
+        conn.state = _OPEN
+        client.conns[conn] = None
+        client.nsps[conn.nsp] = conn
+        old = conn.recovers
+        if old is not None:
+            missed = old.missed(conn.offset, self._world.now())
+            conn.log, conn.recovers = old.log, None
+            if missed is not None:
+                out.append(Cancel(old))
+                self._away.forget(old)
+                self._engine.send(session, missed, out)
+        if conn.log is None and self._settings.recovery is not None:
+            conn.log = Log(self._settings.recovery, self._start)
+        pid = f',"pid":"{conn.pid}"' if conn.pid else ""
+        self._engine.send(session, [f'40{conn.prefix}{{"sid":"{conn.sid}"{pid}}}'], out)
+        if conn.state is _OPEN:
+            out.append(Opened(conn))
+
+    def _refuse(self, refuse: Refuse, out: list[Output]) -> None:
+        conn = refuse.conn
+        if not isinstance(conn, Socket):
+            return
+        if conn.state is _PENDING:
+            client: Client = conn.session.upper
+            del client.pending[conn]
+            response = refuse.response
+            text = response.body.decode("utf-8", "replace") if isinstance(response, Response) else ""
+            body: Json = {"message": text} if isinstance(response, Response) else response
+            text, _ = packets.payload(cast("packets.Args", body))
+            self._engine.send(conn.session, [packets.head(packets.CONNECT_ERROR, 0, conn.prefix) + text], out)
+            conn.state = _GONE
+        elif conn.state is _LOST:
+            conn.state = _GONE
+
+    # ---- what goes out
+
+    def _send(self, send: Send) -> list[Output]:
+        message = send.message
+        out: list[Output] = []
+        text = ""
+        attachments: list[bytes] = []
+        for conn in send.conns:
+            if type(conn) is not Socket or not (conn.state is _OPEN or conn.state is _AWAY):
+                continue
+            if not text:
+                try:
+                    if message.name in packets.RESERVED:
+                        raise WireError(f'"{message.name}" is a reserved event name')
+                    text, attachments = packets.payload((message.name, *message.args))
+                except WireError as error:
+                    return [Malformed(conn, error)]
+            link = conn.session.link
+            if link is None or attachments or conn.log is not None or send.ack is not None:
+                self._emit(conn, send, text, attachments, out)
+            else:
+                # Nearly always.
+                out.append(Write(link, Frame(f"42{conn.prefix}{text}")))
+        return out
+
+    def _emit(self, conn: Socket, send: Send, text: str, attachments: list[bytes], out: list[Output]) -> None:
+        session, log = conn.session, conn.log
+        if conn.state is _OPEN and send.volatile and not session.writable:
+            return
+        asked = ""
+        if send.ack is not None:
+            if conn.state is not _OPEN:
+                return
+            asked = str(conn.asked)
+            conn.asked += 1
+            conn.acks[asked] = send.ack
+            if len(conn.acks) > self._settings.max_acks:
+                del conn.acks[next(iter(conn.acks))]
+        offset = ""
+        if log is not None and send.ack is None and not send.volatile:
+            now = self._world.now()
+            offset = log.offset(now)
+            text = f'{text[:-1]},"{offset}"]'
+        head = packets.head(packets.EVENT, len(attachments), conn.prefix, asked)
+        if conn.state is _OPEN:
+            self._engine.send(session, [head + text, *attachments], out)
+        if offset:
+            assert log is not None
+            log.add(self._world.now(), offset, [head + text, *attachments])
+
+    def _reply(self, reply: Reply, out: list[Output]) -> None:
+        conn = reply.conn
+        if not isinstance(conn, Socket) or conn.state is not _OPEN or not isinstance(reply.ref, str):
+            return
+        try:
+            text, attachments = packets.payload(reply.args)
+        except WireError as error:
+            out.append(Malformed(conn, error))
+            return
+        head = packets.head(packets.ACK, len(attachments), conn.prefix, reply.ref)
+        self._engine.send(conn.session, [head + text, *attachments], out)
+
+    # ---- ends
+
+    def _close(self, close: Close, out: list[Output]) -> None:
+        conn = close.conn
+        if not isinstance(conn, Socket) or conn.state is not _OPEN:
+            return
+        code = NO_CODE if close.code is None else close.code
+        client: Client = conn.session.upper
+        for other in [*client.conns] if close.whole else [conn]:
+            if other.state is not _OPEN:
+                # What was to be written before was too much for a session that does not poll.
+                break
+            self._engine.send(conn.session, [packets.head(packets.DISCONNECT, 0, other.prefix)], out)
+            if other.state is _OPEN:
+                del client.conns[other]
+                client.nsps.pop(other.nsp, None)
+                self._gone(other, code, False, out)
+        if close.whole:
+            self._hang_up(conn.session, out)
+
+    def _hang_up(self, session: Session, out: list[Output]) -> None:
+        """Close the transport (lib/client.ts, close): to this layer it is over at once."""
+        if session.state is _ENGINE_OPEN:
+            self._engine.close(session, out)
+            self._lose(session.upper, NO_CODE, True, out)
+
+    def _lose(self, client: Client, code: int, recoverable: bool, out: list[Output]) -> None:
+        for conn in client.pending:
+            conn.state = _LOST
+        conns = [*client.conns]
+        client.pending, client.conns, client.nsps = {}, {}, {}
+        client.partial, client.attachments = None, []
+        for conn in conns:
+            self._gone(conn, code, recoverable, out)
+
+    def _gone(self, conn: Socket, code: int, recoverable: bool, out: list[Output]) -> None:
+        conn.acks = {}
+        conn.state = _GONE
+        telling = self._telling
+        for i, output in enumerate(telling):
+            # Node hands out a payload's events one after the other: who is gone meanwhile said nothing more.
+            if isinstance(output, Received | Acked) and output.conn is conn:
+                telling[i] = _NOTHING
+        recovery = self._settings.recovery
+        if recovery is not None and recoverable:
+            out.append(After(recovery.seconds, conn, "expired"))
+            oldest = self._away.add(conn, recovery.most_away)
+            if oldest is not None:
+                out.append(Cancel(oldest))
+        else:
+            conn.log = None
+        out.append(Closed(conn, code))

@@ -1,0 +1,45 @@
+"""The client's own files, served next to the engine (socket.io 4.8, lib/index.ts, serve).
+
+The one place below `serve/` that reads files: those of the package itself, each once, when somebody first asks.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+from simulator.core.message import Headers, Request, Response
+from simulator.wire.engineio_http import Cors
+
+VERSION = "4.8.4"
+"""Of npm socket.io-client; static/VERSION says how the files came here."""
+
+_NAMES = frozenset(
+    f"{name}{end}" for name in ("socket.io.js", "socket.io.min.js", "socket.io.esm.min.js") for end in ("", ".map")
+)
+_ETAG = f'"{VERSION}"'
+
+
+def serve(request: Request, path: str, cors: Cors | None) -> Response | None:
+    """The answer where a file of the bundle is asked for, by whatever method; `path` is the engine's."""
+    name = request.path.removeprefix(path)
+    if name not in _NAMES:
+        return None
+    if cors is not None and request.method == "OPTIONS":
+        return cors.preflight(request)
+    more = cors.headers(request) if cors else ()
+    if request.header("If-None-Match") in (_ETAG, f"W/{_ETAG}"):
+        return Response(304, more)
+    kind = "json" if name.endswith(".map") else "javascript"
+    headers: Headers = (
+        *more,
+        ("Cache-Control", "public, max-age=0"),
+        ("Content-Type", f"application/{kind}; charset=utf-8"),
+        ("ETag", _ETAG),
+    )
+    return Response(200, headers, _content(name))
+
+
+@cache
+def _content(name: str) -> bytes:
+    return files("simulator.wire").joinpath("static", name).read_bytes()

@@ -1,0 +1,157 @@
+"""The onlooker's face of Socket.IO: what passes on polls and WebSockets becomes turns of a conversation."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from simulator.core.errors import WireError
+from simulator.core.message import NO_REF, Frame, Json, Message, Request
+from simulator.core.wire import Link, Turn
+from simulator.wire import engineio_http as http
+from simulator.wire import socketio_packets as packets
+from simulator.wire.engineio_payload import MESSAGE, OPEN, Packet, read, split
+
+_OFFSET = re.compile(r"[0-9A-Za-z_-]{7,8}(?:\.[0-9A-Za-z_-]+)?")
+_NAMES: Final = {packets.CONNECT: "connect", packets.DISCONNECT: "disconnect", packets.CONNECT_ERROR: "connect_error"}
+"""No event can bear these names, so that they are free for what is none."""
+
+
+class _Half:
+    """What one side is in the middle of."""
+
+    __slots__ = ("attachments", "partial")
+
+    def __init__(self) -> None:
+        self.partial: packets.Packet | None = None
+        self.attachments: list[bytes] = []
+
+
+class _Session:
+    __slots__ = ("asked", "halves", "offsets")
+
+    def __init__(self) -> None:
+        self.halves = {"client": _Half(), "server": _Half()}
+        self.asked: dict[tuple[str, str, str], Message] = {}
+        """By who asked, namespace and id: what waits for an acknowledgement, or to be let in."""
+        self.offsets: set[str] = set()
+        """Namespaces whose events have an offset as their last argument."""
+
+
+class SocketIOReader:
+    """Frames of both directions. A poll's body is a Frame via polling, its link the number of the call.
+
+    Which session a link or a call belongs to, its request says (`asked`), and else the handshake that passes over it.
+    Joins, refusals and leaves are messages named `connect`, `connect_error` and `disconnect`; acknowledgements have the
+    name of what they answer. Heartbeats and the upgrade are no turns.
+    """
+
+    __slots__ = ("_most_attachments", "_of_link", "_of_sid")
+
+    def __init__(self, most_attachments: int = 10) -> None:
+        self._most_attachments = most_attachments
+        self._of_sid: dict[str, _Session] = {}
+        self._of_link: dict[Link, _Session] = {}
+
+    def asked(self, link: Link, request: Request) -> None:
+        """The request that a link or a call began with."""
+        sid = http.parameters(request).get("sid")
+        if sid:
+            self._of_link[link] = self._of_sid.setdefault(sid, _Session())
+
+    def read(self, sender: str, link: Link, item: Frame) -> list[Turn]:
+        """The turns that this frame, or this body of a poll, completes."""
+        data = item.data
+        if item.via != "polling":
+            return self._packet(sender, link, read(data))
+        body = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
+        if not body or (sender == "server" and body == b"ok"):
+            return []
+        return [turn for packet in split(body) for turn in self._packet(sender, link, packet)]
+
+    def _packet(self, sender: str, link: Link, packet: Packet | None) -> list[Turn]:
+        session = self._of_link.get(link)
+        if session is None:
+            session = self._of_link[link] = _Session()
+        if packet is None:
+            return [Turn(sender, None, "not an Engine.IO packet")]
+        if isinstance(packet, str):
+            if packet[0] == OPEN and sender == "server":
+                self._handshake(link, packet[1:])
+            if packet[0] != MESSAGE:
+                return []
+        try:
+            whole = self._whole(session.halves[sender], packet)
+            return [] if whole is None else self._turn(session, sender, whole)
+        except (WireError, RecursionError) as error:
+            return [Turn(sender, None, str(error))]
+
+    def _handshake(self, link: Link, text: str) -> None:
+        data = packets.loads(text)
+        if isinstance(data, dict) and isinstance(sid := data.get("sid"), str):
+            self._of_link[link] = self._of_sid.setdefault(sid, _Session())
+
+    def _whole(self, half: _Half, packet: Packet) -> packets.Packet | None:
+        """The packet that this message completes."""
+        if isinstance(packet, str):
+            missing, half.partial, half.attachments = half.partial, None, []
+            if missing is not None:
+                raise WireError("text while attachments are missing")
+            found = packets.read(packet[1:], self._most_attachments)
+            if not found.attachments:
+                return found
+            half.partial = found
+            return None
+        partial = half.partial
+        if partial is None:
+            raise WireError("bytes that no packet announced")
+        half.attachments.append(packet)
+        if len(half.attachments) < partial.attachments:
+            return None
+        attachments, half.partial, half.attachments = half.attachments, None, []
+        partial.data = packets.filled(partial.data, attachments)
+        return partial
+
+    def _turn(self, session: _Session, sender: str, packet: packets.Packet) -> list[Turn]:
+        nsp, data = packet.nsp, packet.data
+        other = "server" if sender == "client" else "client"
+        if packet.kind in (packets.ACK, packets.BINARY_ACK):
+            asked = session.asked.pop((other, nsp, packet.id or ""), None)
+            name = "" if asked is None else asked.name
+            args = tuple(data) if isinstance(data, list) else ()
+            ref = NO_REF if packet.id is None else packet.id
+            why = "" if asked is not None else "it acknowledges what nobody asked for"
+            return [Turn(sender, Message(name, args, ref, nsp), why, asked)]
+        if packet.kind in _NAMES:
+            return [self._door(session, sender, packet.kind, nsp, data)]
+        if not isinstance(data, list):
+            return [Turn(sender, None, "an event without a payload")]
+        offset = ""
+        if sender == "server" and packet.id is None and nsp in session.offsets and _is_offset(data[1:]):
+            offset = str(data.pop())
+        name = data[0] if isinstance(data[0], str) else packets.name_of(data[0])
+        message = Message(name, tuple(data[1:]), NO_REF if packet.id is None else packet.id, nsp)
+        if packet.id is not None:
+            session.asked[(sender, nsp, packet.id)] = message
+        return [Turn(sender, message, offset=offset)]
+
+    def _door(self, session: _Session, sender: str, kind: int, nsp: str, data: Json) -> Turn:
+        message = Message(_NAMES[kind], () if data is None else (data,), NO_REF, nsp)
+        if kind == packets.DISCONNECT:
+            return Turn(sender, message)
+        if sender == "client":
+            session.asked[("client", nsp, "connect")] = message
+            # Who comes back gets what was missed before the answer.
+            if isinstance(data, dict) and "pid" in data:
+                session.offsets.add(nsp)
+            return Turn(sender, message)
+        if isinstance(data, dict) and "pid" in data:
+            session.offsets.add(nsp)
+        else:
+            session.offsets.discard(nsp)
+        return Turn(sender, message, answers=session.asked.pop(("client", nsp, "connect"), None))
+
+
+def _is_offset(args: list[Json]) -> bool:
+    """What is volatile has none: an offset can be told by its look alone."""
+    return bool(args) and isinstance(last := args[-1], str) and _OFFSET.fullmatch(last) is not None

@@ -1,0 +1,89 @@
+"""Connection state recovery as socket.io-adapter 2.5 does it: what was sent is kept for a while, by offsets."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from math import floor
+
+from simulator.wire.engineio_payload import Packet
+
+_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
+SWEEP = 60.0
+"""Seconds between two times at which Node throws old events away (in-memory-adapter.ts)."""
+
+
+@dataclass(slots=True, frozen=True)
+class Recovery:
+    """The option `connectionStateRecovery`."""
+
+    seconds: float = 120.0
+    """How long a client may be away."""
+    most_away: int = 10_000
+    """Clients that are away and remembered; the one that is away longest goes first."""
+    most_events: int = 1_000
+    """Events that are kept of one client."""
+    most_characters: int = 4 << 20
+    """And their size."""
+
+
+class Log:
+    """What was sent to one socket, without what asks for an acknowledgement and what is volatile."""
+
+    __slots__ = ("_events", "_last", "_limits", "_seed", "_size", "_start")
+
+    def __init__(self, limits: Recovery, start: float) -> None:
+        """`start` is when the server began to sweep."""
+        self._limits = limits
+        self._start = start
+        self._events: deque[tuple[float, str, list[Packet]]] = deque()
+        self._size = 0
+        self._last = ""
+        self._seed = 0
+
+    def offset(self, now: float) -> str:
+        """The next event's (contrib/yeast.ts): the time, and a counter within a millisecond."""
+        text = yeast(int(now * 1000))
+        if text != self._last:
+            self._last = text
+            self._seed = 0
+            return text
+        self._seed += 1
+        return f"{text}.{yeast(self._seed - 1)}"
+
+    def add(self, now: float, offset: str, packets: list[Packet]) -> None:
+        """Keep an event."""
+        events, limits = self._events, self._limits
+        events.append((now, offset, packets))
+        self._size += sum(map(len, packets))
+        kept_from = self._kept_from(now)
+        while events and (
+            len(events) > limits.most_events or self._size > limits.most_characters or events[0][0] < kept_from
+        ):
+            self._size -= sum(map(len, events.popleft()[2]))
+
+    def missed(self, now: float, offset: str) -> list[Packet] | None:
+        """What was sent after an offset; None where that is not known any more."""
+        kept_from = self._kept_from(now)
+        found: list[Packet] | None = None
+        for at, known, packets in self._events:
+            if found is not None:
+                found += packets
+            elif known == offset and at >= kept_from:
+                found = []
+        return found
+
+    def _kept_from(self, now: float) -> float:
+        """The oldest event that the last sweep left."""
+        swept = self._start + floor((now - self._start) / SWEEP) * SWEEP
+        return swept - self._limits.seconds if swept > self._start else self._start
+
+
+def yeast(number: int) -> str:
+    """A number in 64 letters."""
+    text = ""
+    while True:
+        number, digit = divmod(number, 64)
+        text = _LETTERS[digit] + text
+        if not number:
+            return text
