@@ -44,6 +44,7 @@ from simulator.core.world import World, silent
 from simulator.serve.clock import WallClock
 from simulator.serve.driver import Driver
 from simulator.serve.http import Door
+from simulator.serve.objects import Shelf
 from simulator.wire import nodehttp
 from simulator.wire.engineio import EngineIO
 from simulator.wire.engineio_http import Cors
@@ -188,12 +189,12 @@ def backend(settings: Settings, engine: bool = False) -> Backend:
         link=lambda seed: nodehttp.link(settings.engine.max_payload),
         ping_interval=lambda seed: settings.engine.ping_interval,
         miss=nodehttp.miss,
-        dress=nodehttp.dress,
+        dress=lambda settings, request, response, now: nodehttp.dress(request, response, now),
         commands={},
         events={},
         acts={},
         connect=lambda seed, base: base,
-        example=lambda url: "",
+        example=lambda seed, url: "",
     )
 
 
@@ -203,7 +204,7 @@ async def serve(settings: Settings, port: int, engine: bool = False) -> tuple[Dr
     space = Space(clock, 7)
     running = space.open(backend(settings, engine), Seed(), silent)
     driver = Driver(space, clock)
-    door = Door(driver, running, None, own_links=True)
+    door = Door(driver, running, None, own_links=True, shelf=Shelf())
     runners = []
     for host in ("127.0.0.1", "::1"):
         server = web.Server(door, access_log=None, handler_cancellation=True, auto_decompress=False)

@@ -29,7 +29,7 @@ def sid_of(frame: str | bytes, prefix: str = "40") -> str:
 def do(server: Server, action: Action) -> None:
     """What rules ask for between two inputs."""
     server.engine._effects = []
-    server.engine._do(action)
+    server.engine._do([action])
     server._carry(server.engine._effects)
 
 

@@ -75,7 +75,7 @@ class World(Server):
 
     def act(self, action: Action) -> None:
         self.engine._effects = []
-        self.engine._do(action)
+        self.engine._do([action])
         self._carry(self.engine._effects)
 
 

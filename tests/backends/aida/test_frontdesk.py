@@ -260,4 +260,5 @@ def test_two_that_are_near() -> None:
 
 
 def test_a_note_that_is_asked_for_has_no_answer() -> None:
-    assert say(STREET, session(**{".survey/report": {"step": 2}}), "hm") == ["Thank you, we look after "]
+    state: Json = {"step": 2}
+    assert say(STREET, session(**{".survey/report": state}), "hm") == ["Thank you, we look after "]

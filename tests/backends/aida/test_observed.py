@@ -79,7 +79,7 @@ def conversations() -> list[Any]:
 @pytest.mark.parametrize("row", conversations())
 def test_conversation(row: dict[str, Any]) -> None:
     talk = Talk("aida", seeded=WORLD, settings={"profile": row["profile"]})
-    talk.running.engine._bot = Restaurant()
+    talk.running.engine._hear = Restaurant().hear
     client = talk.connect(path=row["path"])
     ids: dict[str, str] = {}
 
