@@ -12,6 +12,7 @@ import pytest
 
 from simulator import backends
 from simulator.core.message import Frame, Message
+from simulator.wire import socketio_packets
 from simulator.wire.phoenix_frames import POISON, V2
 from simulator.wire.rawjson import RawJson
 
@@ -45,6 +46,11 @@ ENVELOPES = {
         text,
         lambda name, body: RawJson().encode(Message(name, (body,))).data,
     ),
+    "mia": Envelope(
+        lambda sample: (sample["event"], sample["payload"]),
+        lambda sample: f"42{text([sample['event'], sample['payload']])}",
+        lambda name, body: f"42{socketio_packets.payload((name, body))[0]}",
+    ),
 }
 
 
@@ -72,7 +78,7 @@ def test_an_event_is_written(name: str, vector: dict[str, Any]) -> None:
     ours = vector.get("ours", vector["sample"])
     kind, body = envelope.parts(ours)
     model = backend.events[kind].model_validate(body)
-    written = json.loads(model.model_dump_json(exclude_none=True))
+    written = json.loads(model.model_dump_json(exclude_unset=True, by_alias=True))
     assert envelope.written(kind, written) == envelope.frame(ours)
 
 
