@@ -19,7 +19,7 @@ from simulator.wire.socketio import SocketIO
 from simulator.wire.socketio_reader import SocketIOReader
 from simulator.wire.socketio_recovery import Recovery
 from simulator.wire.socketio_socket import Settings as WireSettings
-from simulator.wire.socketio_socket import route
+from simulator.wire.socketio_socket import routes
 
 
 class Echo(EchoBot):
@@ -83,7 +83,7 @@ BACKEND = Backend(
     bot=_bot,
     reader=SocketIOReader,
     routes=(
-        route(WireSettings()),
+        *routes(WireSettings()),
         Route("receive", "/receive-message/[^/]*", _POST, body=_BODY),
         Route("identify", "/identify-person/[^/]*", _POST, body=_BODY),
         Route("index", "/", _GET),
