@@ -150,6 +150,37 @@ async def test_callbacks_never_fire() -> None:
 
 
 @pytest.mark.node
+@packages
+@pytest.mark.parametrize(("transports", "why"), [(POLLING, "transport error"), (WEBSOCKET, "transport close")])
+async def test_a_message_that_is_too_big(package: str, transports: list[str], why: str) -> None:
+    """413 over polls, 1009 over a WebSocket; the client comes back, and goes on."""
+    async with (
+        mia(bot="none", statuses="real") as simulator,
+        npm(package, base(simulator), transports, roomId="big") as node,
+    ):
+        await opened(node, transports)
+        node.write({"emit": ["EVENT_CLIENT_SEND_MESSAGE", {"content": "x" * 1_000_000}]})
+        assert await node.event("disconnect") == [why, True]
+        back = await told(node, "(connect)", "EVENT_INIT_ROOM")
+        assert back["(connect)"][1] is True
+        node.write({"emit": ["EVENT_CLIENT_SEND_MESSAGE", {"content": "x" * 999_000}]})
+        assert len((await events(node, MESSAGE))[0]["content"]) == 999_000
+
+
+@pytest.mark.node
+async def test_bytes_where_a_text_is_due() -> None:
+    async with (
+        mia(bot_delay=0.01, bot_typing=0, statuses="real") as simulator,
+        npm(NEW, base(simulator), POLLING) as node,
+    ):
+        await opened(node, POLLING)
+        node.write({"bytes": ["EVENT_CLIENT_SEND_MESSAGE", "c3a9"]})
+        [echo, _, _, reply] = await events(node, MESSAGE, STATE, STATE, MESSAGE)
+        assert echo["content"] == {"type": "Buffer", "data": [0xC3, 0xA9]}
+        assert reply["content"] == "You said: é"
+
+
+@pytest.mark.node
 async def test_another_namespace() -> None:
     async with mia() as simulator, npm(NEW, f"{base(simulator)}/other", WEBSOCKET) as node:
         assert (await node.event("connect_error"))[0] == "Invalid namespace"
