@@ -91,7 +91,14 @@ def test_journal_keeps_the_last() -> None:
 
 def test_journal_gives_back_what_it_was_given() -> None:
     journal = Journal()
-    items = [Frame("a"), Frame(b"a"), Frame("a", "polling"), Frame(b"a", "longpoll"), Ping(b"a"), Pong(b"a")]
+    items: list[Frame | Ping | Pong] = [
+        Frame("a"),
+        Frame(b"a"),
+        Frame("a", "polling"),
+        Frame(b"a", "longpoll"),
+        Ping(b"a"),
+        Pong(b"a"),
+    ]
     for item in items:
         journal.add(0.0, "chip", 1, "server", item)
     assert [entry.item for entry in journal] == items
