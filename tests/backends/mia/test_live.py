@@ -188,17 +188,30 @@ async def test_another_namespace() -> None:
 
 @pytest.mark.node
 async def test_under_a_clock_that_stands_still() -> None:
-    async with mia(ManualClock()) as simulator, npm(NEW, base(simulator), UPGRADE) as node:
-        await opened(node, UPGRADE)
+    async with mia(ManualClock()) as simulator, npm(NEW, base(simulator), WEBSOCKET) as node:
+        await opened(node)
         node.write({"emit": ["EVENT_CLIENT_SEND_MESSAGE", {"content": "hi"}]})
         [echo] = await events(node, MESSAGE)
         assert echo["createdAt"] == "2026-01-01T00:00:00.000Z"
         await simulator.driver.advance(600)
-        assert (await events(node, STATUS, STATE, STATUS, STATE, MESSAGE))[-1][
-            "createdAt"
-        ] == "2026-01-01T00:00:01.000Z"
+        heard = await events(node, STATUS, STATE, STATUS, STATE, MESSAGE)
+        assert heard[-1]["createdAt"] == "2026-01-01T00:00:01.000Z"
         node.write({"state": True})
         assert (await node.event("state"))[0]["connected"]
+
+
+@pytest.mark.node
+async def test_an_upgrade_takes_its_time_also_by_a_clock_that_is_moved() -> None:
+    """engine.io frees a poll that holds an upgrade up 0.1 s after the probe, by whichever clock."""
+    async with mia(ManualClock()) as simulator, npm(NEW, base(simulator), UPGRADE) as node:
+        opening = asyncio.create_task(opened(node, UPGRADE))
+        while not opening.done():
+            await simulator.driver.advance(0.1)
+            await asyncio.wait([opening], timeout=0.02)
+        assert len((await opening)["roomId"]) == 36
+        await simulator.driver.advance(600)
+        node.write({"emit": ["EVENT_CLIENT_SEND_MESSAGE", {"content": "hi"}]})
+        assert (await events(node, MESSAGE))[0]["content"] == "hi"
 
 
 async def test_the_client_of_python() -> None:
