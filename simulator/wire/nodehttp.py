@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from simulator.core.backend import Miss
@@ -43,7 +44,7 @@ def dress(request: Request, response: Response, now: float) -> Response:
         more += (("Transfer-Encoding", "chunked"),)
         chunks = [body[at : at + _CHUNK] for at in range(0, len(body), _CHUNK)]
         body = b"".join([b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks] + [b"0\r\n\r\n"])
-    return Response(response.status, (*response.headers, *more), body, response.reason, modern=True)
+    return replace(response, headers=(*response.headers, *more), body=body, modern=True)
 
 
 def miss(request: Request, miss: Miss) -> Response:
