@@ -202,10 +202,10 @@ def prefix(nsp: str) -> str:
 class Inbox:
     """Messages of one direction become packets, their attachments in their places."""
 
-    __slots__ = ("_attachments", "_most", "partial")
+    __slots__ = ("_attachments", "most", "partial")
 
     def __init__(self, most_attachments: int = 10) -> None:
-        self._most = most_attachments
+        self.most = most_attachments
         self._attachments: list[bytes] = []
         self.partial: Packet | None = None
         """What waits for attachments."""
@@ -219,7 +219,7 @@ class Inbox:
                 raise WireError("text while attachments are missing")
             if not data:
                 raise WireError("an empty message")
-            packet = read(data, self._most)
+            packet = read(data, self.most)
             if not packet.attachments:
                 return packet
             self.partial = packet
