@@ -23,8 +23,13 @@ WS: Mapping[Violation, Answer] = {
 
 
 def link(max_payload: int = 1_000_000) -> LinkPolicy:
-    """The manners of npm ws 8, with the limit that Engine.IO gives it."""
-    return LinkPolicy(limit=max_payload, answers=WS, echo_reason=True, linger=30.0)
+    """The manners of npm ws 8, with the limit that Engine.IO gives it.
+
+    What waits for a peer that does not read has no limit there: only the ping timeout ends it.
+    """
+    return LinkPolicy(
+        limit=max_payload, answers=WS, echo_reason=True, linger=30.0, write_timeout=45.0, write_bound=16 << 20
+    )
 
 
 def dress(request: Request, response: Response, now: float) -> Response:
