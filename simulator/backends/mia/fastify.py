@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import unquote_to_bytes
 
 import orjson
@@ -66,7 +67,7 @@ def dress(settings: object, request: Request, response: Response, now: float) ->
     """The answer as Node writes it; Fastify lets a connection idle for 72 s, which holds for all of the server."""
     dressed = nodehttp.dress(request, response, now)
     headers = tuple(("Keep-Alive", "timeout=72") if name == "Keep-Alive" else (name, v) for name, v in dressed.headers)
-    return Response(dressed.status, headers, dressed.body, dressed.reason, modern=dressed.modern)
+    return replace(dressed, headers=headers)
 
 
 def instance_id(request: Request) -> float:
