@@ -19,6 +19,9 @@ from simulator.core.world import Log, World
 class Clock(Protocol):
     """Where a space has its time from."""
 
+    mode: str
+    """`wall`, or `manual` for one that is moved by hand."""
+
     def now(self) -> float:
         """Unix seconds; never goes back but by a reset."""
         ...
@@ -126,7 +129,13 @@ class Running:
         settings = self.seed.settings
         ids = space.ids.child("backend", self.backend.name)
         world = World(
-            now=space.clock.now(), ids=ids, seed=self.seed, settings=settings, log=self.log, objects=space.objects
+            now=space.clock.now(),
+            ids=ids,
+            seed=self.seed,
+            settings=settings,
+            log=self.log,
+            objects=space.objects,
+            by_hand=space.clock.mode == "manual",
         )
         return Engine(self.backend.wire(world), self.backend.rules(world), self.backend.bot(world), world)
 

@@ -23,10 +23,18 @@ def silent(level: str, text: str, /, **facts: object) -> None:
 class World:
     """One engine's view of everything outside of it."""
 
-    __slots__ = ("_now", "ids", "log", "objects", "seed", "settings")
+    __slots__ = ("_now", "by_hand", "ids", "log", "objects", "seed", "settings")
 
     def __init__(
-        self, *, now: float, ids: Ids, seed: Any, settings: Any, log: Log = silent, objects: Objects | None = None
+        self,
+        *,
+        now: float,
+        ids: Ids,
+        seed: Any,
+        settings: Any,
+        log: Log = silent,
+        objects: Objects | None = None,
+        by_hand: bool = False,
     ) -> None:
         self._now = now
         self.ids = ids
@@ -37,6 +45,8 @@ class World:
         self.log = log
         self.objects: Objects = objects or Nothing()
         """Uploads."""
+        self.by_hand = by_hand
+        """Whether time stands still until somebody moves it: what only spares a real network must not wait for that."""
 
     def now(self) -> float:
         """Unix seconds. It stands still from an input to its last effect."""

@@ -40,10 +40,23 @@ _CHECK = 0.1
 class EngineIO:
     """All sessions of one server."""
 
-    __slots__ = ("_ids", "_owed", "_polls", "_probes", "_settings", "_upgrades", "_upper", "links", "sessions")
+    __slots__ = (
+        "_check",
+        "_ids",
+        "_owed",
+        "_polls",
+        "_probes",
+        "_settings",
+        "_upgrades",
+        "_upper",
+        "links",
+        "sessions",
+    )
 
-    def __init__(self, settings: Settings, ids: Ids, upper: Upper) -> None:
+    def __init__(self, settings: Settings, ids: Ids, upper: Upper, by_hand: bool = False) -> None:
+        """By hand: a poll that holds an upgrade up is freed at once, for no time would pass."""
         self._settings = settings
+        self._check = 0.0 if by_hand else _CHECK
         self._ids = ids
         self._upper = upper
         self.sessions: dict[str, Session] = {}
@@ -134,6 +147,8 @@ class EngineIO:
         elif session.ending:
             self._answer(session, [NOOP, CLOSE], out)
             self._end(session, NO_CODE, True, out)
+        elif session.probe is not None and not self._check:
+            out.append(After(0.0, session, "check"))
 
     def _post(self, session: Session, call: CallId, request: Request, cors: Headers, out: list[Output]) -> None:
         if request.header("Content-Type") == "application/octet-stream":
@@ -235,7 +250,8 @@ class EngineIO:
             case "check":
                 if session.poll is not None:
                     self._answer(session, [NOOP], out)
-                out.append(After(_CHECK, session, "check"))
+                if self._check:
+                    out.append(After(self._check, session, "check"))
             case "upgrade":
                 assert session.probe is not None
                 out.append(Shut(session.probe, None))
@@ -340,7 +356,7 @@ class EngineIO:
 
     def _probed(self, session: Session, link: Link, data: Packet, out: list[Output]) -> None:
         if data == f"{PING}probe":
-            out += (Write(link, Frame(f"{PONG}probe")), After(_CHECK, session, "check"))
+            out += (Write(link, Frame(f"{PONG}probe")), After(self._check, session, "check"))
             return
         self._unprobe(session, out)
         if not isinstance(data, str) or data[:1] != UPGRADE:

@@ -55,7 +55,7 @@ class SocketIO:
         self._world = world
         self._doors = (door, f"{door} files")
         self._ids = world.ids
-        self._engine = EngineIO(settings.engine, world.ids, self)
+        self._engine = EngineIO(settings.engine, world.ids, self, world.by_hand)
         self._links = self._engine.links
         self._left: list[Socket] = []
         self._telling: list[Output] = []

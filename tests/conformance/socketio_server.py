@@ -127,7 +127,7 @@ class EngineEcho:
     """An Engine.IO server that sends every message back."""
 
     def __init__(self, settings: EngineSettings, world: World) -> None:
-        self._engine = EngineIO(settings, world.ids, self)
+        self._engine = EngineIO(settings, world.ids, self, world.by_hand)
 
     def owes(self) -> Collection[tuple[Hashable, int]]:
         return self._engine.owes()

@@ -20,6 +20,8 @@ from simulator.core.world import World
 
 
 class Clock:
+    mode = "manual"
+
     def __init__(self) -> None:
         self.t = 100.0
 

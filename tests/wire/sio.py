@@ -98,9 +98,11 @@ class Socket:
 class Server:
     """One server and its time."""
 
-    def __init__(self, settings: Settings | None = None, echo: bool = False, **engine: Any) -> None:
+    def __init__(
+        self, settings: Settings | None = None, echo: bool = False, by_hand: bool = False, **engine: Any
+    ) -> None:
         self.settings = settings or Settings(EngineSettings(**engine))
-        self.world = World(now=NOON, ids=Ids.seeded(7), seed=0, settings=0)
+        self.world = World(now=NOON, ids=Ids.seeded(7), seed=0, settings=0, by_hand=by_hand)
         self.rules = Noted(self.world)
         self.wire: Any = EngineEcho(self.settings.engine, self.world) if echo else SocketIO(self.settings, self.world)
         self.engine = Engine(self.wire, self.rules, SilentBot(), self.world)

@@ -317,6 +317,16 @@ def test_upgrade() -> None:
     assert socket.got() == ["2"]
 
 
+def test_an_upgrade_under_a_clock_that_stands_still() -> None:
+    server = echo(by_hand=True)
+    sid = server.open()
+    poll = server.waiting(sid)
+    socket = server.probe(sid)
+    assert server.body(poll) == "6"
+    assert server.poll(sid) == "6", "one that comes while the upgrade is under way"
+    assert socket.send("5", "4hello") == ["4hello"]
+
+
 def test_what_waits_comes_over_the_websocket() -> None:
     server = echo()
     sid = server.open()

@@ -201,14 +201,9 @@ async def test_under_a_clock_that_stands_still() -> None:
 
 
 @pytest.mark.node
-async def test_an_upgrade_takes_its_time_also_by_a_clock_that_is_moved() -> None:
-    """engine.io frees a poll that holds an upgrade up 0.1 s after the probe, by whichever clock."""
+async def test_an_upgrade_does_not_wait_for_a_clock_that_stands_still() -> None:
     async with mia(ManualClock()) as simulator, npm(NEW, base(simulator), UPGRADE) as node:
-        opening = asyncio.create_task(opened(node, UPGRADE))
-        while not opening.done():
-            await simulator.driver.advance(0.1)
-            await asyncio.wait([opening], timeout=0.02)
-        assert len((await opening)["roomId"]) == 36
+        assert len((await opened(node, UPGRADE))["roomId"]) == 36
         await simulator.driver.advance(600)
         node.write({"emit": ["EVENT_CLIENT_SEND_MESSAGE", {"content": "hi"}]})
         assert (await events(node, MESSAGE))[0]["content"] == "hi"
