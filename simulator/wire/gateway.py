@@ -36,7 +36,7 @@ CONNECTION, HTTP, REQUEST = 2, 4, 5
 _TICKS = 10.24
 """Per millisecond."""
 _ZERO = 1_675_826_073_360
-"""Unix milliseconds at which the 40 bits of the clock began anew; computed, to 75 ms, from four ids whose rows are dated."""
+"""Unix milliseconds at which the 40 bits of the clock began anew; computed from four dated ids, to 75 ms."""
 
 _UUID = re.compile(r"(.+)-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.DOTALL)
 
