@@ -25,7 +25,9 @@ def _status(text: str) -> str:
     return text
 
 
-def _updates(text: str) -> str:
+def _updates(text: str | None) -> str:
+    # `--set session_update_on=` says nothing, and means it.
+    text = text or ""
     if not {*text.replace(",", " ").split()} <= {*UPDATES}:
         raise ValueError(f"expected some of {', '.join(UPDATES)}, or nothing")
     return text
@@ -72,7 +74,7 @@ class Settings(_Model):
     push_to_sender: Literal["all", "other_devices", "none"] = Field(
         "all", description="A10: which connections of the tenant get the pushes that the tenant caused"
     )
-    session_update_on: Annotated[str, AfterValidator(_updates)] = Field(
+    session_update_on: Annotated[str, BeforeValidator(_updates)] = Field(
         "join,end,init,agent_ping", description=f"A11: when chat-session-update is sent: some of {', '.join(UPDATES)}"
     )
     error_invalid: Status = Field("400 {why}", description="A12: a missing or ill-typed field; {why} says which")
@@ -99,7 +101,7 @@ class Settings(_Model):
     bot: Literal["echo", "none"] = Field("echo", description="A21: echo joins and answers, none leaves it to acts")
     bot_delay: float = Field(1.0, ge=0, description="A21: seconds until the bot answers")
     stale_after: float = Field(0.0, ge=0, description="seconds without the tenant until a session closes; 0 for never")
-    connect_status: Literal[200, 400, 401, 403, 500, 502] = Field(
+    connect_status: Annotated[Literal[200, 400, 401, 403, 500, 502], BeforeValidator(int)] = Field(
         200, description="what $connect or its authorizer answers to everyone: 200 opens, the others refuse"
     )
     message_limit: int = Field(131_072, ge=1, description="bytes of a message; more closes with 1009")

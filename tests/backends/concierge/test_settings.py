@@ -220,6 +220,12 @@ def test_settings_that_cannot_be(wrong: dict[str, Any]) -> None:
         Settings.model_validate(wrong)
 
 
+def test_settings_of_the_command_line() -> None:
+    """These come as texts, an empty one as nothing."""
+    settings = Settings.model_validate({"connect_status": "403", "session_update_on": None})
+    assert (settings.connect_status, settings.session_update_on) == (403, "")
+
+
 @pytest.mark.parametrize("way", ["404", "silent", "gateway_500"])
 def test_a13_unknown_route(way: str) -> None:
     talk, client = two(unknown_route=way)
