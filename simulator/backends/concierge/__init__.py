@@ -73,7 +73,9 @@ def _bot(world: World) -> Bot:
 
 def _link(settings: Settings) -> LinkPolicy:
     limit = settings.message_limit
-    return LinkPolicy(limit=limit if settings.frame_limit == "off" else min(limit, FRAME))
+    if settings.frame_limit == "per_message":
+        limit = min(limit, FRAME)
+    return LinkPolicy(limit=limit, frame_limit=FRAME if settings.frame_limit == "per_frame" else None)
 
 
 def _connect(seed: Seed, base: str) -> str:

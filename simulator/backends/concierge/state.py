@@ -105,8 +105,9 @@ class Settings(_Model):
         200, description="what $connect or its authorizer answers to everyone: 200 opens, the others refuse"
     )
     message_limit: int = Field(131_072, ge=1, description="bytes of a message; more closes with 1009")
-    frame_limit: Literal["off", "per_message"] = Field(
-        "off", description="the gateway's 32 KiB for a frame, by messages, as clients mostly send one frame"
+    frame_limit: Literal["off", "per_message", "per_frame"] = Field(
+        "off",
+        description="32 KiB: not looked at, of a whole message (clients mostly send one frame), of each frame as AWS",
     )
     idle_timeout: float = Field(600.0, ge=0, description="seconds without a message either way until 1001; 0 for never")
     longest_connection: float = Field(7200.0, ge=0, description="seconds of a connection until 1001; 0 for never")

@@ -189,6 +189,7 @@ def test_limits() -> None:
 
     assert limit() == 131_072
     assert limit(frame_limit="per_message") == 32_768
+    assert limit(frame_limit="per_frame") == 131_072
     assert limit(message_limit=5, frame_limit="per_message") == limit(message_limit=5) == 5
 
 

@@ -107,6 +107,21 @@ async def test_longest_message(settings: dict[str, Any], limit: int) -> None:
         assert await ended(ws) == (1009, "")
 
 
+async def test_longest_frame() -> None:
+    """AWS's own rule: 128 KiB in frames of at most 32."""
+    bare = frame("send-message", {"chatSessionId": OPEN, "contentType": "TEXT", "messageContent": ""})
+    text = bare.replace('""', f'"{"x" * (131_072 - len(bare))}"')
+    async with concierge(bot="none", frame_limit="per_frame") as simulator:
+        async with connect(simulator.connect("concierge"), proxy=None) as ws:
+            await ws.send([text[start : start + 32_768] for start in range(0, len(text), 32_768)])
+            assert (await received(ws))["status"] == 200
+            await ws.send(["x" * 32_768, "x" * 32_769])
+            assert await ended(ws) == (1009, "")
+        async with connect(simulator.connect("concierge"), proxy=None) as ws:
+            await ws.send("x" * 32_769)
+            assert await ended(ws) == (1009, "")
+
+
 # ---- the management endpoint, by boto3 ----
 
 
