@@ -12,7 +12,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Collection
-from typing import cast
+from typing import Any, cast
 
 import orjson
 
@@ -69,6 +69,23 @@ def _text(value: Json) -> str:
     return re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
+def _value(text: str) -> Any:
+    """JSON as a JavaScript client writes it: half of an emoji, cut off by it, is an escaped lone surrogate.
+
+    A database of UTF-8 makes U+FFFD of that. Raises ValueError.
+    """
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        if "\\ud" not in text.lower():
+            raise
+    try:
+        whole = json.dumps(json.loads(text), ensure_ascii=False, allow_nan=False)
+    except RecursionError as error:
+        raise ValueError(str(error)) from None
+    return orjson.loads(re.sub("[\ud800-\udfff]", "\ufffd", whole))
+
+
 class Envelope:
     """The server's codec: requests are read, answers, pushes and the gateway's own words are written."""
 
@@ -86,7 +103,7 @@ class Envelope:
         if isinstance(frame.data, bytes):
             raise WireError("a binary frame has no action", frame)
         try:
-            value = orjson.loads(frame.data)
+            value = _value(frame.data)
         except ValueError as error:
             raise WireError(f"not JSON: {error}", frame) from None
         action = value.get("action") if isinstance(value, dict) else None

@@ -86,7 +86,8 @@ def test_a_request() -> None:
     "data",
     [
         "", "{", "[]", "null", '"api"', "{}", '{"action":1}', '{"action":["api"]}', '{"action":"dance","data":{"route":"x"}}',
-        b'{"action":"api","data":{"route":"x"}}', '{"action":"\\ud800"}', "[" * 5000,
+        b'{"action":"api","data":{"route":"x"}}', '{"action":"\\ud800"}', "[" * 5000, "[" * 5000 + r'"\ud800',
+        r'{"action":"api","a":"\ud800","b":1e999}', "\udcff",
     ],
 )  # fmt: skip
 def test_no_route_key(data: str | bytes) -> None:
@@ -102,6 +103,11 @@ def test_no_route_key(data: str | bytes) -> None:
 def test_the_application_stumbles(data: str) -> None:
     with pytest.raises(IntegrationError):
         CLIENT.decode(Frame(data))
+
+
+def test_half_an_emoji() -> None:
+    text = r'{"action":"api","data":{"route":"x","body":{"a":"\uD83D!","b":"\ud83d\ude00"}}}'
+    assert CLIENT.decode(Frame(text)).args == ({"a": "\ufffd!", "b": "😀"},)
 
 
 ANSWER = Message("client/x", (200, {"a": "é"}), "client/x?page=1", "page=1")

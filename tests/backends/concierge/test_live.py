@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from typing import Any
 
 import boto3
@@ -198,3 +199,52 @@ async def test_shutdown() -> None:
         closing = asyncio.get_running_loop().create_task(simulator.stop())
         assert (await ended(ws))[0] == 1001
         await closing
+
+
+# ---- hostile ----
+
+
+async def test_garbage_over_a_socket(server: Simulator, caplog: pytest.LogCaptureFixture) -> None:
+    """The documented default for each, and the connection stays; nothing is a mistake of ours."""
+    good = {"chatSessionId": OPEN, "contentType": "TEXT", "messageContent": "x"}
+    texts: list[tuple[str | bytes, str | int]] = [
+        ("", "Forbidden"),
+        ("\x00", "Forbidden"),
+        ("[" * 100_000, "Forbidden"),
+        (b"\xff\xfe", "Forbidden"),
+        ('{"action":"subscribe"}', "Forbidden"),
+        ('{"action":"api","data":{"route":null}}', "Internal server error"),
+        (frame("nowhere", {}), 404),
+        (frame("send-message?" + "&" * 1000, good), 200),
+        (frame("send-message", {**good, "messageContent": "\ud800"}), 200),
+        (frame("send-message", {**good, "messageContent": ["x"]}), 400),
+        (frame("send-message", {**good, "metadata": 10**400}), "Forbidden"),
+        (frame("get-chat-messages?page=%ff&limit=\x00", {"chatSessionId": OPEN}), 200),
+        (frame("delete-message", {"chatSessionId": OPEN, "messageId": "1" * 4000}), 400),
+        (frame("ping-on-chat-session", {"chatSessionId": "../" * 100}), 404),
+    ]
+    async with connect(server.connect("concierge"), proxy=None) as ws:
+        for sent, expected in texts:
+            await ws.send(sent)
+            # The bot's answers and the pushes are not what is looked for.
+            while "payload" in (answer := await received(ws)):
+                pass
+            assert answer.get("status", answer.get("message")) == expected, sent
+        await (await ws.ping())
+    assert "mistake" not in caplog.text
+
+
+async def test_signatures_are_not_imported_at_the_start() -> None:
+    """botocore costs a tenth of a second: whoever uploads nothing does not pay for it."""
+    script = (
+        "import asyncio, sys\n"
+        "from simulator.serve.app import Options, Simulator\n"
+        "async def main():\n"
+        "    async with Simulator(Options(['concierge'], port=0)) as simulator:\n"
+        "        print(simulator.connect('concierge'), 'botocore' in sys.modules)\n"
+        "asyncio.run(main())\n"
+    )
+    started = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE)
+    async with asyncio.timeout(SECONDS * 2):
+        told, _ = await started.communicate()
+    assert told.split()[1] == b"False"

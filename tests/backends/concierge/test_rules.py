@@ -21,7 +21,7 @@ from tests.backends.concierge.speak import (
     say,
     texts,
 )
-from tests.talk import Talk
+from tests.talk import Socket, Talk
 
 START = 1767225600000
 """Milliseconds of the clock's start."""
@@ -308,3 +308,21 @@ def test_foreign_and_unknown(talk: Talk) -> None:
         unknown = ask(client, route, chatSessionId="nobody", **more)
         assert (unknown["status"], unknown["body"]) == (404, {"message": "Chat session not found"})
     assert texts(client) == []
+
+
+def test_tenants_do_not_change_each_others_ids() -> None:
+    """Whatever Bob does between, Ada's bytes are the same."""
+
+    def adas(talk: Talk, bob: Socket | None) -> list[object]:
+        ada = connected(talk)
+        for number in range(3):
+            for who in (bob, ada):
+                if who is not None:
+                    who.send(frame("init-chat-with-concierge", {"newSession": True}))
+                    who.send("garbage")
+            say(ada, str(number))
+        return [*ada.got]
+
+    alone, watched = concierge(), concierge()
+    bob = connected(watched, "bob", Auth=bobs(watched))
+    assert adas(alone, None) == adas(watched, bob)
