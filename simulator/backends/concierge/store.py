@@ -193,6 +193,12 @@ class Store:
             found = base64.b64encode(bytes.fromhex(upload.md5)).decode()
             text = "The Content-MD5 you specified did not match what we received."
             raise Denied(400, "BadDigest", text, ExpectedDigest=md5, CalculatedDigest=found)
+        sha256 = request.header("x-amz-content-sha256") or ""
+        # What is no hash (UNSIGNED-PAYLOAD) says that the body was not signed.
+        if re.fullmatch("[0-9a-f]{64}", sha256) and sha256 != upload.sha256:
+            more = {"ClientComputedContentSHA256": sha256, "S3ComputedContentSHA256": upload.sha256}
+            text = "The provided 'x-amz-content-sha256' header does not match what was computed."
+            raise Denied(400, "XAmzContentSHA256Mismatch", text, **more)
         self._world.objects.keep(upload.key)
         for gone in [key, *([next(iter(self._objects))] if len(self._objects) >= MOST else [])]:
             old = self._objects.pop(gone, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from hashlib import md5
+from hashlib import md5, sha256
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -127,12 +127,9 @@ def http(
         if isinstance(route.body, Stored):
             shelf = world.objects
             assert isinstance(shelf, Shelf)
-            upload = Upload(
-                f"{len(shelf.coming)}",
-                len(body),
-                request.header("Content-Type"),
-                md5(body, usedforsecurity=False).hexdigest(),
-            )
+            hashes = md5(body, usedforsecurity=False).hexdigest(), sha256(body).hexdigest()
+            kind = request.header("Content-Type")
+            upload = Upload(f"{len(shelf.coming)}", len(body), kind, hashes[0], None, hashes[1])
             shelf.coming[upload.key] = upload
             request.upload = flaw or upload
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -192,6 +193,19 @@ def test_header_signatures() -> None:
         assert http(talk, "DELETE", OBJECT, headers=lines).status == 204
     assert code(http(talk, "GET", OBJECT)) == (404, "NoSuchKey")
     assert code(http(talk, "DELETE", OBJECT)) == (403, "AccessDenied")
+
+
+def test_another_body_than_the_signed_one() -> None:
+    talk, shelf = with_store()
+    lines = signed("PUT", f"/{BUCKET}/chat-images/a.png", KEY, NOW, PNG, HOST)
+    answer = http(talk, "PUT", OBJECT, PNG[::-1], lines)
+    assert code(answer) == (400, "XAmzContentSHA256Mismatch")
+    assert said(answer)["S3ComputedContentSHA256"] == sha256(PNG[::-1]).hexdigest()
+    assert not shelf.kept
+    unsigned = signed(
+        "PUT", f"/{BUCKET}/chat-images/a.png", KEY, NOW, PNG, HOST, X_Amz_Content_SHA256="UNSIGNED-PAYLOAD"
+    )
+    assert http(talk, "PUT", OBJECT, PNG[::-1], unsigned).status == 200
 
 
 def test_headers_that_are_wrong() -> None:
