@@ -13,7 +13,7 @@ from simulator.core.errors import WireError
 from simulator.core.events import Closed, Malformed, Opened, Received
 from simulator.core.ids import Ids
 from simulator.core.message import NO_REF, Frame, Message, Ping, Pong, Request, Response
-from simulator.core.wire import Answer, Asked, Attached, Detached, Due, Got, Shut, Write
+from simulator.core.wire import Answer, Asked, Attached, Beat, Detached, Due, Got, Shut, Write
 from simulator.wire.gateway import (
     CONNECTION,
     HTTP,
@@ -198,6 +198,7 @@ def test_a_life() -> None:
     assert wire.take(Send((peer,), Message("x"))) == [Write(1, Frame('{"channel":"x"}')), idle]
     assert wire.take(Got(1, Ping(b"x"))) == [Write(1, Pong(b"x"))], "no sign of life"
     assert wire.take(Got(1, Pong())) == []
+    assert wire.take(Beat()) == []
     assert wire.take(Due(peer, "idle")) == [Shut(1, 1001, "Going away"), Cancel(peer), Closed(peer, 1001)]
     assert wire.take(Due(peer, "longest")) == []
     assert wire.take(Send((peer,), Message("x"))) == []

@@ -124,9 +124,9 @@ class ConciergeRules:
         """Identity source first, then the authorizer, then $connect (fidelity/concierge.md, section 3)."""
         world, request = self._world, knock.request
         query = {name: values[-1] for name, values in parse_qs(request.query).items()}
-        ids = world.ids.nth("knock", request.method, request.path, request.query)
 
         def refused(status: int, message: str = "", error: str = "") -> list[Action]:
+            ids = world.ids.child("knock", request.method, request.path, request.query, world.now())
             return [Refuse(knock.conn, refusal(status, world.now(), ids, message, error))]
 
         if "Auth" not in query:
@@ -149,7 +149,7 @@ class ConciergeRules:
 
     def _opened(self, socket: Socket) -> list[Action]:
         now = self._world.now()
-        socket.ids = self._world.ids.nth("connect", socket.party.person.id, socket.device)
+        socket.ids = self._world.ids.nth("connect", socket.party.person.id)
         socket.id = gateway_id(now, socket.ids, CONNECTION)
         socket.opened = socket.active = now
         socket.party.connect(socket, self._desk.now())

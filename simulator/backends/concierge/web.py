@@ -47,6 +47,11 @@ class Authorize(_Body):
     tenantId: str | int
 
 
+def _of(world: World, request: Request) -> Ids:
+    """Ids of one answer. Not counted: what counts every path that ever came grows without end."""
+    return world.ids.child("http", request.method, request.path, request.query, world.now())
+
+
 class Web:
     """Requests that are not the door's."""
 
@@ -78,7 +83,7 @@ class Web:
         return self._store.answer(request, *found)
 
     def _ids(self, request: Request) -> Ids:
-        return self._world.ids.nth("http", request.method, request.path)
+        return _of(self._world, request)
 
     # --- tokens and upload URLs
 
@@ -188,7 +193,7 @@ def early(world: World, request: Request, route: Route) -> Response | None:
         return None
     found = store.place(request)
     if found is None:
-        return missing(request, world.ids.nth("http", request.method, request.path), world.now())
+        return missing(request, _of(world, request), world.now())
     return store.early(world, request, *found)
 
 
@@ -196,7 +201,7 @@ def plain(world: World) -> Callable[[Request, Flaw], Response]:
     """Makes the answer to what is no upgrade."""
 
     def refuse(request: Request, wrong: Flaw) -> Response:
-        ids = world.ids.nth("plain", request.method, request.path, request.query)
+        ids = _of(world, request)
         if wrong in (Flaw.CONNECTION, Flaw.UPGRADE):
             response = refusal(426, world.now(), ids)
             # RFC 9110, 15.5.22 asks for it.
