@@ -99,6 +99,20 @@ async def test_a_body_that_ends_early_is_no_object(server: Simulator) -> None:
     assert head[0] == "HTTP/1.1 404 Not Found"
 
 
+async def test_an_s3_of_ones_own(server: Simulator) -> None:
+    """Another S3, here a second simulator's, takes what the first one has signed with its keys."""
+    keys: dict[str, Any] = {"external_access_key": ACCESS, "external_secret_key": SECRET, "external_bucket": BUCKET}
+    async with concierge(external_endpoint=server.url("concierge"), **keys) as signer:
+        data = await upload_data(signer)
+        assert data["resourceUrl"].startswith(server.url("concierge"))
+        assert (await at(data["uploadURL"], "PUT", b"far away"))[0][0] == "HTTP/1.1 200 OK"
+        assert (await at(data["resourceUrl"], "GET"))[1] == b"far away"
+        assert signer.shelf.total == 0
+    async with concierge(external_endpoint=server.url("concierge"), **{**keys, "external_secret_key": "x"}) as forger:
+        data = await upload_data(forger)
+        assert b"<Code>SignatureDoesNotMatch</Code>" in (await at(data["uploadURL"], "PUT", b"x"))[1]
+
+
 # ---- AWS's SDKs ----
 
 
