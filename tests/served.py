@@ -288,6 +288,25 @@ class Node:
                 started.kill()
             await started.communicate()
 
+    @classmethod
+    @asynccontextmanager
+    async def browser(cls, page: str) -> AsyncIterator[Node]:
+        """A page of tests/clients in headless Chromium; browser and profile are gone when this returns."""
+        async with cls.running("browser.mjs", str(chromium()), str(CLIENTS / page)) as node:
+            await node.event("ready", seconds=4 * SECONDS)
+            try:
+                yield node
+            finally:
+                assert node.process.stdin is not None
+                node.process.stdin.close()
+                async with asyncio.timeout(SECONDS):
+                    await node.process.wait()
+
+    async def page(self, **command: object) -> Any:
+        """What one command of browser.mjs gives."""
+        self.write(command)
+        return (await self.event("value", seconds=4 * SECONDS))[0]
+
     def write(self, command: dict[str, Any]) -> None:
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(command).encode() + b"\n")

@@ -25,7 +25,7 @@ from tests.backends.concierge.live import (
     upload_data,
 )
 from tests.backends.concierge.speak import ACCESS, BUCKET, OPEN, REGION, SECRET, frame
-from tests.served import CLIENTS, SECONDS, Node, Raw, chromium, request
+from tests.served import SECONDS, Node, Raw, request
 
 pytestmark = pytest.mark.live
 
@@ -195,15 +195,8 @@ async def test_a_page_uploads_a_picture_and_shows_it(tmp_path: Path, style: str)
     """Native WebSocket, a file input, fetch through the presigned URL, an <img> from resourceUrl: all across origins."""
     picture = tmp_path / "512x512.png"
     picture.write_bytes(png(30, 20))
-    arguments = [str(chromium()), str(CLIENTS / "concierge.html")]
-    async with concierge(upload_url=style) as simulator, Node.running("browser.mjs", *arguments) as node:
-
-        async def page(**command: object) -> Any:
-            node.write(command)
-            [value] = await node.event("value", seconds=40)
-            return value
-
-        await node.event("ready", seconds=40)
+    async with concierge(upload_url=style) as simulator, Node.browser("concierge.html") as node:
+        page = node.page
         url = simulator.connect("concierge")
         await page(do=f"begin({json.dumps(url)}, {json.dumps(simulator.url('concierge'))})")
         await page(wait="typeof session === 'string'")
@@ -223,12 +216,11 @@ async def test_a_page_uploads_a_picture_and_shows_it(tmp_path: Path, style: str)
 
 @pytest.mark.browser
 async def test_a_page_that_is_refused(server: Simulator) -> None:
-    async with Node.running("browser.mjs", str(chromium()), str(CLIENTS / "concierge.html")) as node:
-        await node.event("ready", seconds=40)
-        node.write({"do": f"begin({json.dumps(server.connect('concierge').replace('Auth=', 'Auth=x'))}, '')"})
-        await node.event("value")
-        node.write({"wait": "got.length === 2"})
-        await node.event("value", seconds=40)
-        node.write({"do": "return got"})
-        [got] = await node.event("value")
-        assert got == [{"failed": True}, {"closed": 1006, "reason": "", "wasClean": False}]
+    async with Node.browser("concierge.html") as node:
+        url = server.connect("concierge").replace("Auth=", "Auth=x")
+        await node.page(do=f"begin({json.dumps(url)}, '')")
+        await node.page(wait="got.length === 2")
+        assert await node.page(do="return got") == [
+            {"failed": True},
+            {"closed": 1006, "reason": "", "wasClean": False},
+        ]
