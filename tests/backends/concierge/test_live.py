@@ -13,6 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
 
 from simulator.serve.app import Simulator
 from tests.backends.concierge.live import (
@@ -87,6 +88,15 @@ async def test_refused_by_setting(status: int) -> None:
     assert response.headers["Content-Type"] == "application/json"
     assert response.headers["x-amzn-ErrorType"].endswith("Exception")
     assert b'"message"' in (response.body or b"")
+
+
+async def test_offers_are_declined(server: Simulator) -> None:
+    url = server.connect("concierge")
+    async with connect(url, proxy=None, subprotocols=[Subprotocol("chat")], compression="deflate") as ws:
+        assert ws.response is not None
+        assert {*map(str.lower, ws.response.headers)} == {"upgrade", "connection", "sec-websocket-accept"}
+        assert ws.subprotocol is None
+        await connection_of(ws)
 
 
 async def test_no_upgrade(server: Simulator) -> None:
