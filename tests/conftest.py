@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.served import chromium
+
 CLIENTS = Path(__file__).parent / "clients"
 
 
@@ -41,8 +43,15 @@ def node_is_missing() -> str:
     return ""
 
 
+@cache
+def browser_is_missing() -> str:
+    """Why tests marked `browser` can't run, empty when they can."""
+    return node_is_missing() or ("" if chromium() else "Chromium is not installed")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if item.get_closest_marker("node") and (why := node_is_missing()):
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{why}, and CI needs it")
-        pytest.skip(why)
+    for marker, missing in (("node", node_is_missing), ("browser", browser_is_missing)):
+        if item.get_closest_marker(marker) and (why := missing()):
+            if os.environ.get("CI") == "true":
+                pytest.fail(f"{why}, and CI needs it")
+            pytest.skip(why)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -63,6 +64,12 @@ def chip(
 def prompt(clock: ManualClock | None = None, **settings: Any) -> Simulator:
     """A chip that answers at once although its clock stands still: every byte is known beforehand."""
     return chip(clock or ManualClock(), **{"bot_delay": 0, "outbox_interval": 0, **settings})
+
+
+def chromium() -> str | None:
+    """The browser for tests/clients/browser.mjs: `$CHROMIUM`, or one from the path."""
+    named = (os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
+    return next((found for name in named if name and (found := shutil.which(name))), None)
 
 
 def client_frame(data: bytes, opcode: int = 1, final: bool = True) -> bytes:
@@ -280,6 +287,25 @@ class Node:
             if started.returncode is None:
                 started.kill()
             await started.communicate()
+
+    @classmethod
+    @asynccontextmanager
+    async def browser(cls, page: str) -> AsyncIterator[Node]:
+        """A page of tests/clients in headless Chromium; browser and profile are gone when this returns."""
+        async with cls.running("browser.mjs", str(chromium()), str(CLIENTS / page)) as node:
+            await node.event("ready", seconds=4 * SECONDS)
+            try:
+                yield node
+            finally:
+                assert node.process.stdin is not None
+                node.process.stdin.close()
+                async with asyncio.timeout(SECONDS):
+                    await node.process.wait()
+
+    async def page(self, **command: object) -> Any:
+        """What one command of browser.mjs gives."""
+        self.write(command)
+        return (await self.event("value", seconds=4 * SECONDS))[0]
 
     def write(self, command: dict[str, Any]) -> None:
         assert self.process.stdin is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ import pytest
 from simulator import backends
 from simulator.core.message import Frame, Message
 from simulator.wire import socketio_packets
+from simulator.wire.gateway import Envelope as Gateway
+from simulator.wire.gateway import Onlook
 from simulator.wire.phoenix_frames import POISON, V2
 from simulator.wire.rawjson import RawJson
 
@@ -28,28 +30,45 @@ class Envelope:
     parts: Callable[[Sample], tuple[str, Any]]
     """Name and body."""
     frame: Callable[[Sample], str]
-    written: Callable[[str, Any], str | bytes]
+    written: Callable[[str, Any, Sample], str | bytes]
+    """From name and body, and the sample for what stands around these."""
 
 
 def text(sample: object) -> str:
     return json.dumps(sample, separators=(",", ":"), ensure_ascii=False)
 
 
+def _gateway(sample: Sample) -> Message:
+    return (Gateway() if "action" in sample else Onlook()).decode(Frame(text(sample)))
+
+
+def _own(sample: Sample) -> str:
+    """The gateway's own frames have blanks of their own."""
+    return '{{"message": "{message}", "connectionId":"{connectionId}", "requestId":"{requestId}"}}'.format(**sample)
+
+
 ENVELOPES = {
     "aida": Envelope(
         lambda sample: (sample["event"], sample["payload"]),
         lambda sample: text([None, None, "bot:b", sample["event"], sample["payload"]]),
-        lambda name, body: V2(POISON, False).push(None, None, "bot:b", name, body).data,
+        lambda name, body, sample: V2(POISON, False).push(None, None, "bot:b", name, body).data,
     ),
     "chip": Envelope(
         lambda sample: (sample["type"], {key: value for key, value in sample.items() if key != "type"}),
         text,
-        lambda name, body: RawJson().encode(Message(name, (body,))).data,
+        lambda name, body, sample: RawJson().encode(Message(name, (body,))).data,
+    ),
+    "concierge": Envelope(
+        lambda sample: (_gateway(sample).name, _gateway(sample).args[-1]),
+        lambda sample: _own(sample) if "message" in sample else text(sample),
+        lambda name, body, sample: (
+            Gateway().encode(replace(_gateway(sample), args=(*_gateway(sample).args[:-1], body))).data
+        ),
     ),
     "mia": Envelope(
         lambda sample: (sample["event"], sample["payload"]),
         lambda sample: f"42{text([sample['event'], sample['payload']])}",
-        lambda name, body: f"42{socketio_packets.payload((name, body))[0]}",
+        lambda name, body, sample: f"42{socketio_packets.payload((name, body))[0]}",
     ),
 }
 
@@ -79,7 +98,7 @@ def test_an_event_is_written(name: str, vector: dict[str, Any]) -> None:
     kind, body = envelope.parts(ours)
     model = backend.events[kind].model_validate(body)
     written = json.loads(model.model_dump_json(exclude_unset=True, by_alias=True))
-    assert envelope.written(kind, written) == envelope.frame(ours)
+    assert envelope.written(kind, written, ours) == envelope.frame(ours)
 
 
 @pytest.mark.parametrize(("name", "vector"), samples("events"))

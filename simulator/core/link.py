@@ -64,6 +64,8 @@ class LinkPolicy:
 
     limit: int = 1 << 20
     """Bytes of one message over all its fragments: so many are accepted, one more is not."""
+    frame_limit: int | None = None
+    """Bytes of one frame, for servers that bound these apart; None leaves it to `limit`."""
     validate_utf8: bool = True
     early: bool = True
     """Whether frames may come together with the upgrade request; else the connection is closed without a word."""

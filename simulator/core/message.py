@@ -107,6 +107,8 @@ class Response:
     """The status line's text; None gives the standard one."""
     stored: Upload | None = None
     """A stored object that is the body, in place of `body`."""
+    span: tuple[int, int] | None = None
+    """Of the stored object, the bytes from the first number up to the second, which is not of it; None for all."""
     closes: bool = False
     """The connection ends with this answer, without a line that says so."""
     modern: bool = False
@@ -115,4 +117,6 @@ class Response:
     @property
     def length(self) -> int:
         """Bytes of the body."""
-        return len(self.body) if self.stored is None else self.stored.size
+        if self.stored is None:
+            return len(self.body)
+        return self.stored.size if self.span is None else self.span[1] - self.span[0]

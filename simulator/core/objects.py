@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Protocol
 
@@ -21,6 +21,8 @@ class Upload:
     """Hexadecimal."""
     filename: str | None = None
     """As the client sent it: for telling, never for a path. None for a form's plain field, or a body without a form."""
+    sha256: str = field(default="", compare=False)
+    """Hexadecimal."""
 
 
 class UploadFlaw(Enum):

@@ -26,6 +26,7 @@ class PublicLink:
     - `early` is not looked at: frames may come together with the upgrade request.
     - A violation is answered by aiohttp's code without a reason; `answers`, `join` and `close_codes` are not looked at.
     - Text is always checked, at the end of its message; without `validate_utf8` wrong bytes are still refused.
+    - `frame_limit` is not looked at: aiohttp shows whole messages only.
     - A frame above the limit may be read before it is refused (aiohttp 3.12 and 3.13), and input that is still
       unread when a link is closed resets the connection, which can eat the close frame.
     - Two tasks a link, and five times the memory.

@@ -134,15 +134,31 @@ class Parser:
     accepted are kept, so that never more than the limit waits for its end.
     """
 
-    __slots__ = ("_at", "_calm", "_data", "_errors", "_limit", "_longest", "_message", "_over", "_part", "_policy")
+    __slots__ = (
+        "_at",
+        "_calm",
+        "_data",
+        "_errors",
+        "_frame",
+        "_limit",
+        "_longest",
+        "_message",
+        "_over",
+        "_part",
+        "_policy",
+    )
 
     def __init__(self, policy: LinkPolicy) -> None:
         self._policy = policy
         answers = policy.answers
         # What is tolerated costs nothing later: no limit, no strictness.
         self._limit: float = policy.limit if Violation.TOO_BIG in answers else float("inf")
+        # Of one frame; the sum of all fragments is another thing.
+        self._frame = self._limit
+        if policy.frame_limit is not None and Violation.TOO_BIG in answers:
+            self._frame = min(policy.frame_limit, self._limit)
         # Of a frame with its header, as `whole` sees it: a header of 8 bytes announces more than 125.
-        self._longest = self._limit + (8 if self._limit > 125 else 6)
+        self._longest = self._frame + (8 if self._frame > 125 else 6)
         strict = policy.validate_utf8 and Violation.UTF8 in answers
         self._errors = "strict" if strict else "surrogateescape"
         self._data = b""
@@ -203,7 +219,7 @@ class Parser:
                 if length < 126:
                     return self._slow()
             end = start + length
-            if (first == 0x81 or first == 0x82) and start <= end <= size and length != 127 and length <= self._limit:
+            if (first == 0x81 or first == 0x82) and start <= end <= size and length != 127 and length <= self._frame:
                 payload = bytearray(data[start:end])
                 unmask(data[start - 4 : start], payload)
                 if end == size:
@@ -286,7 +302,7 @@ class Parser:
         # A sum beyond 63 bits is negative for who adds in 64.
         if before + length >> 63 and Violation.NEGATIVE_LENGTH in answers:
             return self._fail(Violation.NEGATIVE_LENGTH)
-        if before + length > self._limit and opcode in _KNOWN:
+        if (before + length > self._limit or length > self._frame) and opcode in _KNOWN:
             return self._fail(Violation.TOO_BIG)
         return None
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext, suppress
 from http import HTTPStatus
 
@@ -70,7 +72,7 @@ class Exact(web.StreamResponse):
 
     async def _stream(self, request: web.BaseRequest, stored: Reading) -> None:
         try:
-            for chunk in stored:
+            for chunk in _span(stored, self._response.span):
                 transport = request.transport
                 if transport is None or transport.is_closing():
                     return
@@ -205,6 +207,18 @@ class Door:
             driver.aborted(running, call)
             return links.Handed()
         return response
+
+
+def _span(chunks: Iterable[bytes], span: tuple[int, int] | None) -> Iterator[bytes]:
+    """What of these pieces lies in a span of bytes."""
+    at, (start, end) = 0, span or (0, sys.maxsize)
+    for chunk in chunks:
+        part = chunk[max(0, start - at) : max(0, end - at)]
+        if part:
+            yield part
+        at += len(chunk)
+        if at >= end:
+            return
 
 
 def _request(asked: web.BaseRequest) -> Request:

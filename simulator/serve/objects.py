@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -136,13 +137,14 @@ class _Bytes:
 class Writing:
     """An upload that is on its way: write, then `done` or `abandon`."""
 
-    __slots__ = ("_bytes", "_md5", "_shelf")
+    __slots__ = ("_bytes", "_md5", "_sha256", "_shelf")
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
         self._bytes: _Bytes | None = _Bytes(shelf)
         # Nothing is secured by it: S3 calls it the ETag.
         self._md5 = hashlib.md5(usedforsecurity=False)
+        self._sha256 = hashlib.sha256()
 
     def write(self, chunk: bytes) -> None:
         """Raises Full or Cleared; the upload is abandoned then."""
@@ -154,6 +156,7 @@ class Writing:
             self.abandon()
             raise
         self._md5.update(chunk)
+        self._sha256.update(chunk)
 
     def done(self, type: str | None, filename: str | None = None) -> Upload:
         """Makes it an object, which stays if it is kept. Raises Cleared."""
@@ -161,7 +164,8 @@ class Writing:
         if data is None:
             raise Cleared
         data.finish()
-        return self._shelf._add(self, data, Upload("", data.size, type, self._md5.hexdigest(), filename))
+        upload = Upload("", data.size, type, self._md5.hexdigest(), filename, self._sha256.hexdigest())
+        return self._shelf._add(self, data, upload)
 
     def abandon(self) -> None:
         """Throws it away; nothing happens when it is done or gone already."""
@@ -256,7 +260,7 @@ class Shelf:
     def _add(self, writing: Writing, data: _Bytes, upload: Upload) -> Upload:
         self._writings.discard(writing)
         self._serial += 1
-        upload = Upload(str(self._serial), upload.size, upload.type, upload.md5, upload.filename)
+        upload = replace(upload, key=str(self._serial))
         self._objects[upload.key] = _Object(upload, data)
         return upload
 

@@ -37,6 +37,12 @@ FIRST_WORDS: dict[str, list[str]] = {
         '42["EVENT_CLIENT_SEND_MESSAGE",{"content":"hello there"}]',
     ],
     "chip": ['{"type":"start_chat"}', '{"type":"send_msg","text":"hello there"}'],
+    "concierge": [
+        '{"action":"api","data":{"route":"client/init-chat-with-concierge","body":{"newSession":false,'
+        '"chatSessionId":"4482e256-da14-47cc-b119-9575bbb3b6d3"}}}',
+        '{"action":"api","data":{"route":"client/send-message","body":{"chatSessionId":'
+        '"4482e256-da14-47cc-b119-9575bbb3b6d3","contentType":"TEXT","messageContent":"hello there"}}}',
+    ],
 }
 """What a person's client sends until the bot has heard `hello there`."""
 

@@ -7,7 +7,7 @@
 //   {"choose": [selector, path]}  a file for a file input, as a person would choose it
 //   {"wait": javascript}          until this expression is true in the page
 //
-// To stdout go ["ready", origin] ["value", ...] ["console", text] ["error", ...].
+// At the end of stdin the browser is closed and its profile removed. To stdout go ["ready", origin] ["value", ...] ["console", text] ["error", ...].
 
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
@@ -32,6 +32,8 @@ const browser = await puppeteer.launch({
   executablePath,
   userDataDir,
   headless: true,
+  // A browser that is driven through a pipe ends with it, even when this process is killed.
+  pipe: true,
   args: [
     ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
     "--disable-background-networking",
@@ -53,6 +55,18 @@ const commands = {
   },
 };
 
+let over = false;
+async function finish() {
+  if (over) return;
+  over = true;
+  await browser.close();
+  server.close();
+  rmSync(userDataDir, { recursive: true, force: true, maxRetries: 5 });
+  process.exit();
+}
+// Whoever drives this is done with it, or gone.
+process.stdin.on("end", finish);
+
 try {
   await page.goto(origin);
   tell("ready", origin);
@@ -62,10 +76,6 @@ try {
     tell("value", (await commands[verb](command[verb])) ?? null);
   }
 } catch (error) {
-  tell("error", String(error));
-} finally {
-  await browser.close();
-  server.close();
-  rmSync(userDataDir, { recursive: true, force: true, maxRetries: 5 });
+  if (!over) tell("error", String(error));
 }
-process.exit();
+await finish();

@@ -51,6 +51,7 @@ def test_tokens_of_all_lines(name: str, tokens: list[str]) -> None:
 def test_length_is_that_of_the_body_or_of_what_is_stored() -> None:
     assert Response(200, body=b"abc").length == 3
     assert Response(200, body=b"abc", stored=Upload("1", 7, "image/png", "")).length == 7
+    assert Response(206, stored=Upload("1", 7, "image/png", ""), span=(2, 6)).length == 4
 
 
 def test_bare_request_and_response() -> None:

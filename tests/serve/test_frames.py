@@ -75,6 +75,23 @@ def test_too_big_is_judged_before_the_payload(wide: int, header: bytes) -> None:
     assert parser.take() == Answer(1009)
 
 
+def test_a_limit_for_frames_is_not_one_for_messages() -> None:
+    for size, refused in ((100, False), (101, True), (150, True), (300, True)):
+        whole, parser = Parser(LinkPolicy(frame_limit=100)), Parser(LinkPolicy(frame_limit=100))
+        sent = client(TEXT, b"x" * size)
+        assert (whole.whole(sent) is None) is refused
+        parser.push(sent)
+        assert (drain(parser) == [Answer(1009)]) is refused
+    parser = Parser(LinkPolicy(limit=250, frame_limit=100))
+    parser.push(client(TEXT, b"x" * 100, final=False) + client(0, b"x" * 100, final=False) + client(0, b"x" * 50))
+    assert drain(parser) == [Frame("x" * 250)]
+    parser.push(client(TEXT, b"x", final=False) + client(0, b"x" * 101))
+    assert drain(parser) == [Answer(1009)]
+    lax = Parser(LinkPolicy(frame_limit=1, answers={}))
+    lax.push(client(TEXT, b"xx"))
+    assert drain(lax) == [Frame("xx")]
+
+
 @pytest.mark.parametrize(
     ("good", "bad"),
     [(b"\xce\xba", b"\xed\xa0"), (b"a", b"\xf4\x90"), (b"", b"\xc0"), (b"\xf0", b"\x80"), (b"a", b"\xff")],

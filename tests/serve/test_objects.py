@@ -99,6 +99,7 @@ def test_beyond_the_memory_there_is_a_directory_of_ones_own(shelf: Shelf) -> Non
     assert (files(shelf), shelf.in_memory, shelf.total) == (["1"], 600, 1300)
     assert (got(shelf, small), got(shelf, large)) == (b"s" * 600, b"L" * 700)
     assert large.md5 == hashlib.md5(b"L" * 700).hexdigest()  # noqa: S324
+    assert large.sha256 == hashlib.sha256(b"L" * 700).hexdigest()
     shelf.delete(large.key)
     assert files(shelf) == []
 

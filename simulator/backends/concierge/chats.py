@@ -1,0 +1,164 @@
+"""Who chats, and what was said: parties with their sessions and sockets, connections as the database's rows."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from simulator.core.events import Conn
+from simulator.core.ids import Ids
+from simulator.core.message import Json
+
+if TYPE_CHECKING:
+    from simulator.backends.concierge.state import Agent, Person
+
+HOUR = 3_600_000
+"""Milliseconds from `updatedAt` to `expiredAt`, in all four samples."""
+
+
+@dataclass(slots=True, eq=False)
+class Msg:
+    """A row of the message table; times in Unix milliseconds."""
+
+    id: int
+    session: Session
+    agent: Agent | None
+    """Who of BACKEND_USER said it; None is the tenant."""
+    content: str
+    kind: str
+    """contentType."""
+    metadata: Json
+    sent: int
+    status: int
+    seen: int | None = None
+    size: int = 0
+    """Characters, for the bound on all that is kept."""
+    deleted: bool = False
+    """Unsent, whether history still has it or not."""
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """A row of the session table."""
+
+    id: int
+    uuid: str
+    party: Party
+    pinged: int
+    """lastPingedByChatInitiator."""
+    agent: Agent | None = None
+    """Who joined."""
+    agent_pinged: int | None = None
+    closed: bool = False
+    messages: list[Msg] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class Link:
+    """A row of the connection table: one for each device that is connected."""
+
+    id: int
+    connection: str
+    device: str
+    created: int
+    updated: int
+
+
+class Party:
+    """A tenant with all that is theirs; the ids of one do not depend on what others do."""
+
+    __slots__ = ("_next", "ids", "links", "person", "sessions", "sockets")
+
+    def __init__(self, person: Person, ids: Ids) -> None:
+        self.person = person
+        self.ids = ids
+        self.sessions: list[Session] = []
+        self.sockets: list[Socket] = []
+        self.links: dict[str, Link] = {}
+        """By device."""
+        self._next: dict[str, int] = {}
+
+    def new_id(self, table: str) -> int:
+        """The next id of a table; the real ones are one sequence for all, ours start at a seeded place for each."""
+        number = self._next.get(table)
+        if number is None:
+            number = (1_000 + self.ids.child(table).below(1_000_000)) * 1_000
+        self._next[table] = number + 1
+        return number
+
+    def connect(self, socket: Socket, now: int) -> None:
+        """A connection's row: that of the same device is taken over while its old socket is still there.
+
+        The samples show both: 2262 keeps its `id` and `createdAt` over a reconnect, 2260 became 2262.
+        """
+        self.sockets.append(socket)
+        link = self.links.get(socket.device)
+        if link is None:
+            self.links[socket.device] = Link(self.new_id("link"), socket.id, socket.device, now, now)
+        else:
+            link.connection, link.updated = socket.id, now
+
+    def disconnect(self, socket: Socket) -> None:
+        """A socket is gone, and its row, unless another socket has taken it over."""
+        self.sockets.remove(socket)
+        link = self.links.get(socket.device)
+        if link is not None and link.connection == socket.id:
+            del self.links[socket.device]
+
+    def all_messages(self) -> list[Msg]:
+        """Those of all sessions, the oldest first."""
+        return sorted(
+            (msg for session in self.sessions for msg in session.messages), key=lambda msg: (msg.sent, msg.id)
+        )
+
+
+class Socket:
+    """One connection, from the knock on; its id is known when it is open."""
+
+    __slots__ = ("active", "agent", "conn", "device", "id", "ids", "opened", "party")
+
+    def __init__(self, conn: Conn, party: Party, device: str, agent: str) -> None:
+        self.conn = conn
+        self.party = party
+        self.device = device
+        self.agent = agent
+        """The User-Agent."""
+        self.ids = party.ids
+        self.id = ""
+        self.opened = self.active = 0.0
+
+    @property
+    def link(self) -> Link:
+        """Its row; a socket whose device has connected anew, and gone again, sees what it was."""
+        found = self.party.links.get(self.device)
+        opened = round(self.opened * 1000)
+        return found or Link(0, self.id, self.device, opened, opened)
+
+
+class Shelf:
+    """All messages of everybody, the oldest first: what is too much is let go, whoever's it is."""
+
+    __slots__ = ("_left", "_most", "_rows")
+
+    def __init__(self, messages: int, characters: int) -> None:
+        self._rows: deque[Msg] = deque()
+        self._most = messages
+        self._left = characters
+
+    def put(self, msg: Msg) -> None:
+        """Keep a message."""
+        msg.size = 300 + len(msg.content) + (len(repr(msg.metadata)) if msg.metadata else 0)
+        self._rows.append(msg)
+        msg.session.messages.append(msg)
+        self._left -= msg.size
+        while len(self._rows) > self._most or (self._left < 0 and len(self._rows) > 1):
+            old = self._rows.popleft()
+            self._left += old.size
+            if old in old.session.messages:
+                old.session.messages.remove(old)
+
+    def drop(self, msg: Msg) -> None:
+        """Take a message out of its session; its place here goes when its turn comes."""
+        msg.deleted = True
+        msg.session.messages.remove(msg)
