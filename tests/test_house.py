@@ -26,6 +26,24 @@ FOLDERS = PACKAGE / "backends"
 FILES = {"__init__.py", "messages.py", "state.py", "rules.py", "PROTOCOL.md"}
 ALLOWED: dict[str, set[str]] = {
     "aida": {"frontdesk.py", "manifest.py", "pages.py", "plug.py"},
+    "chatbot": {
+        "analysis.py",
+        "answers.py",
+        "bots.py",
+        "commands.py",
+        "desk.py",
+        "door.py",
+        "jwt.py",
+        "knowledge.py",
+        "lists.py",
+        "machine.py",
+        "names.py",
+        "rest.py",
+        "rooms.py",
+        "shapes.py",
+        "talks.py",
+        "telling.py",
+    },
     "chip": {"chats.py", "courier.py", "gohttp.py", "gojson.py", "gostruct.py", "gotime.py"},
 }
 """More files, each with its reason in docs/decisions.md."""
