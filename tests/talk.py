@@ -7,7 +7,8 @@
     after 1.0                           so many seconds pass
     client is silent                    nothing more came back
     client closes 1001                  the peer's close frame
-    client is shut 1000                 the server's close frame; `client is dropped` is an end without one
+    client is shut 1000                 the server's close frame, `client is shut` without a code; `client is dropped`
+                                        is an end without one
 
 Sockets may have any names: `alice >> ...` is what alice sends, `alice << ...` what she gets.
 """
@@ -312,6 +313,10 @@ class Talk:
                 shut = socket.got.popleft()
                 assert isinstance(shut, Shut)
                 assert (shut.code, shut.reason) == (int(code), "")
+            case ["shut"]:
+                shut = socket.got.popleft()
+                assert isinstance(shut, Shut)
+                assert shut.code is None
             case _:
                 raise AssertionError(f"nobody is {what}")
 

@@ -52,6 +52,11 @@ ENVELOPES = {
         text,
         lambda name, body: RawJson().encode(Message(name, (body,))).data,
     ),
+    "mia": Envelope(
+        lambda sample: (sample["event"], sample["payload"]),
+        lambda sample: f"42{text([sample['event'], sample['payload']])}",
+        lambda name, body: f"42{socketio_packets.payload((name, body))[0]}",
+    ),
 }
 
 

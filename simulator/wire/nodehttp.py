@@ -32,7 +32,7 @@ def dress(request: Request, response: Response, now: float) -> Response:
         return response
     old = request.http < (1, 1)
     tokens = request.tokens("Connection")
-    length = any(name == "Content-Length" for name, _ in response.headers)
+    length = any(name.lower() == "content-length" for name, _ in response.headers)
     bare = response.status in _BARE or request.method == "HEAD"
     stays = "close" not in tokens and (not old or ("keep-alive" in tokens and (length or bare)))
     more: Headers = (("Date", _date(now)), ("Connection", "keep-alive" if stays else "close"))

@@ -144,6 +144,9 @@ class SocketIO:
         self._telling = out
         self._engine.asked(asked, out)
         self._tidy()
+        if not any(isinstance(output, Received | Acked) for output in out):
+            # A request that tells nothing leaves nothing.
+            self._telling = []
         return out
 
     def _tidy(self) -> None:

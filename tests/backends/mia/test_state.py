@@ -1,0 +1,140 @@
+"""What is remembered has bounds, and fixtures that contradict themselves are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from simulator.backends.mia import js
+from simulator.backends.mia.state import Seed
+from tests.backends.mia.chats import chat, enter, events, inside, push, say
+
+INSTANCE: dict[str, Any] = {"id": 1, "name": "Mia", "chat_id": "c"}
+
+
+def listed(talk: Any, room: str, name: str = "tab") -> list[str]:
+    told = dict(events(enter(talk, name, room)))
+    return [message["content"] for message in told["EVENT_SERVER_INIT_MESSAGE_LIST"]]
+
+
+def test_a_conversation_forgets_its_oldest_messages() -> None:
+    talk = chat(kept_messages=2, bot="none", delivered_after=1)
+    client = inside(talk, room="r")
+    for text in ("one", "two", "three"):
+        say(client, text)
+    client.got.clear()
+    talk.after(10)
+    # Nobody waits for the status of what is forgotten.
+    assert [body["status"] for _, body in events(client)] == ["delivered", "delivered", "read", "read"]
+    assert listed(talk, "r") == ["two", "three"]
+
+
+def test_everything_together_has_a_bound() -> None:
+    talk = chat(kept_megabytes=1, bot="none", statuses="real")
+    one, two = inside(talk, "one", "one"), inside(talk, "two", "two")
+    for _ in range(3):
+        say(one, "x" * 300_000)
+    say(two, "y" * 300_000)
+    say(two, "z" * 300_000)
+    assert [len(text) for text in listed(talk, "one", "tab1")] == [300_000]
+    assert [text[0] for text in listed(talk, "two", "tab2")] == ["y", "z"]
+
+
+def test_the_oldest_conversation_without_a_socket_goes_first() -> None:
+    talk = chat(kept_conversations=4, bot="none")
+    # Three are in the fixtures.
+    client = inside(talk, "client", "mine")
+    push(talk, {"id": "1", "type": "text/plain", "content": "x", "to": "new"})
+    push(talk, {"id": "2", "type": "text/plain", "content": "x", "to": "newer"})
+    talks = [*talk.running.engine.rules.talks()]
+    assert talks[-3:] == ["34/mine", "34/new", "34/newer"]
+    assert len(talks) == 4
+    client.close()
+    tabs = [inside(talk, f"tab{i}", f"room{i}") for i in range(6)]
+    assert len([*talk.running.engine.rules.talks()]) == len(tabs)
+
+
+def test_what_begins_anew_has_new_ids() -> None:
+    talk = chat(kept_conversations=1, bot="none", statuses="real")
+    ids = []
+    for room in ("r", "other", "r"):
+        client = inside(talk, room, room)
+        say(client, "hi")
+        ids.append(events(client)[0][1]["id"])
+        client.close()
+        talk.after(1)
+    assert len({*ids}) == 3
+
+
+def test_persons_have_a_bound() -> None:
+    talk = chat(kept_persons=1)
+    for room in ("a", "b"):
+        push(talk, {"to": room, "name": room}, path="identify-person")
+    assert "EVENT_SERVER_SEND_USER_DATA" not in dict(events(enter(talk, "a", "a")))
+    assert "EVENT_SERVER_SEND_USER_DATA" in dict(events(enter(talk, "b", "b")))
+
+
+@pytest.mark.parametrize(
+    ("seed", "why"),
+    [
+        ({"instances": []}, "at least 1 item"),
+        ({"instances": [INSTANCE, INSTANCE]}, "instances: id 1 stands there twice"),
+        ({"instances": [INSTANCE, {**INSTANCE, "id": 2}]}, "instances: chat_id c stands there twice"),
+        ({"instances": [INSTANCE], "persons": [{"room_id": "r"}] * 2}, "persons: room_id r stands there twice"),
+        ({"instances": [INSTANCE], "conversations": [{"instance": 2, "room_id": "r"}]}, "instance 2 is not in instances"),
+        (
+            {
+                "instances": [INSTANCE],
+                "conversations": [
+                    {
+                        "instance": 1,
+                        "room_id": "r",
+                        "messages": [{"actor": "user", "id": "1", "content": "x", "created_at": "2026-01-01T00:00:00"}],
+                    }
+                ],
+            },
+            "expected a time with its zone",
+        ),
+        ({"instances": [INSTANCE], "settings": {"gateway_url": "ftp://x"}}, "expected a URL such as"),
+        ({"instances": [INSTANCE], "settings": {"gateway_url": "http://x:0"}}, "expected a URL such as"),
+        ({"instances": [INSTANCE], "settings": {"gateway_url": "http://x y"}}, "expected a URL such as"),
+        ({"instances": [INSTANCE], "settings": {"gateway_url": "http://x:99999"}}, "expected a URL such as"),
+    ],
+)  # fmt: skip
+def test_fixtures_that_contradict_themselves(seed: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        Seed.model_validate(seed)
+
+
+def test_the_page_without_an_open_instance() -> None:
+    closed = {"instances": [{**INSTANCE, "enabled": False}]}
+    from tests.talk import Talk
+
+    talk = Talk("mia", seeded=closed)
+    assert b'"chatId":"c"' in talk.request("GET", "/").body
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("a", "a"),
+        (b"\xff", "\ufffd"),
+        (True, "true"),
+        (False, "false"),
+        (1, "1"),
+        (-0.0, "0"),
+        (1.5, "1.5"),
+        (1e21, "1e+21"),
+        (10**22, "1e+22"),
+        (1e-7, "1e-7"),
+        (1.5e-10, "1.5e-10"),
+        (0.000001, "0.000001"),
+        ([], ""),
+        (None, "null"),
+        ({}, "[object Object]"),
+    ],
+)
+def test_texts_of_javascript(value: Any, text: str) -> None:
+    assert js.text(value) == text
