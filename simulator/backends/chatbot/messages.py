@@ -64,7 +64,7 @@ class Rate(Command):
 
 
 class JoinTenantRoom(Command):
-    """Sections "AI & Knowledge Base Events" and "Conversation Management Events"."""
+    """Section "AI & Knowledge Base Events" and section "Conversation Management Events"."""
 
     tenantId: Text
 
@@ -255,7 +255,7 @@ class ConversationEnded(Event):
 
 
 class OfTenant(Event):
-    """Sections "AI & Knowledge Base Events" and "Conversation Management Events": a room of a tenant was joined."""
+    """Section "AI & Knowledge Base Events", and the list's section: a room of a tenant was joined."""
 
     tenantId: str
 
