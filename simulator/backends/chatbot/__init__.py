@@ -41,8 +41,9 @@ def _example(seed: Seed, url: str) -> str:
     # The path of io's URL is a namespace: a prefix belongs into the option.
     split = urlsplit(url.replace("ws", "http", 1))
     widget = next((widget for widget in seed.widgets if widget.active), seed.widgets[0])
+    auth = f'auth: {{widgetKey: "{widget.widgetKey}", chatbotId: "{widget.chatbotId}"}}'
     return (
-        f'socket = io("{split.scheme}://{split.netloc}/", {{path: "{split.path}", auth: {{widgetKey: "{widget.widgetKey}", chatbotId: "{widget.chatbotId}"}}}}); '
+        f'socket = io("{split.scheme}://{split.netloc}/", {{path: "{split.path}", {auth}}}); '
         "socket.onAny((...event) => console.log(...event)); "
         'socket.on("conversation-started", ({conversationId}) => '
         'socket.emit("send-message", {conversationId, content: "How do I reset my password?"})); '

@@ -292,7 +292,7 @@ class Commands:
             if not isinstance(order.metadata.get(name, ""), str):
                 raise Failed("INVALID_PAYLOAD", "Invalid payload", f"metadata.{name}: Input should be a valid string")
         if not self._talks.merge(talk, order.metadata):
-            raise Failed("INVALID_PAYLOAD", "Invalid payload", "metadata: too much of it", talk.id)
+            raise Failed("INVALID_PAYLOAD", "Invalid payload", "metadata: too much of it, or not Unicode", talk.id)
         data: Body = {"conversationId": talk.id}
         told = self._tell.notify(client, "metadata", "Metadata saved", data) if self._settings.reply_metadata else []
         return [*told, *self._tell.changed(talk)]

