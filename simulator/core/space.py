@@ -46,13 +46,22 @@ class Entry:
     item: Frame | Ping | Pong
 
 
+_CONTROLS: dict[type[Ping | Pong], str] = {Ping: "ping", Pong: "pong"}
+
+
+def _item(kind: str, data: str | bytes) -> Frame | Ping | Pong:
+    if isinstance(data, str):
+        return Frame(data, kind)
+    return Ping(data) if kind == "ping" else Pong(data) if kind == "pong" else Frame(data, kind)
+
+
 class Journal:
     """The frames that passed, both ways, as raw as they were: the last `most`, and no more than `room` characters."""
 
     __slots__ = ("_full", "_gone", "_kept", "_lines", "_most", "_room")
 
     def __init__(self, most: int = 10_000, room: int = 32 << 20) -> None:
-        self._lines: deque[tuple[float, str, Link, str, Frame | Ping | Pong]] = deque()
+        self._lines: deque[tuple[float, str, Link, str, str, str | bytes]] = deque()
         self._most = most
         self._full = most + most // 100
         self._room = room
@@ -66,8 +75,11 @@ class Journal:
 
     def add(self, time: float, backend: str, link: Link, sender: str, item: Frame | Ping | Pong) -> None:
         """Keep one."""
-        self._lines.append((time, backend, link, sender, item))
-        self._kept += len(item.data)
+        data = item.data
+        kind = item.via if type(item) is Frame else _CONTROLS[type(item)]
+        # Plain values alone: such a tuple the collector looks at once and never again.
+        self._lines.append((time, backend, link, sender, kind, data))
+        self._kept += len(data)
         if self._kept > self._room or len(self._lines) > self._full:
             self._let_go()
 
@@ -75,7 +87,7 @@ class Journal:
         # A hundredth at once costs less than one whenever one comes; nobody sees more than `most`.
         lines = self._lines
         while len(lines) > self._most or self._kept > self._room:
-            self._kept -= len(lines.popleft()[4].data)
+            self._kept -= len(lines.popleft()[5])
             self._gone += 1
 
     def clear(self) -> None:
@@ -86,7 +98,10 @@ class Journal:
     def __iter__(self) -> Iterator[Entry]:
         self._let_go()
         first = self._gone + 1
-        return (Entry(first + i, *line) for i, line in enumerate([*self._lines]))
+        return (
+            Entry(first + i, time, backend, link, sender, _item(kind, data))
+            for i, (time, backend, link, sender, kind, data) in enumerate([*self._lines])
+        )
 
 
 class Running:

@@ -60,13 +60,20 @@ class Link(Protocol):
     def unsent(self) -> int: ...
 
 
+def _both(journal: Callable[[float, str, int, str, Item], None], tap: Tap) -> Callable[..., None]:
+    def note(time: float, backend: str, link: int, sender: str, item: Item) -> None:
+        journal(time, backend, link, sender, item)
+        tap(backend, link, sender, item)
+
+    return note
+
+
 class Driver:
     """Serves one space. Everything happens in the loop's thread, and from an input to its last effect nothing waits."""
 
     def __init__(self, space: Space, clock: WallClock | ManualClock, tap: Tap | None = None) -> None:
         self.space = space
         self.clock = clock
-        self._tap = tap
         self._loop = asyncio.get_running_loop()
         self._outgoing = Outgoing()
         self._links: dict[int, Link] = {}
@@ -83,7 +90,7 @@ class Driver:
         self._timer_due = self._never
         self._now = clock.now
         self._running = space.running.values()
-        self._journal = space.journal
+        self._note = space.journal.add if tap is None else _both(space.journal.add, tap)
         self._beats: dict[int, int] = {}
         self._beat: asyncio.TimerHandle | None = None
         self._stirred: asyncio.Event | None = None
@@ -116,7 +123,7 @@ class Driver:
     def attach(self, running: Running, call: CallId, link: Link) -> tuple[Callable[[Item], None], Callable[..., None]]:
         """Tell the engine of a call's socket; what the link has to call for each item, and at its end."""
         self._links[call] = link
-        now, name, journal, tap = self._now, running.name, self._journal.add, self._tap
+        now, name, note = self._now, running.name, self._note
 
         def receive(item: Item) -> None:
             got = Got(call, item)
@@ -130,9 +137,7 @@ class Driver:
                 time = now()
                 if engine.due <= time:
                     self._carry(running, engine.run_until(time))
-                journal(time, name, call, "client", item)
-                if tap is not None:
-                    tap(name, call, "client", item)
+                note(time, name, call, "client", item)
                 effects = engine.take(got, time)
                 if effects:
                     self._carry(running, effects)
@@ -175,10 +180,9 @@ class Driver:
 
     def take(self, running: Running, given: Given) -> None:
         """Bring one input to its engine and carry out all that follows. What arises meanwhile waits in line."""
-        if self._busy:
-            self._queue.append((running, given))
-            return
         self._queue.append((running, given))
+        if self._busy:
+            return
         self._catch_up()
         if running.engine.due < self._timer_due:
             self._arm()
@@ -204,19 +208,13 @@ class Driver:
     def _step(self, running: Running, given: Given) -> None:
         engine = running.engine
         try:
-            due = engine.run_until(self._now())
-            if due:
-                self._carry(running, due)
+            self._carry(running, engine.run_until(self._now()))
             if type(given) is Got and not (type(given.item) is Pong and self._beats and self._of_a_beat(given.link)):
-                self._journal.add(engine.world.now(), running.name, given.link, "client", given.item)
-                if self._tap is not None:
-                    self._tap(running.name, given.link, "client", given.item)
+                self._note(engine.world.now(), running.name, given.link, "client", given.item)
             elif type(given) is Asked and given.route.via:
                 self._polls[given.call] = given.route.via
                 self._seen(running, given.call, "client", given.request.body, given.route.via)
-            effects = engine.take(given)
-            if effects:
-                self._carry(running, effects, type(given) is Beat)
+            self._carry(running, engine.take(given), type(given) is Beat)
         except Exception as error:
             self._failed(given, error)
 
@@ -241,9 +239,7 @@ class Driver:
                 if quiet:
                     self._beats[number] = self._beats.get(number, 0) + 1
                     continue
-                self._journal.add(running.engine.world.now(), running.name, number, "server", item)
-                if self._tap is not None:
-                    self._tap(running.name, number, "server", item)
+                self._note(running.engine.world.now(), running.name, number, "server", item)
                 continue
             match effect:
                 case Answer() | Upgrade():
@@ -261,8 +257,12 @@ class Driver:
                     if (link := self._links.get(effect.link)) is not None:
                         link.drop()
                 case Pause():
-                    if (link := self._links.get(effect.link)) is not None:
-                        self._pause(effect, link)
+                    link = self._links.get(effect.link)
+                    if link is not None and effect.on:
+                        self._resumed.pop(effect.link, None)
+                        link.pause()
+                    elif link is not None:
+                        self._resumed[effect.link] = link
                 case Call():
                     self._call(running, effect)
                 case _:
@@ -272,16 +272,7 @@ class Driver:
         """Show journal and tap the body of a poll, where there is one."""
         if body:
             frame = Frame(body.decode("utf-8", "surrogateescape"), via)
-            self._journal.add(running.engine.world.now(), running.name, call, sender, frame)
-            if self._tap is not None:
-                self._tap(running.name, call, sender, frame)
-
-    def _pause(self, pause: Pause, link: Link) -> None:
-        if pause.on:
-            self._resumed.pop(pause.link, None)
-            link.pause()
-        else:
-            self._resumed[pause.link] = link
+            self._note(running.engine.world.now(), running.name, call, sender, frame)
 
     def _of_a_beat(self, link: int) -> bool:
         """Whether a pong answers a beat, which no journal knows of."""
@@ -329,8 +320,7 @@ class Driver:
         for running in [*self.space.running.values()]:
             self._busy = True
             try:
-                effects = running.engine.run_until(now)
-                self._carry(running, effects)
+                self._carry(running, running.engine.run_until(now))
             except Exception as error:
                 _log.error("a mistake of the simulator, in a timer", exc_info=error)
             finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from simulator.core.backend import Miss
@@ -22,8 +23,13 @@ WS: Mapping[Violation, Answer] = {
 
 
 def link(max_payload: int = 1_000_000) -> LinkPolicy:
-    """The manners of npm ws 8, with the limit that Engine.IO gives it."""
-    return LinkPolicy(limit=max_payload, answers=WS, echo_reason=True, linger=30.0)
+    """The manners of npm ws 8, with the limit that Engine.IO gives it.
+
+    What waits for a peer that does not read has no limit there: only the ping timeout ends it.
+    """
+    return LinkPolicy(
+        limit=max_payload, answers=WS, echo_reason=True, linger=30.0, write_timeout=45.0, write_bound=16 << 20
+    )
 
 
 def dress(request: Request, response: Response, now: float) -> Response:
@@ -43,7 +49,7 @@ def dress(request: Request, response: Response, now: float) -> Response:
         more += (("Transfer-Encoding", "chunked"),)
         chunks = [body[at : at + _CHUNK] for at in range(0, len(body), _CHUNK)]
         body = b"".join([b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks] + [b"0\r\n\r\n"])
-    return Response(response.status, (*response.headers, *more), body, response.reason, modern=True)
+    return replace(response, headers=(*response.headers, *more), body=body, modern=True)
 
 
 def miss(request: Request, miss: Miss) -> Response:

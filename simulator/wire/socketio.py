@@ -115,7 +115,7 @@ class SocketIO:
             # Nearly always: an event of the root namespace that wants no acknowledgement.
             client: Client = session.upper
             conn = client.nsps.get("/")
-            if conn is not None and client.partial is None:
+            if conn is not None and client.inbox.partial is None:
                 try:
                     body = orjson.loads(item.data[2:])
                 except ValueError:
@@ -170,32 +170,16 @@ class SocketIO:
 
     def opened(self, session: Session, out: list[Output]) -> None:
         """A session begins."""
-        session.upper = Client()
+        session.upper = Client(self._settings.max_attachments)
         out.append(After(self._settings.connect_timeout, session, "connect"))
 
     def message(self, session: Session, data: Packet, out: list[Output]) -> None:
         """A message of a session."""
         client: Client = session.upper
-        partial = client.partial
         try:
-            if isinstance(data, str):
-                if partial is not None:
-                    raise WireError("text while attachments are missing")
-                if not data:
-                    raise WireError("an empty message")
-                packet = packets.read(data, self._settings.max_attachments)
-                if packet.attachments:
-                    client.partial = packet
-                else:
-                    self._packet(session, client, packet, out)
-            elif partial is None:
-                raise WireError("bytes that no packet announced")
-            else:
-                client.attachments.append(data)
-                if len(client.attachments) == partial.attachments:
-                    attachments, client.attachments, client.partial = client.attachments, [], None
-                    partial.data = packets.filled(partial.data, attachments)
-                    self._packet(session, client, partial, out)
+            packet = client.inbox.add(data)
+            if packet is not None:
+                self._packet(session, client, packet, out)
         except (WireError, RecursionError) as error:
             self._world.log("info", f"a client broke the protocol: {error}", sid=session.sid)
             self._hang_up(session, out)
@@ -396,7 +380,7 @@ class SocketIO:
             conn.state = _LOST
         conns = [*client.conns]
         client.pending, client.conns, client.nsps = {}, {}, {}
-        client.partial, client.attachments = None, []
+        client.inbox = packets.Inbox()
         for conn in conns:
             self._gone(conn, code, recoverable, out)
 

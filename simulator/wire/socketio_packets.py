@@ -197,3 +197,38 @@ def head(kind: int, attachments: int, prefix: str, id: str = "") -> str:
 def prefix(nsp: str) -> str:
     """How a namespace is named in a packet."""
     return "" if nsp == "/" else f"{nsp},"
+
+
+class Inbox:
+    """Messages of one direction become packets, their attachments in their places."""
+
+    __slots__ = ("_attachments", "most", "partial")
+
+    def __init__(self, most_attachments: int = 10) -> None:
+        self.most = most_attachments
+        self._attachments: list[bytes] = []
+        self.partial: Packet | None = None
+        """What waits for attachments."""
+
+    def add(self, data: str | bytes) -> Packet | None:
+        """The packet that this message completes. Raises WireError, and has forgotten what it waited for then."""
+        partial = self.partial
+        if isinstance(data, str):
+            self.partial, self._attachments = None, []
+            if partial is not None:
+                raise WireError("text while attachments are missing")
+            if not data:
+                raise WireError("an empty message")
+            packet = read(data, self.most)
+            if not packet.attachments:
+                return packet
+            self.partial = packet
+            return None
+        if partial is None:
+            raise WireError("bytes that no packet announced")
+        self._attachments.append(data)
+        if len(self._attachments) < partial.attachments:
+            return None
+        attachments, self._attachments, self.partial = self._attachments, [], None
+        partial.data = filled(partial.data, attachments)
+        return partial

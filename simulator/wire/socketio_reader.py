@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from simulator.core.errors import WireError
@@ -11,27 +10,17 @@ from simulator.core.wire import Link, Turn
 from simulator.wire import engineio_http as http
 from simulator.wire import socketio_packets as packets
 from simulator.wire.engineio_payload import MESSAGE, OPEN, Packet, read, split
+from simulator.wire.socketio_recovery import is_offset
 
-_OFFSET = re.compile(r"[0-9A-Za-z_-]{7,8}(?:\.[0-9A-Za-z_-]+)?")
 _NAMES: Final = {packets.CONNECT: "connect", packets.DISCONNECT: "disconnect", packets.CONNECT_ERROR: "connect_error"}
 """No event can bear these names, so that they are free for what is none."""
 
 
-class _Half:
-    """What one side is in the middle of."""
-
-    __slots__ = ("attachments", "partial")
-
-    def __init__(self) -> None:
-        self.partial: packets.Packet | None = None
-        self.attachments: list[bytes] = []
-
-
 class _Session:
-    __slots__ = ("asked", "halves", "offsets")
+    __slots__ = ("asked", "inboxes", "offsets")
 
-    def __init__(self) -> None:
-        self.halves = {"client": _Half(), "server": _Half()}
+    def __init__(self, most_attachments: int) -> None:
+        self.inboxes = {sender: packets.Inbox(most_attachments) for sender in ("client", "server")}
         self.asked: dict[tuple[str, str, str], Message] = {}
         """By who asked, namespace and id: what waits for an acknowledgement, or to be let in."""
         self.offsets: set[str] = set()
@@ -57,7 +46,7 @@ class SocketIOReader:
         """The request that a link or a call began with."""
         sid = http.parameters(request).get("sid")
         if sid:
-            self._of_link[link] = self._of_sid.setdefault(sid, _Session())
+            self._of_link[link] = self._of_sid.setdefault(sid, _Session(self._most_attachments))
 
     def read(self, sender: str, link: Link, item: Frame) -> list[Turn]:
         """The turns that this frame, or this body of a poll, completes."""
@@ -72,7 +61,7 @@ class SocketIOReader:
     def _packet(self, sender: str, link: Link, packet: Packet | None) -> list[Turn]:
         session = self._of_link.get(link)
         if session is None:
-            session = self._of_link[link] = _Session()
+            session = self._of_link[link] = _Session(self._most_attachments)
         if packet is None:
             return [Turn(sender, None, "not an Engine.IO packet")]
         if isinstance(packet, str):
@@ -81,7 +70,7 @@ class SocketIOReader:
             if packet[0] != MESSAGE:
                 return []
         try:
-            whole = self._whole(session.halves[sender], packet)
+            whole = session.inboxes[sender].add(packet[1:] if isinstance(packet, str) else packet)
             return [] if whole is None else self._turn(session, sender, whole)
         except (WireError, RecursionError) as error:
             return [Turn(sender, None, str(error))]
@@ -89,28 +78,7 @@ class SocketIOReader:
     def _handshake(self, link: Link, text: str) -> None:
         data = packets.loads(text)
         if isinstance(data, dict) and isinstance(sid := data.get("sid"), str):
-            self._of_link[link] = self._of_sid.setdefault(sid, _Session())
-
-    def _whole(self, half: _Half, packet: Packet) -> packets.Packet | None:
-        """The packet that this message completes."""
-        if isinstance(packet, str):
-            missing, half.partial, half.attachments = half.partial, None, []
-            if missing is not None:
-                raise WireError("text while attachments are missing")
-            found = packets.read(packet[1:], self._most_attachments)
-            if not found.attachments:
-                return found
-            half.partial = found
-            return None
-        partial = half.partial
-        if partial is None:
-            raise WireError("bytes that no packet announced")
-        half.attachments.append(packet)
-        if len(half.attachments) < partial.attachments:
-            return None
-        attachments, half.partial, half.attachments = half.attachments, None, []
-        partial.data = packets.filled(partial.data, attachments)
-        return partial
+            self._of_link[link] = self._of_sid.setdefault(sid, _Session(self._most_attachments))
 
     def _turn(self, session: _Session, sender: str, packet: packets.Packet) -> list[Turn]:
         nsp, data = packet.nsp, packet.data
@@ -127,7 +95,7 @@ class SocketIOReader:
         if not isinstance(data, list):
             return [Turn(sender, None, "an event without a payload")]
         offset = ""
-        if sender == "server" and packet.id is None and nsp in session.offsets and _is_offset(data[1:]):
+        if sender == "server" and packet.id is None and nsp in session.offsets and is_offset(data[1:]):
             offset = str(data.pop())
         name = data[0] if isinstance(data[0], str) else packets.name_of(data[0])
         message = Message(name, tuple(data[1:]), NO_REF if packet.id is None else packet.id, nsp)
@@ -150,8 +118,3 @@ class SocketIOReader:
         else:
             session.offsets.discard(nsp)
         return Turn(sender, message, answers=session.asked.pop(("client", nsp, "connect"), None))
-
-
-def _is_offset(args: list[Json]) -> bool:
-    """What is volatile has none: an offset can be told by its look alone."""
-    return bool(args) and isinstance(last := args[-1], str) and _OFFSET.fullmatch(last) is not None

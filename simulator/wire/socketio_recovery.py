@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from dataclasses import dataclass
 from math import floor
 
+from simulator.core.message import Json
 from simulator.wire.engineio_payload import Packet
 
 _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
+_OFFSET = re.compile(r"[0-9A-Za-z_-]{7,8}(?:\.[0-9A-Za-z_-]+)?")
 SWEEP = 60.0
 """Seconds between two times at which Node throws old events away (in-memory-adapter.ts)."""
 
@@ -87,3 +90,8 @@ def yeast(number: int) -> str:
         text = _LETTERS[digit] + text
         if not number:
             return text
+
+
+def is_offset(args: list[Json]) -> bool:
+    """What is volatile has none: an offset can be told by its look alone."""
+    return bool(args) and isinstance(last := args[-1], str) and _OFFSET.fullmatch(last) is not None

@@ -99,14 +99,13 @@ class Socket:
 class Client:
     """What this layer keeps of a session."""
 
-    __slots__ = ("attachments", "conns", "nsps", "partial", "pending")
+    __slots__ = ("conns", "inbox", "nsps", "pending")
 
-    def __init__(self) -> None:
+    def __init__(self, most_attachments: int) -> None:
         self.conns: dict[Socket, None] = {}
         self.nsps: dict[str, Socket] = {}
         self.pending: dict[Socket, None] = {}
-        self.partial: packets.Packet | None = None
-        self.attachments: list[bytes] = []
+        self.inbox = packets.Inbox(most_attachments)
 
 
 class Away:

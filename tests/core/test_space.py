@@ -89,6 +89,21 @@ def test_journal_keeps_the_last() -> None:
     assert journal.total == 3
 
 
+def test_journal_gives_back_what_it_was_given() -> None:
+    journal = Journal()
+    items: list[Frame | Ping | Pong] = [
+        Frame("a"),
+        Frame(b"a"),
+        Frame("a", "polling"),
+        Frame(b"a", "longpoll"),
+        Ping(b"a"),
+        Pong(b"a"),
+    ]
+    for item in items:
+        journal.add(0.0, "chip", 1, "server", item)
+    assert [entry.item for entry in journal] == items
+
+
 def test_journal_keeps_no_more_than_its_room() -> None:
     journal = Journal(room=10)
     for data in ("aaaa", b"bbbb", "cc"):

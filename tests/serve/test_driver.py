@@ -153,6 +153,37 @@ async def test_beat_is_no_reason_to_drop() -> None:
         assert not simulator.driver.space.journal.total
 
 
+async def test_frame_comes_after_what_was_due_before_it() -> None:
+    """Also when it is read before the timer rings: the answer leaves, and stands in the journal, first."""
+    clock = ManualClock()
+    async with chip(clock, outbox_interval=0) as simulator, Raw.upgraded(simulator.connect("chip")) as raw:
+        raw.send(START_CHAT)
+        raw.send('{"type":"send_msg","text":"hi"}')
+        await raw.text()
+        await ask(simulator.url("chip"), "GET", "/")
+        clock.set(clock.now() + 1)
+        raw.send('{"type":"get_history","before":"2099-01-01T00:00:00Z"}')
+        assert '"chat_out"' in await raw.text()
+        assert '"history"' in await raw.text()
+        lines = [(entry.sender, entry.time - 1767225600) for entry in simulator.space.journal]
+        assert lines[3:] == [("server", 1), ("client", 1), ("server", 1)]
+
+
+async def test_tap_sees_what_the_journal_keeps() -> None:
+    simulator: Any = chip(ManualClock())
+    seen: list[tuple[object, ...]] = []
+    simulator.reporter.frames = True
+    simulator.reporter.frame = lambda *line: seen.append(line)
+    async with simulator, Raw.upgraded(simulator.connect("chip")) as raw:
+        raw.send(START_CHAT)
+        await raw.text()
+        raw.write(b"\x89\x80\x00\x00\x00\x00")
+        assert await raw.frame() == (0x8A, b"")
+        kept = [(entry.backend, entry.link, entry.sender, entry.item) for entry in simulator.space.journal]
+    assert len(seen) == 4
+    assert seen == kept
+
+
 async def test_no_beat_where_no_pings_are() -> None:
     async with chip(ManualClock(), ping_interval=0) as simulator:
         assert simulator.driver._beat is None

@@ -73,7 +73,7 @@ BACKEND = Backend(
     reader=Onlooker,
     routes=(
         Route("websocket", "/socket/websocket/?"),
-        Route("longpoll", "/socket/longpoll/?", body=Buffered(8_000_000)),
+        Route("longpoll", "/socket/longpoll/?", body=Buffered(8_000_000), via="longpoll"),
         Route("options", "/.*", frozenset({"OPTIONS"})),
         Route("upload", f"/+content/+image{_PART}{_PART}/*", _POST, body=Stored("file", pages.CONTENT_LIMIT)),
         Route("image", f"/+content/+image{_PART}/*", _GET),

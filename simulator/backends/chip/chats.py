@@ -28,7 +28,7 @@ class Room:
         self.left = characters
 
 
-@dataclass(slots=True, order=True)
+@dataclass(slots=True, order=True, init=False)
 class Msg:
     """A row of the message table; ordered as history is (core/models/msg.go sqlSelectContactMessages)."""
 
@@ -37,16 +37,30 @@ class Msg:
     id: int
     out: bool = field(compare=False)
     text: str = field(compare=False)
-    attachments: tuple[str, ...] = field(compare=False, default=())
-    origin: str = field(compare=False, default="")
-    user: int = field(compare=False, default=0)
-    size: int = field(compare=False, init=False)
+    attachments: tuple[str, ...] = field(compare=False)
+    origin: str = field(compare=False)
+    user: int = field(compare=False)
+    size: int = field(compare=False)
     """Characters, with something for the rest of it."""
 
-    def __post_init__(self) -> None:
-        self.size = 300 + len(self.text)
-        if self.attachments:
-            self.size += sum(map(len, self.attachments))
+    def __init__(
+        self,
+        created: int,
+        id: int,
+        out: bool,
+        text: str,
+        attachments: tuple[str, ...] = (),
+        origin: str = "",
+        user: int = 0,
+    ) -> None:
+        self.created = created
+        self.id = id
+        self.out = out
+        self.text = text
+        self.attachments = attachments
+        self.origin = origin
+        self.user = user
+        self.size = 300 + len(text) + (sum(map(len, attachments)) if attachments else 0)
 
     def item(self, agent: Agent | None, time: str, storage_url: str) -> Json:
         """What an event says of it, keys in the order of the wire, empty ones left out (core/models/msg.go)."""

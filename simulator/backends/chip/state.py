@@ -192,18 +192,19 @@ def _unique(what: str, key: str, values: list[Any]) -> None:
 class State:
     """Everything of one running chip."""
 
-    __slots__ = ("_agents", "_channels", "_contacts", "_orgs", "_outboxes", "clients", "room", "sockets")
+    __slots__ = ("_agents", "_channels", "_contacts", "_outboxes", "_talks", "clients", "room", "sockets")
 
     def __init__(self, seed: Seed, ids: Ids) -> None:
         settings = seed.settings
         self._channels = {
             channel.uuid: channel for channel in seed.channels if channel.active and channel.type == "CHP"
         }
-        self._orgs = {channel.uuid: channel.org for channel in self._channels.values()}
         self.room = Room(settings.kept_megabytes << 20)
         self._agents = {user.id: user for user in seed.users}
         self._contacts: dict[tuple[int, str], Contact] = {}
         self._outboxes: dict[tuple[str, str], Outbox] = {}
+        self._talks: dict[str, tuple[str, Contact]] = {}
+        """What `talk` finds for the chats that were started on a socket."""
         self.clients: dict[Conn, Client] = {}
         self.sockets: dict[str, list[Client]] = {}
         """Sockets by chat id, whatever their channel (web/server.go GetClient)."""
@@ -242,11 +243,14 @@ class State:
 
     def talk(self, name: str) -> tuple[str, Contact] | None:
         """The channel's UUID and the contact that a talk means: `<channel uuid>/<chat id>`, or the chat id alone."""
+        found = self._talks.get(name)
+        if found is not None:
+            return found
         uuid, _, chat_id = name.rpartition("/")
         if not uuid:
             return next(((c.channel.uuid, c) for c in self._contacts.values() if c.chat_id == chat_id), None)
-        org = self._orgs.get(uuid)
-        contact = None if org is None else self._contacts.get((org, chat_id))
+        channel = self._channels.get(uuid)
+        contact = self.contact(channel.org, chat_id) if channel is not None else None
         return None if contact is None else (uuid, contact)
 
     def objection(self, contact: Contact, act: bot.Act) -> str | None:
@@ -273,6 +277,7 @@ class State:
                 gone = self._contacts.pop(idle)
                 gone.forget(len(gone.messages))
                 for channel in self._channels:
+                    self._talks.pop(f"{channel}/{idle[1]}", None)
                     outbox = self._outboxes.pop((channel, idle[1]), Outbox("", self.room))
                     while outbox.items:
                         outbox.pop()
@@ -295,6 +300,7 @@ class State:
         """A socket has started a chat."""
         client.contact = contact
         client.talk = f"{client.channel.uuid}/{contact.chat_id}"
+        self._talks[client.talk] = (client.channel.uuid, contact)
         contact.channel = client.channel
         # The latest last.
         self._contacts[contact.org, contact.chat_id] = self._contacts.pop((contact.org, contact.chat_id), contact)
