@@ -3,6 +3,7 @@
 //   node socketio.mjs [package]              `socket.io-client` unless told otherwise
 //   {"open": url, "options": {...}}          options are those of `io`; `auth` as well
 //   {"emit": [name, ...args]} {"ask": [name, ...args]} {"many": [count, name]}      ask waits 0.3 s for its callback; many counts in `content`
+//   {"bytes": [name, hex]}                   `content` is a Buffer
 //   {"cut": true}                            the connection is gone: a WebSocket without a word, a poll with its last one
 //   {"disconnect": true} {"state": true}
 //
@@ -28,6 +29,7 @@ const commands = {
   ask([name, ...args]) {
     socket.timeout(300).emit(name, ...args, (error, ...got) => tell("acked", error !== null, ...got));
   },
+  bytes: ([name, hex]) => socket.emit(name, { content: Buffer.from(hex, "hex") }),
   many([count, name]) {
     for (let i = 0; i < count; i += 1) socket.emit(name, { content: `${i}` });
   },

@@ -131,7 +131,8 @@ class Desk:
         if status is None:
             return None
         talk.status = status
-        talk.last_activity = self._world.now()
+        if trigger is not Trigger.CLOSE:
+            talk.last_activity = self._world.now()
         body: Body = {"status": status}
         if status == "agent":
             body |= {"agentName": talk.agent_name, "agentId": talk.agent_id}
@@ -146,9 +147,9 @@ class Desk:
     def end(self, talk: Conversation, reason: Reason) -> list[Action]:
         """It ends: `ended` now, `closed` after a while."""
         told = reason == "timeout" or self._settings.reply_end
+        talk.ended_at = self._world.now()
         moved = self.move(talk, Trigger.END, told)
         assert moved is not None, "an ended conversation is refused before"
-        talk.ended_at = self._world.now()
         actions: list[Action] = [Cancel(talk), *self.cut(talk), *moved]
         if told:
             actions += self._tell.talk(talk, "conversation-ended", {"reason": reason})
@@ -185,8 +186,8 @@ class Desk:
 
     def _enqueue(self, talk: Conversation) -> list[Action]:
         tenant = talk.tenant_id
-        actions = self.move(talk, Trigger.ENQUEUE, self._settings.reply_escalate) or []
         talk.queued_at = self._world.now()
+        actions = self.move(talk, Trigger.ENQUEUE, self._settings.reply_escalate) or []
         queue = self._queues.setdefault(tenant, [])
         queue.append(talk)
         if tenant not in self._served:
@@ -269,11 +270,10 @@ class Desk:
     def give_back(self, talk: Conversation) -> list[Action]:
         """The agent leaves."""
         trigger = Trigger.BACK_TO_NOBODY if self._settings.bot == "none" else Trigger.BACK_TO_BOT
-        moved = self.move(talk, trigger)
-        if moved is None:
+        if machine.after(talk.status, trigger) is None:
             return []
         talk.agent_id = talk.agent_name = None
-        return [*moved, *self._tell.changed(talk)]
+        return self.move(talk, trigger) or []
 
     def agent(self, tenant: str, name: str) -> tuple[str, str]:
         """Id and name of an agent by id, name or email; one that the fixtures do not know is invented."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 from urllib.parse import unquote_to_bytes
 
 import orjson
@@ -21,6 +21,10 @@ BODY_LIMIT = 1 << 20
 
 _JSON = "application/json; charset=utf-8"
 _REASONS = {400: "Bad Request", 413: "Payload Too Large", 415: "Unsupported Media Type", 500: "Internal Server Error"}
+_ROUTED = frozenset({"GET", "HEAD", "POST"})
+"""Methods that have any route: the others are not looked for at all."""
+_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_MEDIA = re.compile(rf"({_WORD}/{_WORD})(?:[ \t]*;[ \t]*{_WORD}=(?:{_WORD}|\"[^\"]*\"))*")
 _HEX = re.compile(r"0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+")
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
@@ -54,7 +58,7 @@ def html(page: bytes) -> Response:
 
 def not_found(request: Request) -> Response:
     """The answer where no route fits, whatever the method."""
-    if _broken(request.path):
+    if request.method in _ROUTED and _broken(request.path):
         why = f"'{request.path}' is not a valid url component"
         body = orjson.dumps({"error": "Bad Request", "code": "FST_ERR_BAD_URL", "message": why, "statusCode": 400})
         return Response(400, (("Content-Type", "application/json"), ("Content-Length", str(len(body)))), body)
@@ -67,7 +71,7 @@ def dress(settings: object, request: Request, response: Response, now: float) ->
     """The answer as Node writes it; Fastify lets a connection idle for 72 s, which holds for all of the server."""
     dressed = nodehttp.dress(request, response, now)
     headers = tuple(("Keep-Alive", "timeout=72") if name == "Keep-Alive" else (name, v) for name, v in dressed.headers)
-    return Response(dressed.status, headers, dressed.body, dressed.reason, modern=dressed.modern)
+    return replace(dressed, headers=headers)
 
 
 def instance_id(request: Request) -> float:
@@ -126,17 +130,18 @@ def _parsed(request: Request) -> Json:
         if request.body:
             raise Failed(415, "Unsupported Media Type: undefined", "FST_ERR_CTP_INVALID_MEDIA_TYPE")
         return None
-    media = kind.partition(";")[0].strip().lower()
-    if media == "text/plain":
+    found = _MEDIA.fullmatch(kind)
+    media = found[1].lower() if found is not None else ""
+    if media.startswith("text/plain"):
         return ""
-    if media != "application/json":
+    if not media.startswith("application/json"):
         raise Failed(415, f"Unsupported Media Type: {kind}", "FST_ERR_CTP_INVALID_MEDIA_TYPE")
     if not request.body:
         why = "Body cannot be empty when content-type is set to 'application/json'"
         raise Failed(400, why, "FST_ERR_CTP_EMPTY_JSON_BODY")
     text = request.body.decode("utf-8", "replace").removeprefix("\ufeff")
     try:
-        found: Json = orjson.loads(text)
+        value: Json = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         # In the words of Node 18, which need no more than the place.
         at = error.pos
@@ -146,16 +151,17 @@ def _parsed(request: Request) -> Json:
             if at < len(text)
             else "Unexpected end of JSON input",
         ) from None
-    if "__proto__" in text and _has_prototype(found):
+    # secure-json-parse, which Fastify reads JSON with.
+    if any(name in text for name in ("__proto__", "constructor")) and any(map(_forbidden, js.parts(value))):
         raise Failed(400, "Object contains forbidden prototype property")
-    return found
+    return value
 
 
-def _has_prototype(value: Any) -> bool:
-    """secure-json-parse, which Fastify reads JSON with."""
-    if isinstance(value, dict):
-        return "__proto__" in value or any(map(_has_prototype, value.values()))
-    return isinstance(value, list) and any(map(_has_prototype, value))
+def _forbidden(value: Json) -> bool:
+    if not isinstance(value, dict):
+        return False
+    made = value.get("constructor")
+    return "__proto__" in value or (isinstance(made, dict) and "prototype" in made)
 
 
 def _broken(path: str) -> bool:

@@ -26,7 +26,8 @@ class Msg:
         self.type = type
         self.created = created
         self.status = "sent"
-        self.size = 100 + len(content if isinstance(content, str) else repr(content))
+        # Roughly what it takes in memory, in characters.
+        self.size = 100 + sum(len(part) if isinstance(part, str) else 8 for part in js.parts(content))
 
     @property
     def outgoing(self) -> bool:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable
 from typing import assert_never, cast
 
-import orjson
-
 from simulator.backends.mia import fastify, js, page
 from simulator.backends.mia import messages as names
 from simulator.backends.mia.messages import MEDIA_LINK, STATUSES, TEXT
@@ -227,8 +225,8 @@ class MiaRules:
         metadata: dict[str, Json] = {"#uniqueId": msg.id}
         referral = client.auth.get("referral")
         if client.first and js.truthy(referral):
-            metadata["#chat.referral"] = orjson.dumps(referral).decode()
-        row = {
+            metadata["#chat.referral"] = js.stringify(referral)
+        row: Json = {
             "id": msg.id,
             "from": f"{msg.talk.room_id}@{DOMAIN}",
             "to": msg.talk.instance.chat_id,
@@ -242,7 +240,7 @@ class MiaRules:
         self._calls[self._next_call] = client, msg
         headers = (("Accept", "application/json, text/plain, */*"), ("Content-Type", "application/json"))
         timeout = self._settings.gateway_timeout or None
-        return [Call(self._next_call, "POST", f"{base}/receiveMessage", headers, orjson.dumps(row), timeout)]
+        return [Call(self._next_call, "POST", f"{base}/receiveMessage", headers, js.stringify(row).encode(), timeout)]
 
     def _called(self, called: Called) -> list[Action]:
         client, msg = self._calls.pop(called.key)

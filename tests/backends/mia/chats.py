@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
+from simulator import backends
 from simulator.core.message import Json, Response
+from simulator.serve import seeds
 from tests.talk import Socket, Talk
 
 GARDEN: dict[str, Json] = {"chatId": "garden-homes", "token": "garden-web-token"}
@@ -16,9 +19,16 @@ BRUNO = "0f8a51c6-93d2-4c6e-8d8b-0c7f1f2b9e10"
 SYSTEM = (("Host", "127.0.0.1"), ("Content-Type", "application/json"), ("token", "garden-system-token"))
 
 
+@cache
+def fixtures() -> dict[str, Any]:
+    """Read once: YAML is slow."""
+    dumped: dict[str, Any] = seeds.load(backends.load("mia"), None, []).model_dump()
+    return dumped
+
+
 def chat(**settings: object) -> Talk:
     """A mia without offsets behind its events, so that they can be written down."""
-    return Talk("mia", settings={"recovery": 0, **settings})
+    return Talk("mia", seeded=fixtures(), settings={"recovery": 0, **settings})
 
 
 def enter(talk: Talk, name: str = "client", room: Json = None, instance: Json = None, **more: Json) -> Socket:

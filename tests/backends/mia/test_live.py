@@ -150,6 +150,37 @@ async def test_callbacks_never_fire() -> None:
 
 
 @pytest.mark.node
+@packages
+@pytest.mark.parametrize(("transports", "why"), [(POLLING, "transport error"), (WEBSOCKET, "transport close")])
+async def test_a_message_that_is_too_big(package: str, transports: list[str], why: str) -> None:
+    """413 over polls, 1009 over a WebSocket; the client comes back, and goes on."""
+    async with (
+        mia(bot="none", statuses="real") as simulator,
+        npm(package, base(simulator), transports, roomId="big") as node,
+    ):
+        await opened(node, transports)
+        node.write({"emit": ["EVENT_CLIENT_SEND_MESSAGE", {"content": "x" * 1_000_000}]})
+        assert await node.event("disconnect") == [why, True]
+        back = await told(node, "(connect)", "EVENT_INIT_ROOM")
+        assert back["(connect)"][1] is True
+        node.write({"emit": ["EVENT_CLIENT_SEND_MESSAGE", {"content": "x" * 999_000}]})
+        assert len((await events(node, MESSAGE))[0]["content"]) == 999_000
+
+
+@pytest.mark.node
+async def test_bytes_where_a_text_is_due() -> None:
+    async with (
+        mia(bot_delay=0.01, bot_typing=0, statuses="real") as simulator,
+        npm(NEW, base(simulator), POLLING) as node,
+    ):
+        await opened(node, POLLING)
+        node.write({"bytes": ["EVENT_CLIENT_SEND_MESSAGE", "c3a9"]})
+        [echo, _, _, reply] = await events(node, MESSAGE, STATE, STATE, MESSAGE)
+        assert echo["content"] == {"type": "Buffer", "data": [0xC3, 0xA9]}
+        assert reply["content"] == "You said: é"
+
+
+@pytest.mark.node
 async def test_another_namespace() -> None:
     async with mia() as simulator, npm(NEW, f"{base(simulator)}/other", WEBSOCKET) as node:
         assert (await node.event("connect_error"))[0] == "Invalid namespace"
@@ -157,17 +188,30 @@ async def test_another_namespace() -> None:
 
 @pytest.mark.node
 async def test_under_a_clock_that_stands_still() -> None:
-    async with mia(ManualClock()) as simulator, npm(NEW, base(simulator), UPGRADE) as node:
-        await opened(node, UPGRADE)
+    async with mia(ManualClock()) as simulator, npm(NEW, base(simulator), WEBSOCKET) as node:
+        await opened(node)
         node.write({"emit": ["EVENT_CLIENT_SEND_MESSAGE", {"content": "hi"}]})
         [echo] = await events(node, MESSAGE)
         assert echo["createdAt"] == "2026-01-01T00:00:00.000Z"
         await simulator.driver.advance(600)
-        assert (await events(node, STATUS, STATE, STATUS, STATE, MESSAGE))[-1][
-            "createdAt"
-        ] == "2026-01-01T00:00:01.000Z"
+        heard = await events(node, STATUS, STATE, STATUS, STATE, MESSAGE)
+        assert heard[-1]["createdAt"] == "2026-01-01T00:00:01.000Z"
         node.write({"state": True})
         assert (await node.event("state"))[0]["connected"]
+
+
+@pytest.mark.node
+async def test_an_upgrade_takes_its_time_also_by_a_clock_that_is_moved() -> None:
+    """engine.io frees a poll that holds an upgrade up 0.1 s after the probe, by whichever clock."""
+    async with mia(ManualClock()) as simulator, npm(NEW, base(simulator), UPGRADE) as node:
+        opening = asyncio.create_task(opened(node, UPGRADE))
+        while not opening.done():
+            await simulator.driver.advance(0.1)
+            await asyncio.wait([opening], timeout=0.02)
+        assert len((await opening)["roomId"]) == 36
+        await simulator.driver.advance(600)
+        node.write({"emit": ["EVENT_CLIENT_SEND_MESSAGE", {"content": "hi"}]})
+        assert (await events(node, MESSAGE))[0]["content"] == "hi"
 
 
 async def test_the_client_of_python() -> None:

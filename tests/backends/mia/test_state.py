@@ -116,6 +116,14 @@ def test_the_page_without_an_open_instance() -> None:
     assert b'"chatId":"c"' in talk.request("GET", "/").body
 
 
+def test_json_of_what_is_too_deep() -> None:
+    value: Any = []
+    for _ in range(100_000):
+        value = [value]
+    assert js.stringify(value) == "null"
+    assert js.stringify({"a": "\ud800"}) == '{"a":"\\ud800"}'
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [
@@ -127,11 +135,17 @@ def test_the_page_without_an_open_instance() -> None:
         (-0.0, "0"),
         (1.5, "1.5"),
         (1e21, "1e+21"),
+        (10**400, "Infinity"),
+        (-(10**400), "-Infinity"),
+        (float("inf"), "Infinity"),
+        (12345678901234567890, "12345678901234567000"),
+        (-1.0, "-1"),
         (10**22, "1e+22"),
         (1e-7, "1e-7"),
         (1.5e-10, "1.5e-10"),
         (0.000001, "0.000001"),
         ([], ""),
+        ([[], [[]], [1, [2, None]], {}], ",,1,2,,[object Object]"),
         (None, "null"),
         ({}, "[object Object]"),
     ],

@@ -78,7 +78,8 @@ def test_what_mia_can_say(body: dict[str, Any], event: tuple[str, Any], domain: 
         (b"{", 400, "Unexpected end of JSON input"),
         (b'{"a":x}', 400, "Unexpected token x in JSON at position 5"),
         (b'{"a":[{"__proto__":1}]}', 400, "Object contains forbidden prototype property"),
-        (b'{"a":"__proto__"}', 400, "body must have required property 'id'"),
+        (b'{"a":[{"constructor":{"prototype":1}}]}', 400, "Object contains forbidden prototype property"),
+        (b'{"a":"__proto__","constructor":{}}', 400, "body must have required property 'id'"),
         (b"a" * ((1 << 20) + 1), 413, "Request body is too large"),
     ],
 )
@@ -137,6 +138,10 @@ def test_who_may_speak_for_mia(instance: str, token: str | None, status: int, wh
     [
         ("application/json; charset=utf-8", 200, ""),
         ("text/plain", 400, "body must be object"),
+        ("APPLICATION/JSON", 200, ""),
+        ("application/jsonx", 200, ""),
+        ("application/json;", 415, "Unsupported Media Type: application/json;"),
+        ("text/plain; a", 415, "Unsupported Media Type: text/plain; a"),
         ("text/html", 415, "Unsupported Media Type: text/html"),
         ("", 415, "Unsupported Media Type: undefined"),
     ],
@@ -254,6 +259,7 @@ def test_empty_answers(path: str) -> None:
     [
         ("GET", "/nope?x=1", "Route GET:/nope?x=1 not found"),
         ("DELETE", "/", "Route DELETE:/ not found"),
+        ("PUT", "/%zz", "Route PUT:/%zz not found"),
         ("GET", "/receive-message/34", "Route GET:/receive-message/34 not found"),
         ("POST", "/receive-message/34/1234", "Route POST:/receive-message/34/1234 not found"),
     ],
