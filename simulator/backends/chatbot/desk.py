@@ -46,7 +46,8 @@ class Desk:
     def begin(self, client: Client, session_id: str | None, id: str | None = None) -> tuple[Conversation, list[Action]]:
         """A new conversation of a client, and who is told."""
         now, caller, request = self._world.now(), client.caller, client.request
-        ids = client.ids.nth("conversation", session_id, id)
+        # By number, not by what the client names it: names of a client who makes up ever new ones would be kept.
+        ids = client.ids.nth("conversation")
         talk = Conversation(
             id or f"conv_{round(now * 1000)}_{ids.token(9, SHORT_ID)}",
             caller.tenant_id,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from simulator.backends.chatbot.names import COMMANDS, EVENTS
 from simulator.serve.clock import ManualClock
 from tests.backends.chatbot.chats import as_user, token
 from tests.backends.chatbot.served import QUICK, base, chatbot, emit, event, inside, npm, until
@@ -80,7 +81,7 @@ async def test_the_dashboard() -> None:
         id = (await event(widget, "conversation-started"))["conversationId"]
         assert (await event(desk, "new_conversation"))["conversation"]["conversationId"] == id
         emit(widget, "escalate", {"conversationId": id})
-        states = []
+        states: list[str] = []
         while states[-1:] != ["queued"]:
             states.append((await event(desk, "conversation-update"))["conversation"]["status"])
         assert states == ["escalated", "queued"]
@@ -169,7 +170,9 @@ SEEN: list[tuple[str, dict[str, Any], list[str]]] = [
 
 
 async def test_all_server_events_are_seen_by_npms_client() -> None:
-    """With the widget's flow above, which has typing, the stream and new_conversation, these are all."""
+    """With the flows above, which have these five."""
+    flows = {"connected", "typing", "new_conversation", "rag-stream-chunk", "rag-stream-complete"}
+    assert {answer for _, _, answers in SEEN for answer in answers} | flows == set(EVENTS)
     settings = {**QUICK, "agent_after": 60}
     async with chatbot(**settings) as simulator, npm(simulator, as_user("agent-bob")) as node:
         await inside(node)
@@ -177,6 +180,30 @@ async def test_all_server_events_are_seen_by_npms_client() -> None:
             emit(node, name, body)
             for answer in answers:
                 await event(node, answer)
+
+
+async def test_nonsense_leaves_everything_standing() -> None:
+    """Each event with nothing, a text, a list and a stranger's object; a task that failed unseen would fail the test."""
+    async with chatbot() as simulator, npm(simulator) as node, npm(simulator, as_user("agent-bob")) as other:
+        await inside(node)
+        await inside(other)
+        for name in COMMANDS:
+            if name == "disconnect":
+                continue
+            for args in (
+                [],
+                ["text"],
+                [[1, [2]]],
+                [{"conversationId": "conv-hill", "tenantId": "tenant-456", "x": None}],
+            ):
+                emit(node, name, *args)
+        emit(node, "no such event", {})
+        emit(node, "ping")
+        emit(other, "ping")
+        assert "timestamp" in await event(other, "pong")
+        emit(node, "request-ai-analysis", {"message": "still here", "analysisType": "language"})
+        before, _ = await until(node, "ai-analysis-result")
+        assert before.count("error") > 60
 
 
 async def test_idle_conversations_under_a_manual_clock() -> None:
