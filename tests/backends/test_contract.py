@@ -32,6 +32,11 @@ FIRST_WORDS: dict[str, list[str]] = {
         '["1","3","bot:3f0c8b52-7d14-4a6e-9b1f-5c2e8d7a4f60","utb_msg",'
         '{"session":"b7d1c2a4-5e6f-4890-a1b2-c3d4e5f60718","text":"hello there"}]',
     ],
+    "chatbot": [
+        '40{"widgetKey":"wk-harbour-1","chatbotId":"bot-harbour"}',
+        '42["join-conversation",{"conversationId":"conv-new"}]',
+        '42["send-message",{"conversationId":"conv-new","content":"hello there"}]',
+    ],
     "mia": [
         '40{"instance":{"chatId":"garden-homes","token":"garden-web-token"},"roomId":"contract"}',
         '42["EVENT_CLIENT_SEND_MESSAGE",{"content":"hello there"}]',

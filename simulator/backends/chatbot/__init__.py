@@ -1,0 +1,120 @@
+"""chatbot: the Chatbot Backend, AI support with conversations, queues, knowledge and dashboards over Socket.IO."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from simulator.backends.chatbot import rest
+from simulator.backends.chatbot.bots import Assistant
+from simulator.backends.chatbot.names import COMMANDS, EVENTS
+from simulator.backends.chatbot.rules import ChatbotRules
+from simulator.backends.chatbot.state import Seed, Settings
+from simulator.core.backend import ActNote, Backend
+from simulator.core.bot import Bot, EchoBot, SilentBot
+from simulator.core.world import World
+from simulator.wire import nodehttp, socketio
+from simulator.wire.engineio_http import Cors
+from simulator.wire.engineio_session import Settings as EngineSettings
+from simulator.wire.socketio_reader import SocketIOReader
+from simulator.wire.socketio_socket import Settings as WireSettings
+from simulator.wire.socketio_socket import routes
+
+
+def _wire(world: World) -> socketio.SocketIO:
+    settings: Settings = world.settings
+    engine = EngineSettings(settings.ping_interval, settings.ping_timeout, cors=Cors())
+    return socketio.SocketIO(WireSettings(engine, connect_timeout=settings.connect_timeout), world)
+
+
+def _bot(world: World) -> Bot:
+    settings: Settings = world.settings
+    if settings.bot == "ai":
+        return Assistant(world.seed, settings)
+    return EchoBot(settings.bot_delay) if settings.bot == "echo" else SilentBot()
+
+
+def _connect(seed: Seed, base: str) -> str:
+    return f"{base.replace('http', 'ws', 1)}/socket.io/?EIO=4&transport=websocket"
+
+
+def _example(seed: Seed, url: str) -> str:
+    # The path of io's URL is a namespace: a prefix belongs into the option.
+    split = urlsplit(url.replace("ws", "http", 1))
+    widget = next((widget for widget in seed.widgets if widget.active), seed.widgets[0])
+    auth = f'auth: {{widgetKey: "{widget.widgetKey}", chatbotId: "{widget.chatbotId}"}}'
+    return (
+        f'socket = io("{split.scheme}://{split.netloc}/", {{path: "{split.path}", {auth}}}); '
+        "socket.onAny((...event) => console.log(...event)); "
+        'socket.on("conversation-started", ({conversationId}) => '
+        'socket.emit("send-message", {conversationId, content: "How do I reset my password?"})); '
+        'socket.emit("join-conversation", {sessionId: "session-123"})'
+    )
+
+
+BACKEND = Backend(
+    name="chatbot",
+    summary="Chatbot Backend: AI support with a conversation machine, queues, knowledge and dashboards, over Socket.IO",
+    transport="Socket.IO v5",
+    port=3000,
+    seed=Seed,
+    wire=_wire,
+    rules=ChatbotRules,
+    bot=_bot,
+    reader=SocketIOReader,
+    routes=(*routes(WireSettings()), rest.HISTORY),
+    link=lambda settings: nodehttp.link(),
+    ping_interval=lambda settings: settings.ping_interval,
+    miss=rest.miss,
+    dress=lambda settings, request, response, now: nodehttp.dress(request, response, now),
+    commands=COMMANDS,
+    events=EVENTS,
+    acts={
+        "say": ActNote("spoken", "message from the ai, or from the agent who has the conversation or is named"),
+        "typing": ActNote("spoken", "typing"),
+        "status": ActNote("approximated", "no event tells it to the client; history and lists have it"),
+        "queue": ActNote("spoken", "queue-update with that position; the queue itself stays as it is"),
+        "hand_off": ActNote("spoken", "agent-joined and status-change; an unknown agent is invented"),
+        "leave": ActNote("approximated", "status-change back to ai or active; the document has no word for leaving"),
+        "picture": ActNote("approximated", "message with the text and the URL: an IMessage has no attachments"),
+        "file": ActNote("approximated", "message with the text and the URL"),
+        "stream": ActNote("spoken", "rag-stream-chunk for each, message, rag-stream-complete"),
+        "end": ActNote("spoken", "conversation-ended: agent_ended where an agent has it, else resolved"),
+        "raw": ActNote("spoken", "the event as it is to everyone in the conversation"),
+    },
+    connect=_connect,
+    example=_example,
+    volatile=frozenset(
+        {
+            "connected.userId",
+            "connected.timestamp",
+            "pong.timestamp",
+            "conversation-started.conversationId",
+            "conversation-started.sessionId",
+            "conversation-started.messages.*._id",
+            "conversation-started.messages.*.messageId",
+            "conversation-started.messages.*.conversationId",
+            "conversation-started.messages.*.timestamp",
+            "message.conversationId",
+            "message.message._id",
+            "message.message.messageId",
+            "message.message.conversationId",
+            "message.message.userId",
+            "message.message.timestamp",
+            "typing.conversationId",
+            "status-change.conversationId",
+            "queue-update.conversationId",
+            "agent-joined.conversationId",
+            "conversation-ended.conversationId",
+            "conversation-list.timestamp",
+            "org-joined.timestamp",
+            "org-left.timestamp",
+            "notification.timestamp",
+            "dashboard-subscribed.timestamp",
+            "join.conversationId",
+            "react-message.conversationId",
+            "react-message.messageId",
+            "rag-stream-chunk.conversationId",
+            "rag-stream-complete.conversationId",
+        }
+    ),
+)

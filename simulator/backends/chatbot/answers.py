@@ -1,0 +1,144 @@
+"""RAG answers: at once, or in chunks with the whole message at their end."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable
+
+from simulator.backends.chatbot import analysis, knowledge
+from simulator.backends.chatbot import rooms as of
+from simulator.backends.chatbot.desk import Desk
+from simulator.backends.chatbot.knowledge import Index
+from simulator.backends.chatbot.rooms import Client, Rooms
+from simulator.backends.chatbot.state import Settings
+from simulator.backends.chatbot.talks import Conversation
+from simulator.backends.chatbot.telling import Body, Failed, Teller, about
+from simulator.core.actions import Action, After, Cancel
+from simulator.core.world import World
+
+
+class Stream:
+    """An answer under way: in a conversation to all who are there, else to who asked."""
+
+    __slots__ = ("begun", "client", "confidence", "intent", "pieces", "query", "talk", "text")
+
+    def __init__(self, talk: Conversation | None, client: Client | None, query: str, pieces: list[str]) -> None:
+        self.talk = talk
+        self.client = client
+        self.query = query
+        self.pieces = deque(pieces)
+        self.text = "".join(pieces)
+        self.begun = False
+        self.confidence: float | None = None
+        self.intent: str | None = None
+
+
+class Answers:
+    """Gives RAG answers after a while."""
+
+    def __init__(self, world: World, index: Index, rooms: Rooms, tell: Teller, desk: Desk) -> None:
+        self._settings: Settings = world.settings
+        self._index = index
+        self._rooms = rooms
+        self._tell = tell
+        self._desk = desk
+        desk.cut = self.cut
+        self._streams: dict[Conversation, list[Stream]] = {}
+        self._number = 0
+
+    def whole(self, client: Client, query: str) -> list[Action]:
+        """One rag-response, to who asked. Raises Failed."""
+        self._begin(client)
+        self._number += 1
+        return [After(self._settings.rag_delay, client.conn, ("rag", self._number, query))]
+
+    def give(self, client: Client, name: Hashable) -> list[Action]:
+        """The time of a rag-response has come."""
+        assert isinstance(name, tuple)
+        client.streams -= 1
+        text, _ = self._index.answer(client.caller.tenant_id, name[2], self._settings.rag_fallback)
+        return self._tell.one(client, "rag-response", {"query": name[2], "response": text})
+
+    def stream(self, client: Client, talk: Conversation | None, query: str) -> list[Action]:
+        """A streamed answer. Raises Failed."""
+        self._begin(client)
+        text, sure = self._index.answer(client.caller.tenant_id, query, self._settings.rag_fallback)
+        stream = Stream(talk, client, query, knowledge.chunks(text, self._settings.stream_words))
+        stream.confidence, stream.intent = sure, analysis.intent(query)
+        typing = [] if talk is None else self._typing(talk, True)
+        self._keep(stream)
+        return [*typing, After(self._settings.rag_delay, stream, "next")]
+
+    def speak(self, talk: Conversation, pieces: list[str]) -> list[Action]:
+        """Chunks that somebody else thought of."""
+        stream = Stream(talk, None, "", pieces)
+        self._keep(stream)
+        return [After(0.0, stream, "next")]
+
+    def _begin(self, client: Client) -> None:
+        if client.streams >= self._settings.most_streams:
+            raise Failed("RAG_BUSY", f"{client.streams} answers are under way already")
+        client.streams += 1
+
+    def _keep(self, stream: Stream) -> None:
+        if stream.talk is not None:
+            self._streams.setdefault(stream.talk, []).append(stream)
+
+    def next(self, stream: Stream) -> list[Action]:
+        """The next chunk, or what comes after the last one."""
+        actions: list[Action] = []
+        if not stream.begun and stream.talk is not None and stream.client is not None:
+            actions += self._typing(stream.talk, False)
+        stream.begun = True
+        if stream.pieces:
+            actions += self._to(stream, "rag-stream-chunk", {"chunk": stream.pieces.popleft()})
+            return [*actions, After(self._settings.stream_interval, stream, "next")]
+        return [*actions, *self._finish(stream)]
+
+    def _finish(self, stream: Stream) -> list[Action]:
+        self._end(stream)
+        complete = self._to(stream, "rag-stream-complete", {})
+        where, talk = self._settings.stream_message, stream.talk
+        if talk is None:
+            # There is no conversation that the message could belong to.
+            whole = self._to(stream, "rag-response", {"query": stream.query, "response": stream.text})
+        else:
+            sender, name = ("agent", talk.agent_name) if talk.status == "agent" else ("ai", self._desk.assistant(talk))
+            msg = self._desk.keep(talk, sender, stream.text, name)
+            msg.confidence, msg.intent = stream.confidence, stream.intent
+            # The dashboard's list hears of it also where the conversation does not.
+            whole = self._desk.said(talk, msg) if where != "none" else self._tell.changed(talk)
+        return [*complete, *whole] if where == "after" else [*whole, *complete]
+
+    def cut(self, talk: Conversation) -> list[Action]:
+        """A conversation is over: what is under way ends, so that no client waits for ever."""
+        actions: list[Action] = []
+        for stream in self._streams.get(talk, [])[:]:
+            self._end(stream)
+            actions += [Cancel(stream), *self._to(stream, "rag-stream-complete", {})]
+        return actions
+
+    def _end(self, stream: Stream) -> None:
+        if stream.client is not None:
+            stream.client.streams -= 1
+        if stream.talk is not None:
+            streams = self._streams[stream.talk]
+            streams.remove(stream)
+            if not streams:
+                del self._streams[stream.talk]
+
+    def no_answer(self, client: Client, talk: Conversation) -> list[Action]:
+        """A person has the conversation: the stream that was asked for is over before it began."""
+        return self._tell.one(client, "rag-stream-complete", {"conversationId": talk.id})
+
+    def _typing(self, talk: Conversation, on: bool) -> list[Action]:
+        return self._tell.talk(
+            talk, "typing", {"sender": "ai", "senderName": self._desk.assistant(talk), "isTyping": on}
+        )
+
+    def _to(self, stream: Stream, name: str, body: Body) -> list[Action]:
+        if stream.talk is None:
+            assert stream.client is not None
+            return self._tell.one(stream.client, name, body)
+        conns = self._rooms.conns(of.conversation(stream.talk))
+        return self._tell.to(conns, name, about(stream.talk, name, body))

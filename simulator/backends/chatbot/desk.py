@@ -1,0 +1,304 @@
+"""Conversations in motion: what each trigger of the machine does, queues, and agents who take people off them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import ceil
+
+from simulator.backends.chatbot import machine
+from simulator.backends.chatbot import rooms as of
+from simulator.backends.chatbot.machine import Reason, Trigger
+from simulator.backends.chatbot.rooms import Client, Rooms
+from simulator.backends.chatbot.state import Seed, Settings, User
+from simulator.backends.chatbot.talks import SHORT_ID, Conversation, Msg, Talks
+from simulator.backends.chatbot.telling import Body, Teller
+from simulator.core.actions import Action, After, Cancel
+from simulator.core.message import Json
+from simulator.core.world import World
+
+SERVE = "serve"
+"""The timer of a queue, whose owner is the tenant."""
+
+
+class Desk:
+    """Moves conversations, and tells everyone who is concerned."""
+
+    def __init__(self, world: World, talks: Talks, rooms: Rooms, tell: Teller) -> None:
+        seed: Seed = world.seed
+        self._world = world
+        self._settings: Settings = world.settings
+        self._talks = talks
+        self._rooms = rooms
+        self._tell = tell
+        self._agents = [user for user in seed.users if user.role == "agent"]
+        self._widgets = {(widget.tenantId, widget.chatbotId): widget for widget in seed.widgets}
+        self.cut: Callable[[Conversation], list[Action]] = lambda talk: []
+        """Ends what is being answered in a conversation: set by who answers."""
+        self._queues: dict[str, list[Conversation]] = {}
+        self._served: dict[str, float] = {}
+        """By tenant: when the next one is taken off its queue."""
+        for talk in sorted(talks, key=lambda talk: talk.queued_at or 0.0):
+            if talk.status == "queued":
+                self._queues.setdefault(talk.tenant_id, []).append(talk)
+
+    # --- a conversation begins, moves, ends
+
+    def begin(self, client: Client, session_id: str | None, id: str | None = None) -> tuple[Conversation, list[Action]]:
+        """A new conversation of a client, and who is told."""
+        now, caller, request = self._world.now(), client.caller, client.request
+        # By number, not by what the client names it: names of a client who makes up ever new ones would be kept.
+        ids = client.ids.nth("conversation")
+        talk = Conversation(
+            id or f"conv_{round(now * 1000)}_{ids.token(9, SHORT_ID)}",
+            caller.tenant_id,
+            session_id or f"session_{round(now * 1000)}_{ids.token(9, SHORT_ID)}",
+            ids,
+            now,
+        )
+        talk.org, talk.chatbot_id, talk.user_id = caller.org, caller.chatbot_id, caller.user_id
+        talk.anonymous = caller.user is None
+        address = (request.header("X-Forwarded-For") or "").partition(",")[0].strip()
+        metadata: Body = {
+            "userAgent": (request.header("User-Agent") or "")[:1000],
+            "ipAddress": address[:100] or self._settings.ip_address,
+        }
+        if referrer := request.header("Referer"):
+            metadata["referrer"] = referrer[:1000]
+        self._talks.merge(talk, metadata)
+        self._talks.add(talk)
+        self._world.log("info", "conversation started", conversation=talk.id)
+        actions = self.shrink(talk)
+        if caller.widget is not None and self._settings.welcome == "message":
+            self.keep(talk, "ai", caller.widget.welcomeMessage, caller.widget.displayName)
+        text = f"{caller.name or 'A visitor'} started a conversation"
+        actions += self._tell.appeared(talk)
+        actions += self._tell.org(talk, "new-conversation", "New conversation", text)
+        return talk, [*actions, *self._wait(talk)]
+
+    def shrink(self, but: Conversation) -> list[Action]:
+        """When there are too many, the oldest go: first those where nobody is."""
+        excess = self._talks.excess()
+        if not excess:
+            return []
+        others = [talk for talk in self._talks if talk is not but]
+        others.sort(key=lambda talk: bool(self._rooms.conns(of.conversation(talk))))
+        actions: list[Action] = []
+        for gone in others[:excess]:
+            for client in self._rooms.inside(of.conversation(gone)):
+                if client.talk is gone:
+                    client.talk = None
+            actions += [Cancel(gone), *self.cut(gone), *self._leave_queue(gone)]
+            self._rooms.close(of.conversation(gone))
+            self._talks.drop(gone)
+        return actions
+
+    def keep(self, talk: Conversation, sender: str, text: str, name: str | None, user: str | None = None) -> Msg:
+        """A message is there; nobody is told yet."""
+        msg = Msg(talk, sender, text, self._world.now(), name)
+        msg.user_id = user
+        customers = any(not client.caller.staff for client in self._rooms.inside(of.conversation(talk)))
+        heard = self._settings.bot != "none" or self.attended(talk)
+        msg.delivered = heard if sender == "user" else customers
+        self._talks.say(talk, msg)
+        # Who answers has read what was said.
+        self.seen(talk, by=sender)
+        return msg
+
+    def seen(self, talk: Conversation, by: str) -> None:
+        """One side has read what the other said."""
+        for msg in reversed(talk.messages.values()):
+            if (msg.sender == "user") != (by == "user"):
+                if msg.read:
+                    break
+                msg.delivered = msg.read = True
+
+    def said(self, talk: Conversation, msg: Msg, but: Client | None = None) -> list[Action]:
+        """A message is told."""
+        body = msg.body(self._settings.beyond_document)
+        told = self._tell.talk(talk, "message", {"message": body}, but)
+        return [*told, *self.said_to_lists(talk)]
+
+    def said_to_lists(self, talk: Conversation) -> list[Action]:
+        """A message is told to nobody in the conversation."""
+        return [*self._tell.changed(talk), *self._wait(talk)]
+
+    def attended(self, talk: Conversation) -> bool:
+        """Whether one of the staff is in it with a socket."""
+        return any(client.caller.staff for client in self._rooms.inside(of.conversation(talk)))
+
+    def move(self, talk: Conversation, trigger: Trigger, told: bool = True) -> list[Action] | None:
+        """One step of the machine with its status-change; None where the table has none."""
+        status = machine.after(talk.status, trigger)
+        if status is None:
+            return None
+        talk.status = status
+        if trigger is not Trigger.CLOSE:
+            talk.last_activity = self._world.now()
+        body: Body = {"status": status}
+        if status == "agent":
+            body |= {"agentName": talk.agent_name, "agentId": talk.agent_id}
+        actions = self._tell.talk(talk, "status-change", body) if told else []
+        return [*actions, *self._tell.changed(talk)]
+
+    def hear(self, talk: Conversation) -> list[Action]:
+        """A person said something: who answers?"""
+        trigger = Trigger.NOBODY_HEARS if self._settings.bot == "none" else Trigger.BOT_HEARS
+        return self.move(talk, trigger) or []
+
+    def end(self, talk: Conversation, reason: Reason) -> list[Action]:
+        """It ends: `ended` now, `closed` after a while."""
+        told = reason == "timeout" or self._settings.reply_end
+        talk.ended_at = self._world.now()
+        moved = self.move(talk, Trigger.END, told)
+        assert moved is not None, "an ended conversation is refused before"
+        actions: list[Action] = [Cancel(talk), *self.cut(talk), *moved]
+        if told:
+            actions += self._tell.talk(talk, "conversation-ended", {"reason": reason})
+        actions += self._tell.org(talk, "conversation-ended", "Conversation ended", reason)
+        actions += self._leave_queue(talk)
+        if self._settings.close_after:
+            actions.append(After(self._settings.close_after, talk, "close"))
+        return actions
+
+    def fired(self, talk: Conversation, name: str) -> list[Action]:
+        """A timer of a conversation."""
+        if name == "idle":
+            return self.end(talk, "timeout")
+        if name == "enqueue":
+            return self._enqueue(talk)
+        return self.move(talk, Trigger.CLOSE) or []
+
+    def _wait(self, talk: Conversation) -> list[Action]:
+        """From now on it may be idle for so long."""
+        return [After(self._settings.idle_timeout, talk, "idle")] if self._settings.idle_timeout else []
+
+    # --- queues
+
+    def escalate(self, talk: Conversation, who: str, reason: str | None) -> list[Action] | None:
+        """Somebody wants a person; None where the machine does not let it."""
+        moved = self.move(talk, Trigger.ESCALATE, self._settings.reply_escalate)
+        if moved is None:
+            return None
+        more: Body = {} if reason is None else {"reason": reason}
+        actions = [*moved, *self._tell.org(talk, "escalation", "Conversation escalated", f"{who} asks for help", more)]
+        if self._settings.queue_delay:
+            return [*actions, After(self._settings.queue_delay, talk, "enqueue")]
+        return [*actions, *self._enqueue(talk)]
+
+    def _enqueue(self, talk: Conversation) -> list[Action]:
+        tenant = talk.tenant_id
+        talk.queued_at = self._world.now()
+        actions = self.move(talk, Trigger.ENQUEUE, self._settings.reply_escalate) or []
+        queue = self._queues.setdefault(tenant, [])
+        queue.append(talk)
+        if tenant not in self._served:
+            actions += self._serve_later(tenant)
+        return [*actions, *self._position(talk, len(queue))]
+
+    def _serve_later(self, tenant: str) -> list[Action]:
+        """An agent will be free, where one is online."""
+        seconds = self._settings.agent_after
+        if not seconds or self._free(tenant) is None:
+            return []
+        self._served[tenant] = self._world.now() + seconds
+        return [After(seconds, tenant, SERVE)]
+
+    def serve(self, tenant: str) -> list[Action]:
+        """The first of a queue goes to an agent, all others are one place further."""
+        del self._served[tenant]
+        agent = self._free(tenant)
+        # Its clock only goes while somebody waits and an agent is online, which fixtures say once for all.
+        assert agent is not None
+        talk = self._queues[tenant][0]
+        actions = self.take(talk, agent.userId, agent.name)
+        if self._settings.agent_greeting:
+            text = self._settings.agent_greeting.replace("{agent}", agent.name)
+            actions += self.said(talk, self.keep(talk, "agent", text, agent.name, agent.userId))
+        return actions
+
+    def _free(self, tenant: str) -> User | None:
+        """The online agent with the fewest conversations, of equal ones the first in the fixtures."""
+        online = [user for user in self._agents if user.tenantId == tenant and user.online]
+        if not online:
+            return None
+        busy = {user.userId: 0 for user in online}
+        for talk in self._talks:
+            if talk.status == "agent" and talk.agent_id in busy:
+                busy[talk.agent_id] += 1
+        return min(online, key=lambda user: busy[user.userId])
+
+    def _leave_queue(self, talk: Conversation) -> list[Action]:
+        """All behind it are one place further."""
+        queue = self._queues.get(talk.tenant_id, [])
+        if talk not in queue:
+            return []
+        place = queue.index(talk)
+        del queue[place]
+        actions: list[Action] = []
+        if not queue:
+            del self._queues[talk.tenant_id]
+            if self._served.pop(talk.tenant_id, None) is not None:
+                actions.append(Cancel(talk.tenant_id, SERVE))
+        elif talk.tenant_id not in self._served:
+            actions += self._serve_later(talk.tenant_id)
+        for number, other in enumerate(queue[place:], place + 1):
+            actions += self._position(other, number)
+        return actions
+
+    def _position(self, talk: Conversation, number: int) -> list[Action]:
+        return self.position(talk, number) if self._settings.reply_escalate else []
+
+    def position(self, talk: Conversation, number: int) -> list[Action]:
+        """Tell a place, from 1, and the seconds until its turn."""
+        step = self._settings.agent_after
+        first = self._served.get(talk.tenant_id, self._world.now() + step) - self._world.now()
+        wait = ceil(round(first + (number - 1) * step, 6))
+        return self._tell.talk(talk, "queue-update", {"position": number, "estimatedWait": wait})
+
+    # --- agents
+
+    def take(self, talk: Conversation, agent_id: str, name: str) -> list[Action]:
+        """An agent joins, or takes over from another one."""
+        talk.agent_id, talk.agent_name = agent_id, name
+        talk.assigned_at = self._world.now()
+        who: Body = {"agentName": name, "agentId": agent_id}
+        actions: list[Action] = [Cancel(talk, "enqueue")]
+        actions += self._tell.talk(talk, "agent-joined", who)
+        actions += self.move(talk, Trigger.AGENT_JOINS) or self._tell.changed(talk)
+        actions += self._leave_queue(talk)
+        return [*actions, *self._wait(talk)]
+
+    def give_back(self, talk: Conversation) -> list[Action]:
+        """The agent leaves."""
+        trigger = Trigger.BACK_TO_NOBODY if self._settings.bot == "none" else Trigger.BACK_TO_BOT
+        if machine.after(talk.status, trigger) is None:
+            return []
+        talk.agent_id = talk.agent_name = None
+        return self.move(talk, trigger) or []
+
+    def agent(self, tenant: str, name: str) -> tuple[str, str]:
+        """Id and name of an agent by id, name or email; one that the fixtures do not know is invented."""
+        for user in self._agents:
+            if user.tenantId == tenant and name in (user.userId, user.name, user.email):
+                return user.userId, user.name
+        return f"agent_{self._world.ids.child('agent', name).token(9, SHORT_ID)}", name
+
+    def assistant(self, talk: Conversation) -> str:
+        """What the AI of a conversation is called."""
+        widget = self._widgets.get((talk.tenant_id, talk.chatbot_id or ""))
+        return "AI Assistant" if widget is None else widget.displayName
+
+    def welcome(self, talk: Conversation) -> str | None:
+        """What its widget says first."""
+        widget = self._widgets.get((talk.tenant_id, talk.chatbot_id or ""))
+        return None if widget is None else widget.welcomeMessage
+
+    def about(self, talk: Conversation) -> dict[str, Json]:
+        """What a bot may know of a conversation."""
+        return {
+            "conversationId": talk.id,
+            "tenantId": talk.tenant_id,
+            "status": talk.status,
+            "agentId": talk.agent_id,
+            "userId": talk.user_id,
+        }

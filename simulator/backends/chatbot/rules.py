@@ -1,0 +1,294 @@
+"""What the Chatbot Backend does: who comes in, which events are right, and what bots and operators do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from operator import attrgetter
+from typing import Any, assert_never, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from simulator.backends.chatbot import analysis, door, rest
+from simulator.backends.chatbot import rooms as of
+from simulator.backends.chatbot.answers import Answers, Stream
+from simulator.backends.chatbot.commands import Commands
+from simulator.backends.chatbot.desk import Desk
+from simulator.backends.chatbot.knowledge import Index
+from simulator.backends.chatbot.names import COMMANDS
+from simulator.backends.chatbot.rooms import Caller, Client, Rooms
+from simulator.backends.chatbot.state import Seed, Settings
+from simulator.backends.chatbot.talks import Conversation, Talks
+from simulator.backends.chatbot.telling import Failed, Teller
+from simulator.core import bot
+from simulator.core.actions import Accept, Action, Close, Refuse, Reply, Respond, Send
+from simulator.core.events import (
+    Acked,
+    Acted,
+    Called,
+    Closed,
+    Conn,
+    Event,
+    Fired,
+    Knocked,
+    Malformed,
+    Opened,
+    Received,
+    Requested,
+)
+from simulator.core.message import NO_REF, Json, Message, Request
+from simulator.core.world import World
+from simulator.wire.socketio_socket import INVALID_NAMESPACE
+
+WELCOME = "Connected to AI Support WebSocket"
+"""Section "Connection Events", connected."""
+
+CODES = {
+    "join-knowledge-room": "JOIN_KNOWLEDGE_ERROR",
+    "join-org": "JOIN_ORG_FAILED",
+    "leave-org": "JOIN_ORG_FAILED",
+}
+"""The document's codes for events that go wrong; INVALID_PAYLOAD, for all the others, is guessed."""
+
+BARE = frozenset(("ping", "request-conversation-summary", "join-conversation", "request-conversation-list", "error"))
+"""Events that may come without a payload."""
+
+STATUSES = ("sent", "delivered", "read")
+
+
+_last_activity = attrgetter("last_activity")
+
+
+class ChatbotRules:
+    """One running backend."""
+
+    def __init__(self, world: World) -> None:
+        seed: Seed = world.seed
+        self._world = world
+        self._settings: Settings = world.settings
+        self._door = door.Door(seed, world.settings)
+        self._clients: dict[Conn, Client] = {}
+        self._knocking: dict[Conn, tuple[Caller | Failed, Request]] = {}
+        """Who is accepted and not open yet; who may not come in hears it when it is."""
+        self._rooms = Rooms()
+        self._talks = Talks(seed, world.ids)
+        self._tell = Teller(world, self._rooms, seed.dashboards)
+        self._desk = Desk(world, self._talks, self._rooms, self._tell)
+        self._index = Index(seed.articles)
+        self._answers = Answers(world, self._index, self._rooms, self._tell, self._desk)
+        self._commands = Commands(world, self._talks, self._rooms, self._tell, self._desk, self._answers, self._index)
+        self._validators: dict[str, Callable[[Any], Any]] = {}
+
+    def handle(self, event: Event) -> list[Action]:
+        """Work one event."""
+        match event:
+            case Received():
+                return self._received(event)
+            case Fired():
+                return self._fired(event)
+            case Acted():
+                return self._acted(event)
+            case Knocked():
+                return self._knocked(event)
+            case Opened():
+                return self._opened(event)
+            case Closed():
+                return self._closed(event)
+            case Requested():
+                now = self._world.now()
+                answer = rest.answer(event.request, self._door, self._talks, self._settings, now)
+                return [Respond(event.call, answer)]
+            case Malformed():
+                self._world.log("warning", f"not sent: {event.error.why}")
+                return []
+            case Acked() | Called():  # pragma: no cover
+                raise AssertionError("nothing is asked of anybody")
+            case _:  # pragma: no cover
+                assert_never(event)
+
+    def talks(self) -> Collection[str]:
+        """The ids of the conversations that are not over, where something happened last at the end."""
+        return [talk.id for talk in sorted(self._talks, key=_last_activity) if not talk.over]
+
+    def objection(self, talk: str, act: bot.Act) -> str | None:
+        """Why this act can't be done in this talk, or None."""
+        found = self._talks.get(talk)
+        if found is None:
+            return f"there is no conversation {talk!r}"
+        if found.over:
+            return f"the conversation is {found.status}"
+        if isinstance(act, bot.Status) and act.status not in STATUSES:
+            return f"status: expected one of {', '.join(STATUSES)}"
+        if isinstance(act, bot.Status) and found.last("user") is None:
+            return "status: the person has said nothing yet"
+        if isinstance(act, bot.Raw) and not self._rooms.conns(of.conversation(found)):
+            return "raw: nobody is in the conversation"
+        return None
+
+    # --- the door
+
+    def _knocked(self, knock: Knocked) -> list[Action]:
+        if knock.topic != "/":
+            return [Refuse(knock.conn, INVALID_NAMESPACE)]
+        who: Caller | Failed
+        try:
+            who = self._door.admit(knock.auth, knock.request, self._world.now())
+        except Failed as failed:
+            self._world.log("warning", f"refused: {failed.code}: {failed.details}")
+            if self._settings.auth_failure == "connect_error":
+                return [Refuse(knock.conn, door.refusal(failed))]
+            who = failed
+        self._knocking[knock.conn] = who, knock.request
+        return [Accept(knock.conn)]
+
+    def _opened(self, opened: Opened) -> list[Action]:
+        who, request = self._knocking.pop(opened.conn)
+        if isinstance(who, Failed):
+            return [Send((opened.conn,), Message("error", (who.body(),))), Close(opened.conn, None)]
+        key = who.user_id if who.widget is None else who.widget.widgetKey
+        ids = self._world.ids.nth("client", who.tenant_id, key)
+        if who.widget is not None:
+            # What userId an anonymous one has is not known: a new one for each connection.
+            who.user_id = f"anon_{ids.token(12)}"
+        client = self._clients[opened.conn] = Client(opened.conn, who, ids, request)
+        body: dict[str, Json] = {"message": WELCOME, "userId": who.user_id, "tenantId": who.tenant_id}
+        return self._tell.one(client, "connected", {**body, "timestamp": self._tell.now()})
+
+    def _closed(self, closed: Closed) -> list[Action]:
+        self._knocking.pop(closed.conn, None)
+        client = self._clients.pop(closed.conn, None)
+        if client is None:
+            return []
+        self._rooms.leave_all(client)
+        actions: list[Action] = []
+        # `disconnect`: who was typing is not any more.
+        for id in sorted(client.typing):
+            talk = self._talks.get(id)
+            if talk is not None and not talk.over:
+                actions += self._commands.types(client, talk, False)
+        return actions
+
+    # --- events
+
+    def _received(self, received: Received) -> list[Action]:
+        client, message = self._clients.get(received.conn), received.message
+        if client is None:
+            return []
+        work = self._commands.table.get(message.name)
+        if work is None:
+            # Node calls nobody for an event that has no listener.
+            self._world.log("warning", f"ignored: nobody listens to {message.name!r}")
+            return []
+        try:
+            actions = work(client, self._read(message))
+        except Failed as failed:
+            told = self._tell.failed(client, failed)
+            # The acknowledgement goes first: an ended connection takes none.
+            return [*self._acknowledge(client, message, {"success": False, "error": failed.body()}), *told]
+        return [*actions, *self._acknowledge(client, message, {"success": True})]
+
+    def _read(self, message: Message) -> Any:
+        """The event's model. Raises Failed."""
+        name = message.name
+        code = CODES.get(name, "INVALID_PAYLOAD")
+        body = message.args[0] if message.args else None
+        if body is None and name in BARE:
+            body = {}
+        if name == "error" and not isinstance(body, dict):
+            body = {"error": body if not isinstance(body, bytes) else None}
+        if not isinstance(body, dict):
+            raise Failed(code, "Invalid payload", "expected an object")
+        limit = self._settings.content_limit
+        for key, value in body.items():
+            if isinstance(value, str) and len(value) > limit:
+                raise Failed(code, "Invalid payload", f"{key[:100]}: longer than {limit} characters")
+        model = COMMANDS[name]
+        if self._settings.extra_fields == "reject" and (
+            extra := [key for key in body if key not in model.model_fields]
+        ):
+            raise Failed(code, "Invalid payload", f"{extra[0][:100]}: there is no such field")
+        validate = self._validators.get(name)
+        if validate is None:
+            validate = self._validators[name] = TypeAdapter(model).validator.validate_python
+        try:
+            return validate(body)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            talk = body.get("conversationId")
+            where = ".".join(map(str, first["loc"]))
+            raise Failed(
+                code, "Invalid payload", f"{where}: {first['msg']}", talk if isinstance(talk, str) else None
+            ) from None
+
+    def _acknowledge(self, client: Client, message: Message, body: dict[str, Json]) -> list[Action]:
+        if not self._settings.acknowledge or message.ref is NO_REF:
+            return []
+        return [Reply(client.conn, message.ref, (body,))]
+
+    def _fired(self, fired: Fired) -> list[Action]:
+        owner = fired.owner
+        if isinstance(owner, Stream):
+            return self._answers.next(owner)
+        if isinstance(owner, Conversation):
+            return self._desk.fired(owner, cast("str", fired.name))
+        if isinstance(owner, str):
+            return self._desk.serve(owner)
+        return self._answers.give(self._clients[owner], fired.name)
+
+    # --- the bot and the operator
+
+    def _acted(self, acted: Acted) -> list[Action]:
+        act = acted.act
+        why = self.objection(acted.talk, act)
+        if why is not None:
+            self._world.log("warning", why)
+            return []
+        talk = self._talks.get(acted.talk)
+        assert talk is not None
+        match act:
+            case bot.Say():
+                return self._say(talk, act.text, act.agent, None if acted.heard is None else acted.heard.text)
+            case bot.Picture() | bot.File():
+                return self._say(talk, f"{act.text}\n{act.url}".lstrip("\n"), None, None)
+            case bot.Stream():
+                return self._answers.speak(talk, act.chunks)
+            case bot.Typing():
+                sender, name, _ = self._speaker(talk, None)
+                return self._tell.talk(talk, "typing", {"sender": sender, "senderName": name, "isTyping": act.on})
+            case bot.Queue():
+                return self._desk.position(talk, act.position)
+            case bot.HandOff():
+                return self._desk.take(talk, *self._desk.agent(talk.tenant_id, act.agent))
+            case bot.Leave():
+                return self._desk.give_back(talk)
+            case bot.End():
+                return self._desk.end(talk, "agent_ended" if talk.status == "agent" else "resolved")
+            case bot.Status():
+                return self._status(talk, act.status)
+            case bot.Raw():
+                return [Send(self._rooms.conns(of.conversation(talk)), Message(act.name, (act.body,)))]
+            case _:  # pragma: no cover
+                assert_never(act)
+
+    def _speaker(self, talk: Conversation, agent: str | None) -> tuple[str, str | None, str | None]:
+        """Who says what the bot says: sender, name and id."""
+        if agent is not None:
+            agent_id, name = self._desk.agent(talk.tenant_id, agent)
+            return "agent", name, agent_id
+        if talk.status == "agent":
+            return "agent", talk.agent_name, talk.agent_id
+        return "ai", self._desk.assistant(talk), None
+
+    def _say(self, talk: Conversation, text: str, agent: str | None, asked: str | None) -> list[Action]:
+        sender, name, user = self._speaker(talk, agent)
+        msg = self._desk.keep(talk, sender, text, name, user)
+        if asked is not None and sender == "ai":
+            _, msg.confidence = self._index.answer(talk.tenant_id, asked, "")
+            msg.intent = analysis.intent(asked)
+        return self._desk.said(talk, msg)
+
+    def _status(self, talk: Conversation, status: str) -> list[Action]:
+        """No event tells it: history and lists have it."""
+        msg = talk.last("user")
+        assert msg is not None
+        msg.delivered, msg.read = status != "sent", status == "read"
+        return self._tell.changed(talk)

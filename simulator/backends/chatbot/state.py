@@ -1,0 +1,254 @@
+"""What of the Chatbot Backend is set: settings, and the world of fixtures/chatbot.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from simulator.backends.chatbot.machine import Status
+from simulator.backends.chatbot.shapes import Rating, Sender, Text
+
+
+def instant(text: str) -> float:
+    """Unix seconds of an ISO 8601 date with a time zone. Raises ValueError."""
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError("expected a time zone, such as Z at the end")
+    return found.timestamp()
+
+
+def _date(text: str) -> str:
+    instant(text)
+    return text
+
+
+Date = Annotated[str, AfterValidator(_date)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", defer_build=True, allow_inf_nan=False)
+
+
+def _no(description: str) -> bool:
+    found: bool = Field(False, description=description)
+    return found
+
+
+def _yes(description: str) -> bool:
+    found: bool = Field(True, description=description)
+    return found
+
+
+class Settings(_Model):
+    """What `settings:` in the fixtures and `--set key=value` change."""
+
+    bot: Literal["ai", "echo", "none"] = Field(
+        "ai", description="ai answers from the articles, echo with the person's words, none leaves it to people"
+    )
+    bot_delay: float = Field(1.0, ge=0, description="seconds until the bot answers")
+    bot_typing: float = Field(0.2, ge=0, description="seconds until it is seen typing, where it is the ai")
+    jwt_secret: str = Field("invented-secret", min_length=1, description="HS256 secret of the tokens")
+    auth_failure: Literal["error_event_then_disconnect", "connect_error"] = Field(
+        "error_event_then_disconnect", description="how a client hears that it may not come in"
+    )
+    bad_input: Literal["error", "disconnect", "silent"] = Field(
+        "error", description="what follows a wrong event: `error`, `error` and a disconnect, or nothing"
+    )
+    extra_fields: Literal["ignore", "reject"] = Field(
+        "ignore", description="fields that the document does not name; the real widget sends some"
+    )
+    require_session: bool = _no("refuse a join-conversation without a sessionId, which the real widget never sends")
+    resume_by_session: bool = _yes("a sessionId that the caller used before joins its open conversation again")
+    unknown_conversation: Literal["error", "create"] = Field(
+        "error", description="what joining a conversation that is not there does"
+    )
+    acknowledge: bool = _no("answer acknowledgements by {success} and what is wrong; else they are never called")
+    echo_messages: Literal["room", "others", "none"] = Field(
+        "room", description="who gets the `message` of a send-message: the room, the room without its sender, nobody"
+    )
+    echo_queries: Literal["room", "others", "none"] = Field(
+        "others", description="the same for the query of a streamed answer, which the real widget has shown already"
+    )
+    reply_escalate: bool = _yes("answer escalate by status-change and queue-update")
+    reply_end: bool = _yes("answer end-conversation by conversation-ended")
+    reply_rate: bool = _no("answer rate by a notification")
+    reply_metadata: bool = _no("answer update-conversation-metadata by a notification")
+    reply_activity: bool = _no("answer track-activity by a notification")
+    reply_page_view: bool = _no("answer page-view by a notification")
+    beyond_document: bool = _yes("send the events and fields that only the real clients know")
+    welcome: Literal["message", "field", "none"] = Field(
+        "message", description="the widget's welcome: a first message, the field welcomeMessage alone, or neither"
+    )
+    join_event: Literal["never", "resumed", "always"] = Field(
+        "resumed", description="when conversation-started is followed by the widget's `join`"
+    )
+    started_messages: int = Field(50, ge=0, description="messages that conversation-started brings, the last ones")
+    list_data: Literal["document", "array"] = Field(
+        "document", description="conversation-list's data as documented, or the bare list that the dashboard reads"
+    )
+    list_limit: int = Field(20, ge=1, le=100, description="conversations on a page where the client names no limit")
+    list_messages: int = Field(1, ge=0, description="messages of each listed conversation, the last ones")
+    rag_delay: float = Field(0.5, ge=0, description="seconds until a RAG answer, or its first chunk")
+    rag_fallback: str = Field(
+        "I could not find anything about that. Would you like to talk to a person?",
+        description="the answer where no article fits",
+    )
+    stream_interval: float = Field(0.05, ge=0, description="seconds between two chunks of a streamed answer")
+    stream_words: int = Field(3, ge=1, description="words in a chunk")
+    stream_message: Literal["before", "after", "none"] = Field(
+        "before", description="where the whole `message` comes: before rag-stream-complete, after it, or not at all"
+    )
+    most_streams: int = Field(4, ge=1, description="streamed answers under way for one socket; one more is an error")
+    queue_delay: float = Field(1.0, ge=0, description="seconds from escalated to queued")
+    agent_after: float = Field(
+        10.0, ge=0, description="seconds until an online agent takes the next one off a queue; 0 leaves it to people"
+    )
+    agent_greeting: str = Field(
+        "Hello, this is {agent}. How can I help you?", description="what that agent says first; empty for nothing"
+    )
+    idle_timeout: float = Field(300.0, ge=0, description="seconds without a message until a timeout; 0 for never")
+    close_after: float = Field(240.0, ge=0, description="seconds from ended to closed; 0 for never")
+    ip_address: str = Field("127.0.0.1", description="metadata.ipAddress where no X-Forwarded-For came")
+    content_limit: int = Field(10_000, ge=1, description="characters of a text of a client")
+    metadata_limit: int = Field(10_000, ge=2, description="characters of a conversation's metadata, as JSON")
+    kept_conversations: int = Field(5_000, ge=1, description="conversations kept; those without a socket go first")
+    kept_messages: int = Field(1_000, ge=1, description="messages kept of one conversation")
+    kept_megabytes: int = Field(256, ge=1, description="millions of characters kept of all messages")
+    ping_interval: float = Field(25.0, gt=0, description="seconds between Engine.IO's pings")
+    ping_timeout: float = Field(20.0, gt=0, description="seconds to wait for the pong")
+    connect_timeout: float = Field(45.0, gt=0, description="seconds until a session without a namespace is closed")
+
+
+class Tenant(_Model):
+    """A customer of the backend."""
+
+    tenantId: Text
+    name: str
+    orgs: list[Text] = []
+
+
+class Widget(_Model):
+    """A chatbot on somebody's site, and the key that anonymous people come in with."""
+
+    widgetKey: Text
+    chatbotId: Text
+    tenantId: Text
+    orgId: str = ""
+    displayName: str = "AI Assistant"
+    welcomeMessage: str = "Hi! How can I help you today?"
+    active: bool = True
+
+
+class User(_Model):
+    """Someone with a token: its `sub` (or `userId`) is the userId."""
+
+    userId: Text
+    tenantId: Text
+    name: str
+    email: str
+    role: Literal["user", "agent", "admin"] = "user"
+    orgs: list[Text] = []
+    online: bool = True
+    """Whether an agent takes people off the queue."""
+
+
+class Article(_Model):
+    """A piece of a tenant's knowledge."""
+
+    articleId: Text
+    tenantId: Text
+    title: str
+    content: str
+    category: str = ""
+    tags: list[str] = []
+
+
+class Dashboard(_Model):
+    """Who subscribes hears what the org's people do."""
+
+    dashboardId: Text
+    tenantId: Text
+    orgId: str
+
+
+class Said(_Model):
+    """A message that is already there when the server starts."""
+
+    messageId: Text
+    sender: Sender
+    senderName: str | None = None
+    userId: str | None = None
+    content: str
+    timestamp: Date
+
+
+class Begun(_Model):
+    """A conversation that is already there when the server starts."""
+
+    conversationId: Text
+    tenantId: Text
+    chatbotId: str | None = None
+    orgId: str = ""
+    sessionId: Text
+    userId: str | None = None
+    status: Status = "new"
+    assignedAgentId: str | None = None
+    created: Date
+    queuedAt: Date | None = None
+    agentAssignedAt: Date | None = None
+    endedAt: Date | None = None
+    userAgent: str = "Mozilla/5.0"
+    ipAddress: str = "127.0.0.1"
+    referrer: str | None = None
+    rating: Rating | None = None
+    ratingComment: str | None = None
+    messages: list[Said] = []
+
+
+class Seed(_Model):
+    """fixtures/chatbot.yaml."""
+
+    settings: Settings = Field(default_factory=lambda: Settings.model_validate({}))
+    tenants: Annotated[list[Tenant], Field(min_length=1)]
+    widgets: Annotated[list[Widget], Field(min_length=1)]
+    users: list[User] = []
+    articles: list[Article] = []
+    dashboards: list[Dashboard] = []
+    conversations: list[Begun] = []
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Seed:
+        _unique("tenants", [tenant.tenantId for tenant in self.tenants])
+        _unique("widgets", [widget.widgetKey for widget in self.widgets])
+        _unique("users", [user.userId for user in self.users])
+        _unique("articles", [article.articleId for article in self.articles])
+        _unique("dashboards", [dashboard.dashboardId for dashboard in self.dashboards])
+        _unique("conversations", [begun.conversationId for begun in self.conversations])
+        orgs = {tenant.tenantId: {*tenant.orgs, ""} for tenant in self.tenants}
+        everything: list[Any] = [*self.widgets, *self.users, *self.articles, *self.dashboards, *self.conversations]
+        for owned in everything:
+            if owned.tenantId not in orgs:
+                raise ValueError(f"there is no tenant {owned.tenantId!r}")
+            theirs = owned.orgs if isinstance(owned, User) else [getattr(owned, "orgId", "")]
+            for org in theirs:
+                if org not in orgs[owned.tenantId]:
+                    raise ValueError(f"tenant {owned.tenantId} has no org {org!r}")
+        people = {(user.tenantId, user.userId) for user in self.users if user.role != "user"}
+        for begun in self.conversations:
+            agent = begun.assignedAgentId
+            if agent is not None and (begun.tenantId, agent) not in people:
+                raise ValueError(f"conversation {begun.conversationId}: there is no agent {agent!r}")
+            if begun.status == "agent" and agent is None:
+                raise ValueError(f"conversation {begun.conversationId}: an agent has it, assignedAgentId says who")
+        return self
+
+
+def _unique(what: str, keys: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for key in keys:
+        if key in seen:
+            raise ValueError(f"{what}: {key!r} is there twice")
+        seen.add(key)

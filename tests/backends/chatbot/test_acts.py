@@ -1,0 +1,141 @@
+"""What bots and operators do, and the default bot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from simulator.core.bot import Act, End, File, HandOff, Leave, Picture, Queue, Raw, Say, Status, Stream, Typing
+from tests.backends.chatbot.chats import Event, Person, chat, names, one, person, user
+from tests.talk import Talk
+
+ADA = "conv-456"
+
+
+def acted(act: Act, **settings: object) -> list[Event]:
+    talk = chat(**settings)
+    ada = user(talk, "user-ada")
+    ada.join(conversationId=ADA)
+    talk.act(ADA, act)
+    return ada.after(2)
+
+
+def test_saying() -> None:
+    said = one(acted(Say("hello")), "message")["message"]
+    assert (said["sender"], said["senderName"], said["content"], "metadata" in said) == (
+        "ai",
+        "AI Assistant",
+        "hello",
+        False,
+    )
+    for name in ("agent-bob", "Bob Desk", "bob@example.com"):
+        said = one(acted(Say("hello", agent=name)), "message")["message"]
+        assert (said["sender"], said["senderName"], said["userId"]) == ("agent", "Bob Desk", "agent-bob")
+    said = one(acted(Say("hello", agent="Somebody New")), "message")["message"]
+    assert (said["sender"], said["senderName"], said["userId"][:6]) == ("agent", "Somebody New", "agent_")
+
+
+def test_typing_queue_and_raw() -> None:
+    assert acted(Typing(False)) == [
+        ("typing", {"sender": "ai", "senderName": "AI Assistant", "isTyping": False, "conversationId": ADA})
+    ]
+    assert acted(Queue(3)) == [("queue-update", {"position": 3, "estimatedWait": 30, "conversationId": ADA})]
+    assert acted(Raw("anything", [1])) == [("anything", [1])]
+
+
+def test_files_are_told_by_their_url() -> None:
+    assert one(acted(Picture("https://example.com/a.jpg", "look")), "message")["message"]["content"] == (
+        "look\nhttps://example.com/a.jpg"
+    )
+    assert one(acted(File("https://example.com/a")), "message")["message"]["content"] == "https://example.com/a"
+
+
+def test_streaming_and_where_the_message_is() -> None:
+    chunks = ["rag-stream-chunk", "rag-stream-chunk"]
+    act = Stream(["good ", "morning"])
+    assert names(acted(act)) == [*chunks, "message", "rag-stream-complete"]
+    assert names(acted(act, stream_message="after")) == [*chunks, "rag-stream-complete", "message"]
+    assert names(acted(act, stream_message="none")) == [*chunks, "rag-stream-complete"]
+    assert names(acted(act, beyond_document=False)) == ["message"]
+    assert names(acted(Stream([]))) == ["message", "rag-stream-complete"]
+
+
+def test_handing_off_and_back() -> None:
+    talk = chat()
+    ada = user(talk, "user-ada")
+    ada.join(conversationId=ADA)
+    talk.act(ADA, Leave())
+    assert ada.events() == [], "nobody was there"
+    talk.act(ADA, HandOff("bob@example.com"))
+    assert names(ada.events()) == ["agent-joined", "status-change"]
+    talk.act(ADA, Typing())
+    talk.act(ADA, Stream(["as Bob"]))
+    came = ada.after(1)
+    assert one(came, "typing")["sender"] == "agent"
+    assert one(came, "message")["message"]["senderName"] == "Bob Desk"
+    talk.act(ADA, Leave())
+    assert ada.events() == [("status-change", {"status": "ai", "conversationId": ADA})]
+    silent = chat(bot="none")
+    silent.act(ADA, HandOff("Grace"))
+    silent.act(ADA, Leave())
+    assert user(silent, "user-ada").join(conversationId=ADA)["status"] == "active"
+
+
+def test_a_status_stands_in_the_history() -> None:
+    talk = chat()
+    bob = user(talk, "agent-bob")
+    bob.emit("join-conversation-list", {"tenantId": "tenant-123"})
+    for status, flags in (("sent", (False, False)), ("delivered", (True, False)), ("read", (True, True))):
+        talk.act(ADA, Status(status))
+        assert names(bob.events()) == ["conversation-update"]
+        told = bob.join(conversationId=ADA)["messages"][0]["status"]
+        assert (told["delivered"], told["read"]) == flags
+
+
+@pytest.mark.parametrize(
+    ("talk_name", "act", "why"),
+    [
+        ("nobody", Say("x"), "there is no conversation 'nobody'"),
+        ("conv-ended", Say("x"), "the conversation is ended"),
+        ("conv-closed", End(), "the conversation is closed"),
+        (ADA, Status("failed"), "status: expected one of sent, delivered, read"),
+        ("conv-new", Status("read"), "status: the person has said nothing yet"),
+        (ADA, Raw("x"), "raw: nobody is in the conversation"),
+    ],
+)
+def test_what_cannot_be_done(talk_name: str, act: Act, why: str) -> None:
+    talk = chat()
+    talk.act(talk_name, act)
+    assert [text for _, text, _ in talk.logged] == [why]
+
+
+def told(talk: Talk, visitor: Person, id: str, text: str) -> Any:
+    visitor.emit("send-message", {"content": text, "conversationId": id})
+    return one(visitor.after(1), "message")["message"]["content"]
+
+
+def test_the_assistant() -> None:
+    talk = chat()
+    visitor = person(talk)
+    id = visitor.join()["conversationId"]
+    assert told(talk, visitor, id, "How do refunds work?").startswith("Send a bike back")
+    assert told(talk, visitor, id, "hey").startswith("Hello!")
+    assert told(talk, visitor, id, "thanks").startswith("You are welcome")
+    assert told(talk, visitor, id, "bye").startswith("Goodbye")
+    assert told(talk, visitor, id, "a human, someone").startswith("I can connect you")
+    assert told(talk, visitor, id, "weather on Mars").startswith("I could not find")
+    # In conv-agent Bob of the fixtures is there, without a socket.
+    assert visitor.join(conversationId="conv-agent")["status"] == "agent"
+    assert told(talk, visitor, "conv-agent", "well?").startswith("Thank you, I am looking")
+
+
+def test_other_bots() -> None:
+    talk = chat(bot="echo")
+    visitor = person(talk)
+    id = visitor.join()["conversationId"]
+    assert told(talk, visitor, id, "hi") == "You said: hi"
+    silent = person(chat(bot="none"))
+    id = silent.join()["conversationId"]
+    silent.emit("send-message", {"content": "hi", "conversationId": id})
+    assert silent.after(10) == []

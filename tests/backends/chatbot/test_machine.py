@@ -1,0 +1,196 @@
+"""The conversation machine: the table alone, and every state, reason and queue as people see them."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulator.backends.chatbot import machine
+from simulator.backends.chatbot.machine import TABLE, Status, Trigger
+from simulator.core.bot import End, Say
+from tests.backends.chatbot.chats import STATES, WORKSHOP, Person, chat, codes, names, one, person, user
+from tests.talk import Talk
+
+
+def test_the_table_has_every_state_and_leads_to_all() -> None:
+    assert [*get_args(Status)] == STATES
+    assert {*TABLE} == {*STATES}
+    reached, edge = {"new"}, ["new"]
+    while edge:
+        for state in TABLE[edge.pop()].values():  # type: ignore[index]
+            if state not in reached:
+                reached.add(state)
+                edge.append(state)
+    assert reached == {*STATES}
+    used = {trigger for row in TABLE.values() for trigger in row}
+    assert used == {*Trigger}
+
+
+@given(st.lists(st.sampled_from([*Trigger])))
+def test_nothing_comes_back_from_the_end(triggers: list[Trigger]) -> None:
+    state: Status = "new"
+    for trigger in triggers:
+        state = machine.after(state, trigger) or state
+        if state in machine.OVER:
+            assert machine.after(state, trigger) in (None, "closed")
+    assert not TABLE["closed"]
+
+
+def states(events: list[tuple[str, Any]]) -> list[str]:
+    return [body["status"] for name, body in events if name == "status-change"]
+
+
+def begun(**settings: object) -> tuple[Talk, Person, str]:
+    talk = chat(**settings)
+    visitor = person(talk)
+    return talk, visitor, visitor.join()["conversationId"]
+
+
+def test_all_eight_states_on_the_wire() -> None:
+    _talk, visitor, id = begun()
+    seen = ["new"]
+    seen += states(visitor.emit("send-message", {"content": "hi", "conversationId": id}))
+    seen += states(visitor.emit("escalate", {"conversationId": id}))
+    seen += states(visitor.after(21))
+    seen += states(visitor.emit("end-conversation", {"conversationId": id}))
+    seen += states(visitor.after(240))
+    assert seen == ["new", "ai", "escalated", "queued", "agent", "ended", "closed"]
+    _, other, id = begun(bot="none")
+    assert states(other.emit("send-message", {"content": "hi", "conversationId": id})) == ["active"]
+    assert states(other.emit("send-message", {"content": "hi", "conversationId": id})) == []
+
+
+def reason(events: list[tuple[str, Any]]) -> str:
+    return str(one(events, "conversation-ended")["reason"])
+
+
+def test_all_four_reasons() -> None:
+    talk, visitor, id = begun()
+    assert reason(visitor.emit("end-conversation", {"conversationId": id})) == "user_ended"
+
+    id = visitor.join()["conversationId"]
+    bob = user(talk, "agent-bob")
+    bob.join(conversationId=id)
+    assert reason(bob.emit("end-conversation", {"conversationId": id})) == "agent_ended"
+    visitor.events()
+
+    id = visitor.join()["conversationId"]
+    talk.act(id, End())
+    assert reason(visitor.events()) == "resolved"
+    id = visitor.join()["conversationId"]
+    bob.emit("send-message", {"content": "mine", "conversationId": id})
+    visitor.events()
+    talk.act(id, End())
+    assert reason(visitor.events()) == "agent_ended"
+
+    id = visitor.join()["conversationId"]
+    assert "conversation-ended" not in names(visitor.after(299))
+    visitor.emit("send-message", {"content": "still here", "conversationId": id})
+    # The bot's answer a second later counts too.
+    assert "conversation-ended" not in names(visitor.after(300))
+    assert reason(visitor.after(1)) == "timeout"
+
+
+def test_no_timers() -> None:
+    _talk, visitor, id = begun(idle_timeout=0, close_after=0, bot="none")
+    assert visitor.after(4000) == []
+    assert states(visitor.emit("end-conversation", {"conversationId": id})) == ["ended"]
+    assert visitor.after(4000) == []
+
+
+def test_positions_fall_and_waits_with_them() -> None:
+    talk = chat()
+    people = [person(talk, f"p{n}") for n in range(3)]
+    ids = [one.join()["conversationId"] for one in people]
+    for visitor, id in zip(people, ids, strict=True):
+        visitor.emit("escalate", {"conversationId": id})
+    people[0].after(1)
+    first = [one(who.events(), "queue-update") if who is not people[0] else None for who in people]
+    assert [told["position"] for told in first if told] == [3, 4]
+    # conv-queued of the fixtures was first; every ten seconds one goes to Bob.
+    told = people[2].after(10)
+    assert told == [("queue-update", {"position": 3, "estimatedWait": 30, "conversationId": ids[2]})]
+    assert one(people[0].events(), "queue-update")["position"] == 1
+    told = people[2].after(10)
+    assert one(told, "queue-update") == {"position": 2, "estimatedWait": 20, "conversationId": ids[2]}
+    assert names(people[0].events()) == ["agent-joined", "status-change", "message"]
+    # Who leaves in between makes all behind it move too.
+    people[1].emit("end-conversation", {"conversationId": ids[1]})
+    assert one(people[2].events(), "queue-update") == {"position": 1, "estimatedWait": 10, "conversationId": ids[2]}
+    assert names(people[2].after(10)) == ["agent-joined", "status-change", "message"]
+    rules: Any = talk.running.engine.rules
+    assert (rules._desk._queues, rules._desk._served) == ({}, {})
+
+
+def test_an_empty_queue_stops_its_clock() -> None:
+    talk = chat()
+    visitor = person(talk)
+    id = visitor.join()["conversationId"]
+    bob = user(talk, "agent-bob")
+    bob.join(conversationId="conv-queued")
+    visitor.emit("escalate", {"conversationId": id})
+    assert one(visitor.after(1), "queue-update")["position"] == 1
+    visitor.emit("end-conversation", {"conversationId": id})
+    rules: Any = talk.running.engine.rules
+    assert (rules._desk._queues, rules._desk._served) == ({}, {})
+    assert names(visitor.after(60)) == []
+
+
+@pytest.mark.parametrize("settings", [{"agent_after": 0}, {}])
+def test_nobody_is_free(settings: dict[str, object]) -> None:
+    """No clock of the queue, or nobody online: a queue that only people move."""
+    talk = chat(**settings)
+    tenant = "tenant-123" if settings else "tenant-456"
+    widget = {"widgetKey": "wk-hill-1", "chatbotId": "bot-hill"} if not settings else WORKSHOP
+    visitor, later = person(talk, "visitor", {**widget}), person(talk, "later", {**widget})
+    ids = [visitor.join()["conversationId"], later.join()["conversationId"]]
+    visitor.emit("escalate", {"conversationId": ids[0]})
+    later.emit("escalate", {"conversationId": ids[1]})
+    place = one(visitor.after(1), "queue-update")["position"]
+    later.events()
+    assert visitor.after(100) == []
+    agent = user(talk, "agent-bob" if tenant == "tenant-123" else "agent-tim")
+    agent.join(conversationId=ids[0])
+    assert names(visitor.events()) == ["agent-joined", "status-change"]
+    assert one(later.events(), "queue-update")["position"] == place
+
+
+def test_a_bot_cannot_be_had_while_one_waits_and_stands_in_for_the_agent() -> None:
+    talk, visitor, id = begun()
+    visitor.emit("escalate", {"conversationId": id})
+    visitor.emit("send-message", {"content": "hello?", "conversationId": id})
+    assert "message" not in names(visitor.after(5))
+    visitor.after(20)
+    visitor.emit("send-message", {"content": "hello Bob", "conversationId": id})
+    answer = one(visitor.after(2), "message")["message"]
+    assert (answer["sender"], answer["senderName"]) == ("agent", "Bob Desk")
+    # Where a real one is there, nobody stands in.
+    bob = user(talk, "agent-bob")
+    bob.join(conversationId=id)
+    visitor.emit("send-message", {"content": "hello again", "conversationId": id})
+    assert visitor.after(5) == []
+
+
+def test_escalating_twice_and_an_agent_who_takes_over() -> None:
+    talk, visitor, id = begun(agent_greeting="")
+    visitor.emit("escalate", {"conversationId": id})
+    assert codes(visitor.emit("escalate", {"conversationId": id})) == ["ESCALATION_FAILED"]
+    bob, mia = user(talk, "agent-bob"), user(talk, "agent-mia")
+    bob.emit("send-message", {"content": "I have it", "conversationId": id})
+    assert names(visitor.events()) == ["agent-joined", "status-change", "message"]
+    mia.emit("send-message", {"content": "no, I", "conversationId": id})
+    came = visitor.events()
+    assert names(came) == ["agent-joined", "message"]
+    assert came[0][1]["agentName"] == "Mia Bench"
+    assert names(visitor.after(5)) == [], "the queue was left before it was entered"
+    talk.act(id, Say("as it is"))
+    assert one(visitor.events(), "message")["message"]["senderName"] == "Mia Bench"
+
+
+def test_an_agent_is_free_without_a_word() -> None:
+    _talk, visitor, id = begun(agent_greeting="", queue_delay=0)
+    assert names(visitor.emit("escalate", {"conversationId": id})) == ["status-change", "status-change", "queue-update"]
+    assert names(visitor.after(20)) == ["queue-update", "agent-joined", "status-change"]

@@ -1,0 +1,172 @@
+"""What is set and what is kept: fixtures that fit together, bounds, and the same bytes for the same seed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from simulator.backends import load
+from simulator.backends.chatbot.state import Seed
+from simulator.backends.chatbot.talks import iso
+from simulator.serve import seeds
+from tests.backends.chatbot.chats import STATES, Person, chat, codes, names, person, user
+from tests.talk import Talk
+
+
+def dumped() -> Any:
+    return seeds.load(load("chatbot"), None, []).model_dump()
+
+
+def test_the_fixtures_have_every_state() -> None:
+    assert {begun["status"] for begun in dumped()["conversations"]} == {*STATES}
+
+
+def _set(path: str, value: Any) -> Any:
+    seed = dumped()
+    *steps, last = path.split(".")
+    node = seed
+    for step in steps:
+        node = node[int(step)] if step.isdigit() else node[step]
+    node[int(last) if last.isdigit() else last] = value
+    return seed
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "why"),
+    [
+        ("tenants.1.tenantId", "tenant-123", "tenants: 'tenant-123' is there twice"),
+        ("widgets.1.widgetKey", "wk-harbour-1", "widgets: 'wk-harbour-1' is there twice"),
+        ("users.1.userId", "user-ada", "users: 'user-ada' is there twice"),
+        ("articles.0.tenantId", "nobody", "there is no tenant 'nobody'"),
+        ("dashboards.0.orgId", "org-hill", "tenant tenant-123 has no org 'org-hill'"),
+        ("users.0.orgs", ["nowhere"], "tenant tenant-123 has no org 'nowhere'"),
+        ("conversations.0.assignedAgentId", "user-ada", "there is no agent 'user-ada'"),
+        ("conversations.0.status", "agent", "an agent has it"),
+        ("conversations.0.created", "2026-01-01T00:00:00", "expected a time zone"),
+        ("conversations.0.created", "soon", "Invalid isoformat"),
+        ("settings", {"bot": "clever"}, "Input should be"),
+    ],
+)
+def test_fixtures_that_do_not_fit(path: str, value: Any, why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        Seed.model_validate(_set(path, value))
+
+
+def test_a_seed_needs_little() -> None:
+    widget = {"widgetKey": "k", "chatbotId": "b", "tenantId": "t"}
+    talk = Talk("chatbot", seeded={"tenants": [{"tenantId": "t", "name": "T"}], "widgets": [widget]})
+    visitor = person(talk, auth={"widgetKey": "k", "chatbotId": "b"})
+    assert visitor.join()["displayName"] == "AI Assistant"
+    off = {**widget, "active": False}
+    only: Any = Seed.model_validate({"tenants": [{"tenantId": "t", "name": "T"}], "widgets": [off]})
+    assert 'widgetKey: "k"' in load("chatbot").example(only, "ws://127.0.0.1:3000/socket.io/?EIO=4")
+
+
+def test_times() -> None:
+    assert iso(0) == "1970-01-01T00:00:00.000Z"
+    assert iso(1767225600.0006) == "2026-01-01T00:00:00.001Z"
+
+
+def test_conversations_are_bounded() -> None:
+    talk = chat(kept_conversations=9)
+    rules: Any = talk.running.engine.rules
+    visitor = person(talk)
+    first = visitor.join(sessionId="mine")["conversationId"]
+    visitor.emit("typing", {"conversationId": first, "isTyping": True})
+    visitor.emit("request-rag-response-stream", {"query": "refunds"})
+    for _ in range(8):
+        visitor.join()
+    kept = [conversation.id for conversation in rules._talks]
+    assert len(kept) == 9
+    assert kept[0] == first, "the fixtures' went before the ones with a socket"
+    assert (
+        names(visitor.emit("join-conversation", {}))
+        == [
+            "rag-stream-complete",
+            "conversation-started",
+        ][-2:]
+    )
+    assert first not in [conversation.id for conversation in rules._talks]
+    assert codes(visitor.emit("send-message", {"conversationId": first, "content": "x"})) == ["CONVERSATION_NOT_FOUND"]
+    assert visitor.join(sessionId="mine")["conversationId"] != first
+    visitor.socket.close(1001)
+    talk.after(600)
+    assert talk.running.engine.next_due() is None
+
+
+def test_an_old_one_of_a_session_goes_without_the_new_one() -> None:
+    talk = chat(kept_conversations=2)
+    visitor, other = person(talk), person(talk, "other")
+    old = visitor.join(sessionId="s")["conversationId"]
+    visitor.emit("end-conversation", {"conversationId": old})
+    new = visitor.join(sessionId="s")["conversationId"]
+    other.join()
+    assert codes(visitor.emit("join-conversation", {"conversationId": old})) == ["CONVERSATION_NOT_FOUND"]
+    assert visitor.join(sessionId="s")["conversationId"] == new
+
+
+def test_the_only_one_is_dropped_while_it_is_the_joined_one() -> None:
+    talk = chat(kept_conversations=1)
+    visitor, other = person(talk, "visitor"), person(talk, "other")
+    visitor.join(), visitor.join()
+    for _ in range(12):
+        other.join()
+    rules: Any = talk.running.engine.rules
+    assert len([*rules._talks]) == 1
+    assert codes(visitor.emit("request-conversation-summary")) == ["NO_CONVERSATION"]
+
+
+def test_a_queued_one_that_is_forgotten_leaves_the_queue() -> None:
+    talk = chat(kept_conversations=1, queue_delay=0)
+    visitor = person(talk)
+    for _ in range(12):
+        id = visitor.join()["conversationId"]
+        visitor.emit("escalate", {"conversationId": id})
+    rules: Any = talk.running.engine.rules
+    kept = {conversation.id for conversation in rules._talks}
+    assert {waiting.id for queue in rules._desk._queues.values() for waiting in queue} <= kept
+
+
+def test_messages_are_bounded() -> None:
+    talk = chat(kept_messages=20, bot="none")
+    visitor = person(talk)
+    id = visitor.join()["conversationId"]
+    for number in range(50):
+        visitor.emit("send-message", {"conversationId": id, "content": str(number)})
+    kept = visitor.join(conversationId=id)["messages"]
+    assert (len(kept) <= 20, kept[-1]["content"]) == (True, "49")
+    listed = visitor.emit("request-conversation-list")[0][1]["data"]["conversations"][0]
+    assert listed["metrics"]["messageCount"] == 51, "also those that were forgotten"
+    small = chat(kept_megabytes=1, content_limit=200_000, bot="none")
+    visitor = person(small)
+    id = visitor.join()["conversationId"]
+    for _ in range(10):
+        visitor.emit("send-message", {"conversationId": id, "content": "x" * 200_000})
+    assert len(visitor.join(conversationId=id)["messages"]) < 6
+
+
+def script(seed: int, strangers: int = 0) -> list[str]:
+    talk = Talk("chatbot", seed=seed)
+    for number in range(strangers):
+        user(talk, "user-otto").emit("join-conversation", {"sessionId": f"s-{number}"})
+    visitor = Person(talk, "client", {"widgetKey": "wk-harbour-1", "chatbotId": "bot-harbour"})
+    visitor.socket.send('42["join-conversation",{"sessionId":"session-123"}]')
+    id = next(text for text in (str(getattr(item, "data", "")) for item in visitor.socket.got) if "conv_" in text)
+    id = id.partition('"conversationId":"')[2].partition('"')[0]
+    for event in ("send-message", "request-rag-response-stream", "escalate"):
+        visitor.socket.send(f'42["{event}",{{"conversationId":"{id}","content":"order","query":"order"}}]')
+        talk.after(20)
+        visitor.socket.send("3")
+    return visitor.socket.texts()
+
+
+def test_a_seed_is_a_run() -> None:
+    assert script(7) == script(7)
+    assert script(7) != script(8)
+
+
+def test_strangers_do_not_change_anybodys_ids() -> None:
+    # The handshake's own sid is the wire's; what is said afterwards is the same.
+    assert script(7)[2:] == script(7, strangers=3)[2:]
