@@ -57,7 +57,7 @@ ENVELOPES = {
         lambda sample: (sample["event"], sample["payload"]),
         # Socket.IO reserves one of the names: it is a packet of its own.
         lambda sample: "41" if sample["event"] == "disconnect" else f"42{text([sample['event'], sample['payload']])}",
-        lambda name, body: f"42{socketio_packets.payload((name, body))[0]}",
+        lambda name, body, sample: f"42{socketio_packets.payload((name, body))[0]}",
     ),
     "chip": Envelope(
         lambda sample: (sample["type"], {key: value for key, value in sample.items() if key != "type"}),
