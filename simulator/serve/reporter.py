@@ -102,8 +102,7 @@ class Reporter:
         shown = item.data if isinstance(item.data, str) else repr(item.data)[1:]
         if not isinstance(item, Frame):
             shown = f"({type(item).__name__.lower()} {shown})"
-        if len(shown) > _SHOWN:
-            shown = f"{shown[:_SHOWN]}... ({len(shown)} characters)"
+        shown = _cut(shown)
         if self._json:
             self._write("debug", backend, "frame", {"link": link, "sender": sender, "data": shown})
             return
@@ -126,10 +125,12 @@ class Reporter:
 
     def _write(self, level: str, backend: str, text: str, facts: dict[str, object]) -> None:
         if self._json:
-            line = {"time": written(self._now()), "level": level, "backend": backend, "text": text, **facts}
+            told = {key: _cut(value) if isinstance(value, str) else value for key, value in facts.items()}
+            line = {"time": written(self._now()), "level": level, "backend": backend, "text": _cut(text), **told}
             self._line(orjson.dumps({key: _whole(value) for key, value in line.items()}, default=str).decode())
             return
-        rest = "".join(f" {key}={value}" for key, value in facts.items() if value != "")
+        rest = "".join(f" {key}={_cut(str(value))}" for key, value in facts.items() if value != "")
+        text = _cut(text)
         self._line(f"{self._time()} {backend} {self._paint(level, level)} {printable(text)}{printable(rest)}")
 
     def _time(self) -> str:
@@ -179,3 +180,8 @@ class _Relay(logging.Handler):
         if record.exc_info and record.exc_info[1] is not None:
             text = f"{text}: {record.exc_info[1]!r}"
         self._reporter._write(level, record.name, text, {})
+
+
+def _cut(text: str) -> str:
+    """What a peer wrote must not fill the operator's disk."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text)} characters)"

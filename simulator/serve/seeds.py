@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +28,44 @@ def load(backend: Backend, path: Path | None, settings: Iterable[tuple[str, str]
     try:
         seed = backend.seed.model_validate(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        loc = tuple(first["loc"])
-        key = ".".join(map(str, loc))
-        raise FixtureError(str(where), _line(where, loc), f"{key}: {_said(first)}" if key else _said(first)) from None
+        # A key that is missing may be one that is misspelt, and that one is told.
+        first = min(error.errors(include_url=False), key=lambda found: found["type"] == "missing")
+        place = _place(data, first)
+        key = ".".join(text if (text := str(part)).isprintable() else ascii(part) for part in place)
+        raise FixtureError(str(where), _line(where, place), f"{key}: {_said(first)}" if key else _said(first)) from None
     return _set(seed, settings)
+
+
+def _place(data: Any, error: Any) -> list[Any]:
+    """Where in the file an error is: its place without what only the models know (a union's tag, `[key]`)."""
+    place: list[Any] = []
+    last = len(error["loc"]) - 1
+    for i, part in enumerate(error["loc"]):
+        if isinstance(data, dict):
+            # pydantic makes a text of a key that is none.
+            keys = [part] if part in data else [key for key in data if str(key) == part]
+        else:
+            keys = [part] if isinstance(data, list) and isinstance(part, int) else []
+        if keys:
+            place.append(keys[0])
+            data = data[keys[0]]
+        elif error["type"] == "missing" and i == last:
+            place.append(part)
+    return place
 
 
 def _said(error: Any) -> str:
     text = str(error["msg"]).removeprefix("Value error, ")
-    if error["type"] == "extra_forbidden":
+    if error["type"] in ("extra_forbidden", "invalid_key"):
         return "there is no such key"
     given = error.get("input")
-    return f"{text} (got {given!r})" if isinstance(given, str | int | float | bool) else text
+    if error["type"] in ("dict_type", "model_type"):
+        text = "expected keys and values"
+    elif error["type"] == "string_type":
+        text = "expected a text; quotes make it one" if isinstance(given, int | float | date) else "expected a text"
+    if isinstance(given, date):
+        given = str(given)
+    return f"{text} (got {given!r})" if isinstance(given, str | int | float) else text
 
 
 def _read(path: Path) -> Any:
@@ -64,13 +90,13 @@ def _read(path: Path) -> Any:
     return data
 
 
-def _line(path: Path, loc: Sequence[int | str]) -> int:
+def _line(path: Path, place: Sequence[Any]) -> int:
     """The line of the deepest part of a place that the file has; read anew, slowly, only to say this."""
     from ruamel.yaml import YAML
 
     node: Any = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
     line = 0
-    for part in loc:
+    for part in place:
         try:
             marks = node.lc
             line = (marks.item(part) if isinstance(node, list) else marks.key(part))[0] + 1

@@ -45,6 +45,8 @@ class PollPolicy:
     a session; that is looked after once in as long a time, so it lasts up to twice as long."""
     most: int = 10_000
     """Messages that wait for a poll; one more ends the session as if nobody polled. Phoenix knows no bound."""
+    room: int = 4 << 20
+    """Characters of these; more end the session, too."""
 
 
 class Pending:
@@ -61,22 +63,24 @@ class Pending:
 class Session:
     """What a token stands for."""
 
-    __slots__ = ("answered", "buffer", "flushing", "most", "poll", "polled", "socket", "token")
+    __slots__ = ("answered", "buffer", "flushing", "most", "poll", "polled", "room", "socket", "token")
 
-    def __init__(self, token: str, socket: Socket, now: float, most: int) -> None:
+    def __init__(self, token: str, socket: Socket, now: float, policy: PollPolicy) -> None:
         self.token = token
         self.socket = socket
         self.buffer: list[str | bytes] = []
         self.poll: Pending | None = None
         """The newest one: older ones run into their window."""
         self.polled = now
-        self.most = most
+        self.most = policy.most
+        self.room = policy.room
         self.answered = 0
         self.flushing = False
 
     def put(self, frame: Frame) -> list[Output]:
         """Buffer a frame. What one instant brings leaves in one answer."""
-        if len(self.buffer) >= self.most:
+        self.room -= len(frame.data)
+        if len(self.buffer) >= self.most or self.room < 0:
             return [After(0.0, self, "full")]
         self.buffer.append(frame.data)
         if self.poll is None or self.flushing:
@@ -117,7 +121,7 @@ class Polling:
 
     def begin(self, socket: Socket, call: CallId, request: Request) -> list[Output]:
         """A new session; the call is answered with its token."""
-        session = Session(self._token(request), socket, self._world.now(), self._policy.most)
+        session = Session(self._token(request), socket, self._world.now(), self._policy)
         socket.session = self._sessions[session.token] = session
         first = self._answer(session, call, 410, [])
         return [first, After(self._policy.window * 1.5, session, "inactive")]
@@ -190,6 +194,7 @@ class Polling:
 
     def _flush(self, session: Session, call: CallId) -> Output:
         buffer, session.buffer = session.buffer, []
+        session.room = self._policy.room
         return self._answer(session, call, 200, buffer)
 
     def _answer(self, session: Session, call: CallId, code: int, buffer: list[str | bytes]) -> Output:

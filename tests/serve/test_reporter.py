@@ -86,6 +86,15 @@ def test_long_frame_is_cut() -> None:
     assert stream.getvalue().endswith(f" {'x' * 2000}... (3000 characters)\n")
 
 
+def test_what_a_peer_wrote_does_not_fill_the_disk() -> None:
+    for form in ("text", "json"):
+        report, stream = reporter(form)
+        report.log("aida")("warning", "y" * 3000, topic="x" * 100_000, count=7)
+        assert "... (3000 characters)" in stream.getvalue()
+        assert "... (100000 characters)" in stream.getvalue()
+        assert len(stream.getvalue()) < 5000
+
+
 def test_frames_as_json() -> None:
     report, stream = reporter("json")
     report.frame("chip", 3, "client", Frame(EVIL))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import pytest
@@ -81,6 +82,22 @@ def test_own_file(tmp_path: Path) -> None:
             ":6",
             "users.1.id: Input should be greater",
         ),
+        (f"{CHANNEL}    7: a\n", ":3", "channels.0.7: there is no such key"),
+        (f"# one\nchannelz:\n  - uuid: {WEBSITE}\n", ":2", "channelz: there is no such key"),
+        ("channels:\n  - org: 1\n    uid: a\n", ":3", "channels.0.uid: there is no such key"),
+        ("channels:\n  - {}\n  - uid: a\n", ":3", "channels.1.uid: there is no such key"),
+        ("channels:\n  - {}\n  - org: a\n", ":3", "channels.1.org: Input should be a valid integer"),
+        (f'{CHANNEL}"a\\nb": 1\n', ":3", "'a\\nb': there is no such key"),
+        (f"{CHANNEL}    name: 7\n", ":3", "channels.0.name: expected a text; quotes make it one (got 7)"),
+        (
+            f"{CHANNEL}    name: 2026-03-01\n",
+            ":3",
+            "channels.0.name: expected a text; quotes make it one (got '2026-03-01')",
+        ),
+        (f"{CHANNEL}    name:\n", ":3", "channels.0.name: expected a text"),
+        (f"{CHANNEL}    name: [a]\n", ":3", "channels.0.name: expected a text"),
+        (f"{CHANNEL}  - web\n", ":3", "channels.1: expected keys and values (got 'web')"),
+        (f"{CHANNEL}settings: fast\n", ":3", "settings: expected keys and values (got 'fast')"),
     ],
 )
 def test_what_is_wrong(text: str | bytes, where: str, why: str, tmp_path: Path) -> None:
@@ -90,6 +107,30 @@ def test_what_is_wrong(text: str | bytes, where: str, why: str, tmp_path: Path) 
     assert told.startswith(f"{tmp_path / 'my.yaml'}{where}: {why}"), told
     assert "\n" not in told
     assert "pydantic" not in told
+
+
+@pytest.mark.parametrize(
+    ("skills", "where", "why"),
+    [
+        ("- type: survey\n  id: s", ":7", "questions: Field required"),
+        ("- type: survey\n  id: s\n  question: []", ":9", "question: there is no such key"),
+        ("- type: survey\n  id: s\n  survey: []", ":9", "survey: there is no such key"),
+        ("- type: keyword_responder\n  id: 7\n  response: {}", ":8", "id: expected a text"),
+        ("- type: keyword_responder\n  id: k\n  response:\n    7: a", ":10", "response.7: expected a text"),
+        ("- type: keyword_responder\n  id: k\n  response:\n    ~: a", ":10", "response.None: expected a text"),
+        ("- type: keyword_responder\n  id: k\n  response:\n    1.5: a", ":10", "response.1.5: expected a text"),
+    ],
+)
+def test_a_place_is_told_as_the_file_has_it(skills: str, where: str, why: str, tmp_path: Path) -> None:
+    """The names of a union's models, and `[key]`, are not in it."""
+    says = "{message: {}}"
+    desk = f"{{greeting: {says}, introduction: {says}, not_understood: {says}, clarification: {says}}}"
+    bot = f"bots:\n- id: {WEBSITE}\n  manifest:\n    languages: [en]\n    front_desk: {desk}\n    skills:\n"
+    path = tmp_path / "my.yaml"
+    path.write_text(bot + indent(skills, "    "), encoding="utf-8")
+    with pytest.raises(FixtureError) as caught:
+        seeds.load(backends.load("aida"), path, [])
+    assert str(caught.value).startswith(f"{path}{where}: bots.0.manifest.skills.0.{why}"), caught.value
 
 
 def test_file_that_cannot_be_read(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from simulator.core.wire import (
     Shut,
     Turn,
     Upgrade,
+    Write,
 )
 from simulator.wire.phoenix import Onlooker
 from tests.wire.phoenix_host import (
@@ -46,6 +47,16 @@ def test_row_1_2_5_upgrade(profile: str, query: str) -> None:
     assert it.take(Attached(1, 1)) == []
     assert [type(event) for event in it.events] == [Knocked, Opened]
     assert repr(it.conns(Opened)) == "[<socket 1>]"
+    it.take(Got(1, Frame('[null,"1","phoenix","heartbeat",{}]')))
+    v2 = query in ("vsn=2.0.0", "vsn=2.0.9", "a=b&vsn=%32.0.0", "vsn=1.0.0&vsn=2.0.0")
+    _, last = it.out[-1]
+    assert isinstance(last, Write if v2 else Shut)
+
+
+@both
+def test_row_9_a_foreign_origin_where_nobody_looks(profile: str) -> None:
+    request = asking(changes={"Origin": "http://evil.example.com"})
+    assert Host(profile).take(Asked(1, request, WEBSOCKET)) == upgraded(profile)
 
 
 @both

@@ -293,6 +293,18 @@ def test_policy() -> None:
     assert it.host.closed() == [("<channel bot:a of 1>", 1006), ("<socket 1>", 1006)], "the buffer's bound"
 
 
+def test_what_waits_for_a_poll_is_bounded_in_characters() -> None:
+    it = Poller(poll=PollPolicy(room=300))
+    it.post(JOIN)
+    for n in range(2, 20):
+        it.post(f'["1","{n}","bot:a","ok",{{}}]')
+        it.poll()
+    assert it.host.closed() == [], "what was taken makes room"
+    for n in range(20, 30):
+        it.post(f'["1","{n}","bot:a","ok",{{}}]')
+    assert it.host.closed() != []
+
+
 # ---- bodies
 
 

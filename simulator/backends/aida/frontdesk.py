@@ -27,6 +27,11 @@ _Skill: TypeAlias = FrontDesk | LanguageDetector | KeywordResponder | Survey
 _VARIABLE = re.compile(r"\$\{\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*\}")
 _DEEPEST = 16
 """Variables inside of variables; a name inside of itself gives `...` (message.ex interpolate_vars)."""
+_MOST_VARIABLES = 1_000
+_LONGEST_TEXT = 100_000
+"""Variables filled into one answer, and its characters: a client writes its own, and may nest them as it likes."""
+_LONGEST_ANSWER = 10_000
+"""Characters of a survey's answer that are kept."""
 
 
 @dataclass(slots=True)
@@ -40,6 +45,8 @@ class Chat:
     image: str | None = None
     """Of a picture that the session has: its id."""
     reply: list[str] = field(default_factory=list)
+    filled: int = 0
+    """Variables that were filled in so far."""
 
     @property
     def language(self) -> str | None:
@@ -53,18 +60,26 @@ class Chat:
     def respond(self, response: Words | str) -> None:
         """Say a text in the session's language; one that there is not is left out."""
         text = response if isinstance(response, str) else response.get(self.language or "", "")
-        text = self._fill(text, ())
+        text = self._fill(text, ())[:_LONGEST_TEXT]
         if text:
             self.reply.append(text)
 
     def _fill(self, text: str, inside: tuple[str, ...]) -> str:
-        def value(match: re.Match[str]) -> str:
+        parts: list[str] = []
+        place = size = 0
+        for match in _VARIABLE.finditer(text):
             name = match[1]
-            if name in inside or len(inside) >= _DEEPEST:
-                return "..."
-            return self._fill(self._lookup(name), (*inside, name))
-
-        return _VARIABLE.sub(value, text)
+            self.filled += 1
+            if name in inside or len(inside) >= _DEEPEST or self.filled > _MOST_VARIABLES:
+                value = "..."
+            else:
+                value = self._fill(self._lookup(name), (*inside, name))
+            parts += (text[place : match.start()], value)
+            place = match.end()
+            size += len(parts[-2]) + len(value)
+            if size > _LONGEST_TEXT:
+                break
+        return "".join([*parts, text[place:]])[:_LONGEST_TEXT]
 
     def _lookup(self, name: str) -> str:
         for variable in self.manifest.variables:
@@ -285,9 +300,9 @@ def _accepted(survey: Survey, question: Question, chat: Chat) -> Json:
         return None if chat.image is None else {"type": "image", "id": chat.image}
     text = chat.text or ""
     if question.type == "text":
-        return text.strip() or None
+        return text.strip()[:_LONGEST_ANSWER] or None
     if question.type == "integer":
-        return int(text) if re.fullmatch(r"\+?[0-9]{1,300}|-0+", text, re.ASCII) else None
+        return int(text) if re.fullmatch(r"\+?[0-9]{1,100}|-0+", text, re.ASCII) else None
     if question.type == "decimal":
         return float(text) if re.fullmatch(r"[+-]?[0-9]{1,100}(\.[0-9]+)?(e[+-]?[0-9]{1,2})?", text, re.ASCII) else None
     if question.type == "note":

@@ -118,7 +118,8 @@ class Pages:
         if session.bot != bot:
             return Page(plug.json(422, {"errors": "Unknown session"}))
         if what == "forward":
-            session[FORWARD] = body[wanted]
+            if not self._state.merge(session, {FORWARD: body[wanted]}):
+                return Page(plug.error(500))
             return Page(plug.json(200, {"forward_messages_id": body[wanted]}))
         found = self._state.bot(bot)
         message = body[wanted]

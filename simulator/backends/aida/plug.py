@@ -6,10 +6,10 @@ import base64
 from email.utils import formatdate
 from hashlib import blake2b
 
-import orjson
-
 from simulator.backends.aida.state import Settings
+from simulator.core.errors import WireError
 from simulator.core.message import Headers, Json, Request, Response
+from simulator.wire.phoenix_frames import poison
 
 JSON: Headers = (("content-type", "application/json; charset=utf-8"),)
 CACHE: Headers = (("cache-control", "max-age=0, private, must-revalidate"),)
@@ -37,8 +37,11 @@ STRAY = b"HTTP/1.1 204 No Content\r\nserver: Cowboy\r\ndate: %s\r\ncontent-lengt
 
 
 def json(status: int, value: Json) -> Response:
-    """A JSON answer."""
-    return Response(status, JSON, orjson.dumps(value))
+    """A JSON answer; 500 where a client's value is too deep to be written."""
+    try:
+        return Response(status, JSON, poison(value).encode())
+    except WireError:
+        return error(500)
 
 
 def error(status: int) -> Response:

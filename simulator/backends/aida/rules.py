@@ -10,10 +10,12 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from simulator.backends.aida import pages
+from simulator.backends.aida.frontdesk import Chat
+from simulator.backends.aida.manifest import ScheduledMessage, ScheduledMessages
 from simulator.backends.aida.messages import COMMANDS, DeleteSession, PutData, UtbImg, UtbMsg
-from simulator.backends.aida.state import FORWARD, Client, Session, Settings, State
+from simulator.backends.aida.state import FORWARD, BotSeed, Client, Session, Settings, State
 from simulator.core import bot
-from simulator.core.actions import Accept, Action, Call, Close, Heard, Refuse, Reply, Respond, Send
+from simulator.core.actions import Accept, Action, After, Call, Cancel, Close, Heard, Refuse, Reply, Respond, Send
 from simulator.core.events import (
     Acked,
     Acted,
@@ -36,6 +38,16 @@ def _validator(name: str) -> Callable[[Json | bytes], Any]:
     return TypeAdapter(COMMANDS[name]).validator.validate_python
 
 
+def _scheduled(found: BotSeed, kind: str) -> list[tuple[str, int, ScheduledMessage]]:
+    """A bot's messages of that kind, with their skill and place."""
+    return [
+        (skill.id, index, message)
+        for skill in found.manifest.skills
+        if isinstance(skill, ScheduledMessages) and skill.schedule_type == kind
+        for index, message in enumerate(skill.messages)
+    ]
+
+
 class Crash(Exception):
     """A channel's process that ends on a message it has no answer to; says why."""
 
@@ -49,6 +61,7 @@ class AidaRules:
         self._state = State(world.seed, world.now(), world.objects)
         self._pages = pages.Pages(world, self._state)
         self._calls = 0
+        self._announced: set[str] = set()
         self._commands: Mapping[str, Callable[[Client, Received, Any], list[Action]]] = {
             "utb_msg": self._utb_msg,
             "utb_img": self._utb_img,
@@ -71,6 +84,8 @@ class AidaRules:
             case Closed():
                 self._state.clients.pop(event.conn, None)
                 return []
+            case Fired():
+                return self._remind(event)
             case Malformed():
                 self._world.log("warning", f"the socket is closed: {event.error.why}")
                 return []
@@ -80,8 +95,8 @@ class AidaRules:
                 return []
             case Opened():
                 return []
-            case Acked() | Fired():  # pragma: no cover
-                raise AssertionError("AIDA asks for no acknowledgement and arms no timer")
+            case Acked():  # pragma: no cover
+                raise AssertionError("AIDA asks for no acknowledgement of the wire")
             case _:  # pragma: no cover
                 assert_never(event)
 
@@ -106,7 +121,7 @@ class AidaRules:
         assert found is not None
         ids = self._world.ids.nth("join", knock.topic, token)
         self._state.clients[knock.conn] = Client(knock.conn, found, ids)
-        return [Accept(knock.conn)]
+        return [Accept(knock.conn), *self._announce(found)]
 
     def _objects_to(self, knock: Knocked) -> Json:
         """The reason for which a join is refused, or None; in the real channel's order."""
@@ -130,7 +145,11 @@ class AidaRules:
         if mine or token in known:
             self._world.log("info", "starting: the bot does not run yet", topic=knock.topic)
             return {"reason": "starting", "retry": True}
-        self._world.log("warning", "unauthorized: the bot has no channel with this token", topic=knock.topic)
+        self._world.log(
+            "warning",
+            "unauthorized: the bot has no channel with this token; --set any_token=true takes every one",
+            topic=knock.topic,
+        )
         return {"reason": "unauthorized"}
 
     # --- messages
@@ -163,7 +182,10 @@ class AidaRules:
             command = _validator(name)(payload)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            raise Crash(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+            hint = ""
+            if name == "utb_msg" and isinstance(payload, dict) and "image" in payload:
+                hint = "; a picture is a utb_img: --set accept_document_samples=true takes the document's sample"
+            raise Crash(f"{'.'.join(map(str, first['loc']))}: {first['msg']}{hint}") from None
         return work(client, received, command)
 
     def _new_session(self, client: Client, received: Received) -> list[Action]:
@@ -181,7 +203,7 @@ class AidaRules:
 
     def _delete_session(self, client: Client, received: Received, command: DeleteSession) -> list[Action]:
         self._state.delete_session(command.session)
-        return [Reply(client.conn, received.message.ref, ("ok", {}))]
+        return [Cancel(command.session.lower()), Reply(client.conn, received.message.ref, ("ok", {}))]
 
     def _utb_msg(self, client: Client, received: Received, command: UtbMsg) -> list[Action]:
         session = self._known(command.session)
@@ -190,7 +212,7 @@ class AidaRules:
         if FORWARD in session and command.text != "##SESSION":
             return self._forward(client, session, command.text)
         message = Message("utb_msg", ({"session": command.session, "text": command.text},))
-        return [Heard(session.id, command.text, message, client.conn, session)]
+        return [Heard(session.id, command.text, message, client.conn, session), *self._schedule(session)]
 
     def _utb_img(self, client: Client, received: Received, command: UtbImg) -> list[Action]:
         session = self._known(command.session)
@@ -199,7 +221,8 @@ class AidaRules:
         if not theirs:
             self._world.log("warning", "utb_img: not an image of this session and bot", image=command.image)
         body: Json = {"session": command.session, "image": command.image if theirs else None}
-        return [Heard(session.id, "", Message("utb_img", (body,)), client.conn, session)]
+        heard = Heard(session.id, "", Message("utb_img", (body,)), client.conn, session)
+        return [heard, *self._schedule(session)]
 
     def _known(self, id: str) -> Session:
         session = self._state.session(id)
@@ -208,9 +231,8 @@ class AidaRules:
         return session
 
     def _merge(self, session: Session, data: Mapping[str, Json]) -> None:
-        if len(orjson.dumps({**session, **data}, default=str)) > self._settings.session_data_limit:
+        if not self._state.merge(session, data):
             raise Crash("the session's data are above session_data_limit")
-        session.update(data)
 
     def _forward(self, client: Client, session: Session, text: str) -> list[Action]:
         base = client.bot.manifest.notifications_url
@@ -219,6 +241,49 @@ class AidaRules:
         self._calls += 1
         body = orjson.dumps({"type": "text", "direction": "uto", "content": text})
         return [Call(self._calls, "POST", f"{base}/messages/{session[FORWARD]}", (), body)]
+
+    # --- what nobody asked for (skills/scheduled_messages.ex)
+
+    def _schedule(self, session: Session) -> list[Action]:
+        """Whoever says something is reminded anew, so many minutes after that."""
+        found = self._state.bot(session.bot)
+        assert found is not None
+        return [
+            After(message.delay * 60, session.id, (skill, index))
+            for skill, index, message in _scheduled(found, "since_last_incoming_message")
+        ]
+
+    def _announce(self, found: BotSeed) -> list[Action]:
+        """Arm a bot's fixed times when its first channel is joined: before, there is nobody to hear."""
+        if found.id in self._announced:
+            return []
+        self._announced.add(found.id)
+        now = self._world.now()
+        return [
+            After(message.at() - now, ("bot", found.id), (skill, index))
+            for skill, index, message in _scheduled(found, "fixed_time")
+            if message.at() > now
+        ]
+
+    def _remind(self, fired: Fired) -> list[Action]:
+        if isinstance(fired.owner, str):
+            session = self._state.session(fired.owner)
+            sessions = [] if session is None else [session]
+            kind = "since_last_incoming_message"
+        else:
+            assert isinstance(fired.owner, tuple)
+            sessions = [session for session in self._state.sessions.values() if session.bot == fired.owner[1]]
+            kind = "fixed_time"
+        actions: list[Action] = []
+        for session in sessions:
+            found = self._state.bot(session.bot)
+            assert found is not None
+            chat = Chat(found.manifest, session, "")
+            for skill, index, message in _scheduled(found, kind):
+                if (skill, index) == fired.name and chat.language is not None and not session.quiet:
+                    chat.respond(message.message)
+            actions += [action for text in chat.reply for action in self._broadcast(session, text)]
+        return actions
 
     # --- requests
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from simulator.backends.aida.manifest import Manifest
+from simulator.backends.aida.manifest import Manifest, once, wrong
 from simulator.backends.aida.messages import UUID
 from simulator.core.events import Conn
 from simulator.core.ids import Ids
@@ -20,6 +21,48 @@ FORWARD = ".forward_messages_id"
 """The key of a session's data under which a human has taken over (lib/aida/bot.ex:85)."""
 
 
+_HOST = re.compile(r"[A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\]")
+_UUID = re.compile(UUID.replace("A-F", ""))
+
+
+def _number_as_text(value: Any) -> Any:
+    """YAML makes a number of 1.8 without quotes."""
+    return str(value) if isinstance(value, float) else value
+
+
+def _host(text: str) -> str:
+    if not _HOST.fullmatch(text):
+        raise ValueError("expected a host alone, such as chat.example.com")
+    return text
+
+
+def _uuid(text: str) -> str:
+    if not _UUID.fullmatch(text):
+        raise ValueError("expected a UUID in lower case, such as 3f0c8b52-7d14-4a6e-9b1f-5c2e8d7a4f60")
+    return text
+
+
+def _json(value: Any, *loc: str | int, inside: tuple[int, ...] = ()) -> Any:
+    """A value that JSON has as well; the recursive alias Json can't be a field's type."""
+    if isinstance(value, dict | list):
+        if id(value) in inside:
+            raise wrong("it contains itself", *loc, got=loc[-1])
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            if isinstance(value, dict) and not isinstance(key, str):
+                raise wrong("expected a text as key; quotes make it one", *loc, str(key), got=key)
+            _json(item, *loc, key, inside=(*inside, id(value)))
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise wrong("JSON has no such number", *loc, got=value)
+    elif isinstance(value, int) and not -(2**63) <= value < 2**64:
+        raise wrong("expected a number of at most 64 bits; quotes make it a text", *loc, got=value)
+    elif not isinstance(value, str | int | float | None):
+        raise wrong("JSON has no such value; quotes make it a text", *loc, got=value)
+    return value
+
+
+_Id = Annotated[str, AfterValidator(_uuid)]
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", defer_build=True, allow_inf_nan=False)
 
@@ -27,7 +70,7 @@ class _Model(BaseModel):
 class Settings(_Model):
     """What `settings:` in the fixtures and `--set key=value` change."""
 
-    profile: Literal["1.3", "1.8"] = Field(
+    profile: Annotated[Literal["1.3", "1.8"], BeforeValidator(_number_as_text)] = Field(
         "1.3", description="the Phoenix that answers: 1.3 is what AIDA ran, 1.8 is today's, with long polling"
     )
     bot: Literal["front_desk", "echo", "none"] = Field(
@@ -43,13 +86,16 @@ class Settings(_Model):
     idle_timeout: float = Field(
         60.0, ge=0, description="seconds without a frame from the client until the socket is closed; 0 for never"
     )
-    check_origin: str = Field(
+    check_origin: Annotated[str, AfterValidator(_host)] = Field(
         "", description="the host that an Origin header has to name, as in production; empty: any (development)"
     )
     message_limit: int = Field(
         8_000_000, ge=1, description="bytes of a client's message; the real cowboy 1 takes any number"
     )
     kept_sessions: int = Field(50_000, ge=1, description="sessions kept; the oldest goes first")
+    kept_session_megabytes: int = Field(
+        256, ge=1, description="millions of characters kept of all sessions' data; the oldest session goes first"
+    )
     kept_images: int = Field(1_000, ge=1, description="images kept; the oldest goes first")
     kept_image_megabytes: int = Field(512, ge=1, description="millions of bytes kept of all images")
     session_data_limit: int = Field(1_000_000, ge=1, description="characters of a session's data, roughly")
@@ -58,7 +104,7 @@ class Settings(_Model):
 class BotSeed(_Model):
     """A bot: its id, its manifest, and whether it runs."""
 
-    id: Annotated[str, Field(pattern=f"^{UUID.replace('A-F', '')}$")]
+    id: _Id
     name: str = ""
     starts_after: float = Field(0.0, ge=0)
     """Seconds from the simulator's start until it runs; until then a join is told to retry."""
@@ -68,9 +114,9 @@ class BotSeed(_Model):
 class SessionSeed(_Model):
     """A session that is already there."""
 
-    id: Annotated[str, Field(pattern=f"^{UUID.replace('A-F', '')}$")]
+    id: _Id
     bot: str
-    data: dict[str, Any] = {}
+    data: Annotated[dict[str, Any], BeforeValidator(_json)] = {}
 
 
 class Seed(_Model):
@@ -80,16 +126,48 @@ class Seed(_Model):
     bots: Annotated[list[BotSeed], Field(min_length=1)]
     sessions: list[SessionSeed] = []
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Seed:
+        once("bot", "bots", [bot.id for bot in self.bots])
+        once("session", "sessions", [session.id for session in self.sessions])
+        known = [bot.id for bot in self.bots]
+        for i, session in enumerate(self.sessions):
+            if session.bot not in known:
+                raise wrong(
+                    f"there is no such bot; there are: {', '.join(known)}", "sessions", i, "bot", got=session.bot
+                )
+        return self
+
+
+def weigh(value: Json) -> int:
+    """Characters of a value as JSON, roughly: whatever its depth and its numbers."""
+    total, left = 0, [value]
+    while left:
+        item = left.pop()
+        total += 8
+        if isinstance(item, str):
+            total += len(item)
+        elif isinstance(item, dict):
+            left += item.values()
+            total += sum(len(key) + 8 for key in item)
+        elif isinstance(item, list):
+            left += item
+        elif isinstance(item, int):
+            total += item.bit_length() // 3
+    return total
+
 
 class Session(dict[str, Json]):
     """A person's talk with a bot. It is its own data, of which keys with a dot in front are internal (session.ex)."""
 
-    __slots__ = ("bot", "id", "is_new", "quiet")
+    __slots__ = ("bot", "id", "is_new", "quiet", "weight")
 
     def __init__(self, id: str, bot: str, data: Iterable[tuple[str, Json]] = ()) -> None:
         super().__init__(data)
         self.id = id
         self.bot = bot
+        self.weight = weigh(dict(self))
+        """Characters of its data, roughly; what the front desk adds is bounded by itself."""
         self.is_new = True
         self.quiet = False
         """Unsubscribed (`do_not_disturb`): what nobody asked for is not sent; the next message ends it."""
@@ -126,6 +204,7 @@ class State:
         self._bots = {bot.id: bot for bot in seed.bots}
         self.clients: dict[Conn, Client] = {}
         self.sessions: dict[str, Session] = {s.id: Session(s.id, s.bot, s.data.items()) for s in seed.sessions}
+        self._weight = sum(session.weight for session in self.sessions.values())
         self._images: dict[str, Image] = {}
         self._image_bytes = 0
 
@@ -148,13 +227,39 @@ class State:
     def add_session(self, session: Session) -> None:
         """Keep one; the oldest makes room."""
         self.sessions[session.id] = session
-        if len(self.sessions) > self._settings.kept_sessions:
-            self.delete_session(next(iter(self.sessions)))
+        self._weight += session.weight
+        self._make_room(session)
+
+    def merge(self, session: Session, data: Mapping[str, Json]) -> bool:
+        """Put data into a session, key by key; whether they fitted."""
+        merged = {**session, **data} if session else data
+        weight = weigh(dict(merged))
+        if weight > self._settings.session_data_limit:
+            return False
+        session.update(data)
+        if session.id in self.sessions:
+            self._weight += weight - session.weight
+        session.weight = weight
+        self._make_room(session)
+        return True
+
+    def _make_room(self, newest: Session) -> None:
+        most = self._settings.kept_session_megabytes * 1_000_000
+        while len(self.sessions) > self._settings.kept_sessions or self._weight > most:
+            oldest = next(iter(self.sessions))
+            if oldest == newest.id:
+                # What was used just now is not the oldest any more.
+                self.sessions[oldest] = self.sessions.pop(oldest)
+                if len(self.sessions) == 1:
+                    return
+                continue
+            self.delete_session(oldest)
 
     def delete_session(self, id: str) -> None:
         """Forget one with its images; nothing happens where there is none."""
         session = self.sessions.pop(id.lower(), None)
         if session is not None:
+            self._weight -= session.weight
             for image in [image for image in self._images.values() if image.session == session.id]:
                 self._drop(image)
 

@@ -260,7 +260,7 @@ async def conversation(server: Simulator, who: Phoenix, polls: bool = False) -> 
     assert not who.told("closed")
 
 
-async def test_whole_conversation(server: Simulator, who: Phoenix) -> None:
+async def test_row_55_whole_conversation(server: Simulator, who: Phoenix) -> None:
     await who.connect(server)
     await conversation(server, who)
     for event in ("utb_msg", "utb_img"):
@@ -497,7 +497,7 @@ async def test_the_line_to_paste_works(server: Simulator) -> None:
 
 @pytest.mark.node
 @pytest.mark.parametrize("package", [OLD, MIDDLE, NEW, V1])
-async def test_whole_conversation_in_profile_1_8(package: str) -> None:
+async def test_row_55_whole_conversation_in_profile_1_8(package: str) -> None:
     async with aida(profile="1.8") as server, Phoenix.running(package) as who:
         await who.connect(server)
         await conversation(server, who)
@@ -647,7 +647,7 @@ async def aside(work: Callable[[], T]) -> T:
 
 
 @pytest.mark.parametrize("profile", ["1.3", "1.8"])
-async def test_phxsocket(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_row_55_phxsocket(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """V1 with integers as refs, of which the first is a heartbeat's and 0."""
     monkeypatch.setenv("NO_PROXY", "*")
     async with aida(profile=profile) as server:

@@ -682,3 +682,160 @@ def test_row_53_preflight(talk: Talk) -> None:
     assert headers["access-control-allow-origin"] == "*"
     assert headers["access-control-allow-methods"] == "GET,POST,PUT,PATCH,DELETE,OPTIONS"
     assert headers["access-control-max-age"] == "1728000"
+    assert headers["access-control-expose-headers"] == ""
+    assert headers["access-control-allow-credentials"] == "true"
+    assert headers["access-control-allow-headers"].startswith("Authorization,Content-Type,Accept,Origin,User-Agent,")
+
+
+# ---- what nobody asked for
+
+
+def test_a_scheduled_message_goes_to_every_socket_of_the_bot() -> None:
+    talk = aida(idle_timeout=0)
+    street(talk)
+    street(talk, "other")
+    talk.kept["id"] = session(talk, S)
+    talk.play("""
+        client >> ["1","2","$S","utb_msg",{"session":"$id","text":"lamp"}]
+        server << [null,null,"$S","btu_msg",{"text":"Lamps are mended within two days","session":"$id"}]
+        after 86000
+        client >> ["1","3","$S","utb_img",{"session":"$id","image":"00000000-0000-4000-8000-000000000000"}]
+        server << [null,null,"$S","btu_msg",{"text":"I do not know that word","session":"$id"}]
+        server << [null,null,"$S","btu_msg",{"text":"Tell me what is broken in your street","session":"$id"}]
+        server << [null,null,"$S","btu_msg",{"text":"I know about lamps","session":"$id"}]
+        server << [null,null,"$S","btu_msg",{"text":"Send STOP to end this","session":"$id"}]
+        after 86399
+        client is silent
+        after 1
+        server << [null,null,"$S","btu_msg",{"text":"Is your street in order?","session":"$id"}]
+        other << [null,null,"$S","btu_msg",{"text":"Is your street in order?","session":"$id"}]
+        client >> ["1","4","$S","utb_msg",{"session":"$id","text":"stop"}]
+        server << [null,null,"$S","btu_msg",{"text":"Goodbye","session":"$id"}]
+        after 86400
+        client is silent
+        client >> ["1","5","$S","utb_msg",{"session":"$id","text":"lamp"}]
+        server << [null,null,"$S","btu_msg",{"text":"Lamps are mended within two days","session":"$id"}]
+        client >> ["1","6","$S","delete_session",{"session":"$id"}]
+        server << ["1","6","$S",$OK
+        after 86400
+        client is silent
+    """)
+
+
+def test_a_reminder_of_a_session_that_made_room() -> None:
+    talk = aida(kept_sessions=1, idle_timeout=0)
+    street(talk)
+    talk.kept["id"] = session(talk, S)
+    talk.play("""
+        client >> ["1","2","$S","utb_msg",{"session":"$id","text":"lamp"}]
+        server << [null,null,"$S","btu_msg",{"text":"Lamps are mended within two days","session":"$id"}]
+    """)
+    session(talk, S)
+    talk.after(86400)
+    talk.play("client is silent")
+
+
+def test_messages_at_a_fixed_time() -> None:
+    skill = {
+        "type": "scheduled_messages", "id": "news", "schedule_type": "fixed_time",
+        "messages": [
+            {"schedule": "2026-01-01T00:01:00Z", "message": {"en": "A good new year, ${first_name}"}},
+            {"schedule": "2025-01-01T00:00:00Z", "message": {"en": "long ago"}},
+        ],
+    }  # fmt: skip
+    talk = aida(idle_timeout=0)
+    bot = talk.running.seed.bots[0]
+    data = bot.manifest.model_dump()
+    bot.manifest = type(bot.manifest).model_validate({**data, "skills": [*data["skills"], skill]})
+    join(talk)
+    join(talk, "other")
+    session(talk)
+    talk.play("""
+        after 60
+        server << [null,null,"$H","btu_msg",{"text":"A good new year, Ana","session":"$ANA"}]
+        other << [null,null,"$H","btu_msg",{"text":"A good new year, Ana","session":"$ANA"}]
+        after 100000
+        client is silent
+    """)
+
+
+# ---- bounds
+
+
+DEEP = "[" * 600 + "]" * 600
+
+
+def test_data_of_any_depth_and_any_number(talk: Talk) -> None:
+    join(talk)
+    talk.play(f"""
+        client >> ["1","2","$H","put_data",{{"session":"$ANA","data":{{"d":{DEEP},"n":18446744073709551616,"t":true}}}}]
+        server << ["1","2","$H",$OK
+        client >> ["1","3","$H","utb_msg",{{"session":"$ANA","text":"table"}}]
+        server << [null,null,"$H","btu_msg",{{"text":"For how many?","session":"$ANA"}}]
+        client >> ["1","4","$H","utb_msg",{{"session":"$ANA","text":"18446744073709551616"}}]
+        server << [null,null,"$H","btu_msg",{{"text":"Inside or outside?","session":"$ANA"}}]
+        client >> ["1","5","$H","put_data",{{"session":"$ANA","data":{{}}}}]
+        server << ["1","5","$H",$OK
+    """)
+
+
+@pytest.mark.parametrize(("value", "status"), [(DEEP, 500), ("[[1.5]]", 200), (f'"{"x" * 1_000_001}"', 500)])
+def test_what_an_operator_forwards_to(talk: Talk, value: str, status: int) -> None:
+    body = f'{{"forward_messages_id":{value}}}'.encode()
+    path = f"/api/bots/{H}/sessions/{ANA}/forward_messages"
+    assert talk.request("PUT", path, body, (("Content-Type", "application/json"),)).status == status
+
+
+def test_variables_that_a_client_nests_are_bounded(talk: Talk) -> None:
+    join(talk)
+    nested = {f"v{i}": f"${{v{i + 1}}}" * 10 for i in range(12)}
+    data = {"language": "en", "first_name": "${v0}", **nested, "v12": "x"}
+    talk.sockets["client"].send(json.dumps(["1", "2", f"bot:{H}", "put_data", {"session": ANA, "data": data}]))
+    talk.sockets["client"].send(f'["1","3","bot:{H}","utb_msg",{{"session":"{ANA}","text":"hours"}}]')
+    assert len(talk.sockets["client"].texts()[-1]) < 20_000
+    long = {"first_name": "${a}" * 8000, "a": "x" * 50_000}
+    talk.sockets["client"].send(json.dumps(["1", "4", f"bot:{H}", "put_data", {"session": ANA, "data": long}]))
+    talk.sockets["client"].send(f'["1","5","bot:{H}","utb_msg",{{"session":"{ANA}","text":"hours"}}]')
+    assert 90_000 < len(talk.sockets["client"].texts()[-1]) < 110_000
+
+
+def test_all_sessions_together_are_bounded() -> None:
+    talk = aida(kept_session_megabytes=1)
+    join(talk)
+    big = json.dumps({"data": {"a": "x" * 600_000}})
+    for ref in "234":
+        talk.sockets["client"].send(f'["1","{ref}","bot:{H}","new_session",{big}]')
+    *_, last = [json.loads(text)[4]["response"]["session"] for text in talk.sockets["client"].texts()]
+    assert [*talk.running.engine.rules.talks()] == [last]
+    grown = json.dumps({"session": last, "data": {"b": "x" * 300_000}})
+    talk.sockets["client"].send(f'["1","5","bot:{H}","put_data",{grown}]')
+    assert [*talk.running.engine.rules.talks()] == [last]
+
+
+def test_one_session_is_always_kept() -> None:
+    talk = aida(kept_session_megabytes=1, session_data_limit=3_000_000)
+    join(talk)
+    first = session(talk)
+    grown = json.dumps({"session": first, "data": {"a": "x" * 2_000_000}})
+    talk.sockets["client"].send(f'["1","5","bot:{H}","put_data",{grown}]')
+    assert [*talk.running.engine.rules.talks()] == [first]
+
+
+def test_the_session_that_grows_is_not_the_one_that_goes() -> None:
+    talk = aida(kept_session_megabytes=1)
+    join(talk)
+    first = session(talk)
+    second = session(talk)
+    for id in (second, first):
+        grown = json.dumps({"session": id, "data": {"a": "x" * 600_000}})
+        talk.sockets["client"].send(f'["1","5","bot:{H}","put_data",{grown}]')
+    assert [*talk.running.engine.rules.talks()] == [first]
+
+
+def test_the_document_s_ways_are_hinted_at(talk: Talk) -> None:
+    join(talk)
+    image = f'{{"session":"{ANA}","image":"{NOBODY}"}}'
+    talk.sockets["client"].send(f'["1","2","bot:{H}","utb_msg",{image}]')
+    assert "accept_document_samples" in talk.logged[-1][1]
+    refused(talk, f"bot:{H}", '{"access_token":"mine"}')
+    assert "any_token" in talk.logged[-1][1]
