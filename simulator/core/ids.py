@@ -41,7 +41,10 @@ class Ids:
 
         What a client brings is the name, so that other clients do not change its ids.
         """
-        return self.child(*name, self.serial(name))
+        text = repr(name)
+        # Counted for ever: of what is long, as clients may make it, the hash alone is kept.
+        key = name if len(text) < 200 else blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        return self.child(*name, self.serial(key))
 
     def serial(self, of: object = "", first: int = 1) -> int:
         """Counts up from `first`, for each `of` apart."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
@@ -397,6 +398,8 @@ class Driver:
         self._resets += 1
         self.clock.restart()
         self.space.reset()
+        # The old world is one knot: left to itself the collector, which looks rarely here, would let several add up.
+        gc.collect()
         self._waited.clear()
         if self._timer is not None:
             self._timer.cancel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext, suppress
@@ -23,6 +24,9 @@ from simulator.serve.objects import CHUNK, Cleared, Full, Reading, Shelf
 
 _LEFT_OVER = 256 << 10
 """Bytes of a body beyond the limit that are still read so that the connection can be used again (as Go does)."""
+
+_NO_LINE = dict.fromkeys((0, 10, 13), " ")
+"""What a peer has brought into a header's value must not begin a line of its own (RFC 9110, 5.5)."""
 
 _log = logging.getLogger("simulator")
 
@@ -57,7 +61,7 @@ class Exact(web.StreamResponse):
         old = request.version < (1, 1)
         reason = HTTPStatus(response.status).phrase if response.reason is None else response.reason
         lines = [f"HTTP/1.{0 if old and not response.modern else 1} {response.status} {reason}"]
-        lines += [f"{name}: {value}" for name, value in response.headers]
+        lines += [f"{name}: {value}".translate(_NO_LINE) for name, value in response.headers]
         # Each version has a way that goes without saying; Go names the other one.
         if old is self._stays and not self._named and not response.closes:
             lines.append(f"Connection: {'keep-alive' if old else 'close'}")
@@ -221,6 +225,14 @@ def _span(chunks: Iterable[bytes], span: tuple[int, int] | None) -> Iterator[byt
             return
 
 
+_HOST = re.compile(r"([A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?", re.ASCII)
+
+
+def _arrived(asked: web.BaseRequest) -> str:
+    name = None if asked.transport is None else asked.transport.get_extra_info("sockname")
+    return links.named(name) or "localhost"
+
+
 def _request(asked: web.BaseRequest) -> Request:
     target = asked.raw_path
     if not target.startswith("/"):
@@ -231,7 +243,9 @@ def _request(asked: web.BaseRequest) -> Request:
         (name.decode("latin-1"), value.decode("utf-8", "surrogateescape")) for name, value in asked.raw_headers
     )
     version = (asked.version.major, asked.version.minor)
-    base = f"{asked.scheme}://{asked.host}"
+    # Who names no host that there can be is told of the one at which he arrived.
+    host = asked.host if _HOST.fullmatch(asked.host) else _arrived(asked)
+    base = f"{asked.scheme}://{host}"
     return Request(asked.method, path or "/", query, headers, b"", version, base)
 
 

@@ -67,6 +67,16 @@ def test_nth_counts_equal_names() -> None:
     assert expected[1] == Ids.seeded(7).child("GET", "/a", 2).token(8)
 
 
+def test_of_a_long_name_the_hash_alone_is_kept() -> None:
+    ids = Ids.seeded(7)
+    long = "x" * 50_000
+    first, second = ids.nth("upload", long).token(8), ids.nth("upload", long).token(8)
+    assert first != second
+    assert (first, second) == tuple(Ids.seeded(7).child("upload", long, n).token(8) for n in (1, 2))
+    assert ids._counts is not None
+    assert max(len(repr(key)) for key in ids._counts) < 200
+
+
 def test_serial_counts_for_each_apart() -> None:
     ids = Ids.seeded(7)
     assert [ids.serial(), ids.serial(), ids.serial("a"), ids.serial("a"), ids.serial()] == [1, 2, 1, 2, 3]

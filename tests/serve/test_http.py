@@ -12,6 +12,7 @@ import pytest
 
 from simulator.serve.app import Simulator
 from simulator.serve.clock import ManualClock
+from simulator.serve.http import _NO_LINE
 from tests.served import ACCEPT, INACTIVE, SECONDS, WEBSITE, Raw, ask, chip, client_frame, handshake, request
 
 DATE = "Date: Thu, 01 Jan 2026 00:00:00 GMT"
@@ -291,3 +292,18 @@ async def test_what_is_no_http_gets_a_400_and_the_end(
         assert head[0].endswith("400 Bad Request")
         assert await raw.rest() == b""
     assert await ask(url, "GET", "/") == (OK, VERSION)
+
+
+@pytest.mark.parametrize("host", ["[::1", "a b", 'a[b"<>', "", "x" * 300 + "]"])
+async def test_a_host_that_there_cannot_be(url: str, host: str, caplog: pytest.LogCaptureFixture) -> None:
+    body, _ = QUEUE
+    head = f"POST {SEND} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    async with Raw.open(url, head + body) as raw:
+        async with asyncio.timeout(SECONDS):
+            said = await raw.exactly(len("HTTP/1.1 200 OK"))
+    assert said == b"HTTP/1.1 200 OK"
+    assert "mistake" not in caplog.text
+
+
+def test_no_line_of_a_peer_s_own() -> None:
+    assert "a: b\r\nX-Evil: 1\0".translate(_NO_LINE) == "a: b  X-Evil: 1 "

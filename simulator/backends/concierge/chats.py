@@ -17,6 +17,23 @@ HOUR = 3_600_000
 """Milliseconds from `updatedAt` to `expiredAt`, in all four samples."""
 
 
+def _weight(value: Json) -> int:
+    """Characters of metadata, roughly, with something for each of its parts: an empty list costs memory too."""
+    left: list[Json] = [value] if value else []
+    total = 0
+    while left:
+        item = left.pop()
+        total += 60
+        if isinstance(item, dict):
+            left += item.values()
+            total += sum(map(len, item)) + 60 * len(item)
+        elif isinstance(item, list):
+            left += item
+        elif isinstance(item, str):
+            total += len(item)
+    return total
+
+
 @dataclass(slots=True, eq=False)
 class Msg:
     """A row of the message table; times in Unix milliseconds."""
@@ -148,7 +165,7 @@ class Shelf:
 
     def put(self, msg: Msg) -> None:
         """Keep a message."""
-        msg.size = 300 + len(msg.content) + (len(repr(msg.metadata)) if msg.metadata else 0)
+        msg.size = 300 + len(msg.content) + _weight(msg.metadata)
         self._rows.append(msg)
         msg.session.messages.append(msg)
         self._left -= msg.size

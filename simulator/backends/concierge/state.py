@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -25,9 +26,29 @@ def _status(text: str) -> str:
     return text
 
 
-def _updates(text: str | None) -> str:
+def _number(value: object) -> object:
+    """`--set` gives texts."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+        return int(value)
+    return value
+
+
+def _endpoint(text: str | None) -> str | None:
+    try:
+        split = urlsplit(text or "https://s3.example.com")
+        fine = split.scheme in ("http", "https") and bool(split.hostname) and split.port != 0
+    except ValueError:
+        fine = False
+    if not fine or re.search(r"[\s?#]", text or ""):
+        raise ValueError("expected a URL such as https://s3.example.com")
+    return text
+
+
+def _updates(text: object) -> str:
     # `--set session_update_on=` says nothing, and means it.
-    text = text or ""
+    text = ",".join(map(str, text)) if isinstance(text, list) else text or ""
+    if not isinstance(text, str):
+        raise ValueError("expected a text or a list")
     if not {*text.replace(",", " ").split()} <= {*UPDATES}:
         raise ValueError(f"expected some of {', '.join(UPDATES)}, or nothing")
     return text
@@ -101,7 +122,7 @@ class Settings(_Model):
     bot: Literal["echo", "none"] = Field("echo", description="A21: echo joins and answers, none leaves it to acts")
     bot_delay: float = Field(1.0, ge=0, description="A21: seconds until the bot answers")
     stale_after: float = Field(0.0, ge=0, description="seconds without the tenant until a session closes; 0 for never")
-    connect_status: Annotated[Literal[200, 400, 401, 403, 500, 502], BeforeValidator(int)] = Field(
+    connect_status: Annotated[Literal[200, 400, 401, 403, 500, 502], BeforeValidator(_number)] = Field(
         200, description="what $connect or its authorizer answers to everyone: 200 opens, the others refuse"
     )
     message_limit: int = Field(131_072, ge=1, description="bytes of a message; more closes with 1009")
@@ -114,7 +135,9 @@ class Settings(_Model):
     management_auth: Literal["off", "optional", "required"] = Field(
         "optional", description="the signature at /uat/@connections: not looked at, looked at when there, needed"
     )
-    token_seconds: int = Field(3600, ge=1, description="seconds that a token of authorize-tenant is good for")
+    token_seconds: int = Field(
+        3600, ge=1, le=1_000_000_000, description="seconds that a token of authorize-tenant is good for"
+    )
     upload_url: Literal["path", "virtual_host", "amazonaws"] = Field(
         "path",
         description="where uploadURL leads: /<bucket>/<key>, <bucket>.s3.<region>.localhost, or the real one's name",
@@ -125,10 +148,12 @@ class Settings(_Model):
     )
     anonymous_list: bool = Field(True, description="whether a missing object is 404 NoSuchKey, or 403 AccessDenied")
     cors: bool = Field(True, description="whether pages of all origins may upload, read, and ask for upload URLs")
-    external_endpoint: str | None = Field(
+    external_endpoint: Annotated[str | None, AfterValidator(_endpoint)] = Field(
         None, description="an S3 to upload to, such as https://s3.example.com; the simulator then only signs"
     )
-    external_bucket: str = Field("chat-uat-resources", description="the bucket there")
+    external_bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,62}$")] = Field(
+        "chat-uat-resources", description="the bucket there"
+    )
     external_region: str = Field("ap-southeast-1", description="the region there")
     external_access_key: str = Field("", description="the access key there")
     external_secret_key: str = Field("", description="the secret key there")
@@ -150,7 +175,7 @@ class Person(_Model):
 
     id: Id
     email: str
-    countryId: Annotated[int, BeforeValidator(int)] = 99
+    countryId: Annotated[int, BeforeValidator(_number)] = 99
     code: str = "+66"
     phoneNumber: str = ""
     active: bool = True

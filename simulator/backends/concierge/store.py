@@ -58,7 +58,7 @@ def place(request: Request) -> tuple[str, str] | None:
     host = (request.header("Host") or "").rpartition(":")[0] or (request.header("Host") or "")
     virtual = _VIRTUAL.fullmatch(host.lower())
     path = unquote(request.path.encode("utf-8", "replace").decode())
-    if virtual is not None:
+    if virtual is not None and (virtual[1] == BUCKET or virtual[2] != "localhost"):
         return virtual[1], path[1:]
     bucket, _, key = path[1:].partition("/")
     return (bucket, key) if bucket == BUCKET else None

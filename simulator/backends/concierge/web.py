@@ -36,8 +36,9 @@ class UploadUrl(_Body):
     """Section 5b; the real caller sends a `tenantId` besides."""
 
     filename: Annotated[str, Field(min_length=1)]
-    mimeType: Annotated[str, Field(min_length=1)]
-    type: Annotated[str, Field(pattern=r"^[A-Za-z][\w-]{0,63}$")]
+    mimeType: Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,255}$")]
+    # A header line comes of it.
+    type: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 
 
 class Authorize(_Body):

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from pydantic import ValidationError
 
+from simulator.backends.concierge.chats import _weight
 from simulator.backends.concierge.state import Seed
 from simulator.core.bot import End, File, HandOff, Leave, Picture, Queue, Raw, Say, Status, Stream, Typing
 from simulator.core.message import Request
@@ -235,6 +236,13 @@ def fixtures(**changed: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("changed", "why"),
     [
+        ({"settings": {"connect_status": None}}, "connect_status"),
+        ({"settings": {"session_update_on": 5}}, "expected a text or a list"),
+        ({"settings": {"session_update_on": ["join", "never"]}}, "expected some of join"),
+        ({"settings": {"external_endpoint": "http://["}}, "expected a URL"),
+        ({"settings": {"external_endpoint": "nonsense"}}, "expected a URL"),
+        ({"settings": {"external_bucket": "a b?c"}}, "external_bucket"),
+        ({"settings": {"token_seconds": 10**23}}, "token_seconds"),
         ({"agents": [{"id": 1, "name": "a", "email": "a@example.com"}] * 2}, "agents: id 1 stands there twice"),
         ({"sessions": [{"id": 1, "uuid": OPEN, "tenant": 9, "pinged": 1}]}, f"session {OPEN}: there is no tenant 9"),
         (
@@ -280,3 +288,14 @@ def test_shutdown(talk: Talk) -> None:
     shut = client.got.popleft()
     assert isinstance(shut, Shut)
     assert shut.code == 1001
+
+
+def test_settings_as_people_write_them() -> None:
+    settings = {"session_update_on": ["join", "end"], "connect_status": "401", "external_endpoint": None}
+    seed = Seed.model_validate(fixtures(settings=settings))
+    assert (seed.settings.session_update_on, seed.settings.connect_status) == ("join,end", 401)
+
+
+def test_metadata_are_weighed_by_their_parts() -> None:
+    assert _weight({}) == _weight(None) == 0
+    assert _weight({"a": [[], [], "xy", 1, True]}) > 5 * 60

@@ -76,7 +76,9 @@ def test_names_of_objects_are_not_made_of_what_a_client_says(filename: str, end:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b'{"filename":"","mimeType":"a","type":"b"}',
-                                  b'{"filename":"a","mimeType":"a","type":"../b"}'])  # fmt: skip
+                                  b'{"filename":"a","mimeType":"a","type":"../b"}',
+                                  b'{"filename":"a","mimeType":"a","type":"a\xc3\xa9"}',
+                                  b'{"filename":"a","mimeType":"a/b\\r\\nX-Evil: 1","type":"b"}'])  # fmt: skip
 def test_bad_requests_for_a_url(body: bytes) -> None:
     answer = http(concierge(), "POST", f"http://{HOST}/file-new/get-upload-url", body)
     assert answer.status == 400
@@ -188,6 +190,9 @@ def test_buckets_and_places() -> None:
     assert http(talk, "GET", OBJECT).status == http(talk, "GET", virtual).status == 200
     other = "http://other.s3.localhost:8090/chat-images/a.png"
     assert code(http(talk, "GET", other)) == code(http(talk, "PUT", other, PNG)) == (404, "NoSuchBucket")
+    assert http(talk, "GET", "http://myapp.localhost:8090/chat-uat-resources/chat-images/a.png").status == 200, (
+        "no bucket"
+    )
     for method in ("GET", "PUT", "DELETE"):
         answer = http(talk, method, f"http://{HOST}/chat-images/a.png")
         assert (answer.status, answer.body) == (403, b'{"message":"Missing Authentication Token"}'), (
