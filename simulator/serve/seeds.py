@@ -112,7 +112,7 @@ def _set(seed: Any, settings: Iterable[tuple[str, str]]) -> BaseModel:
     for key, value in settings:
         if key not in model.model_fields:
             raise SettingError(key, f"there is no such setting; there are: {', '.join(model.model_fields)}")
-        changed[key] = value or None
+        changed[key] = value or ("" if model.model_fields[key].annotation is str else None)
     if changed:
         try:
             seed.settings = model.model_validate({**seed.settings.model_dump(), **changed})

@@ -184,3 +184,11 @@ def test_wrong_setting(key: str, value: str, why: str) -> None:
         seeds.load(backends.load("chip"), None, [(key, value)])
     assert str(caught.value).startswith(f"--set {key}: {why}"), caught.value
     assert "\n" not in str(caught.value)
+
+
+def test_an_empty_setting_is_an_empty_text_or_nothing() -> None:
+    backend = backends.load("aida")
+    seed: Any = seeds.load(backend, None, [("check_origin", "")])
+    assert seed.settings.check_origin == ""
+    chip: Any = seeds.load(backends.load("chip"), None, [("courier_url", "")])
+    assert chip.settings.courier_url is None

@@ -114,6 +114,8 @@ def _language(text: str) -> tuple[dict[str, Json], float]:
     return {"language": best}, round(min(0.5 + 0.1 * counts[best], 0.95), 2)
 
 
+MOST_READ, LONGEST_READ = 100, 50_000
+"""Messages, and their characters, that a summary's feeling is made of: it is asked for as often as one likes."""
 MOST_POINTS = 5
 """Key points of a summary."""
 
@@ -127,5 +129,5 @@ def summary(lines: Sequence[tuple[str, str]], status: str) -> dict[str, Json]:
     told = f"{len(lines)} message{'' if len(lines) == 1 else 's'}, the conversation is {status}."
     about = f' The customer asked: "{asked[0][:LONG]}".' if asked else " The customer has said nothing yet."
     points: list[Json] = [text[:LONG] for text in asked[-MOST_POINTS:]]
-    feeling = str(_sentiment(" ".join(asked))[0]["sentiment"])
+    feeling = str(_sentiment(" ".join(asked[-MOST_READ:])[-LONGEST_READ:])[0]["sentiment"])
     return {"summary": told + about, "keyPoints": points, "sentiment": feeling}

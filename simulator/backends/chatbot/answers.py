@@ -103,7 +103,9 @@ class Answers:
             # There is no conversation that the message could belong to.
             whole = self._to(stream, "rag-response", {"query": stream.query, "response": stream.text})
         else:
-            sender, name = ("agent", talk.agent_name) if talk.status == "agent" else ("ai", self._desk.assistant(talk))
+            # What a client asked for is the AI's, whoever has come in meanwhile.
+            acted = talk.status == "agent" and stream.client is None
+            sender, name = ("agent", talk.agent_name) if acted else ("ai", self._desk.assistant(talk))
             msg = self._desk.keep(talk, sender, stream.text, name)
             msg.confidence, msg.intent = stream.confidence, stream.intent
             # The dashboard's list hears of it also where the conversation does not.

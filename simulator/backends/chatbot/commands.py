@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import islice
+from reprlib import repr as repr_of
 from typing import Any
 
 from simulator.backends.chatbot import analysis, knowledge, lists
@@ -243,6 +244,9 @@ class Commands:
         talk = self._about(client, order.context)
         if talk is None:
             return self._answers.stream(client, None, order.query)
+        if client.caller.staff:
+            # An agent looks something up: that is said to nobody.
+            return self._answers.stream(client, None, order.query)
         message = Message("request-rag-response-stream", ({"query": order.query},))
         if talk.status == "agent":
             said = self._say(client, talk, order.query, self._settings.echo_queries, message)
@@ -352,5 +356,7 @@ class Commands:
         return self._tell.one(client, "pong", {"timestamp": self._tell.now()})
 
     def _error(self, client: Client, order: m.ClientError) -> list[Action]:
-        self._world.log("warning", f"a client has an error: {str(order.error)[:200]}", user=client.caller.user_id)
+        # As deep as a client likes to nest it; a whole repr would not come back.
+        what = order.error if isinstance(order.error, str) else repr_of(order.error)
+        self._world.log("warning", f"a client has an error: {what[:200]}", user=client.caller.user_id)
         return []

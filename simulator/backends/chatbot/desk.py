@@ -187,7 +187,7 @@ class Desk:
 
     def _enqueue(self, talk: Conversation) -> list[Action]:
         tenant = talk.tenant_id
-        talk.queued_at = self._world.now()
+        talk.queued_at, talk.assigned_at = self._world.now(), None
         actions = self.move(talk, Trigger.ENQUEUE, self._settings.reply_escalate) or []
         queue = self._queues.setdefault(tenant, [])
         queue.append(talk)
@@ -260,7 +260,8 @@ class Desk:
     def take(self, talk: Conversation, agent_id: str, name: str) -> list[Action]:
         """An agent joins, or takes over from another one."""
         talk.agent_id, talk.agent_name = agent_id, name
-        talk.assigned_at = self._world.now()
+        if talk.assigned_at is None:
+            talk.assigned_at = self._world.now()
         who: Body = {"agentName": name, "agentId": agent_id}
         actions: list[Action] = [Cancel(talk, "enqueue")]
         actions += self._tell.talk(talk, "agent-joined", who)

@@ -212,3 +212,13 @@ def test_anything_at_all(events: list[tuple[str, Any]]) -> None:
         talk.backend.events[name].model_validate(found)
     assert other.socket.open
     assert not any("Traceback" in text for _, text, _ in talk.logged)
+
+
+def test_an_error_as_deep_as_one_likes() -> None:
+    visitor = person(chat())
+    deep: Any = []
+    for _ in range(900):
+        deep = [deep]
+    assert visitor.emit("error", {"error": deep}) == []
+    assert visitor.emit("error", {"error": "short"}) == []
+    assert names(visitor.emit("ping")) == ["pong"]

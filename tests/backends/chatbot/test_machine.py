@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from simulator.backends.chatbot import machine
 from simulator.backends.chatbot.machine import TABLE, Status, Trigger
-from simulator.core.bot import End, Say
+from simulator.core.bot import End, HandOff, Leave, Say
 from tests.backends.chatbot.chats import STATES, WORKSHOP, Person, chat, codes, names, one, person, user
 from tests.talk import Talk
 
@@ -194,3 +194,18 @@ def test_an_agent_is_free_without_a_word() -> None:
     _talk, visitor, id = begun(agent_greeting="", queue_delay=0)
     assert names(visitor.emit("escalate", {"conversationId": id})) == ["status-change", "status-change", "queue-update"]
     assert names(visitor.after(20)) == ["queue-update", "agent-joined", "status-change"]
+
+
+def test_waiting_is_counted_from_the_last_queue() -> None:
+    talk = chat()
+    visitor = person(talk)
+    id = visitor.join()["conversationId"]
+    visitor.emit("escalate", {"conversationId": id})
+    talk.act(id, HandOff("Bob Desk"))
+    talk.after(16)
+    talk.act(id, Leave())
+    visitor.emit("escalate", {"conversationId": id})
+    talk.after(4)
+    listed = one(user(talk, "admin-eve").emit("request-conversation-list", {}), "conversation-list")
+    [metrics] = [c["metrics"] for c in listed["data"]["conversations"] if c["conversationId"] == id]
+    assert "queueTimeSeconds" not in metrics

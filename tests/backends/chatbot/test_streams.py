@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simulator.core.bot import Stream
+from simulator.core.bot import HandOff, Stream
 from tests.backends.chatbot.chats import chat, codes, names, one, person, user
 
 
@@ -87,3 +87,24 @@ def test_contexts_that_name_nothing() -> None:
     for context in contexts:
         assert codes(visitor.emit("request-rag-response", {"query": "refunds", "context": context})) == []
         visitor.after(1)
+
+
+def test_what_the_ai_was_asked_is_signed_by_the_ai() -> None:
+    talk = chat()
+    visitor = person(talk)
+    id = visitor.join()["conversationId"]
+    visitor.emit("request-rag-response-stream", {"query": "refunds"})
+    talk.act(id, HandOff("Bob Desk"))
+    said = [str(body) for name, body in visitor.after(10) if name == "message"]
+    assert "'sender': 'ai'" in said[-1]
+
+
+def test_an_agent_looks_something_up() -> None:
+    talk = chat()
+    visitor, bob = person(talk), user(talk, "agent-bob")
+    id = visitor.join()["conversationId"]
+    bob.join(conversationId=id)
+    visitor.events()
+    bob.emit("request-rag-response-stream", {"query": "refunds"})
+    assert names(bob.after(10))[-1] == "rag-stream-complete"
+    assert visitor.events() == [], "that is nobody else's"
