@@ -158,8 +158,7 @@ class Link(asyncio.Protocol):
                     receive(frame)
                 except Exception as error:
                     self._failed(error)
-                finally:
-                    self._busy = False
+                self._busy = False
                 return
         self._parser.push(data)
         if not self._held:
