@@ -117,11 +117,16 @@ class Party:
             link.connection, link.updated = socket.id, now
 
     def disconnect(self, socket: Socket) -> None:
-        """A socket is gone, and its row, unless another socket has taken it over."""
+        """A socket is gone, and its row, unless it is another's now; an older one that is still there gets it back."""
         self.sockets.remove(socket)
-        link = self.links.get(socket.device)
-        if link is not None and link.connection == socket.id:
+        link = self.links[socket.device]
+        if link.connection != socket.id:
+            return
+        older = next((other for other in reversed(self.sockets) if other.device == socket.device), None)
+        if older is None:
             del self.links[socket.device]
+        else:
+            link.connection, link.updated = older.id, round(older.opened * 1000)
 
     def all_messages(self) -> list[Msg]:
         """Those of all sessions, the oldest first."""
@@ -147,10 +152,8 @@ class Socket:
 
     @property
     def link(self) -> Link:
-        """Its row; a socket whose device has connected anew, and gone again, sees what it was."""
-        found = self.party.links.get(self.device)
-        opened = round(self.opened * 1000)
-        return found or Link(0, self.id, self.device, opened, opened)
+        """The row of its device, which another socket may have taken over meanwhile."""
+        return self.party.links[self.device]
 
 
 class Shelf:

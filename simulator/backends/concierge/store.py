@@ -113,7 +113,7 @@ def _may_put(world: World, request: Request, bucket: str, key: str) -> None:
     if length is None:
         raise Denied(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
     limit = world.settings.upload_limit
-    if not length.isdigit() or int(length) > limit:
+    if not re.fullmatch(r"\d{1,18}", length, re.ASCII) or int(length) > limit:
         raise _too_large(length, limit)
     md5 = request.header("Content-MD5")
     if md5 is not None and _md5(md5) is None:
@@ -262,15 +262,16 @@ class Store:
 
 def _span(header: str | None, size: int) -> tuple[int, int] | None:
     """The bytes that a Range asks for, an empty span for none of them; several ranges and nonsense ask for all."""
-    found = re.fullmatch(r"bytes=(\d{0,18})-(\d{0,18})", header or "", re.ASCII)
+    found = re.fullmatch(r"bytes=(\d*)-(\d*)", header or "", re.ASCII)
     if found is None or found[0] == "bytes=-":
         return None
-    first, last = found.groups()
-    if not first:
-        return max(0, size - int(last)), size
-    if last and int(last) < int(first):
+    # However many digits there are, no object is that long.
+    first, last = (int(text[:20]) if (text := digits.lstrip("0")) else 0 for digits in found.groups())
+    if not found[1]:
+        return max(0, size - last), size
+    if found[2] and last < first:
         return None
-    return int(first), min(size, int(last) + 1) if last else size
+    return first, min(size, last + 1) if found[2] else size
 
 
 def _ids(world: World, request: Request) -> Headers:
