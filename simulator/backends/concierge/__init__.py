@@ -133,6 +133,7 @@ BACKEND = Backend(
     connect=_connect,
     example=_example,
     judge=web.early,
+    full=store.full,
     volatile=frozenset(
         [
             *(f"client/{name}.{path}" for name in _WITH_SESSION for path in _DRAWN),

@@ -96,6 +96,11 @@ def early(world: World, request: Request, bucket: str, key: str) -> Response | N
     return None
 
 
+def full(world: World, request: Request) -> Response:
+    """The answer to a PUT for which there is no room."""
+    return error(world, request, Denied(500, "InternalError", "We encountered an internal error. Please try again."))
+
+
 def _may_put(world: World, request: Request, bucket: str, key: str) -> None:
     _bucket(bucket)
     if not judge(request, key_of(world), world.now()):
