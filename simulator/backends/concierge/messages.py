@@ -296,8 +296,8 @@ class Ended(Answer):
 class Push(Row):
     """What is not asked for, here without `channel`: the keys of the real client's type NewBackedChatMessageResponse.
 
-    The tables call them nine and name eight. The document, section "Available WebSocket Events for Subscription",
-    shows the payload alone.
+    Eight with it: what counts nine names these, see PROTOCOL.md. The document, section "Available WebSocket Events for
+    Subscription", shows the payload alone.
     """
 
     actions: list[Any]

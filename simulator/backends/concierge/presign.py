@@ -32,6 +32,12 @@ TOO_LONG = (
     "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 "
     "seconds"
 )
+NO_PAYLOAD = (
+    "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
+    "STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, "
+    "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid sha256 "
+    "value."
+)
 SKEW = timedelta(minutes=15)
 WEEK = 604_800
 PARAMETERS = (
@@ -46,6 +52,11 @@ _QUERY, _HEADER = "AuthorizationQueryParametersError", "AuthorizationHeaderMalfo
 _AUTHORIZATION = re.compile(
     rf"{ALGORITHM}\s+Credential=(?P<credential>[^,\s]+)\s*,\s*SignedHeaders=(?P<headers>[^,\s]+)\s*,\s*"
     r"Signature=(?P<signature>[^,\s]+)"
+)
+
+_PAYLOAD = re.compile(
+    r"UNSIGNED-PAYLOAD|STREAMING-UNSIGNED-PAYLOAD-TRAILER|STREAMING-AWS4-(HMAC|ECDSA-P256)-SHA256-PAYLOAD(-TRAILER)?|"
+    "[0-9a-f]{64}"
 )
 
 
@@ -161,9 +172,9 @@ def _by_header(request: Request, header: str, query: str, key: Key, now: float) 
     if key.service == "s3":
         if request.header("x-amz-content-sha256") is None:
             raise Denied(400, "InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
-        if payload.startswith("STREAMING-"):
-            raise Denied(501, "NotImplemented", "A header you provided implies functionality that is not implemented",
-                         Header="x-amz-content-sha256")  # fmt: skip
+        if not _PAYLOAD.fullmatch(payload):
+            named = {"ArgumentName": "x-amz-content-sha256", "ArgumentValue": payload}
+            raise Denied(400, "InvalidArgument", NO_PAYLOAD, **named)
         _all_signed(request, names)
     _compare(request, _Signed(found["credential"], date, names, found["signature"], query, payload), key)
     if abs(_moment(now) - signed_at) > SKEW:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 from xml.sax.saxutils import escape
 
-from simulator.backends.concierge.presign import Denied, Key, judge, presigned
+from simulator.backends.concierge.presign import UNSIGNED, Denied, Key, judge, presigned
 from simulator.core.message import Headers, Request, Response
 from simulator.core.objects import Upload, UploadFlaw
 from simulator.core.world import World
@@ -110,6 +110,7 @@ def _may_put(world: World, request: Request, bucket: str, key: str) -> None:
     if unknown is not None or request.header("x-amz-copy-source") is not None:
         text = "A header you provided implies functionality that is not implemented"
         raise Denied(501, "NotImplemented", text, Header=unknown or "x-amz-copy-source")
+    _framing(request)
     if not key:
         raise _not_allowed("PUT")
     if len(key.encode()) > 1024:
@@ -123,6 +124,22 @@ def _may_put(world: World, request: Request, bucket: str, key: str) -> None:
     md5 = request.header("Content-MD5")
     if md5 is not None and _md5(md5) is None:
         raise Denied(400, "InvalidDigest", "The Content-MD5 you specified was invalid.", Content_MD5=md5)
+
+
+def _framing(request: Request) -> None:
+    """Chunks within the body would be stored as if they were the object.
+
+    S3 takes them off where x-amz-content-sha256 announces them, which we don't; an unsigned body, which every body of a
+    signed URL is, may not have any there either.
+    """
+    payload = request.header("x-amz-content-sha256") or UNSIGNED
+    if payload.startswith("STREAMING-"):
+        text = "A header you provided implies functionality that is not implemented"
+        raise Denied(501, "NotImplemented", text, Header="x-amz-content-sha256")
+    if payload == UNSIGNED and "aws-chunked" in request.tokens("Content-Encoding"):
+        text = "aws-chunked encoding is not supported when x-amz-content-sha256 UNSIGNED-PAYLOAD is supplied"
+        more = {"ArgumentName": "Content-Encoding", "ArgumentValue": request.header("Content-Encoding")}
+        raise Denied(400, "InvalidArgument", text, **more)
 
 
 def _bucket(bucket: str) -> None:

@@ -12,7 +12,7 @@ from botocore.config import Config
 
 from simulator.backends.concierge import presign, store
 from simulator.backends.concierge.presign import Key
-from simulator.core.message import Request
+from simulator.core.message import Headers, Request
 from tests.backends.concierge.bucket import KEY, NOW, OBJECT, PNG, TYPE, code, put, said, url_for
 from tests.backends.concierge.sign import signed
 from tests.backends.concierge.speak import (
@@ -208,6 +208,49 @@ def test_another_body_than_the_signed_one() -> None:
     assert http(talk, "PUT", OBJECT, PNG[::-1], unsigned).status == 200
 
 
+CHUNKS = b"5\r\nhello\r\n0\r\n\r\n"
+"""aws-chunked."""
+CODED: Headers = (("Content-Encoding", "gzip, aws-chunked"),)
+
+
+@pytest.mark.parametrize("hashed", [(), (("x-amz-content-sha256", "UNSIGNED-PAYLOAD"),)])
+def test_a_framed_body_at_a_signed_url(hashed: Headers) -> None:
+    talk, shelf = with_store()
+    answer = http(talk, "PUT", url_for(), CHUNKS, (*CODED, *hashed))
+    told = said(answer)
+    assert (answer.status, told["Code"], told["ArgumentName"], told["ArgumentValue"]) == (
+        400, "InvalidArgument", "Content-Encoding", "gzip, aws-chunked",
+    )  # fmt: skip
+    assert told["Message"].startswith(
+        "aws-chunked encoding is not supported when x-amz-content-sha256 UNSIGNED-PAYLOAD"
+    )
+    assert not shelf.coming
+    assert code(http(talk, "PUT", url_for(now=NOW - 901), CHUNKS, CODED)) == (403, "AccessDenied"), "signature first"
+
+
+@pytest.mark.parametrize("kind", [
+    "STREAMING-UNSIGNED-PAYLOAD-TRAILER", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+    "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER",
+])  # fmt: skip
+def test_a_framed_body_that_says_so(kind: str) -> None:
+    talk, shelf = with_store()
+    streams = (*CODED, ("x-amz-content-sha256", kind))
+    assert code(http(talk, "PUT", url_for(), CHUNKS, streams)) == (501, "NotImplemented")
+    assert code(put(talk, CHUNKS, X_Amz_Content_SHA256=kind)) == (501, "NotImplemented")
+    assert not shelf.coming
+
+
+def test_a_body_whose_hash_was_signed_is_what_it_is() -> None:
+    """S3 stores it with its coding: the framing is the object's own then."""
+    talk, _ = with_store()
+    assert put(talk, CHUNKS, Content_Encoding="aws-chunked").status == 200
+    assert dict(http(talk, "GET", OBJECT).headers)["Content-Encoding"] == "aws-chunked"
+    assert code(put(talk, CHUNKS, X_Amz_Content_SHA256="UNSIGNED-PAYLOAD", Content_Encoding="aws-chunked")) == (
+        400,
+        "InvalidArgument",
+    )
+
+
 def test_headers_that_are_wrong() -> None:
     talk, _ = with_store()
     good = dict(signed("PUT", f"/{BUCKET}/chat-images/a.png", KEY, NOW, PNG, HOST))
@@ -222,7 +265,8 @@ def test_headers_that_are_wrong() -> None:
     assert with_(Authorization="AWS4-HMAC-SHA256 x") == (400, "AuthorizationHeaderMalformed")
     assert with_(X_Amz_Date=None) == (403, "AccessDenied")
     assert with_(X_Amz_Content_SHA256=None) == (400, "InvalidRequest")
-    assert with_(X_Amz_Content_SHA256="STREAMING-UNSIGNED-PAYLOAD-TRAILER") == (501, "NotImplemented")
+    assert with_(X_Amz_Content_SHA256="nonsense") == (400, "InvalidArgument")
+    assert with_(X_Amz_Content_SHA256="UNSIGNED-PAYLOAD") == (403, "SignatureDoesNotMatch")
     assert with_(Authorization=None) == (403, "AccessDenied")
     assert with_(x_amz_acl="private") == (403, "AccessDenied")
 
