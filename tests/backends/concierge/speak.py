@@ -7,10 +7,12 @@ from hashlib import md5, sha256
 from typing import Any
 from urllib.parse import urlsplit
 
+from simulator.backends.concierge.messages import EVENTS, Connection
 from simulator.core.backend import NoMethod, NoRoute, Stored, find
-from simulator.core.message import Headers, Request, Response
+from simulator.core.message import Frame, Headers, Request, Response
 from simulator.core.objects import Upload, UploadFlaw
 from simulator.core.wire import Asked
+from simulator.wire.gateway import Onlook
 from tests.talk import Socket, Talk
 
 OPEN = "4482e256-da14-47cc-b119-9575bbb3b6d3"
@@ -31,16 +33,28 @@ def frame(route: str, body: object) -> str:
     return json.dumps({"action": "api", "data": {"route": f"client/{route}", "body": body}})
 
 
+def fits(text: str) -> Any:
+    """What a frame says, which has to fit its model: every answer and every push that any test looks at."""
+    message = Onlook().decode(Frame(text))
+    if message.name == "connect":
+        Connection.model_validate(message.args[1]["connection"])  # type: ignore[index, call-overload]
+    elif len(message.args) == 2 and message.args[0] != 200:
+        assert set(message.args[1]) == {"message"}  # type: ignore[arg-type]
+    else:
+        EVENTS[message.name].model_validate(message.args[-1])
+    return json.loads(text)
+
+
 def texts(socket: Socket) -> list[Any]:
     """All that came, as JSON."""
-    return [json.loads(text) for text in socket.texts()]
+    return [fits(text) for text in socket.texts()]
 
 
 def ask(socket: Socket, route: str, **body: Any) -> Any:
     """The answer to a request, which comes before its pushes; all pushes are left for the next look."""
     at = len(socket.got)
     socket.send(frame(route, body))
-    answer = json.loads(str(socket.got[at].data))  # type: ignore[union-attr]
+    answer = fits(str(socket.got[at].data))  # type: ignore[union-attr]
     del socket.got[at]
     assert answer["channel"] == f"client/{route}"
     return answer

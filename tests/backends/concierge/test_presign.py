@@ -175,6 +175,47 @@ def test_urls_of_the_javascript_sdks() -> None:
         assert http(talk, "PUT", f"{OBJECT}?{'&'.join(reversed(query))}", PNG).status == 200, "in any order"
 
 
+# What aws-sdk 2.1693.0 (signatureVersion v4) signed with these keys at NOW: the shape of the document's uploadURL.
+
+SIGNED_AT = "X-Amz-Credential=AKIDEXAMPLE%2F20260101%2Fap-southeast-1%2Fs3%2Faws4_request&X-Amz-Date=20260101T000000Z"
+V2 = (
+    "?Content-Type=image%2Fpng&X-Amz-Algorithm=AWS4-HMAC-SHA256&{at}&X-Amz-Expires=900&X-Amz-Signature={signature}"
+    "&X-Amz-SignedHeaders=host"
+)
+V2_ACL = (
+    "?Content-Type=image%2Fpng&X-Amz-Algorithm=AWS4-HMAC-SHA256&{at}&X-Amz-Expires=60&X-Amz-Signature={signature}"
+    "&X-Amz-SignedHeaders=host%3Bx-amz-acl&x-amz-acl=public-read"
+)
+V2_GET = (
+    "?X-Amz-Algorithm=AWS4-HMAC-SHA256&{at}&X-Amz-Expires=900&X-Amz-Signature={signature}&X-Amz-SignedHeaders=host"
+    "&response-content-disposition=attachment"
+)
+SAMPLE = "chat-images/d9bcf98b-063f-4286-ae70-8862dc7ebc1d.png"
+ODD = f"http://{HOST}/{BUCKET}/chat-images/a%20b%2B%C3%A4%20%281%29.png"
+
+
+@pytest.mark.parametrize(("start", "signature"), [
+    (f"http://{HOST}/{BUCKET}/", "0cafb15fd9f0b381094ab35ede329f05452cf1ef912bdf5527ad3e986e28abd8"),
+    (f"https://{BUCKET}.s3.{REGION}.amazonaws.com/", "67d3210552e7fbe9aec8a82f58e394f94d69e509bec870f53d6d437c785389fc"),
+])  # fmt: skip
+def test_our_urls_are_those_of_version_2_to_the_byte(start: str, signature: str) -> None:
+    url = start + SAMPLE
+    assert url_for(url=url) == url + V2.format(at=SIGNED_AT, signature=signature)
+    talk, _ = with_store()
+    assert http(talk, "PUT", url_for(url=url), PNG, TYPE).status == 200
+
+
+def test_other_urls_of_version_2() -> None:
+    talk, _ = with_store()
+    signature = "cd4b166346ccab418f4d2f4f3ca9b6296934fe045e43a148049dc81d5c5ab812"
+    url = ODD + V2_ACL.format(at=SIGNED_AT, signature=signature)
+    assert code(http(talk, "PUT", url, PNG)) == (403, "SignatureDoesNotMatch"), "the header was signed, too"
+    assert http(talk, "PUT", url, PNG, (("x-amz-acl", "public-read"),)).status == 200
+    assert code(http(talk, "PUT", url, PNG, (("x-amz-acl", "private"),))) == (403, "SignatureDoesNotMatch")
+    signature = "ca64b7492774f1d48a9b5484c6cb19805da82b27ae68de1fcdaababe33933709"
+    assert http(talk, "GET", ODD + V2_GET.format(at=SIGNED_AT, signature=signature)).status == 200
+
+
 # ---- header signatures ----
 
 
