@@ -170,7 +170,9 @@ class Settings(_Model):
     external_bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,62}$")] = Field(
         "chat-uat-resources", description="the bucket there"
     )
-    external_region: str = Field("ap-southeast-1", description="the region there")
+    external_region: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] = Field(
+        "ap-southeast-1", description="the region there"
+    )
     external_access_key: str = Field("", description="the access key there")
     external_secret_key: str = Field("", description="the secret key there")
     kept_messages: int = Field(100_000, ge=1, description="messages kept of all tenants; the oldest go first")

@@ -29,8 +29,12 @@ PATTERN = rf"/{BUCKET}(/.*)?|/[A-Za-z][\w-]*/[^/]+"
 MOST = 10_000
 """Objects kept; the oldest go first. The bytes have a bound of their own, in the store."""
 
+METADATA = 2048
+"""Bytes of an object's headers, the user's and the others apart."""
+
 _VIRTUAL = re.compile(r"([a-z0-9][a-z0-9.-]*?)\.(s3[.-].*|localhost)")
 _KEPT = ("cache-control", "content-disposition", "content-encoding", "content-language", "expires")
+_USERS = "x-amz-meta-"
 _UNKNOWN = ("acl", "tagging", "uploads", "uploadId", "partNumber", "retention", "legal-hold", "torrent", "versionId")
 """What S3 knows more of; asked for, it is said that it is not here."""
 
@@ -115,6 +119,10 @@ def _may_put(world: World, request: Request, bucket: str, key: str) -> None:
         raise _not_allowed("PUT")
     if len(key.encode()) > 1024:
         raise Denied(400, "KeyTooLongError", "Your key is too long", Size=len(key.encode()), MaxSizeAllowed=1024)
+    for size in _sizes(request):
+        if size > METADATA:
+            text = "Your metadata headers exceed the maximum allowed metadata size"
+            raise Denied(400, "MetadataTooLarge", text, Size=size, MaxSizeAllowed=METADATA)
     length = request.header("Content-Length")
     if length is None:
         raise Denied(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
@@ -124,6 +132,25 @@ def _may_put(world: World, request: Request, bucket: str, key: str) -> None:
     md5 = request.header("Content-MD5")
     if md5 is not None and _md5(md5) is None:
         raise Denied(400, "InvalidDigest", "The Content-MD5 you specified was invalid.", Content_MD5=md5)
+
+
+def _said_of(request: Request) -> Headers:
+    """What a PUT says of its object beside the type: S3's own headers, and the user's."""
+    return tuple(
+        (name, value) for name, value in request.headers if name.lower() in _KEPT or name.lower().startswith(_USERS)
+    )
+
+
+def _sizes(request: Request) -> tuple[int, int]:
+    """Bytes of the user's metadata, and of all others."""
+    theirs = others = 0
+    for name, value in (*_said_of(request), ("content-type", request.header("Content-Type") or "")):
+        size = len(name) + len(value.encode("utf-8", "surrogateescape"))
+        if name.lower().startswith(_USERS):
+            theirs += size - len(_USERS)
+        else:
+            others += size
+    return theirs, others
 
 
 def _framing(request: Request) -> None:
@@ -228,13 +255,8 @@ class Store:
                 self._world.objects.delete(old.upload.key)
         named = [part.partition("=") for part in request.query.split("&")]
         of_query = next((unquote(value) for name, _, value in named if name == "Content-Type"), None)
-        headers = [
-            (name, value)
-            for name, value in request.headers
-            if name.lower() in _KEPT or name.lower().startswith("x-amz-meta-")
-        ]
         kind = upload.type or of_query or "binary/octet-stream"
-        self._objects[key] = Kept(upload, kind, self._world.now(), tuple(headers))
+        self._objects[key] = Kept(upload, kind, self._world.now(), _said_of(request))
         self._world.log("info", "uploaded", key=key, size=upload.size)
         lines = (*_ids(self._world, request), ("x-amz-server-side-encryption", "AES256"), ("ETag", f'"{upload.md5}"'))
         return Response(200, (*lines, ("Server", "AmazonS3")))

@@ -116,6 +116,24 @@ def test_not_yet_valid_and_two_signatures() -> None:
     assert code(both) == (400, "InvalidArgument")
 
 
+@pytest.mark.parametrize(("date", "text"), [("00010101T000000Z", "Request has expired"),
+                                            ("99991231T235959Z", "Request is not yet valid")])  # fmt: skip
+def test_the_ends_of_time(date: str, text: str) -> None:
+    talk, _ = with_store()
+    bare, _, query = url_for().partition("?")
+    pairs = [
+        (name, value.replace("20260101T000000Z", date).replace("20260101", date[:8]))
+        for name, value in parse_qsl(query)
+        if name != "X-Amz-Signature"
+    ]
+    signed_by = presign._Signed(
+        "", date, ("host",), "", presign._query((n, v.encode()) for n, v in pairs), "UNSIGNED-PAYLOAD"
+    )
+    *_, signature = presign._compute("PUT", urlsplit(bare).path, signed_by, [("host", HOST)], KEY)
+    url = f"{bare}?{presign._query((n, v.encode()) for n, v in [*pairs, ('X-Amz-Signature', signature)])}"
+    assert said(http(talk, "PUT", url, PNG))["Message"] == text
+
+
 def test_headers_that_were_not_signed() -> None:
     talk, _ = with_store()
     response = http(talk, "PUT", url_for(), PNG, (("x-amz-acl", "public-read"), ("x-amz-content-sha256", "x")))

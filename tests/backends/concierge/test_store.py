@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from simulator.backends.concierge import presign, store
+from simulator.backends.concierge import presign, store, web
 from simulator.backends.concierge.presign import Key
 from simulator.core.message import Request
 from simulator.core.objects import UploadFlaw
@@ -173,6 +173,20 @@ def test_uploads_that_are_not_taken() -> None:
     assert code(put(talk, path="/" + "x" * 1025)) == (400, "KeyTooLongError")
 
 
+def test_what_is_said_of_an_object_is_bounded() -> None:
+    """2 KiB of the user's, 2 KiB of S3's own: what is kept of ten thousand objects has a bound."""
+    talk, shelf = with_store()
+    assert put(talk, x_amz_meta_a="x" * 2047).status == 200
+    assert put(talk, x_amz_meta_a="x" * 1023, x_amz_meta_b="y" * 1023, Cache_Control="z" * 1000).status == 200
+    users = put(talk, x_amz_meta_a="x" * 1023, x_amz_meta_b="y" * 1024)
+    assert (code(users), said(users)["Size"], said(users)["MaxSizeAllowed"]) == (
+        (400, "MetadataTooLarge"), "2049", "2048",
+    )  # fmt: skip
+    for lines in ((("Content-Type", "é" * 1024),), (("Expires", "x" * 1100), ("Cache-Control", "y" * 1000))):
+        assert code(http(talk, "PUT", url_for(), PNG, lines)) == (400, "MetadataTooLarge")
+    assert len(shelf.coming) == 2
+
+
 def test_a_wrong_body_of_an_upload_that_is_not_there() -> None:
     talk, _ = with_store()
     assert http(talk, "PUT", url_for(), PNG, (("Content-Type", ""),)).status == 200
@@ -298,6 +312,37 @@ def test_a_virtual_host_without_a_port() -> None:
     settings = concierge(upload_url="virtual_host").running.seed.settings
     url, _ = store.upload_url(settings, KEY, "https://chat.example.com/space", "a/b.png", "image/png", NOW)
     assert url.startswith(f"https://{BUCKET}.s3.{REGION}.localhost/space/a/b.png?")
+
+
+def test_an_external_s3_without_keys_is_told_of() -> None:
+    talk = concierge(external_endpoint="http://minio.example.com:9000", external_access_key="theirs")
+    assert [text for _, text, _ in talk.logged] == [
+        "external_endpoint is set, but external_access_key and external_secret_key are not: it will refuse every uploadURL"
+    ]
+    assert not concierge().logged
+
+
+def test_upload_urls_of_strangers_do_not_change_each_others_ids() -> None:
+    def adas(strangers: int) -> list[str]:
+        talk = concierge()
+        paths = []
+        for number in range(3):
+            for stranger in range(strangers):
+                upload_url(talk, f"{number}-{stranger}.png")
+            paths.append(str(upload_url(talk, "ada.png")["uploadPath"]))
+        assert len(talk.running.engine.world.ids._counts or ()) <= 3 * strangers + 1
+        return paths
+
+    assert adas(0) == adas(50)
+    assert len({*adas(0)}) == 3
+
+
+def test_counters_of_upload_urls_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "COUNTERS", 4)
+    talk = concierge()
+    paths = {upload_url(talk, f"{number % 7}.png")["uploadPath"] for number in range(100)}
+    assert len(paths) == 100, "no URL twice"
+    assert len(talk.running.engine.world.ids._counts or ()) <= 4
 
 
 def test_an_external_s3_gets_its_own_signature() -> None:
