@@ -175,7 +175,9 @@ class Settings(_Model):
     )
     external_access_key: str = Field("", description="the access key there")
     external_secret_key: str = Field("", description="the secret key there")
-    kept_messages: int = Field(100_000, ge=1, description="messages kept of all tenants; the oldest go first")
+    kept_messages: int = Field(
+        100_000, ge=1, description="messages kept of all tenants; the oldest of whoever has most go first"
+    )
     kept_megabytes: int = Field(256, ge=1, description="millions of characters kept of them")
     kept_sessions: int = Field(1_000, ge=1, description="sessions kept of a tenant; the oldest closed one goes first")
 

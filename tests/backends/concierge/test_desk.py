@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from pydantic import ValidationError
 
+from simulator.backends.concierge import tokens
 from simulator.backends.concierge.chats import _weight
 from simulator.backends.concierge.state import Seed
 from simulator.core.bot import End, File, HandOff, Leave, Picture, Queue, Raw, Say, Status, Stream, Typing
@@ -187,6 +188,19 @@ def test_characters_are_bounded() -> None:
     for number in range(12):
         say(client, f"{number}" + "x" * 99_000, metadata={"a": "b"})
     assert 8 < len(history(client)) < 12
+
+
+@pytest.mark.parametrize(("settings", "text"), [({"kept_messages": 20}, "x"), ({"kept_megabytes": 1}, "x" * 90_000)])
+def test_who_floods_loses_his_own(settings: dict[str, int], text: str) -> None:
+    talk = concierge(**settings)
+    bob = connected(talk, "bob", Auth=tokens.mint("not-a-secret", "35", "367", 0, 2_000_000_000))
+    body = {"chatSessionId": BOBS, "contentType": "TEXT", "messageContent": "keep me"}
+    good(bob, "send-message", **body)
+    flooder = connected(talk)
+    for _ in range(100):
+        say(flooder, text)
+    assert [msg["messageContent"] for msg in history(bob, BOBS)] == ["keep me"]
+    assert 5 < len(history(flooder, OPEN, "?limit=100")) < 20
 
 
 def test_sessions_are_bounded() -> None:
