@@ -216,8 +216,8 @@ class Store:
             case "PUT":
                 return self._put(request, key)
             case "GET" | "HEAD":
-                judge(request, key_of(self._world), self._world.now())
-                return self._get(request, key)
+                signed = judge(request, key_of(self._world), self._world.now())
+                return self._get(request, key, _overrides(request, signed))
             case "OPTIONS":
                 return self._preflight(request)
             case "DELETE":
@@ -261,16 +261,17 @@ class Store:
         lines = (*_ids(self._world, request), ("x-amz-server-side-encryption", "AES256"), ("ETag", f'"{upload.md5}"'))
         return Response(200, (*lines, ("Server", "AmazonS3")))
 
-    def _get(self, request: Request, key: str) -> Response:
+    def _get(self, request: Request, key: str, overrides: dict[str, str]) -> Response:
         kept = self._objects.get(key)
         if kept is None or self._world.objects.head(kept.upload.key) is None:
             if not self._world.settings.anonymous_list:
                 raise Denied(403, "AccessDenied", "Access Denied")
             raise Denied(404, "NoSuchKey", "The specified key does not exist.", Key=key)
         etag = f'"{kept.upload.md5}"'
+        modified = datetime.fromtimestamp(kept.modified, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
         lines: Headers = (
             *_ids(self._world, request),
-            ("Last-Modified", datetime.fromtimestamp(kept.modified, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")),
+            ("Last-Modified", modified),
             ("ETag", etag),
             ("x-amz-server-side-encryption", "AES256"),
             ("Accept-Ranges", "bytes"),
@@ -278,10 +279,15 @@ class Store:
             ("Content-Type", kept.type),
             ("Server", "AmazonS3"),
         )
+        if overrides:
+            lines = (*(line for line in lines if line[0].title() not in overrides), *overrides.items())
         if request.header("If-None-Match") in (etag, "*"):
             return Response(304, lines)
         size = kept.upload.size
         span = _span(request.header("Range"), size)
+        if request.header("If-Range") not in (None, etag, modified):
+            # Another object stands there by now: half of it would be put behind half of the old one.
+            span = None
         if span is None:
             return Response(200, lines, stored=kept.upload)
         if span[0] >= span[1]:
@@ -302,6 +308,20 @@ class Store:
         allowed = (("Access-Control-Allow-Headers", asked),) if asked else ()
         lines = (*_ids(self._world, request), *allowed, ("Access-Control-Max-Age", "3000"), ("Server", "AmazonS3"))
         return Response(200, lines)
+
+
+def _overrides(request: Request, signed: bool) -> dict[str, str]:
+    """Header lines that a signed URL wants in its answer: `response-content-disposition` and the like."""
+    found = {}
+    for part in request.query.split("&"):
+        name, _, value = part.partition("=")
+        header = name.removeprefix("response-")
+        if header != name and header in ("content-type", *_KEPT):
+            found[header.title()] = unquote(value.encode("utf-8", "replace").decode())
+    if found and not signed:
+        text = "Request specific response headers cannot be used for anonymous GET requests."
+        raise Denied(400, "InvalidRequest", text)
+    return found
 
 
 def _span(header: str | None, size: int) -> tuple[int, int] | None:

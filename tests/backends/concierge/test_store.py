@@ -146,6 +146,36 @@ def test_ranges(asked: str, status: int, span: tuple[int, int] | None) -> None:
         assert headers["Content-Length"] == str(len(PNG))
 
 
+def test_a_range_of_what_has_changed_meanwhile() -> None:
+    talk, _ = with_store()
+    assert http(talk, "PUT", url_for(), PNG).status == 200
+
+    def status(if_range: str) -> int:
+        return http(talk, "GET", OBJECT, headers=(("Range", "bytes=0-3"), ("If-Range", if_range))).status
+
+    assert status(ETAG) == status("Thu, 01 Jan 2026 00:00:00 GMT") == 206
+    assert status('"another"') == status("Wed, 31 Dec 2025 00:00:00 GMT") == status("") == 200
+
+
+def test_a_signed_url_says_what_its_answer_says() -> None:
+    talk, _ = with_store()
+    assert http(talk, "PUT", url_for(), PNG, (("Cache-Control", "no-store"),)).status == 200
+    wanted = [
+        ("response-content-disposition", 'attachment; filename="a b.png"'), ("response-content-type", "x/y"),
+        ("response-cache-control", "no-cache"), ("response-x", "z"),
+    ]  # fmt: skip
+    url = presign.presigned("GET", OBJECT, wanted, KEY, NOW, 900)
+    answer = http(talk, "GET", url)
+    headers = [(name, value) for name, value in answer.headers if name.lower().startswith(("content-", "cache-"))]
+    assert answer.status == 200
+    assert sorted(headers) == [
+        ("Cache-Control", "no-cache"), ("Content-Disposition", 'attachment; filename="a b.png"'),
+        ("Content-Length", str(len(PNG))), ("Content-Type", "x/y"),
+    ]  # fmt: skip
+    assert code(http(talk, "GET", f"{OBJECT}?response-content-type=text%2Fhtml")) == (400, "InvalidRequest")
+    assert http(talk, "GET", f"{OBJECT}?response-x=1&x=2").status == 200
+
+
 # ---- uploads that are not taken ----
 
 
