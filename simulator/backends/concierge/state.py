@@ -56,7 +56,7 @@ def _endpoint(text: str | None) -> str | None:
     except ValueError:
         fine = False
     if not fine or re.search(r"[\s?#]", text or ""):
-        raise ValueError("expected a URL such as https://s3.example.com")
+        raise ValueError("expected a URL such as https://s3.example.com or http://localhost:8090")
     return text
 
 
@@ -157,6 +157,10 @@ class Settings(_Model):
     upload_url: Literal["path", "virtual_host", "amazonaws"] = Field(
         "path",
         description="where uploadURL leads: /<bucket>/<key>, <bucket>.s3.<region>.localhost, or the real one's name",
+    )
+    public_url: Annotated[str | None, AfterValidator(_endpoint)] = Field(
+        None,
+        description="where clients upload to, such as http://localhost:8090, when another asks for their uploadURL",
     )
     upload_expires: int = Field(900, ge=1, le=604_800, description="seconds that an uploadURL is good for")
     upload_limit: int = Field(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, TypeVar
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -126,9 +126,10 @@ class Web:
         ids = world.ids.child("upload", *asked, world.ids.serial(("upload", which)))
         dot = re.search(r"\.[A-Za-z0-9]{1,16}$", body.filename)
         name = f"{body.type}/{ids.uuid()}{dot[0] if dot else ''}"
-        upload, resource = store.upload_url(
-            self._settings, store.key_of(world), request.base, name, body.mimeType, world.now()
-        )
+        base, public = request.base, self._settings.public_url
+        if public is not None:
+            base = public.rstrip("/") + urlsplit(base).path
+        upload, resource = store.upload_url(self._settings, store.key_of(world), base, name, body.mimeType, world.now())
         data: Json = {
             "uploadURL": upload, "fileName": body.filename, "uploadPath": f"/{name}", "resourceUrl": resource,
         }  # fmt: skip

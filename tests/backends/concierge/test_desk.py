@@ -310,6 +310,7 @@ def fixtures(**changed: Any) -> dict[str, Any]:
         ({"settings": {"session_update_on": ["join", "never"]}}, "expected some of join"),
         ({"settings": {"external_endpoint": "http://["}}, "expected a URL"),
         ({"settings": {"external_endpoint": "nonsense"}}, "expected a URL"),
+        ({"settings": {"public_url": "localhost:8090"}}, "public_url"),
         ({"settings": {"external_bucket": "a b?c"}}, "external_bucket"),
         ({"settings": {"token_seconds": 10**23}}, "token_seconds"),
         ({"agents": [{"id": 1, "name": "a", "email": "a@example.com"}] * 2}, r"agents\.1\.id\n  1 stands there twice"),

@@ -338,6 +338,26 @@ def test_where_urls_lead(settings: dict[str, Any], start: str) -> None:
     assert data["resourceUrl"].startswith(start)
 
 
+@pytest.mark.parametrize(
+    ("settings", "prefix", "start"),
+    [
+        ({}, "", f"http://localhost:9000/{BUCKET}/"),
+        ({"upload_url": "virtual_host"}, "", f"http://{BUCKET}.s3.{REGION}.localhost:9000/"),
+        ({}, "/s/one", f"http://localhost:9000/s/one/{BUCKET}/"),
+    ],
+)
+def test_whoever_uploads_is_elsewhere(settings: dict[str, Any], prefix: str, start: str) -> None:
+    """A server inside asks, as the real client's does, a phone outside uploads."""
+    talk, _ = with_store(public_url="http://localhost:9000/", **settings)
+    body = b'{"filename":"a.png","mimeType":"image/png","type":"chat-images"}'
+    answer = http(talk, "POST", f"http://inside:8090{prefix}/file-new/get-upload-url", body, prefix=prefix)
+    data = json.loads(answer.body)["data"]["uploadUrlData"]
+    assert data["uploadURL"].startswith(f"{start}chat-images/")
+    assert data["resourceUrl"].startswith(f"{start}chat-images/")
+    assert http(talk, "PUT", data["uploadURL"], PNG, prefix=prefix).status == 200
+    assert http(talk, "GET", data["resourceUrl"], prefix=prefix).status == 200
+
+
 def test_a_virtual_host_without_a_port() -> None:
     settings = concierge(upload_url="virtual_host").running.seed.settings
     url, _ = store.upload_url(settings, KEY, "https://chat.example.com/space", "a/b.png", "image/png", NOW)
