@@ -53,6 +53,8 @@ class Stored:
     field: str | None
     """The field of a multipart form that holds the file; None stores the whole body."""
     limit: int
+    framed: Callable[[Request], int | None] = lambda request: None
+    """How many bytes there are in the chunks of a body that is framed as aws-chunked, which is taken off; else None."""
 
 
 @dataclass(slots=True, frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,9 +10,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 from xml.sax.saxutils import escape
 
-from simulator.backends.concierge.presign import UNSIGNED, Denied, Key, judge, presigned
+from simulator.backends.concierge import bodies
+from simulator.backends.concierge.presign import Denied, Key, judge, presigned
 from simulator.core.message import Headers, Request, Response
-from simulator.core.objects import Upload, UploadFlaw
+from simulator.core.objects import Upload
 from simulator.core.world import World
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _may_put(world: World, request: Request, bucket: str, key: str) -> None:
     if unknown is not None or request.header("x-amz-copy-source") is not None:
         text = "A header you provided implies functionality that is not implemented"
         raise Denied(501, "NotImplemented", text, Header=unknown or "x-amz-copy-source")
-    _framing(request)
+    bodies.framing(request)
     if not key:
         raise _not_allowed("PUT")
     if len(key.encode()) > 1024:
@@ -123,22 +123,28 @@ def _may_put(world: World, request: Request, bucket: str, key: str) -> None:
         if size > METADATA:
             text = "Your metadata headers exceed the maximum allowed metadata size"
             raise Denied(400, "MetadataTooLarge", text, Size=size, MaxSizeAllowed=METADATA)
-    length = request.header("Content-Length")
-    if length is None:
+    is_framed = request.header("x-amz-content-sha256") == bodies.FRAMED
+    length = request.header("x-amz-decoded-content-length" if is_framed else "Content-Length")
+    if length is None or (is_framed and bodies.framed(request) is None):
         raise Denied(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
     limit = world.settings.upload_limit
     if not re.fullmatch(r"\d{1,18}", length, re.ASCII) or int(length) > limit:
-        raise _too_large(length, limit)
+        raise bodies.too_large(length, limit)
     md5 = request.header("Content-MD5")
-    if md5 is not None and _md5(md5) is None:
+    if md5 is not None and bodies.md5(md5) is None:
         raise Denied(400, "InvalidDigest", "The Content-MD5 you specified was invalid.", Content_MD5=md5)
 
 
 def _said_of(request: Request) -> Headers:
     """What a PUT says of its object beside the type: S3's own headers, and the user's."""
-    return tuple(
-        (name, value) for name, value in request.headers if name.lower() in _KEPT or name.lower().startswith(_USERS)
-    )
+    said = []
+    for name, value in request.headers:
+        if name.lower() == "content-encoding" and bodies.framed(request) is not None:
+            # The framing was the body's, not the object's.
+            value = ", ".join(part.strip() for part in value.split(",") if part.strip().lower() != "aws-chunked")
+        if value and (name.lower() in _KEPT or name.lower().startswith(_USERS)):
+            said.append((name, value))
+    return tuple(said)
 
 
 def _sizes(request: Request) -> tuple[int, int]:
@@ -153,22 +159,6 @@ def _sizes(request: Request) -> tuple[int, int]:
     return theirs, others
 
 
-def _framing(request: Request) -> None:
-    """Chunks within the body would be stored as if they were the object.
-
-    S3 takes them off where x-amz-content-sha256 announces them, which we don't; an unsigned body, which every body of a
-    signed URL is, may not have any there either.
-    """
-    payload = request.header("x-amz-content-sha256") or UNSIGNED
-    if payload.startswith("STREAMING-"):
-        text = "A header you provided implies functionality that is not implemented"
-        raise Denied(501, "NotImplemented", text, Header="x-amz-content-sha256")
-    if payload == UNSIGNED and "aws-chunked" in request.tokens("Content-Encoding"):
-        text = "aws-chunked encoding is not supported when x-amz-content-sha256 UNSIGNED-PAYLOAD is supplied"
-        more = {"ArgumentName": "Content-Encoding", "ArgumentValue": request.header("Content-Encoding")}
-        raise Denied(400, "InvalidArgument", text, **more)
-
-
 def _bucket(bucket: str) -> None:
     if bucket != BUCKET:
         raise Denied(404, "NoSuchBucket", "The specified bucket does not exist", BucketName=bucket)
@@ -177,20 +167,6 @@ def _bucket(bucket: str) -> None:
 def _not_allowed(method: str) -> Denied:
     text = "The specified method is not allowed against this resource."
     return Denied(405, "MethodNotAllowed", text, Method=method, ResourceType="OBJECT")
-
-
-def _too_large(size: object, limit: int) -> Denied:
-    text = "Your proposed upload exceeds the maximum allowed size"
-    return Denied(400, "EntityTooLarge", text, ProposedSize=size, MaxSizeAllowed=limit)
-
-
-def _md5(text: str) -> str | None:
-    """The digest in hexadecimal, None where it is none."""
-    try:
-        raw = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return raw.hex() if len(raw) == 16 else None
 
 
 class Store:
@@ -233,12 +209,12 @@ class Store:
         """What `early` let in, now that the body is here."""
         upload = request.upload
         if not isinstance(upload, Upload):
-            if upload is UploadFlaw.TOO_BIG:
-                raise _too_large(request.header("Content-Length"), self._world.settings.upload_limit)
-            text = "You did not provide the number of bytes specified by the Content-Length HTTP header"
-            raise Denied(400, "IncompleteBody", text)
+            raise bodies.incomplete(request, upload, self._world.settings.upload_limit)
+        if bodies.framed(request) not in (None, upload.size):
+            raise Denied(400, "IncompleteBody", bodies.FEWER)
+        bodies.checked(request, upload)
         md5 = request.header("Content-MD5")
-        if md5 is not None and _md5(md5) != upload.md5:
+        if md5 is not None and bodies.md5(md5) != upload.md5:
             found = base64.b64encode(bytes.fromhex(upload.md5)).decode()
             text = "The Content-MD5 you specified did not match what we received."
             raise Denied(400, "BadDigest", text, ExpectedDigest=md5, CalculatedDigest=found)

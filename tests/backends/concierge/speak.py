@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from hashlib import md5, sha256
 from typing import Any
 from urllib.parse import urlsplit
+from zlib import crc32
 
 from simulator.backends.concierge.messages import EVENTS, Connection
 from simulator.core.backend import NoMethod, NoRoute, Stored, find
 from simulator.core.message import Frame, Headers, Request, Response
 from simulator.core.objects import Upload, UploadFlaw
 from simulator.core.wire import Asked
+from simulator.serve import forms, objects
 from simulator.wire.gateway import Onlook
 from tests.talk import Socket, Talk
 
@@ -143,8 +146,15 @@ def http(
             assert isinstance(shelf, Shelf)
             hashes = md5(body, usedforsecurity=False).hexdigest(), sha256(body).hexdigest()
             kind = request.header("Content-Type")
-            upload = Upload(f"{len(shelf.coming)}", len(body), kind, hashes[0], None, hashes[1])
-            shelf.coming[upload.key] = upload
+            upload: Upload | UploadFlaw = Upload("", len(body), kind, hashes[0], None, hashes[1], crc32(body))
+            if route.body.framed(request) is not None:
+                taker = forms.taker(request, route.body, objects.Shelf().begin)
+                assert not isinstance(taker, UploadFlaw)
+                taker.push(body)
+                upload = taker.result()
+            if isinstance(upload, Upload):
+                upload = replace(upload, key=f"{len(shelf.coming)}")
+                shelf.coming[upload.key] = upload
             request.upload = flaw or upload
         else:
             request.body = body

@@ -192,6 +192,8 @@ async def test_the_sdk_for_javascript(server: Simulator) -> None:
         "otherType": [403, "SignatureDoesNotMatch"],
         "sameType": 200,
         "get": [200, "again"],
+        "stream": [etag(b"a" * 8192 + b"b" * 10_000 + b"end"), 18195, None],
+        "small": "InvalidChunkSizeError",
         "sdk": [etag(b"by a header"), "a hea", "bytes 3-7/11", 11, "ada"],
         "missing": "NoSuchKey",
     }
