@@ -24,6 +24,7 @@ ONE_WAY = (
     "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or "
     "the Authorization header should be specified"
 )
+VERSION_4 = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
 ALL_NEEDED = (
     "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, "
     "X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
@@ -119,6 +120,9 @@ def judge(request: Request, key: Key, now: float) -> bool:
     pairs = _pairs(request.query)
     by_query = {name: value.decode("utf-8", "replace") for name, value in pairs if name in PARAMETERS}
     header = request.header("Authorization")
+    if (header or "").startswith("AWS ") or {"AWSAccessKeyId", "Signature"} <= {name for name, _ in pairs}:
+        # Version 2, which SDKs of old make unless told otherwise; buckets since 2020 take it no more.
+        raise Denied(400, "InvalidRequest", VERSION_4)
     if header is not None and by_query:
         raise Denied(400, "InvalidArgument", ONE_WAY)
     if header is not None:

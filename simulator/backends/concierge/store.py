@@ -193,6 +193,8 @@ class Store:
                 return self._put(request, key)
             case "GET" | "HEAD":
                 signed = judge(request, key_of(self._world), self._world.now())
+                if not key:
+                    return self._of_bucket(request, signed)
                 return self._get(request, key, _overrides(request, signed))
             case "OPTIONS":
                 return self._preflight(request)
@@ -271,6 +273,16 @@ class Store:
             raise Denied(416, "InvalidRange", "The requested range is not satisfiable", **more)
         lines = (*lines, ("Content-Range", f"bytes {span[0]}-{span[1] - 1}/{size}"))
         return Response(206, lines, stored=kept.upload, span=span)
+
+    def _of_bucket(self, request: Request, signed: bool) -> Response:
+        """Objects are public, their list is not; whoever may have it learns that there is none here."""
+        if not signed:
+            raise Denied(403, "AccessDenied", "Access Denied")
+        if request.method == "GET":
+            text = "A header you provided implies functionality that is not implemented"
+            raise Denied(501, "NotImplemented", text, ResourceType="BUCKET")
+        region = (("x-amz-bucket-region", REGION), ("Content-Type", "application/xml"), ("Server", "AmazonS3"))
+        return Response(200, (*_ids(self._world, request), *region))
 
     def _preflight(self, request: Request) -> Response:
         method = request.header("Access-Control-Request-Method")

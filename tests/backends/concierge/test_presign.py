@@ -134,6 +134,16 @@ def test_the_ends_of_time(date: str, text: str) -> None:
     assert said(http(talk, "PUT", url, PNG))["Message"] == text
 
 
+@pytest.mark.parametrize(("query", "headers"), [
+    ("?AWSAccessKeyId=AKIDEXAMPLE&Content-Type=image%2Fpng&Expires=1767226500&Signature=eA%3D%3D", ()),
+    ("", (("Authorization", "AWS AKIDEXAMPLE:eA=="),)),
+])  # fmt: skip
+def test_version_2_of_the_signature(query: str, headers: Headers) -> None:
+    talk, _ = with_store()
+    answer = http(talk, "PUT", OBJECT + query, PNG, headers)
+    assert (code(answer), said(answer)["Message"]) == ((400, "InvalidRequest"), presign.VERSION_4)
+
+
 def test_headers_that_were_not_signed() -> None:
     talk, _ = with_store()
     response = http(talk, "PUT", url_for(), PNG, (("x-amz-acl", "public-read"), ("x-amz-content-sha256", "x")))

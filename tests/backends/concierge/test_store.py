@@ -13,9 +13,10 @@ import pytest
 
 from simulator.backends.concierge import presign, store, web
 from simulator.backends.concierge.presign import Key
-from simulator.core.message import Request
+from simulator.core.message import Request, Response
 from simulator.core.objects import UploadFlaw
 from tests.backends.concierge.bucket import ETAG, KEY, NOW, OBJECT, PNG, TYPE, code, put, said, url_for
+from tests.backends.concierge.sign import signed
 from tests.backends.concierge.speak import (
     BUCKET,
     HOST,
@@ -247,7 +248,20 @@ def test_buckets_and_places() -> None:
         assert (answer.status, answer.body) == (403, b'{"message":"Missing Authentication Token"}'), (
             "no store by that name"
         )
-    assert code(http(talk, "GET", f"http://{HOST}/{BUCKET}")) == (404, "NoSuchKey")
+
+
+@pytest.mark.parametrize("end", ["", "/", "?list-type=2"])
+def test_the_bucket_itself(end: str) -> None:
+    talk, _ = with_store()
+    bucket = f"http://{HOST}/{BUCKET}"
+    assert code(http(talk, "GET", bucket + end)) == (403, "AccessDenied"), "public are the objects alone"
+
+    def signed_by(method: str) -> Response:
+        return http(talk, method, bucket + end, headers=signed(method, f"/{BUCKET}{end}", KEY, NOW, b"", HOST))
+
+    assert code(signed_by("GET")) == (501, "NotImplemented")
+    head = signed_by("HEAD")
+    assert (head.status, dict(head.headers)["x-amz-bucket-region"], head.body) == (200, REGION, b"")
 
 
 def test_a_prefix_is_signed_and_cut() -> None:
