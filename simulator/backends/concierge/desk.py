@@ -112,6 +112,9 @@ class Desk:
             sockets = [socket for socket in sockets if others and socket.device != by.device]
         if not sockets:
             return []
+        for socket in sockets:
+            # In reality a push is a post to the connection, as any other.
+            socket.active = self._world.now()
         tenant = self._views.number(session.party.person.id)
         agent = None if session.agent is None else self._views.number(session.agent.id)
         ours = sender == TENANT
