@@ -6,7 +6,7 @@ import zlib
 from hashlib import md5
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.core.objects import Upload, UploadFlaw
@@ -34,6 +34,7 @@ def take(body: bytes, announced: int = 1 << 20, cut: int = 1 << 20, shelf: Shelf
     return result
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=9), st.sampled_from([(), (BIG,), (BIG + b"y", BIG)]), st.integers(1, 50))
 def test_what_is_in_the_chunks(last: bytes, first: tuple[bytes, ...], cut: int) -> None:
     shelf = Shelf()
