@@ -181,6 +181,7 @@ def serve(
             )
         )
     terminal.run(simulator, reporter, ready_file, json_lines=log_format == "json")
+    startup.leave()
 
 
 def _fixtures(given: Iterable[str], chosen: list[str]) -> Iterable[tuple[str, Path]]:

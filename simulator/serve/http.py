@@ -173,7 +173,8 @@ class Door:
                 raise Cleared
             return await self._serve(asked, request, route, _stays(asked, request))
         except Full:
-            return await self._write(asked, request, Response(500), _stays(asked, request))
+            full = running.backend.full(engine.world, request)
+            return await self._write(asked, request, full, _stays(asked, request))
         except Cleared:
             return await self._write(asked, request, Response(503), stays=False)
         finally:
