@@ -125,13 +125,17 @@ class Engine:
             # A callable in a slot is cheap to read but not to call as a method: so it is here and below.
             take = self._wire_take
             self._work(take(given))
+        if self._soon:
+            self._act_soon()
+        if self.due <= now:
+            self._run(now)
+        return effects
+
+    def _act_soon(self) -> None:
         soon = self._soon
         while soon:
             handle = self._handle
             self._do(handle(soon.pop(0)))
-        if self.due <= now:
-            self._run(now)
-        return effects
 
     def next_due(self) -> float | None:
         """The instant of the next timer, or None."""
