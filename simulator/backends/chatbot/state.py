@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from simulator.backends.chatbot.machine import Status
 from simulator.backends.chatbot.shapes import Rating, Sender, Text
@@ -14,14 +16,22 @@ from simulator.backends.chatbot.shapes import Rating, Sender, Text
 
 def instant(text: str) -> float:
     """Unix seconds of an ISO 8601 date with a time zone. Raises ValueError."""
-    found = datetime.fromisoformat(text)
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("expected a date and time such as 2026-01-31T12:00:00Z") from None
     if found.tzinfo is None:
         raise ValueError("expected a time zone, such as Z at the end")
     return found.timestamp()
 
 
+_FIRST, _LAST = (datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (1, 9999))
+
+
 def _date(text: str) -> str:
-    instant(text)
+    # Clocks go on from there, and no year has five digits.
+    if not _FIRST <= instant(text) < _LAST:
+        raise ValueError("expected a year from 1 to 9998 in UTC")
     return text
 
 
@@ -221,34 +231,98 @@ class Seed(_Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> Seed:
-        _unique("tenants", [tenant.tenantId for tenant in self.tenants])
-        _unique("widgets", [widget.widgetKey for widget in self.widgets])
-        _unique("users", [user.userId for user in self.users])
-        _unique("articles", [article.articleId for article in self.articles])
-        _unique("dashboards", [dashboard.dashboardId for dashboard in self.dashboards])
-        _unique("conversations", [begun.conversationId for begun in self.conversations])
-        orgs = {tenant.tenantId: {*tenant.orgs, ""} for tenant in self.tenants}
-        everything: list[Any] = [*self.widgets, *self.users, *self.articles, *self.dashboards, *self.conversations]
-        for owned in everything:
-            if owned.tenantId not in orgs:
-                raise ValueError(f"there is no tenant {owned.tenantId!r}")
-            theirs = owned.orgs if isinstance(owned, User) else [getattr(owned, "orgId", "")]
-            for org in theirs:
-                if org not in orgs[owned.tenantId]:
-                    raise ValueError(f"tenant {owned.tenantId} has no org {org!r}")
-        people = {(user.tenantId, user.userId) for user in self.users if user.role != "user"}
-        for begun in self.conversations:
-            agent = begun.assignedAgentId
-            if agent is not None and (begun.tenantId, agent) not in people:
-                raise ValueError(f"conversation {begun.conversationId}: there is no agent {agent!r}")
-            if begun.status == "agent" and agent is None:
-                raise ValueError(f"conversation {begun.conversationId}: an agent has it, assignedAgentId says who")
+        for where, why, got in _flaws(self):
+            text = PydanticCustomError("value_error", "{why}", {"why": why})
+            # Its place in the file makes the line that the operator is told.
+            raise ValidationError.from_exception_data("fixtures", [InitErrorDetails(type=text, loc=where, input=got)])
         return self
 
 
-def _unique(what: str, keys: Iterable[str]) -> None:
+_Place: TypeAlias = tuple[str | int, ...]
+_Flaw: TypeAlias = tuple[_Place, str, Any]
+"""Where in the file, why, and what stands there."""
+
+
+def _flaws(seed: Seed) -> Iterator[_Flaw]:
+    """What no model of one part can see: names that are there twice, or mean nothing."""
+    for what, key in (
+        ("tenants", "tenantId"), ("widgets", "widgetKey"), ("users", "userId"), ("articles", "articleId"),
+        ("dashboards", "dashboardId"), ("conversations", "conversationId"),
+    ):  # fmt: skip
+        yield from _twice(((what, i, key), getattr(part, key)) for i, part in enumerate(getattr(seed, what)))
+    yield from _twice(
+        (("conversations", i, "messages", j, "messageId"), said.messageId)
+        for i, begun in enumerate(seed.conversations)
+        for j, said in enumerate(begun.messages)
+    )
+    orgs = {tenant.tenantId: tenant.orgs for tenant in seed.tenants}
+    for what in ("widgets", "users", "articles", "dashboards", "conversations"):
+        for i, owned in enumerate(getattr(seed, what)):
+            yield from _owner((what, i), owned, orgs)
+    people = {(user.tenantId, user.userId): user.role for user in seed.users}
+    chatbots = {(widget.tenantId, widget.chatbotId) for widget in seed.widgets}
+    for i, begun in enumerate(seed.conversations):
+        yield from _begun(("conversations", i), begun, people, chatbots)
+
+
+def _twice(keys: Iterable[tuple[_Place, str]]) -> Iterator[_Flaw]:
     seen: set[str] = set()
-    for key in keys:
+    for place, key in keys:
         if key in seen:
-            raise ValueError(f"{what}: {key!r} is there twice")
+            yield place, "is there twice, expected one of its own", key
         seen.add(key)
+
+
+def _owner(place: _Place, owned: Any, orgs: dict[str, list[str]]) -> Iterator[_Flaw]:
+    tenant = owned.tenantId
+    if tenant not in orgs:
+        yield (*place, "tenantId"), f"there is no such tenant, expected one of {_some(orgs)}", tenant
+        return
+    theirs: list[tuple[_Place, str]]
+    theirs = [(("orgs", i), org) for i, org in enumerate(owned.orgs)] if isinstance(owned, User) else []
+    if named := getattr(owned, "orgId", ""):
+        theirs = [(("orgId",), named)]
+    for where, org in theirs:
+        if org not in orgs[tenant]:
+            yield (*place, *where), f"{tenant} has no such org, expected one of {_some(orgs[tenant])}", org
+
+
+def _begun(
+    place: _Place, begun: Begun, people: Mapping[tuple[str, str], str], chatbots: set[tuple[str, str]]
+) -> Iterator[_Flaw]:
+    tenant = begun.tenantId
+    theirs = [user for of, user in people if of == tenant]
+    staff = [user for user in theirs if people[tenant, user] != "user"]
+    if begun.chatbotId is not None and (tenant, begun.chatbotId) not in chatbots:
+        known = _some(dict.fromkeys(chatbot for of, chatbot in sorted(chatbots) if of == tenant))
+        yield (*place, "chatbotId"), f"{tenant} has no widget of this chatbot, expected one of {known}", begun.chatbotId
+    if begun.userId is not None and begun.userId not in theirs:
+        why = f"{tenant} has no such user, expected one of {_some(theirs)}; leave it out for an anonymous visitor"
+        yield (*place, "userId"), why, begun.userId
+    agent = begun.assignedAgentId
+    if agent is not None and agent not in staff:
+        why = f"{tenant} has no such agent or admin, expected one of {_some(staff)}"
+        yield (*place, "assignedAgentId"), why, agent
+    if begun.status == "agent" and agent is None:
+        yield (*place, "status"), "an agent has it: expected assignedAgentId, which says who", begun.status
+    at, before = begun.created, "created"
+    for name in ("queuedAt", "agentAssignedAt", "endedAt"):
+        then = getattr(begun, name)
+        if then is None:
+            continue
+        if instant(then) < instant(at):
+            yield (*place, name), f"is before {before}, expected {at} or later", then
+        at, before = then, name
+    for i, said in enumerate(begun.messages):
+        if said.userId is not None and said.userId not in theirs:
+            why = f"{tenant} has no such user, expected one of {_some(theirs)}; leave it out for an anonymous visitor"
+            yield (*place, "messages", i, "userId"), why, said.userId
+
+
+_SHOWN = 10
+
+
+def _some(names: Collection[str]) -> str:
+    """The first few names of many."""
+    shown = ", ".join(islice(names, _SHOWN))
+    return f"{shown or 'none'}{' ...' if len(names) > _SHOWN else ''}"

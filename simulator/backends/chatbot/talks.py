@@ -275,7 +275,7 @@ class Talks:
         talk.metadata = {"userAgent": begun.userAgent, "ipAddress": begun.ipAddress}
         if begun.referrer is not None:
             talk.metadata["referrer"] = begun.referrer
-        for said in begun.messages:
+        for said in sorted(begun.messages, key=lambda said: instant(said.timestamp)):
             msg = Msg(talk, said.sender, said.content, instant(said.timestamp), said.senderName)
             msg.id, msg.user_id = said.messageId, said.userId
             msg.delivered = msg.read = True

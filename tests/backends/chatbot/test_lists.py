@@ -112,6 +112,10 @@ def test_the_dashboards_shape_and_more_messages() -> None:
 def crowd(messages: int) -> Talk:
     """200 conversations with so many messages each, of ten users and three agents."""
     seed: Any = seeds.load(load("chatbot"), None, []).model_dump()
+    seed["users"] += [
+        {"userId": f"user-{n}", "tenantId": "tenant-123", "name": f"User {n}", "email": f"user{n}@example.com"}
+        for n in range(10)
+    ]
     seed["conversations"] = [
         {
             "conversationId": f"conv-{n}",
