@@ -13,6 +13,7 @@ from simulator.backends.chatbot import rooms as of
 from simulator.backends.chatbot.answers import Answers
 from simulator.backends.chatbot.desk import Desk
 from simulator.backends.chatbot.knowledge import Index
+from simulator.backends.chatbot.machine import Reason
 from simulator.backends.chatbot.rooms import Client, Rooms
 from simulator.backends.chatbot.state import Dashboard, Seed, Settings
 from simulator.backends.chatbot.talks import Conversation, Talks
@@ -97,8 +98,7 @@ class Commands:
         resumed = talk is not None
         if talk is None:
             talk, actions = self._desk.begin(client, order.sessionId, order.conversationId)
-        self._rooms.join(client, of.conversation(talk))
-        client.talk = talk
+        self._desk.enter(client, talk)
         if not client.caller.staff:
             for msg in islice(reversed(talk.messages.values()), self._settings.started_messages):
                 msg.delivered = True
@@ -147,7 +147,8 @@ class Commands:
     def _say(self, client: Client, talk: Conversation, text: str, echo: str, message: Message) -> list[Action]:
         """A person or one of the staff says something in a conversation."""
         caller = client.caller
-        client.typing.discard(talk.id)
+        client.typing.pop(talk, None)
+        talk.typing.pop(client, None)
         actions: list[Action] = []
         if caller.staff and (talk.status, talk.agent_id) != ("agent", caller.user_id):
             # Who of the staff speaks has the conversation from then on.
@@ -167,16 +168,8 @@ class Commands:
 
     def _typing(self, client: Client, order: m.Typing) -> list[Action]:
         talk = self._open(client, order.conversationId)
-        return self.types(client, talk, order.isTyping)
-
-    def types(self, client: Client, talk: Conversation, on: bool) -> list[Action]:
-        """All others see it."""
-        (client.typing.add if on else client.typing.discard)(talk.id)
-        caller = client.caller
-        sender = "agent" if caller.staff else "user"
-        self._desk.seen(talk, by=sender)
-        name: Body = {} if caller.name is None else {"senderName": caller.name}
-        return self._tell.talk(talk, "typing", {"sender": sender, **name, "isTyping": on}, but=client)
+        self._desk.seen(talk, by="agent" if client.caller.staff else "user")
+        return self._desk.client_types(client, talk, order.isTyping)
 
     def _escalate(self, client: Client, order: m.Escalate) -> list[Action]:
         talk = self._open(client, order.conversationId)
@@ -187,7 +180,8 @@ class Commands:
 
     def _end_conversation(self, client: Client, order: m.OfConversation) -> list[Action]:
         talk = self._open(client, order.conversationId)
-        return self._desk.end(talk, "agent_ended" if client.caller.staff else "user_ended")
+        reason: Reason = "agent_ended" if client.caller.staff else "user_ended"
+        return self._desk.end(talk, reason, told=self._settings.reply_end)
 
     def _rate(self, client: Client, order: m.Rate) -> list[Action]:
         talk = self._seen(client, order.conversationId)

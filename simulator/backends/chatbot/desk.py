@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from itertools import islice
 from math import ceil
 
 from simulator.backends.chatbot import machine
@@ -34,12 +36,17 @@ class Desk:
         self._widgets = {(widget.tenantId, widget.chatbotId): widget for widget in seed.widgets}
         self.cut: Callable[[Conversation], list[Action]] = lambda talk: []
         """Ends what is being answered in a conversation: set by who answers."""
-        self._queues: dict[str, list[Conversation]] = {}
+        self._online = [user for user in self._agents if user.online]
+        self._loads: dict[tuple[str, str], int] = {}
+        """How many conversations each agent has: tenant and userId."""
+        self._queues: dict[str, OrderedDict[Conversation, None]] = {}
         self._served: dict[str, float] = {}
         """By tenant: when the next one is taken off its queue."""
         for talk in sorted(talks, key=lambda talk: talk.queued_at or 0.0):
             if talk.status == "queued":
-                self._queues.setdefault(talk.tenant_id, []).append(talk)
+                self._queues.setdefault(talk.tenant_id, OrderedDict())[talk] = None
+            elif talk.status == "agent":
+                self._load(talk, 1)
 
     # --- a conversation begins, moves, ends
 
@@ -65,9 +72,9 @@ class Desk:
         if referrer := request.header("Referer"):
             metadata["referrer"] = referrer[:1000]
         self._talks.merge(talk, metadata)
+        actions = self._make_room(caller.tenant_id)
         self._talks.add(talk)
         self._world.log("info", "conversation started", conversation=talk.id)
-        actions = self.shrink(talk)
         if caller.widget is not None and self._settings.welcome == "message":
             self.keep(talk, "ai", caller.widget.welcomeMessage, caller.widget.displayName)
         text = f"{caller.name or 'A visitor'} started a conversation"
@@ -75,22 +82,72 @@ class Desk:
         actions += self._tell.org(talk, "new-conversation", "New conversation", text)
         return talk, [*actions, *self._wait(talk)]
 
-    def shrink(self, but: Conversation) -> list[Action]:
-        """When there are too many, the oldest go: first those where nobody is."""
-        excess = self._talks.excess()
-        if not excess:
-            return []
-        others = [talk for talk in self._talks if talk is not but]
-        others.sort(key=lambda talk: bool(self._rooms.conns(of.conversation(talk))))
+    def _make_room(self, tenant: str) -> list[Action]:
+        """Conversations of who has the most go until one more fits."""
         actions: list[Action] = []
-        for gone in others[:excess]:
+        while (gone := self._talks.crowding(tenant)) is not None:
             for client in self._rooms.inside(of.conversation(gone)):
                 if client.talk is gone:
                     client.talk = None
-            actions += [Cancel(gone), *self.cut(gone), *self._leave_queue(gone)]
+            actions += [Cancel(gone), *self._still(gone), *self.cut(gone), *self._leave_queue(gone)]
+            if gone.status == "agent":
+                self._load(gone, -1)
             self._rooms.close(of.conversation(gone))
             self._talks.drop(gone)
         return actions
+
+    def enter(self, client: Client, talk: Conversation) -> None:
+        """A socket comes into a conversation, which is then the one that it joined last."""
+        self._rooms.join(client, of.conversation(talk))
+        self._talks.watch(talk, True)
+        client.talk = talk
+
+    def leave(self, client: Client) -> list[Action]:
+        """A socket is gone (`disconnect`): who was typing is not any more."""
+        rooms = [*client.rooms]
+        client.here = False
+        self._rooms.leave_all(client)
+        for room in rooms:
+            talk = self._talks.get(room[-1]) if room[0] == of.CONVERSATION else None
+            if talk is not None and not self._rooms.conns(room):
+                self._talks.watch(talk, False)
+        return [action for talk in [*client.typing] for action in self.client_types(client, talk, False)]
+
+    # --- who types
+
+    def client_types(self, client: Client, talk: Conversation, on: bool) -> list[Action]:
+        """All others see it."""
+        if on:
+            client.typing[talk] = None
+        else:
+            client.typing.pop(talk, None)
+        caller = client.caller
+        return self.types(talk, client, on, "agent" if caller.staff else "user", caller.name)
+
+    def types(
+        self, talk: Conversation, who: Hashable, on: bool, sender: str, name: str | None, also: Client | None = None
+    ) -> list[Action]:
+        """Somebody types, or does not any more: a client, or whatever else ends it. One more may be told."""
+        if on:
+            talk.typing[who] = sender, name, also
+        else:
+            # Whoever speaks meanwhile, it is the one who began that stops.
+            sender, name, also = talk.typing.pop(who, (sender, name, also))
+        body: Body = {"sender": sender, "isTyping": on}
+        if name is not None:
+            body["senderName"] = name
+        return self._tell.talk(talk, "typing", body, who if isinstance(who, Client) else None, also)
+
+    def _still(self, talk: Conversation) -> list[Action]:
+        """A conversation is over: nobody types any more."""
+        actions: list[Action] = []
+        for who, (sender, name, _) in [*talk.typing.items()]:
+            if isinstance(who, Client):
+                del who.typing[talk]
+            actions += self.types(talk, who, False, sender, name)
+        return actions
+
+    # --- what is said
 
     def keep(self, talk: Conversation, sender: str, text: str, name: str | None, user: str | None = None) -> Msg:
         """A message is there; nobody is told yet."""
@@ -112,10 +169,10 @@ class Desk:
                     break
                 msg.delivered = msg.read = True
 
-    def said(self, talk: Conversation, msg: Msg, but: Client | None = None) -> list[Action]:
-        """A message is told."""
+    def said(self, talk: Conversation, msg: Msg, but: Client | None = None, also: Client | None = None) -> list[Action]:
+        """A message is told, to one more who is not in the conversation, and not to one who is."""
         body = msg.body(self._settings.beyond_document)
-        told = self._tell.talk(talk, "message", {"message": body}, but)
+        told = self._tell.talk(talk, "message", {"message": body}, but, also)
         return [*told, *self.said_to_lists(talk)]
 
     def said_to_lists(self, talk: Conversation) -> list[Action]:
@@ -145,13 +202,14 @@ class Desk:
         trigger = Trigger.NOBODY_HEARS if self._settings.bot == "none" else Trigger.BOT_HEARS
         return self.move(talk, trigger) or []
 
-    def end(self, talk: Conversation, reason: Reason) -> list[Action]:
-        """It ends: `ended` now, `closed` after a while."""
-        told = reason == "timeout" or self._settings.reply_end
+    def end(self, talk: Conversation, reason: Reason, told: bool = True) -> list[Action]:
+        """It ends: `ended` now, `closed` after a while. Those in it may be told nothing of it."""
         talk.ended_at = self._world.now()
+        if talk.status == "agent":
+            self._load(talk, -1)
         moved = self.move(talk, Trigger.END, told)
         assert moved is not None, "an ended conversation is refused before"
-        actions: list[Action] = [Cancel(talk), *self.cut(talk), *moved]
+        actions: list[Action] = [Cancel(talk), *self._still(talk), *self.cut(talk), *moved]
         if told:
             actions += self._tell.talk(talk, "conversation-ended", {"reason": reason})
         actions += self._tell.org(talk, "conversation-ended", "Conversation ended", reason)
@@ -189,8 +247,8 @@ class Desk:
         tenant = talk.tenant_id
         talk.queued_at, talk.assigned_at = self._world.now(), None
         actions = self.move(talk, Trigger.ENQUEUE, self._settings.reply_escalate) or []
-        queue = self._queues.setdefault(tenant, [])
-        queue.append(talk)
+        queue = self._queues.setdefault(tenant, OrderedDict())
+        queue[talk] = None
         if tenant not in self._served:
             actions += self._serve_later(tenant)
         return [*actions, *self._position(talk, len(queue))]
@@ -209,7 +267,7 @@ class Desk:
         agent = self._free(tenant)
         # Its clock only goes while somebody waits and an agent is online, which fixtures say once for all.
         assert agent is not None
-        talk = self._queues[tenant][0]
+        talk = next(iter(self._queues[tenant]))
         actions = self.take(talk, agent.userId, agent.name)
         if self._settings.agent_greeting:
             text = self._settings.agent_greeting.replace("{agent}", agent.name)
@@ -218,22 +276,22 @@ class Desk:
 
     def _free(self, tenant: str) -> User | None:
         """The online agent with the fewest conversations, of equal ones the first in the fixtures."""
-        online = [user for user in self._agents if user.tenantId == tenant and user.online]
-        if not online:
-            return None
-        busy = {user.userId: 0 for user in online}
-        for talk in self._talks:
-            if talk.status == "agent" and talk.agent_id in busy:
-                busy[talk.agent_id] += 1
-        return min(online, key=lambda user: busy[user.userId])
+        online = [user for user in self._online if user.tenantId == tenant]
+        return min(online, key=lambda user: self._loads.get((tenant, user.userId), 0), default=None)
+
+    def _load(self, talk: Conversation, by: int) -> None:
+        """Its agent has one conversation more or less."""
+        who = talk.tenant_id, talk.agent_id or ""
+        if count := self._loads.pop(who, 0) + by:
+            self._loads[who] = count
 
     def _leave_queue(self, talk: Conversation) -> list[Action]:
         """All behind it are one place further."""
-        queue = self._queues.get(talk.tenant_id, [])
-        if talk not in queue:
+        queue = self._queues.get(talk.tenant_id)
+        if queue is None or talk not in queue:
             return []
-        place = queue.index(talk)
-        del queue[place]
+        place = next(number for number, other in enumerate(queue, 1) if other is talk)
+        del queue[talk]
         actions: list[Action] = []
         if not queue:
             del self._queues[talk.tenant_id]
@@ -241,7 +299,7 @@ class Desk:
                 actions.append(Cancel(talk.tenant_id, SERVE))
         elif talk.tenant_id not in self._served:
             actions += self._serve_later(talk.tenant_id)
-        for number, other in enumerate(queue[place:], place + 1):
+        for number, other in enumerate(islice(queue, place - 1, None), place):
             actions += self._position(other, number)
         return actions
 
@@ -259,7 +317,10 @@ class Desk:
 
     def take(self, talk: Conversation, agent_id: str, name: str) -> list[Action]:
         """An agent joins, or takes over from another one."""
+        if talk.status == "agent":
+            self._load(talk, -1)
         talk.agent_id, talk.agent_name = agent_id, name
+        self._load(talk, 1)
         if talk.assigned_at is None:
             talk.assigned_at = self._world.now()
         who: Body = {"agentName": name, "agentId": agent_id}
@@ -274,6 +335,7 @@ class Desk:
         trigger = Trigger.BACK_TO_NOBODY if self._settings.bot == "none" else Trigger.BACK_TO_BOT
         if machine.after(talk.status, trigger) is None:
             return []
+        self._load(talk, -1)
         talk.agent_id = talk.agent_name = None
         return self.move(talk, trigger) or []
 

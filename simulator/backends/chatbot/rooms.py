@@ -15,9 +15,12 @@ Room = tuple[str, ...]
 """What kind of room and of what: tenants and orgs are part of the name, so that equal ids of two tenants never meet."""
 
 
+CONVERSATION = "conversation"
+
+
 def conversation(talk: Conversation) -> Room:
     """Everyone who joined it."""
-    return "conversation", talk.id
+    return CONVERSATION, talk.id
 
 
 def knowledge(tenant: str) -> Room:
@@ -63,6 +66,11 @@ class Caller:
         return self.orgs[0] if self.orgs else ""
 
     @property
+    def side(self) -> str | None:
+        """Among whose people its conversations are (see Conversation.side)."""
+        return None if self.widget is None else self.widget.chatbotId
+
+    @property
     def chatbot_id(self) -> str | None:
         """Of the widget."""
         return None if self.widget is None else self.widget.chatbotId
@@ -85,17 +93,19 @@ class Caller:
 class Client:
     """A socket that was let in."""
 
-    __slots__ = ("caller", "conn", "ids", "request", "rooms", "streams", "talk", "typing")
+    __slots__ = ("caller", "conn", "here", "ids", "request", "rooms", "streams", "talk", "typing")
 
     def __init__(self, conn: Conn, caller: Caller, ids: Ids, request: Request) -> None:
         self.conn = conn
         self.caller = caller
         self.ids = ids
         self.request = request
+        self.here = True
+        """Whether its socket is open."""
         self.talk: Conversation | None = None
         """The conversation that it joined last: what has no conversationId is about this one."""
         self.rooms: dict[Room, None] = {}
-        self.typing: set[str] = set()
+        self.typing: dict[Conversation, None] = {}
         """Conversations in which it was last seen typing."""
         self.streams = 0
         """Streamed answers under way."""

@@ -52,6 +52,9 @@ CODES = {
 BARE = frozenset(("ping", "request-conversation-summary", "join-conversation", "request-conversation-list", "error"))
 """Events that may come without a payload."""
 
+OPERATOR = "the bot or the operator"
+"""Who types where an act says so."""
+
 STATUSES = ("sent", "delivered", "read")
 
 
@@ -74,7 +77,7 @@ class ChatbotRules:
         self._tell = Teller(world, self._rooms, seed.dashboards)
         self._desk = Desk(world, self._talks, self._rooms, self._tell)
         self._index = Index(seed.articles)
-        self._answers = Answers(world, self._index, self._rooms, self._tell, self._desk)
+        self._answers = Answers(world, self._index, self._tell, self._desk)
         self._commands = Commands(world, self._talks, self._rooms, self._tell, self._desk, self._answers, self._index)
         self._validators: dict[str, Callable[[Any], Any]] = {}
 
@@ -158,14 +161,7 @@ class ChatbotRules:
         client = self._clients.pop(closed.conn, None)
         if client is None:
             return []
-        self._rooms.leave_all(client)
-        actions: list[Action] = []
-        # `disconnect`: who was typing is not any more.
-        for id in sorted(client.typing):
-            talk = self._talks.get(id)
-            if talk is not None and not talk.over:
-                actions += self._commands.types(client, talk, False)
-        return actions
+        return [*self._answers.forsaken(client), *self._desk.leave(client)]
 
     # --- events
 
@@ -253,7 +249,7 @@ class ChatbotRules:
                 return self._answers.speak(talk, act.chunks)
             case bot.Typing():
                 sender, name, _ = self._speaker(talk, None)
-                return self._tell.talk(talk, "typing", {"sender": sender, "senderName": name, "isTyping": act.on})
+                return self._desk.types(talk, OPERATOR, act.on, sender, name)
             case bot.Queue():
                 return self._desk.position(talk, act.position)
             case bot.HandOff():

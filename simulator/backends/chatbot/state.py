@@ -124,9 +124,13 @@ class Settings(_Model):
     ip_address: str = Field("127.0.0.1", description="metadata.ipAddress where no X-Forwarded-For came")
     content_limit: int = Field(10_000, ge=1, description="characters of a text of a client")
     metadata_limit: int = Field(10_000, ge=2, description="characters of a conversation's metadata, as JSON")
-    kept_conversations: int = Field(5_000, ge=1, description="conversations kept; those without a socket go first")
+    kept_conversations: int = Field(
+        5_000, ge=1, description="conversations kept of a tenant; who has the most gives up first, where no socket is"
+    )
     kept_messages: int = Field(1_000, ge=1, description="messages kept of one conversation")
-    kept_megabytes: int = Field(256, ge=1, description="millions of characters kept of all messages")
+    kept_megabytes: int = Field(
+        64, ge=1, description="millions of characters kept of a tenant's messages; who said the most forgets first"
+    )
     ping_interval: float = Field(25.0, gt=0, description="seconds between Engine.IO's pings")
     ping_timeout: float = Field(20.0, gt=0, description="seconds to wait for the pong")
     connect_timeout: float = Field(45.0, gt=0, description="seconds until a session without a namespace is closed")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from simulator.backends.chatbot.names import BEYOND, COMMANDS, EVENTS
+from simulator.core.bot import End
 from tests.backends.chatbot.chats import Person, chat, checked, codes, names, one, person, user
 from tests.talk import UPGRADE, Talk
 
@@ -239,6 +240,17 @@ def test_no_reply_to_escalate_and_end() -> None:
     assert ada.emit("escalate", {"conversationId": "conv-456"}) == []
     assert ada.emit("end-conversation", {"conversationId": "conv-456"}) == []
     assert ada.join(conversationId="conv-456")["status"] == "ended"
+
+
+def test_no_reply_to_end_is_about_clients_alone() -> None:
+    """What an operator or the clock ends is told: no client has asked for it."""
+    talk = chat(reply_end=False)
+    visitor = person(talk)
+    id = visitor.join()["conversationId"]
+    talk.act(id, End())
+    assert one(visitor.events(), "conversation-ended")["reason"] == "resolved"
+    id = visitor.join()["conversationId"]
+    assert one(visitor.after(301), "conversation-ended")["reason"] == "timeout"
 
 
 @pytest.mark.parametrize(("echo", "own", "others"), [("room", 1, 1), ("others", 0, 1), ("none", 0, 0)])

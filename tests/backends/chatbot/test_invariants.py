@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from typing import Any
 
 import pytest
 
+from simulator.backends.chatbot.rooms import Client
+from simulator.backends.chatbot.talks import Conversation
 from simulator.core.bot import Act, End, HandOff, Leave, Picture, Queue, Raw, Say, Status, Stream, Typing
 from tests.backends.chatbot.chats import HARBOUR, HILL, WORKSHOP, Person, as_user, chat, checked, person
 from tests.backends.chatbot.test_hostile import RIGHT
@@ -67,11 +70,42 @@ def holds(rules: Any) -> None:
     assert {conversation.id for conversation in waiting} == {c.id for c in rules._talks if c.status == "queued"}
     assert all(c.tenant_id == tenant for tenant, queue in queues.items() for c in queue)
     assert {*rules._desk._served} <= {*queues}
-    assert not any(conversation.over for conversation in rules._answers._streams)
+    assert not any(isinstance(where, Conversation) and where.over for where in rules._answers._streams)
+    assert not any(conversation.over and conversation.typing for conversation in rules._talks)
+    for conversation in rules._talks:
+        typists = [client for client in rules._clients.values() if conversation in client.typing]
+        assert {*typists} == {who for who in conversation.typing if isinstance(who, Client)}
+    loads = Counter((c.tenant_id, c.agent_id) for c in rules._talks if c.status == "agent")
+    assert rules._desk._loads == loads
+    shares(rules)
     assert all(0 <= client.streams <= 4 for client in rules._clients.values())
     for room, inside in rules._rooms._rooms.items():
         assert inside, "no empty room is kept"
         assert all(room in client.rooms for client in inside)
+
+
+def shares(rules: Any) -> None:
+    """What is counted by tenant, side and visitor is what there is."""
+    kept: dict[Any, list[Conversation]] = {}
+    for conversation in rules._talks:
+        kept.setdefault((conversation.tenant_id, conversation.side, conversation.visitor), []).append(conversation)
+    for tenant, share in rules._talks._shares.items():
+        mine = {place: found for place, found in kept.items() if place[0] == tenant}
+        assert share.count == sum(map(len, mine.values())) <= max(rules._settings.kept_conversations, 8)
+        assert {*share} == {conversation for found in mine.values() for conversation in found}
+        visitors = {(tenant, side, name): v for side, s in share._sides.items() for name, v in s.visitors.items()}
+        assert {*visitors} == {*mine}
+        for place, visitor in visitors.items():
+            assert {*visitor.quiet} == {c for c in mine[place] if not rules._rooms.conns(("conversation", c.id))}
+            assert {*visitor.quiet, *visitor.watched} == {*mine[place]}
+            assert {*visitor.spoken} == {c for c in mine[place] if c.messages}
+            assert visitor.size == sum(msg.size for c in mine[place] for msg in c.messages.values())
+        for side in share._sides.values():
+            of = [*side.visitors.values()]
+            assert side.size == sum(visitor.size for visitor in of)
+            assert side.by_count.first().by_count() == max(visitor.by_count() for visitor in of)
+            if side.size:
+                assert side.by_size.first().by_size() == max(visitor.by_size() for visitor in of)
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -88,5 +122,3 @@ def test_what_has_to_hold(seed: int) -> None:
         who.socket.close(1001)
     talk.after(5000)
     assert (rules._clients, rules._rooms._rooms, rules._answers._streams) == ({}, {}, {})
-    kept = sum(msg.size for conversation in rules._talks for msg in conversation.messages.values())
-    assert rules._talks._left == rules._settings.kept_megabytes * 1_000_000 - kept

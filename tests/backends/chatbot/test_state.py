@@ -1,4 +1,4 @@
-"""What is set and what is kept: fixtures that fit together, bounds, and the same bytes for the same seed."""
+"""What is set: fixtures that fit together, and the same bytes for the same seed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from simulator.backends.chatbot.state import Seed
 from simulator.backends.chatbot.talks import iso
 from simulator.core.errors import FixtureError
 from simulator.serve import seeds
-from tests.backends.chatbot.chats import STATES, Person, chat, codes, names, person, user
+from tests.backends.chatbot.chats import STATES, Person, person, user
 from tests.talk import Talk
 
 
@@ -120,84 +120,6 @@ def test_a_seed_needs_little() -> None:
 def test_times() -> None:
     assert iso(0) == "1970-01-01T00:00:00.000Z"
     assert iso(1767225600.0006) == "2026-01-01T00:00:00.001Z"
-
-
-def test_conversations_are_bounded() -> None:
-    talk = chat(kept_conversations=9)
-    rules: Any = talk.running.engine.rules
-    visitor = person(talk)
-    first = visitor.join(sessionId="mine")["conversationId"]
-    visitor.emit("typing", {"conversationId": first, "isTyping": True})
-    visitor.emit("request-rag-response-stream", {"query": "refunds"})
-    for _ in range(8):
-        visitor.join()
-    kept = [conversation.id for conversation in rules._talks]
-    assert len(kept) == 9
-    assert kept[0] == first, "the fixtures' went before the ones with a socket"
-    assert (
-        names(visitor.emit("join-conversation", {}))
-        == [
-            "rag-stream-complete",
-            "conversation-started",
-        ][-2:]
-    )
-    assert first not in [conversation.id for conversation in rules._talks]
-    assert codes(visitor.emit("send-message", {"conversationId": first, "content": "x"})) == ["CONVERSATION_NOT_FOUND"]
-    assert visitor.join(sessionId="mine")["conversationId"] != first
-    visitor.socket.close(1001)
-    talk.after(600)
-    assert talk.running.engine.next_due() is None
-
-
-def test_an_old_one_of_a_session_goes_without_the_new_one() -> None:
-    talk = chat(kept_conversations=2)
-    visitor, other = person(talk), person(talk, "other")
-    old = visitor.join(sessionId="s")["conversationId"]
-    visitor.emit("end-conversation", {"conversationId": old})
-    new = visitor.join(sessionId="s")["conversationId"]
-    other.join()
-    assert codes(visitor.emit("join-conversation", {"conversationId": old})) == ["CONVERSATION_NOT_FOUND"]
-    assert visitor.join(sessionId="s")["conversationId"] == new
-
-
-def test_the_only_one_is_dropped_while_it_is_the_joined_one() -> None:
-    talk = chat(kept_conversations=1)
-    visitor, other = person(talk, "visitor"), person(talk, "other")
-    visitor.join(), visitor.join()
-    for _ in range(12):
-        other.join()
-    rules: Any = talk.running.engine.rules
-    assert len([*rules._talks]) == 1
-    assert codes(visitor.emit("request-conversation-summary")) == ["NO_CONVERSATION"]
-
-
-def test_a_queued_one_that_is_forgotten_leaves_the_queue() -> None:
-    talk = chat(kept_conversations=1, queue_delay=0)
-    visitor = person(talk)
-    for _ in range(12):
-        id = visitor.join()["conversationId"]
-        visitor.emit("escalate", {"conversationId": id})
-    rules: Any = talk.running.engine.rules
-    kept = {conversation.id for conversation in rules._talks}
-    assert {waiting.id for queue in rules._desk._queues.values() for waiting in queue} <= kept
-
-
-def test_messages_are_bounded() -> None:
-    talk = chat(kept_messages=20, bot="none")
-    visitor = person(talk)
-    id = visitor.join()["conversationId"]
-    for number in range(50):
-        visitor.emit("send-message", {"conversationId": id, "content": str(number)})
-    kept = visitor.join(conversationId=id)["messages"]
-    assert (len(kept) <= 20, kept[-1]["content"]) == (True, "49")
-    listed = visitor.emit("request-conversation-list")[0][1]["data"]["conversations"][0]
-    assert listed["metrics"]["messageCount"] == 51, "also those that were forgotten"
-    small = chat(kept_megabytes=1, content_limit=200_000, bot="none")
-    visitor = person(small)
-    id = visitor.join()["conversationId"]
-    for _ in range(10):
-        visitor.emit("send-message", {"conversationId": id, "content": "x" * 200_000})
-    assert len(visitor.join(conversationId=id)["messages"]) < 6
 
 
 def script(seed: int, strangers: int = 0) -> list[str]:
