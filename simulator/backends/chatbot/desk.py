@@ -13,7 +13,7 @@ from simulator.backends.chatbot.machine import Reason, Trigger
 from simulator.backends.chatbot.rooms import Client, Rooms
 from simulator.backends.chatbot.state import Seed, Settings, User
 from simulator.backends.chatbot.talks import SHORT_ID, Conversation, Msg, Talks
-from simulator.backends.chatbot.telling import Body, Teller
+from simulator.backends.chatbot.telling import Body, Failed, Teller
 from simulator.core.actions import Action, After, Cancel
 from simulator.core.message import Json
 from simulator.core.world import World
@@ -37,16 +37,17 @@ class Desk:
         self.cut: Callable[[Conversation], list[Action]] = lambda talk: []
         """Ends what is being answered in a conversation: set by who answers."""
         self._online = [user for user in self._agents if user.online]
-        self._loads: dict[tuple[str, str], int] = {}
+        self._loads: dict[Hashable, int] = {}
         """How many conversations each agent has: tenant and userId."""
+        self._waiting: dict[Hashable, int] = {}
+        """How many of a visitor's conversations wait for an agent."""
         self._queues: dict[str, OrderedDict[Conversation, None]] = {}
         self._served: dict[str, float] = {}
         """By tenant: when the next one is taken off its queue."""
         for talk in sorted(talks, key=lambda talk: talk.queued_at or 0.0):
+            self._count(talk, 1)
             if talk.status == "queued":
                 self._queues.setdefault(talk.tenant_id, OrderedDict())[talk] = None
-            elif talk.status == "agent":
-                self._load(talk, 1)
 
     # --- a conversation begins, moves, ends
 
@@ -87,30 +88,38 @@ class Desk:
         actions: list[Action] = []
         while (gone := self._talks.crowding(tenant)) is not None:
             for client in self._rooms.inside(of.conversation(gone)):
+                del client.joined[gone]
                 if client.talk is gone:
                     client.talk = None
             actions += [Cancel(gone), *self._still(gone), *self.cut(gone), *self._leave_queue(gone)]
-            if gone.status == "agent":
-                self._load(gone, -1)
+            self._count(gone, -1)
             self._rooms.close(of.conversation(gone))
             self._talks.drop(gone)
         return actions
 
     def enter(self, client: Client, talk: Conversation) -> None:
         """A socket comes into a conversation, which is then the one that it joined last."""
+        client.joined.pop(talk, None)
+        if len(client.joined) >= self._settings.most_joined:
+            self._leave(client, next(iter(client.joined)))
+        client.joined[talk] = None
         self._rooms.join(client, of.conversation(talk))
         self._talks.watch(talk, True)
         client.talk = talk
 
+    def _leave(self, client: Client, talk: Conversation) -> None:
+        del client.joined[talk]
+        room = of.conversation(talk)
+        self._rooms.leave(client, room)
+        if not self._rooms.conns(room):
+            self._talks.watch(talk, False)
+
     def leave(self, client: Client) -> list[Action]:
         """A socket is gone (`disconnect`): who was typing is not any more."""
-        rooms = [*client.rooms]
         client.here = False
+        for talk in [*client.joined]:
+            self._leave(client, talk)
         self._rooms.leave_all(client)
-        for room in rooms:
-            talk = self._talks.get(room[-1]) if room[0] == of.CONVERSATION else None
-            if talk is not None and not self._rooms.conns(room):
-                self._talks.watch(talk, False)
         return [action for talk in [*client.typing] for action in self.client_types(client, talk, False)]
 
     # --- who types
@@ -183,12 +192,22 @@ class Desk:
         """Whether one of the staff is in it with a socket."""
         return any(client.caller.staff for client in self._rooms.inside(of.conversation(talk)))
 
-    def move(self, talk: Conversation, trigger: Trigger, told: bool = True) -> list[Action] | None:
-        """One step of the machine with its status-change; None where the table has none."""
+    def move(
+        self,
+        talk: Conversation,
+        trigger: Trigger,
+        told: bool = True,
+        agent: tuple[str | None, str | None] | None = None,
+    ) -> list[Action] | None:
+        """One step of the machine with its status-change, and who has it then; None where the table has none."""
         status = machine.after(talk.status, trigger)
         if status is None:
             return None
+        self._count(talk, -1)
         talk.status = status
+        if agent is not None:
+            talk.agent_id, talk.agent_name = agent
+        self._count(talk, 1)
         if trigger is not Trigger.CLOSE:
             talk.last_activity = self._world.now()
         body: Body = {"status": status}
@@ -205,8 +224,6 @@ class Desk:
     def end(self, talk: Conversation, reason: Reason, told: bool = True) -> list[Action]:
         """It ends: `ended` now, `closed` after a while. Those in it may be told nothing of it."""
         talk.ended_at = self._world.now()
-        if talk.status == "agent":
-            self._load(talk, -1)
         moved = self.move(talk, Trigger.END, told)
         assert moved is not None, "an ended conversation is refused before"
         actions: list[Action] = [Cancel(talk), *self._still(talk), *self.cut(talk), *moved]
@@ -233,7 +250,10 @@ class Desk:
     # --- queues
 
     def escalate(self, talk: Conversation, who: str, reason: str | None) -> list[Action] | None:
-        """Somebody wants a person; None where the machine does not let it."""
+        """Somebody wants a person; None where the machine does not let it. Raises Failed."""
+        waiting = self._waiting.get((talk.tenant_id, talk.side, talk.visitor), 0)
+        if machine.after(talk.status, Trigger.ESCALATE) and waiting >= self._settings.most_waiting:
+            raise Failed("ESCALATION_FAILED", f"{waiting} of their conversations wait already", talk=talk.id)
         moved = self.move(talk, Trigger.ESCALATE, self._settings.reply_escalate)
         if moved is None:
             return None
@@ -279,11 +299,17 @@ class Desk:
         online = [user for user in self._online if user.tenantId == tenant]
         return min(online, key=lambda user: self._loads.get((tenant, user.userId), 0), default=None)
 
-    def _load(self, talk: Conversation, by: int) -> None:
-        """Its agent has one conversation more or less."""
-        who = talk.tenant_id, talk.agent_id or ""
-        if count := self._loads.pop(who, 0) + by:
-            self._loads[who] = count
+    def _count(self, talk: Conversation, by: int) -> None:
+        """Its agent has one conversation more or less, or one more or less of its visitor's waits for one."""
+        who: Hashable
+        if talk.status == "agent":
+            counts, who = self._loads, (talk.tenant_id, talk.agent_id)
+        elif talk.status in machine.WAITING:
+            counts, who = self._waiting, (talk.tenant_id, talk.side, talk.visitor)
+        else:
+            return
+        if count := counts.pop(who, 0) + by:
+            counts[who] = count
 
     def _leave_queue(self, talk: Conversation) -> list[Action]:
         """All behind it are one place further."""
@@ -300,7 +326,9 @@ class Desk:
         elif talk.tenant_id not in self._served:
             actions += self._serve_later(talk.tenant_id)
         for number, other in enumerate(islice(queue, place - 1, None), place):
-            actions += self._position(other, number)
+            # It may be long, and mostly nobody is there any more.
+            if other.watched:
+                actions += self._position(other, number)
         return actions
 
     def _position(self, talk: Conversation, number: int) -> list[Action]:
@@ -317,27 +345,23 @@ class Desk:
 
     def take(self, talk: Conversation, agent_id: str, name: str) -> list[Action]:
         """An agent joins, or takes over from another one."""
-        if talk.status == "agent":
-            self._load(talk, -1)
-        talk.agent_id, talk.agent_name = agent_id, name
-        self._load(talk, 1)
         if talk.assigned_at is None:
             talk.assigned_at = self._world.now()
+        moved = self.move(talk, Trigger.AGENT_JOINS, agent=(agent_id, name))
+        if moved is None:
+            self._count(talk, -1)
+            talk.agent_id, talk.agent_name = agent_id, name
+            self._count(talk, 1)
+            moved = self._tell.changed(talk)
         who: Body = {"agentName": name, "agentId": agent_id}
-        actions: list[Action] = [Cancel(talk, "enqueue")]
-        actions += self._tell.talk(talk, "agent-joined", who)
-        actions += self.move(talk, Trigger.AGENT_JOINS) or self._tell.changed(talk)
+        actions: list[Action] = [Cancel(talk, "enqueue"), *self._tell.talk(talk, "agent-joined", who), *moved]
         actions += self._leave_queue(talk)
         return [*actions, *self._wait(talk)]
 
     def give_back(self, talk: Conversation) -> list[Action]:
         """The agent leaves."""
         trigger = Trigger.BACK_TO_NOBODY if self._settings.bot == "none" else Trigger.BACK_TO_BOT
-        if machine.after(talk.status, trigger) is None:
-            return []
-        self._load(talk, -1)
-        talk.agent_id = talk.agent_name = None
-        return self.move(talk, trigger) or []
+        return self.move(talk, trigger, agent=(None, None)) or []
 
     def agent(self, tenant: str, name: str) -> tuple[str, str]:
         """Id and name of an agent by id, name or email; one that the fixtures do not know is invented."""

@@ -15,12 +15,9 @@ Room = tuple[str, ...]
 """What kind of room and of what: tenants and orgs are part of the name, so that equal ids of two tenants never meet."""
 
 
-CONVERSATION = "conversation"
-
-
 def conversation(talk: Conversation) -> Room:
     """Everyone who joined it."""
-    return CONVERSATION, talk.id
+    return "conversation", talk.id
 
 
 def knowledge(tenant: str) -> Room:
@@ -93,7 +90,7 @@ class Caller:
 class Client:
     """A socket that was let in."""
 
-    __slots__ = ("caller", "conn", "here", "ids", "request", "rooms", "streams", "talk", "typing")
+    __slots__ = ("caller", "conn", "here", "ids", "joined", "request", "rooms", "streams", "talk", "typing")
 
     def __init__(self, conn: Conn, caller: Caller, ids: Ids, request: Request) -> None:
         self.conn = conn
@@ -104,6 +101,8 @@ class Client:
         """Whether its socket is open."""
         self.talk: Conversation | None = None
         """The conversation that it joined last: what has no conversationId is about this one."""
+        self.joined: dict[Conversation, None] = {}
+        """All conversations that it is in, the last one at the end."""
         self.rooms: dict[Room, None] = {}
         self.typing: dict[Conversation, None] = {}
         """Conversations in which it was last seen typing."""

@@ -112,6 +112,10 @@ class Settings(_Model):
         "before", description="where the whole `message` comes: before rag-stream-complete, after it, or not at all"
     )
     most_streams: int = Field(4, ge=1, description="streamed answers under way for one socket; one more is an error")
+    most_joined: int = Field(500, ge=1, description="conversations that a socket is in; the one joined first is left")
+    most_waiting: int = Field(
+        10, ge=1, description="conversations of one visitor that wait for an agent; one more is an error"
+    )
     queue_delay: float = Field(1.0, ge=0, description="seconds from escalated to queued")
     agent_after: float = Field(
         10.0, ge=0, description="seconds until an online agent takes the next one off a queue; 0 leaves it to people"

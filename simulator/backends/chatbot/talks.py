@@ -121,6 +121,7 @@ class Conversation:
         "tenant_id",
         "typing",
         "user_id",
+        "watched",
     )
 
     def __init__(self, id: str, tenant_id: str, session_id: str, ids: Ids, created: float) -> None:
@@ -147,6 +148,8 @@ class Conversation:
         self.metadata: dict[str, Json] = {}
         self.rating: str | None = None
         self.rating_comment: str | None = None
+        self.watched = False
+        """Whether a socket is in it."""
         self.typing: dict[Hashable, tuple[str, str | None, Client | None]] = {}
         """Who is seen typing, by whatever ends it: sender, name, and who is told of it from outside."""
 
@@ -258,6 +261,7 @@ class Talks:
 
     def watch(self, talk: Conversation, on: bool) -> None:
         """Somebody came in, or the last one left: conversations without a socket go first."""
+        talk.watched = on
         self._shares[talk.tenant_id].watch(talk, on)
 
     def drop(self, talk: Conversation) -> None:

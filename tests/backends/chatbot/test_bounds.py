@@ -159,6 +159,36 @@ def test_one_message_above_the_bound_is_kept_until_the_next() -> None:
         assert [text[0] for text in texts(visitor, id)] == [letter]
 
 
+def test_a_socket_is_in_so_many_conversations() -> None:
+    talk = chat(most_joined=2)
+    visitor = person(talk)
+    ids = [visitor.join()["conversationId"] for _ in range(3)]
+    visitor.join(conversationId=ids[1])
+    visitor.join(conversationId=ids[2])
+    for id in ids:
+        talk.act(id, Say("hello"))
+    assert [body["conversationId"] for _, body in visitor.events()] == ids[1:]
+    visitor.join(conversationId=ids[0])
+    talk.act(ids[1], Say("hello"))
+    talk.act(ids[2], Say("hello"))
+    assert [body["conversationId"] for _, body in visitor.events()] == ids[2:]
+
+
+def test_a_visitor_has_so_many_conversations_that_wait() -> None:
+    talk = chat(most_waiting=2, agent_after=0)
+    visitor, other = person(talk), person(talk, "other")
+    ids = [visitor.join()["conversationId"] for _ in range(3)]
+    assert [codes(visitor.emit("escalate", {"conversationId": id})) for id in ids] == [[], [], ["ESCALATION_FAILED"]]
+    visitor.after(1)
+    assert codes(visitor.emit("escalate", {"conversationId": ids[2]})) == ["ESCALATION_FAILED"]
+    assert codes(other.emit("escalate", {"conversationId": other.join()["conversationId"]})) == []
+    visitor.emit("end-conversation", {"conversationId": ids[0]})
+    assert codes(visitor.emit("escalate", {"conversationId": ids[2]})) == []
+    user(talk, "agent-bob").join(conversationId=ids[1])
+    again = visitor.join()["conversationId"]
+    assert codes(visitor.emit("escalate", {"conversationId": again})) == []
+
+
 class Calls:
     """How many functions were called, ours and built in ones: the same on every machine."""
 

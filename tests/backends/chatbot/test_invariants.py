@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from simulator.backends.chatbot.machine import WAITING
 from simulator.backends.chatbot.rooms import Client
 from simulator.backends.chatbot.talks import Conversation
 from simulator.core.bot import Act, End, HandOff, Leave, Picture, Queue, Raw, Say, Status, Stream, Typing
@@ -32,6 +33,8 @@ def some(dice: random.Random) -> Talk:
         agent_after=dice.choice([0, 3]),
         kept_conversations=dice.choice([3, 9, 5000]),
         kept_messages=dice.choice([2, 50]),
+        most_joined=dice.choice([1, 2, 500]),
+        most_waiting=dice.choice([1, 10]),
         idle_timeout=dice.choice([0, 20, 300]),
         close_after=dice.choice([0, 5]),
         stream_message=dice.choice(["before", "after", "none"]),
@@ -77,6 +80,11 @@ def holds(rules: Any) -> None:
         assert {*typists} == {who for who in conversation.typing if isinstance(who, Client)}
     loads = Counter((c.tenant_id, c.agent_id) for c in rules._talks if c.status == "agent")
     assert rules._desk._loads == loads
+    waits = Counter((c.tenant_id, c.side, c.visitor) for c in rules._talks if c.status in WAITING)
+    assert rules._desk._waiting == waits
+    for client in rules._clients.values():
+        assert {("conversation", c.id) for c in client.joined} == {r for r in client.rooms if r[0] == "conversation"}
+        assert client.talk is None or client.talk in client.joined
     shares(rules)
     assert all(0 <= client.streams <= 4 for client in rules._clients.values())
     for room, inside in rules._rooms._rooms.items():
@@ -97,6 +105,7 @@ def shares(rules: Any) -> None:
         assert {*visitors} == {*mine}
         for place, visitor in visitors.items():
             assert {*visitor.quiet} == {c for c in mine[place] if not rules._rooms.conns(("conversation", c.id))}
+            assert {*visitor.watched} == {c for c in mine[place] if c.watched}
             assert {*visitor.quiet, *visitor.watched} == {*mine[place]}
             assert {*visitor.spoken} == {c for c in mine[place] if c.messages}
             assert visitor.size == sum(msg.size for c in mine[place] for msg in c.messages.values())
