@@ -22,6 +22,8 @@ from simulator.core.actions import Action, Heard
 from simulator.core.message import Json, Message
 from simulator.core.world import World
 
+STAFF_ALONE = "agents and admins alone may"
+
 RESULTS = 10
 """Of one search."""
 
@@ -134,7 +136,7 @@ class Commands:
         if beyond:
             body["displayName"] = self._desk.assistant(talk)
             welcome = self._desk.welcome(talk)
-            if welcome is not None and not resumed and self._settings.welcome != "none":
+            if welcome and not resumed and self._settings.welcome != "none":
                 body["welcomeMessage"] = welcome
             body["reactions"] = {"liked": False, "disliked": False}
         return body
@@ -301,12 +303,17 @@ class Commands:
         caller = client.caller
         if caller.user is None or order.orgId not in caller.orgs:
             raise Failed("JOIN_ORG_FAILED", "Failed to join organization", "the org is not the caller's")
+        if not self._in_orgs(client):
+            raise Failed("JOIN_ORG_FAILED", "Failed to join organization", STAFF_ALONE)
         if order.userId not in (None, caller.user_id):
             raise Failed("JOIN_ORG_FAILED", "Failed to join organization", "userId is another user's")
         room = of.org(caller.tenant_id, order.orgId)
         self._rooms.join(client, room)
         body: Body = {"orgId": order.orgId, "roomName": f"org:{order.orgId}", "timestamp": self._tell.now()}
         return self._tell.one(client, "org-joined", body)
+
+    def _in_orgs(self, client: Client) -> bool:
+        return client.caller.staff or self._settings.orgs_open_to == "members"
 
     def _leave_org(self, client: Client, order: m.LeaveOrg) -> list[Action]:
         room = of.org(client.caller.tenant_id, order.orgId)
@@ -320,6 +327,8 @@ class Commands:
         board = self._dashboards.get((caller.tenant_id, order.dashboardId))
         if board is None or caller.user is None or board.orgId not in caller.orgs:
             raise Failed("SUBSCRIBE_DASHBOARD_ERROR", "Failed to subscribe to dashboard", "it is not the caller's")
+        if not self._in_orgs(client):
+            raise Failed("SUBSCRIBE_DASHBOARD_ERROR", "Failed to subscribe to dashboard", STAFF_ALONE)
         self._rooms.join(client, of.dashboard(caller.tenant_id, order.dashboardId))
         body: Body = {"dashboardId": order.dashboardId, "timestamp": self._tell.now()}
         return self._tell.one(client, "dashboard-subscribed", body)

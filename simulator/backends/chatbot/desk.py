@@ -76,8 +76,8 @@ class Desk:
         actions = self._make_room(caller.tenant_id)
         self._talks.add(talk)
         self._world.log("info", "conversation started", conversation=talk.id)
-        if caller.widget is not None and self._settings.welcome == "message":
-            self.keep(talk, "ai", caller.widget.welcomeMessage, caller.widget.displayName)
+        if (welcome := self.welcome(talk)) and self._settings.welcome == "message":
+            self.keep(talk, "ai", welcome, self.assistant(talk))
         text = f"{caller.name or 'A visitor'} started a conversation"
         actions += self._tell.appeared(talk)
         actions += self._tell.org(talk, "new-conversation", "New conversation", text)

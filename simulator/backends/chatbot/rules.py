@@ -57,8 +57,31 @@ OPERATOR = "the bot or the operator"
 
 STATUSES = ("sent", "delivered", "read")
 
+LAST_PLACE = 1_000_000
+"""Of a queue that an act tells."""
+
 
 _last_activity = attrgetter("last_activity")
+
+
+def _flaw(act: bot.Act) -> str | None:
+    """What an act lacks to mean something, or None."""
+    match act:
+        case bot.Status() if act.status not in STATUSES:
+            return f"status: expected one of {', '.join(STATUSES)}"
+        case bot.Say() if not act.text.strip():
+            return "text: expected something to say"
+        case bot.Stream() if not "".join(act.chunks).strip():
+            return "chunks: expected something to say"
+        case bot.Say() | bot.HandOff() if act.agent is not None and not act.agent.strip():
+            return "agent: expected an id, a name or an email"
+        case bot.Picture() | bot.File() if not act.url.strip():
+            return "url: expected the one where it lies"
+        case bot.Queue() if not 1 <= act.position <= LAST_PLACE:
+            return f"position: expected a place from 1 to {LAST_PLACE}"
+        case bot.Raw() if not act.name:
+            return "name: expected that of an event"
+    return None
 
 
 class ChatbotRules:
@@ -119,13 +142,11 @@ class ChatbotRules:
             return f"there is no conversation {talk!r}"
         if found.over:
             return f"the conversation is {found.status}"
-        if isinstance(act, bot.Status) and act.status not in STATUSES:
-            return f"status: expected one of {', '.join(STATUSES)}"
         if isinstance(act, bot.Status) and found.last("user") is None:
             return "status: the person has said nothing yet"
         if isinstance(act, bot.Raw) and not self._rooms.conns(of.conversation(found)):
             return "raw: nobody is in the conversation"
-        return None
+        return _flaw(act)
 
     # --- the door
 

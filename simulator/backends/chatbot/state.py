@@ -104,6 +104,7 @@ class Settings(_Model):
     rag_delay: float = Field(0.5, ge=0, description="seconds until a RAG answer, or its first chunk")
     rag_fallback: str = Field(
         "I could not find anything about that. Would you like to talk to a person?",
+        min_length=1,
         description="the answer where no article fits",
     )
     stream_interval: float = Field(0.05, ge=0, description="seconds between two chunks of a streamed answer")
@@ -126,6 +127,10 @@ class Settings(_Model):
     idle_timeout: float = Field(300.0, ge=0, description="seconds without a message until a timeout; 0 for never")
     close_after: float = Field(240.0, ge=0, description="seconds from ended to closed; 0 for never")
     ip_address: str = Field("127.0.0.1", description="metadata.ipAddress where no X-Forwarded-For came")
+    orgs_open_to: Literal["members", "staff"] = Field(
+        "members",
+        description="who may join an org's room and its dashboards: all people of it, or its agents and admins",
+    )
     content_limit: int = Field(10_000, ge=1, description="characters of a text of a client")
     metadata_limit: int = Field(10_000, ge=2, description="characters of a conversation's metadata, as JSON")
     kept_conversations: int = Field(
@@ -157,6 +162,7 @@ class Widget(_Model):
     orgId: str = ""
     displayName: str = "AI Assistant"
     welcomeMessage: str = "Hi! How can I help you today?"
+    """What it says first; empty for nothing."""
     active: bool = True
 
 
@@ -178,8 +184,8 @@ class Article(_Model):
 
     articleId: Text
     tenantId: Text
-    title: str
-    content: str
+    title: Text
+    content: Text
     category: str = ""
     tags: list[str] = []
 

@@ -58,7 +58,6 @@ def test_streaming_and_where_the_message_is() -> None:
     assert names(acted(act, stream_message="after")) == [*chunks, "rag-stream-complete", "message"]
     assert names(acted(act, stream_message="none")) == [*chunks, "rag-stream-complete"]
     assert names(acted(act, beyond_document=False)) == ["message"]
-    assert names(acted(Stream([]))) == ["message", "rag-stream-complete"]
 
 
 def test_handing_off_and_back() -> None:
@@ -102,12 +101,34 @@ def test_a_status_stands_in_the_history() -> None:
         (ADA, Status("failed"), "status: expected one of sent, delivered, read"),
         ("conv-new", Status("read"), "status: the person has said nothing yet"),
         (ADA, Raw("x"), "raw: nobody is in the conversation"),
+        (ADA, Queue(0), "position: expected a place from 1 to 1000000"),
+        (ADA, Queue(-3), "position: expected a place from 1 to 1000000"),
+        (ADA, Queue(10**30), "position: expected a place from 1 to 1000000"),
+        (ADA, Say(""), "text: expected something to say"),
+        (ADA, Say(" \n"), "text: expected something to say"),
+        (ADA, Say("x", agent=""), "agent: expected an id, a name or an email"),
+        (ADA, HandOff(""), "agent: expected an id, a name or an email"),
+        (ADA, HandOff("  "), "agent: expected an id, a name or an email"),
+        (ADA, Stream([]), "chunks: expected something to say"),
+        (ADA, Stream(["", " "]), "chunks: expected something to say"),
+        (ADA, Picture(""), "url: expected the one where it lies"),
+        (ADA, File("", "a text"), "url: expected the one where it lies"),
     ],
 )
 def test_what_cannot_be_done(talk_name: str, act: Act, why: str) -> None:
     talk = chat()
+    rules: Any = talk.running.engine.rules
+    assert rules.objection(talk_name, act) == why, "what the control API answers"
     talk.act(talk_name, act)
     assert [text for _, text, _ in talk.logged] == [why]
+
+
+def test_raw_needs_a_name() -> None:
+    talk = chat()
+    ada = user(talk, "user-ada")
+    ada.join(conversationId=ADA)
+    talk.act(ADA, Raw(""))
+    assert (ada.events(), talk.logged[-1][1]) == ([], "name: expected that of an event")
 
 
 def told(talk: Talk, visitor: Person, id: str, text: str) -> Any:

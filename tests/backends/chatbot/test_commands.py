@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from simulator.backends import load
 from simulator.backends.chatbot.names import BEYOND, COMMANDS, EVENTS
 from simulator.core.bot import End
+from simulator.serve import seeds
 from tests.backends.chatbot.chats import Person, chat, checked, codes, names, one, person, user
 from tests.talk import UPGRADE, Talk
 
@@ -292,6 +294,10 @@ def test_welcome_and_join_by_setting() -> None:
     started = person(chat(welcome="field")).join()
     assert (started["messages"], started["welcomeMessage"][:3]) == ([], "Hi!")
     started = person(chat(welcome="none")).join()
+    assert (started["messages"], "welcomeMessage" in started) == ([], False)
+    quiet: Any = seeds.load(load("chatbot"), None, []).model_dump()
+    quiet["widgets"][0]["welcomeMessage"] = ""
+    started = person(Talk("chatbot", seeded=quiet)).join()
     assert (started["messages"], "welcomeMessage" in started) == ([], False)
     always = person(chat(join_event="always")).emit("join-conversation", {})
     assert names(always) == ["conversation-started", "join"]
