@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from simulator.backends.chatbot.knowledge import set_of
+from simulator.backends.chatbot.shapes import number
 from simulator.core.message import Json
 
 _WORD = re.compile(r"[^\W\d_]+")
@@ -81,7 +82,7 @@ def _sentiment(text: str) -> tuple[dict[str, Json], float]:
     good, bad = sum(word in POSITIVE for word in said), sum(word in NEGATIVE for word in said)
     score = (good - bad) / (good + bad) if good + bad else 0.0
     name = "positive" if score > 0 else "negative" if score < 0 else "neutral"
-    return {"sentiment": name, "score": round(score, 2)}, round(min(0.6 + 0.15 * abs(good - bad), 0.95), 2)
+    return {"sentiment": name, "score": number(round(score, 2))}, round(min(0.6 + 0.15 * abs(good - bad), 0.95), 2)
 
 
 def _pii(text: str) -> tuple[dict[str, Json], float]:

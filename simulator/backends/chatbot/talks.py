@@ -11,6 +11,7 @@ import orjson
 
 from simulator.backends.chatbot import machine
 from simulator.backends.chatbot.machine import Status
+from simulator.backends.chatbot.shapes import number
 from simulator.backends.chatbot.shares import Shares
 from simulator.backends.chatbot.state import Begun, Seed, instant
 from simulator.core.ids import Ids
@@ -207,9 +208,9 @@ class Conversation:
             "agentMessageCount": said["agent"],
         }
         if self.queued_at is not None and self.assigned_at is not None:
-            metrics["queueTimeSeconds"] = round(self.assigned_at - self.queued_at, 3)
+            metrics["queueTimeSeconds"] = number(round(self.assigned_at - self.queued_at, 3))
         if self.assigned_at is not None and self.ended_at is not None:
-            metrics["handleTimeSeconds"] = round(self.ended_at - self.assigned_at, 3)
+            metrics["handleTimeSeconds"] = number(round(self.ended_at - self.assigned_at, 3))
         return metrics
 
 

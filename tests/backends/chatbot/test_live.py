@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 
 from simulator.backends.chatbot.names import COMMANDS, EVENTS
 from simulator.serve.clock import ManualClock
+from tests.backends.chatbot import flows
 from tests.backends.chatbot.chats import as_user, token
-from tests.backends.chatbot.served import QUICK, base, chatbot, emit, event, inside, npm, until
+from tests.backends.chatbot.served import QUICK, NpmPlayer, base, chatbot, emit, event, inside, npm, until
 from tests.served import admin, ask
 
 pytestmark = [pytest.mark.live, pytest.mark.node]
@@ -23,82 +25,22 @@ roads = pytest.mark.parametrize(
 @roads
 async def test_the_widget(transports: tuple[str, ...]) -> None:
     """Anonymous; a streamed answer in its order; escalation, a queue that falls, an agent, a rating, the end."""
-    async with chatbot(**QUICK) as simulator, npm(simulator, transports=transports) as widget:
-        assert (await inside(widget))["message"] == "Connected to AI Support WebSocket"
-        emit(widget, "join-conversation", {})
-        _, started = await until(widget, "conversation-started")
-        id = started["conversationId"]
-        assert started["messages"][0]["content"].startswith("Hi!")
-
-        emit(widget, "request-rag-response-stream", {"query": "Where is my order?", "context": {"conversationId": id}})
-        assert (await event(widget, "status-change"))["status"] == "ai"
-        assert [(await event(widget, "typing"))["isTyping"] for _ in range(2)] == [True, False]
-        chunks = ""
-        while True:
-            name, body = await event(widget, "rag-stream-chunk", "message")
-            if name == "message":
-                break
-            chunks += body["chunk"]
-        assert body["message"]["content"] == chunks != ""
-        assert await event(widget, "rag-stream-complete") == {"conversationId": id}
-
-        emit(widget, "send-message", {"content": "refunds?", "conversationId": id})
-        assert (await event(widget, "message"))["message"]["sender"] == "user"
-        before, answer = await until(widget, "message")
-        assert (before, answer["message"]["sender"]) == (["typing", "typing"], "ai")
-
-        emit(widget, "escalate", {"conversationId": id})
-        assert [(await event(widget, "status-change"))["status"] for _ in range(2)] == ["escalated", "queued"]
-        assert [(await event(widget, "queue-update"))["position"] for _ in range(2)] == [2, 1]
-        assert (await event(widget, "agent-joined"))["agentName"] == "Bob Desk"
-        assert (await event(widget, "status-change"))["agentId"] == "agent-bob"
-        assert (await event(widget, "message"))["message"]["sender"] == "agent"
-        emit(widget, "rate", {"conversationId": id, "rating": "good"})
-        emit(widget, "end-conversation", {"conversationId": id})
-        assert (await event(widget, "status-change"))["status"] == "ended"
-        assert await event(widget, "conversation-ended") == {"conversationId": id, "reason": "user_ended"}
-        emit(widget, "disconnect-me-not")
-        widget.write({"disconnect": True})
-        assert await widget.event("disconnect") == ["io client disconnect", False]
+    async with AsyncExitStack() as nodes, chatbot(ManualClock(), **flows.WIDGET_SETTINGS) as simulator:
+        player = NpmPlayer(simulator, nodes, transports)
+        for part in (flows.WIDGET_ASKS, flows.WIDGET_ESCALATES, flows.WIDGET_ENDS):
+            await player.play(part)
 
 
 async def test_the_dashboard() -> None:
     """A conversation appears, changes, is taken, answered, ended and closed; its history comes by REST."""
-    settings = {**QUICK, "close_after": 0.05, "agent_after": 0}
-    async with (
-        chatbot(**settings) as simulator,
-        npm(simulator, as_user("agent-bob")) as desk,
-        npm(simulator) as widget,
-    ):
-        await inside(desk)
-        await inside(widget)
-        emit(desk, "join-conversation-list", {"tenantId": "tenant-123"})
-        assert await event(desk, "joined-conversation-list") == {"tenantId": "tenant-123"}
-        emit(desk, "request-conversation-list", {"status": "queued"})
-        assert (await event(desk, "conversation-list"))["data"]["pagination"]["total"] == 1
-
-        emit(widget, "join-conversation", {})
-        id = (await event(widget, "conversation-started"))["conversationId"]
-        assert (await event(desk, "new_conversation"))["conversation"]["conversationId"] == id
-        emit(widget, "escalate", {"conversationId": id})
-        states: list[str] = []
-        while states[-1:] != ["queued"]:
-            states.append((await event(desk, "conversation-update"))["conversation"]["status"])
-        assert states == ["escalated", "queued"]
-        emit(desk, "join-conversation", {"conversationId": id})
-        assert (await until(desk, "conversation-started"))[1]["status"] == "queued"
-        assert (await until(widget, "agent-joined"))[1]["agentId"] == "agent-bob"
-        emit(desk, "send-message", {"content": "Hello, Bob here", "conversationId": id})
-        assert (await until(widget, "message"))[1]["message"]["content"] == "Hello, Bob here"
-        emit(desk, "end-conversation", {"conversationId": id})
-        assert (await until(widget, "conversation-ended"))[1]["reason"] == "agent_ended"
-        while (await until(desk, "conversation-update"))[1]["conversation"]["status"] != "closed":
-            pass
-
-        path = f"/api/v1/ai-support/conversations/{id}/messages?page=1&limit=50"
-        head, raw = await ask(base(simulator), "GET", path, b"", f"Authorization: Bearer {token('agent-bob')}")
+    async with AsyncExitStack() as nodes, chatbot(ManualClock(), **flows.DASHBOARD_SETTINGS) as simulator:
+        player = NpmPlayer(simulator, nodes)
+        for part in (flows.DASHBOARD_OPENS, flows.DASHBOARD_APPEARS, flows.DASHBOARD_CHANGES, flows.DASHBOARD_CLOSES):
+            await player.play(part)
+        path = f"/api/v1/ai-support/conversations/{player.kept['conv']}/messages?page=1&limit=50"
+        head, raw = await ask(player.url, "GET", path, b"", f"Authorization: Bearer {token('agent-bob')}")
         assert head[0] == "HTTP/1.1 200 OK"
-        assert [message["sender"] for message in json.loads(raw)["data"]["messages"]] == ["ai", "agent"]
+        assert [message["sender"] for message in json.loads(raw)["data"]["messages"]] == ["user", "agent"]
 
 
 @roads
