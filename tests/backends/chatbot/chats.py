@@ -79,7 +79,8 @@ def person(talk: Talk, name: str = "client", auth: dict[str, Json] | None = None
 
 
 def user(talk: Talk, name: str) -> Person:
-    return person(talk, name, as_user(name))
+    # Each socket has a name of its own: all of them answer pings.
+    return person(talk, f"{name} {len(talk.sockets)}", as_user(name))
 
 
 def names(events: list[Event]) -> list[str]:
