@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 from simulator.core.bot import Say
-from simulator.core.message import Json
-from tests.backends.chatbot.chats import HARBOUR, HILL, WORKSHOP, Person, chat, codes, names, person, user
+from tests.backends.chatbot.chats import HARBOUR, HILL, WORKSHOP, Person, chat, codes, cost, names, person, user
 from tests.talk import Talk
 
 TENANT = 8
@@ -187,30 +183,6 @@ def test_a_visitor_has_so_many_conversations_that_wait() -> None:
     user(talk, "agent-bob").join(conversationId=ids[1])
     again = visitor.join()["conversationId"]
     assert codes(visitor.emit("escalate", {"conversationId": again})) == []
-
-
-class Calls:
-    """How many functions were called, ours and built in ones: the same on every machine."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def of(self, work: Callable[[], object]) -> int:
-        def seen(frame: FrameType, event: str, arg: Any) -> None:
-            self.count += event in ("call", "c_call")
-
-        before = sys.getprofile()
-        self.count = 0
-        sys.setprofile(seen)
-        try:
-            work()
-        finally:
-            sys.setprofile(before)
-        return self.count
-
-
-def cost(who: Person, event: str, **body: Json) -> int:
-    return Calls().of(lambda: who.emit(event, body))
 
 
 def crowded(conversations: int) -> tuple[Talk, Person]:

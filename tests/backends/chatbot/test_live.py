@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import AsyncExitStack
+from itertools import product
 from typing import Any
 
 import pytest
@@ -11,9 +13,9 @@ import pytest
 from simulator.backends.chatbot.names import COMMANDS, EVENTS
 from simulator.serve.clock import ManualClock
 from tests.backends.chatbot import flows
-from tests.backends.chatbot.chats import as_user, token
+from tests.backends.chatbot.chats import STATES, as_user, chat, one, token, user
 from tests.backends.chatbot.served import QUICK, NpmPlayer, base, chatbot, emit, event, inside, npm, until
-from tests.served import admin, ask
+from tests.served import Node, admin, ask
 
 pytestmark = [pytest.mark.live, pytest.mark.node]
 
@@ -111,10 +113,16 @@ SEEN: list[tuple[str, dict[str, Any], list[str]]] = [
 ]  # fmt: skip
 
 
+def told_in_flows() -> set[str]:
+    """The events that the transcripts above hold."""
+    parts = {name: text for name, text in vars(flows).items() if name.startswith(("WIDGET_", "DASHBOARD_"))}
+    return {name for text in parts.values() if isinstance(text, str) for name in re.findall(r'<< \["([\w-]+)"', text)}
+
+
 async def test_all_server_events_are_seen_by_npms_client() -> None:
-    """With the flows above, which have these five."""
-    flows = {"connected", "typing", "new_conversation", "rag-stream-chunk", "rag-stream-complete"}
-    assert {answer for _, _, answers in SEEN for answer in answers} | flows == set(EVENTS)
+    """Each one has its trigger in a flow above or here; what is not in the transcripts is only here."""
+    here = {answer for _, _, answers in SEEN for answer in answers}
+    assert here | told_in_flows() == set(EVENTS)
     settings = {**QUICK, "agent_after": 60}
     async with chatbot(**settings) as simulator, npm(simulator, as_user("agent-bob")) as node:
         await inside(node)
@@ -122,6 +130,77 @@ async def test_all_server_events_are_seen_by_npms_client() -> None:
             emit(node, name, body)
             for answer in answers:
                 await event(node, answer)
+
+
+async def states(node: Node, *expected: str) -> None:
+    """The next status-changes, whatever comes between."""
+    for status in expected:
+        assert (await until(node, "status-change"))[1]["status"] == status
+
+
+async def started(node: Node) -> str:
+    emit(node, "join-conversation", {})
+    _, body = await until(node, "conversation-started")
+    assert body["status"] == "new"
+    return str(body["conversationId"])
+
+
+async def test_all_states_and_reasons_are_seen_by_npms_client() -> None:
+    async with AsyncExitStack() as nodes, chatbot(ManualClock()) as simulator:
+        url = base(simulator)
+        visitor, agent = [
+            await nodes.enter_async_context(npm(simulator, auth)) for auth in (None, as_user("agent-bob"))
+        ]
+
+        async def after(seconds: float) -> None:
+            assert (await admin(url, "POST", "clock/advance", {"seconds": seconds}))[0] == 200
+
+        id = await started(visitor)
+        emit(visitor, "send-message", {"content": "hello", "conversationId": id})
+        await states(visitor, "ai")
+        emit(visitor, "escalate", {"conversationId": id})
+        await states(visitor, "escalated")
+        await after(1)
+        await states(visitor, "queued")
+        await after(20)
+        await states(visitor, "agent")
+        emit(visitor, "end-conversation", {"conversationId": id})
+        await states(visitor, "ended")
+        assert (await until(visitor, "conversation-ended"))[1]["reason"] == "user_ended"
+        await after(240)
+        await states(visitor, "closed")
+
+        id = await started(visitor)
+        emit(agent, "end-conversation", {"conversationId": id})
+        assert (await until(visitor, "conversation-ended"))[1]["reason"] == "agent_ended"
+        id = await started(visitor)
+        assert (await admin(url, "POST", "act", {"act": "end", "talk": id}))[0] == 200
+        assert (await until(visitor, "conversation-ended"))[1]["reason"] == "resolved"
+        await started(visitor)
+        await after(300)
+        assert (await until(visitor, "conversation-ended"))[1]["reason"] == "timeout"
+    async with chatbot(bot="none") as simulator, npm(simulator) as visitor:
+        emit(visitor, "send-message", {"content": "hello", "conversationId": await started(visitor)})
+        await states(visitor, "active")
+
+
+async def test_every_filter_is_seen_by_npms_client() -> None:
+    """Alone and combined; what each one leaves is in test_lists.py, and here that it leaves the same over the wire."""
+    filters: dict[str, list[Any]] = {
+        "status": [None, *STATES],
+        "agentId": [None, "agent-bob"],
+        "startDate": [None, "2025-12-29"],
+        "endDate": [None, "2025-12-31T20:00:00Z"],
+    }
+    bob = user(chat(), "agent-bob")
+    async with chatbot(ManualClock()) as simulator, npm(simulator, as_user("agent-bob")) as node:
+        for values in product(*filters.values()):
+            asked = {name: value for name, value in zip(filters, values, strict=True) if value is not None}
+            emit(node, "request-conversation-list", asked)
+            _, listed = await until(node, "conversation-list")
+            expected = one(bob.emit("request-conversation-list", asked), "conversation-list")
+            # Messages of the fixtures have ids by the seed, which is the same.
+            assert listed == expected
 
 
 async def test_nonsense_leaves_everything_standing() -> None:
