@@ -88,10 +88,13 @@ def _sentiment(text: str) -> tuple[dict[str, Json], float]:
 def _pii(text: str) -> tuple[dict[str, Json], float]:
     """What could say who somebody is; start and end are places in the text, in characters."""
     found: list[tuple[int, int, str]] = []
+    taken = bytearray(len(text))
     for kind, pattern in PII.items():
         for hit in pattern.finditer(text):
-            if not any(hit.start() < end and start < hit.end() for start, end, _ in found):
-                found.append((hit.start(), hit.end(), kind))
+            start, end = hit.span()
+            if taken.find(1, start, end) < 0:
+                taken[start:end] = b"\1" * (end - start)
+                found.append((start, end, kind))
     found.sort()
     redacted, at = [], 0
     for start, end, kind in found:

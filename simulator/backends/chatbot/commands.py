@@ -19,13 +19,24 @@ from simulator.backends.chatbot.state import Dashboard, Seed, Settings
 from simulator.backends.chatbot.talks import Conversation, Talks
 from simulator.backends.chatbot.telling import Body, Failed, Teller
 from simulator.core.actions import Action, Heard
+from simulator.core.errors import WireError
 from simulator.core.message import Json, Message
 from simulator.core.world import World
+from simulator.wire import socketio_packets as packets
 
 STAFF_ALONE = "agents and admins alone may"
 
 RESULTS = 10
 """Of one search."""
+
+
+def fits(value: Any, most: int) -> bool:
+    """Whether a value has at most so many characters as JSON, attachments counted, and can be written at all."""
+    try:
+        text, attachments = packets.payload((value,))
+    except WireError:
+        return False
+    return len(text) + sum(map(len, attachments)) <= most
 
 
 class Commands:
@@ -166,7 +177,22 @@ class Commands:
         actions += self._desk.hear(talk)
         if talk.status == "agent" and self._desk.attended(talk):
             return actions
+        if not self._may_ask(client):
+            self._world.log(
+                "warning", "the bot does not hear this: most_unanswered of one socket", conversation=talk.id
+            )
+            return actions
         return [*actions, Heard(talk.id, text, message, client.conn, self._desk.about(talk))]
+
+    def _may_ask(self, client: Client) -> bool:
+        """Whether the bot hears one more of a socket: answers under way are bounded, and all have one bound."""
+        now, asked = self._world.now(), client.asked
+        while asked and asked[0] <= now - max(self._settings.bot_delay, 1.0):
+            asked.popleft()
+        if len(asked) >= self._settings.most_unanswered:
+            return False
+        asked.append(now)
+        return True
 
     def _typing(self, client: Client, order: m.Typing) -> list[Action]:
         talk = self._open(client, order.conversationId)
@@ -334,6 +360,8 @@ class Commands:
         return self._tell.one(client, "dashboard-subscribed", body)
 
     def _track_activity(self, client: Client, order: m.TrackActivity) -> list[Action]:
+        if not fits(order.data, self._settings.metadata_limit):
+            raise Failed("INVALID_PAYLOAD", "Invalid payload", "data: too much of it, or too deep")
         data: Body = {"activity": order.activity, "data": order.data}
         return self._tracked(client, "activity", "Activity", data, self._settings.reply_activity)
 

@@ -15,7 +15,7 @@ from simulator.backends.chatbot.state import Seed, Settings, User
 from simulator.backends.chatbot.talks import SHORT_ID, Conversation, Msg, Talks
 from simulator.backends.chatbot.telling import Body, Failed, Teller
 from simulator.core.actions import Action, After, Cancel
-from simulator.core.message import Json
+from simulator.core.message import Json, Request
 from simulator.core.world import World
 
 SERVE = "serve"
@@ -65,14 +65,13 @@ class Desk:
         )
         talk.org, talk.chatbot_id, talk.user_id = caller.org, caller.chatbot_id, caller.user_id
         talk.anonymous = caller.user is None
-        address = (request.header("X-Forwarded-For") or "").partition(",")[0].strip()
-        metadata: Body = {
-            "userAgent": (request.header("User-Agent") or "")[:1000],
-            "ipAddress": address[:100] or self._settings.ip_address,
+        address = _header(request, "X-Forwarded-For", 100).partition(",")[0].strip()
+        talk.metadata = {
+            "userAgent": _header(request, "User-Agent"),
+            "ipAddress": address or self._settings.ip_address,
         }
-        if referrer := request.header("Referer"):
-            metadata["referrer"] = referrer[:1000]
-        self._talks.merge(talk, metadata)
+        if referrer := _header(request, "Referer"):
+            talk.metadata["referrer"] = referrer
         actions = self._make_room(caller.tenant_id)
         self._talks.add(talk)
         self._world.log("info", "conversation started", conversation=talk.id)
@@ -389,3 +388,8 @@ class Desk:
             "agentId": talk.agent_id,
             "userId": talk.user_id,
         }
+
+
+def _header(request: Request, name: str, most: int = 1000) -> str:
+    """A header's text, without the bytes that are none."""
+    return (request.header(name) or "")[:most].encode("utf-8", "replace").decode()

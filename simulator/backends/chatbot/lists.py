@@ -22,7 +22,7 @@ def bounds(order: RequestConversationList) -> tuple[float, float]:
         since = _instant("startDate", order.startDate)
     if order.endDate is not None:
         # A day alone is meant to its end, an instant is the last one that fits.
-        until = _instant("endDate", order.endDate) + (SECONDS_A_DAY if len(order.endDate) == DAY else 0.001)
+        until = _instant("endDate", order.endDate) + (SECONDS_A_DAY if len(order.endDate) <= DAY else 0.001)
     return since, until
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -90,7 +91,7 @@ class Caller:
 class Client:
     """A socket that was let in."""
 
-    __slots__ = ("caller", "conn", "here", "ids", "joined", "request", "rooms", "streams", "talk", "typing")
+    __slots__ = ("asked", "caller", "conn", "here", "ids", "joined", "request", "rooms", "streams", "talk", "typing")
 
     def __init__(self, conn: Conn, caller: Caller, ids: Ids, request: Request) -> None:
         self.conn = conn
@@ -106,6 +107,8 @@ class Client:
         self.rooms: dict[Room, None] = {}
         self.typing: dict[Conversation, None] = {}
         """Conversations in which it was last seen typing."""
+        self.asked: deque[float] = deque()
+        """When the bot heard of it lately."""
         self.streams = 0
         """Streamed answers under way."""
 

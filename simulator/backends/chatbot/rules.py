@@ -37,6 +37,7 @@ from simulator.core.events import (
 )
 from simulator.core.message import NO_REF, Json, Message, Request
 from simulator.core.world import World
+from simulator.wire.socketio_packets import RESERVED
 from simulator.wire.socketio_socket import INVALID_NAMESPACE
 
 WELCOME = "Connected to AI Support WebSocket"
@@ -79,8 +80,8 @@ def _flaw(act: bot.Act) -> str | None:
             return "url: expected the one where it lies"
         case bot.Queue() if not 1 <= act.position <= LAST_PLACE:
             return f"position: expected a place from 1 to {LAST_PLACE}"
-        case bot.Raw() if not act.name:
-            return "name: expected that of an event"
+        case bot.Raw() if not act.name or act.name in RESERVED:
+            return f"name: expected that of an event, none of {', '.join(sorted(RESERVED))}"
     return None
 
 

@@ -113,6 +113,9 @@ class Settings(_Model):
         "before", description="where the whole `message` comes: before rag-stream-complete, after it, or not at all"
     )
     most_streams: int = Field(4, ge=1, description="streamed answers under way for one socket; one more is an error")
+    most_unanswered: int = Field(
+        200, ge=1, description="messages of one socket that the bot hears of within its delay, or a second"
+    )
     most_joined: int = Field(500, ge=1, description="conversations that a socket is in; the one joined first is left")
     most_waiting: int = Field(
         10, ge=1, description="conversations of one visitor that wait for an agent; one more is an error"
@@ -132,7 +135,9 @@ class Settings(_Model):
         description="who may join an org's room and its dashboards: all people of it, or its agents and admins",
     )
     content_limit: int = Field(10_000, ge=1, description="characters of a text of a client")
-    metadata_limit: int = Field(10_000, ge=2, description="characters of a conversation's metadata, as JSON")
+    metadata_limit: int = Field(
+        10_000, ge=2, description="characters of a conversation's metadata or an activity's data"
+    )
     kept_conversations: int = Field(
         5_000, ge=1, description="conversations kept of a tenant; who has the most gives up first, where no socket is"
     )

@@ -47,6 +47,7 @@ def test_each_state(bob: Person, state: str) -> None:
         ({"startDate": "2025-12-31T22:00:00"}, ["conv-new", "conv-456"]),
         ({"endDate": "2025-12-01"}, ["conv-closed"]),
         ({"endDate": "2025-12-01T10:00:00Z"}, ["conv-closed"]),
+        ({"endDate": "20251201"}, ["conv-closed"]),
         ({"endDate": "2025-12-01T09:59:59Z"}, []),
         ({"startDate": "2025-12-29", "endDate": "2025-12-30"}, ["conv-active", "conv-ended"]),
         (
