@@ -52,14 +52,20 @@ def _yes(description: str) -> bool:
     return found
 
 
+LONG = 1e9
+"""Seconds: what is longer is never, and no clock counts so far."""
+MANY = 1_000_000
+"""Messages."""
+
+
 class Settings(_Model):
     """What `settings:` in the fixtures and `--set key=value` change."""
 
     bot: Literal["ai", "echo", "none"] = Field(
         "ai", description="ai answers from the articles, echo with the person's words, none leaves it to people"
     )
-    bot_delay: float = Field(1.0, ge=0, description="seconds until the bot answers")
-    bot_typing: float = Field(0.2, ge=0, description="seconds until it is seen typing, where it is the ai")
+    bot_delay: float = Field(1.0, ge=0, le=LONG, description="seconds until the bot answers")
+    bot_typing: float = Field(0.2, ge=0, le=LONG, description="seconds until it is seen typing, where it is the ai")
     jwt_secret: str = Field("invented-secret", min_length=1, description="HS256 secret of the tokens")
     auth_failure: Literal["error_event_then_disconnect", "connect_error"] = Field(
         "error_event_then_disconnect", description="how a client hears that it may not come in"
@@ -95,19 +101,21 @@ class Settings(_Model):
     join_event: Literal["never", "resumed", "always"] = Field(
         "resumed", description="when conversation-started is followed by the widget's `join`"
     )
-    started_messages: int = Field(50, ge=0, description="messages that conversation-started brings, the last ones")
+    started_messages: int = Field(
+        50, ge=0, le=MANY, description="messages that conversation-started brings, the last ones"
+    )
     list_data: Literal["document", "array"] = Field(
         "document", description="conversation-list's data as documented, or the bare list that the dashboard reads"
     )
     list_limit: int = Field(20, ge=1, le=100, description="conversations on a page where the client names no limit")
-    list_messages: int = Field(1, ge=0, description="messages of each listed conversation, the last ones")
-    rag_delay: float = Field(0.5, ge=0, description="seconds until a RAG answer, or its first chunk")
+    list_messages: int = Field(1, ge=0, le=MANY, description="messages of each listed conversation, the last ones")
+    rag_delay: float = Field(0.5, ge=0, le=LONG, description="seconds until a RAG answer, or its first chunk")
     rag_fallback: str = Field(
         "I could not find anything about that. Would you like to talk to a person?",
         min_length=1,
         description="the answer where no article fits",
     )
-    stream_interval: float = Field(0.05, ge=0, description="seconds between two chunks of a streamed answer")
+    stream_interval: float = Field(0.05, ge=0, le=LONG, description="seconds between two chunks of a streamed answer")
     stream_words: int = Field(3, ge=1, description="words in a chunk")
     stream_message: Literal["before", "after", "none"] = Field(
         "before", description="where the whole `message` comes: before rag-stream-complete, after it, or not at all"
@@ -120,15 +128,20 @@ class Settings(_Model):
     most_waiting: int = Field(
         10, ge=1, description="conversations of one visitor that wait for an agent; one more is an error"
     )
-    queue_delay: float = Field(1.0, ge=0, description="seconds from escalated to queued")
+    queue_delay: float = Field(1.0, ge=0, le=LONG, description="seconds from escalated to queued")
     agent_after: float = Field(
-        10.0, ge=0, description="seconds until an online agent takes the next one off a queue; 0 leaves it to people"
+        10.0,
+        ge=0,
+        le=LONG,
+        description="seconds until an online agent takes the next one off a queue; 0 leaves it to people",
     )
     agent_greeting: str = Field(
         "Hello, this is {agent}. How can I help you?", description="what that agent says first; empty for nothing"
     )
-    idle_timeout: float = Field(300.0, ge=0, description="seconds without a message until a timeout; 0 for never")
-    close_after: float = Field(240.0, ge=0, description="seconds from ended to closed; 0 for never")
+    idle_timeout: float = Field(
+        300.0, ge=0, le=LONG, description="seconds without a message until a timeout; 0 for never"
+    )
+    close_after: float = Field(240.0, ge=0, le=LONG, description="seconds from ended to closed; 0 for never")
     ip_address: str = Field("127.0.0.1", description="metadata.ipAddress where no X-Forwarded-For came")
     orgs_open_to: Literal["members", "staff"] = Field(
         "members",
@@ -145,9 +158,11 @@ class Settings(_Model):
     kept_megabytes: int = Field(
         64, ge=1, description="millions of characters kept of a tenant's messages; who said the most forgets first"
     )
-    ping_interval: float = Field(25.0, gt=0, description="seconds between Engine.IO's pings")
-    ping_timeout: float = Field(20.0, gt=0, description="seconds to wait for the pong")
-    connect_timeout: float = Field(45.0, gt=0, description="seconds until a session without a namespace is closed")
+    ping_interval: float = Field(25.0, gt=0, le=LONG, description="seconds between Engine.IO's pings")
+    ping_timeout: float = Field(20.0, gt=0, le=LONG, description="seconds to wait for the pong")
+    connect_timeout: float = Field(
+        45.0, gt=0, le=LONG, description="seconds until a session without a namespace is closed"
+    )
 
 
 class Tenant(_Model):
