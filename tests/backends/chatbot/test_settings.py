@@ -11,7 +11,6 @@ from simulator.backends.chatbot.state import Settings
 from simulator.core.bot import Say, Stream
 from tests.backends.chatbot.chats import Person, chat, checked, person, user
 
-
 DOOR = ("auth_failure", "jwt_secret")
 """Theirs is test_door.py."""
 
