@@ -15,7 +15,7 @@ from simulator.backends.chatbot.state import Seed, Settings, User
 from simulator.backends.chatbot.talks import SHORT_ID, Conversation, Msg, Talks
 from simulator.backends.chatbot.telling import Body, Failed, Teller
 from simulator.core.actions import Action, After, Cancel
-from simulator.core.message import Json, Request
+from simulator.core.message import Json
 from simulator.core.world import World
 
 SERVE = "serve"
@@ -32,11 +32,11 @@ class Desk:
         self._talks = talks
         self._rooms = rooms
         self._tell = tell
-        self._agents = [user for user in seed.users if user.role == "agent"]
+        self._users = seed.users
         self._widgets = {(widget.tenantId, widget.chatbotId): widget for widget in seed.widgets}
         self.cut: Callable[[Conversation], list[Action]] = lambda talk: []
         """Ends what is being answered in a conversation: set by who answers."""
-        self._online = [user for user in self._agents if user.online]
+        self._online = [user for user in seed.users if user.role == "agent" and user.online]
         self._loads: dict[Hashable, int] = {}
         """How many conversations each agent has: tenant and userId."""
         self._waiting: dict[Hashable, int] = {}
@@ -53,7 +53,7 @@ class Desk:
 
     def begin(self, client: Client, session_id: str | None, id: str | None = None) -> tuple[Conversation, list[Action]]:
         """A new conversation of a client, and who is told."""
-        now, caller, request = self._world.now(), client.caller, client.request
+        now, caller = self._world.now(), client.caller
         # By number, not by what the client names it: names of a client who makes up ever new ones would be kept.
         ids = client.ids.nth("conversation")
         talk = Conversation(
@@ -65,12 +65,12 @@ class Desk:
         )
         talk.org, talk.chatbot_id, talk.user_id = caller.org, caller.chatbot_id, caller.user_id
         talk.anonymous = caller.user is None
-        address = _header(request, "X-Forwarded-For", 100).partition(",")[0].strip()
+        address = client.header("X-Forwarded-For", 100).partition(",")[0].strip()
         talk.metadata = {
-            "userAgent": _header(request, "User-Agent"),
+            "userAgent": client.header("User-Agent"),
             "ipAddress": address or self._settings.ip_address,
         }
-        if referrer := _header(request, "Referer"):
+        if referrer := client.header("Referer"):
             talk.metadata["referrer"] = referrer
         actions = self._make_room(caller.tenant_id)
         self._talks.add(talk)
@@ -363,11 +363,19 @@ class Desk:
         return self.move(talk, trigger, agent=(None, None)) or []
 
     def agent(self, tenant: str, name: str) -> tuple[str, str]:
-        """Id and name of an agent by id, name or email; one that the fixtures do not know is invented."""
-        for user in self._agents:
-            if user.tenantId == tenant and name in (user.userId, user.name, user.email):
+        """Id and name of one of the staff by id, name or email; one that the fixtures do not know is invented."""
+        for user in self._called(name):
+            if user.tenantId == tenant and user.role != "user":
                 return user.userId, user.name
         return f"agent_{self._world.ids.child('agent', name).token(9, SHORT_ID)}", name
+
+    def misnamed(self, tenant: str, name: str) -> bool:
+        """Whether the fixtures know that name, and it is not one of the tenant's staff."""
+        called = self._called(name)
+        return bool(called) and not any(user.tenantId == tenant and user.role != "user" for user in called)
+
+    def _called(self, name: str) -> list[User]:
+        return [user for user in self._users if name in (user.userId, user.name, user.email)]
 
     def assistant(self, talk: Conversation) -> str:
         """What the AI of a conversation is called."""
@@ -388,8 +396,3 @@ class Desk:
             "agentId": talk.agent_id,
             "userId": talk.user_id,
         }
-
-
-def _header(request: Request, name: str, most: int = 1000) -> str:
-    """A header's text, without the bytes that are none."""
-    return (request.header(name) or "")[:most].encode("utf-8", "replace").decode()

@@ -112,6 +112,10 @@ class Client:
         self.streams = 0
         """Streamed answers under way."""
 
+    def header(self, name: str, most: int = 1000) -> str:
+        """A header of its handshake, without the bytes that are no text."""
+        return (self.request.header(name) or "")[:most].encode("utf-8", "replace").decode()
+
 
 class Rooms:
     """Rooms with who is in them, in the order in which they came."""

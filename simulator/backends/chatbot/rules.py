@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from operator import attrgetter
 from typing import Any, assert_never, cast
 
 from pydantic import TypeAdapter, ValidationError
@@ -60,9 +59,6 @@ STATUSES = ("sent", "delivered", "read")
 
 LAST_PLACE = 1_000_000
 """Of a queue that an act tells."""
-
-
-_last_activity = attrgetter("last_activity")
 
 
 def _flaw(act: bot.Act) -> str | None:
@@ -133,8 +129,8 @@ class ChatbotRules:
                 assert_never(event)
 
     def talks(self) -> Collection[str]:
-        """The ids of the conversations that are not over, where something happened last at the end."""
-        return [talk.id for talk in sorted(self._talks, key=_last_activity) if not talk.over]
+        """The ids of all conversations: first those that are over, and where something happened last at the end."""
+        return [talk.id for talk in sorted(self._talks, key=lambda talk: (not talk.over, talk.last_activity))]
 
     def objection(self, talk: str, act: bot.Act) -> str | None:
         """Why this act can't be done in this talk, or None."""
@@ -147,6 +143,10 @@ class ChatbotRules:
             return "status: the person has said nothing yet"
         if isinstance(act, bot.Raw) and not self._rooms.conns(of.conversation(found)):
             return "raw: nobody is in the conversation"
+        if isinstance(act, bot.Leave) and found.status != "agent":
+            return "leave: no agent has the conversation"
+        if isinstance(act, bot.Say | bot.HandOff) and act.agent and self._desk.misnamed(found.tenant_id, act.agent):
+            return f"agent: {act.agent!r} is somebody of the fixtures, but no agent or admin of {found.tenant_id}"
         return _flaw(act)
 
     # --- the door

@@ -32,6 +32,8 @@ def test_saying() -> None:
     for name in ("agent-bob", "Bob Desk", "bob@example.com"):
         said = one(acted(Say("hello", agent=name)), "message")["message"]
         assert (said["sender"], said["senderName"], said["userId"]) == ("agent", "Bob Desk", "agent-bob")
+    said = one(acted(Say("hello", agent="Eve Keys")), "message")["message"]
+    assert (said["sender"], said["userId"]) == ("agent", "admin-eve"), "admins serve people too"
     said = one(acted(Say("hello", agent="Somebody New")), "message")["message"]
     assert (said["sender"], said["senderName"], said["userId"][:6]) == ("agent", "Somebody New", "agent_")
 
@@ -101,6 +103,17 @@ def test_a_status_stands_in_the_history() -> None:
         (ADA, Status("failed"), "status: expected one of sent, delivered, read"),
         ("conv-new", Status("read"), "status: the person has said nothing yet"),
         (ADA, Raw("x"), "raw: nobody is in the conversation"),
+        (ADA, Leave(), "leave: no agent has the conversation"),
+        (
+            ADA,
+            HandOff("agent-tim"),
+            "agent: 'agent-tim' is somebody of the fixtures, but no agent or admin of tenant-123",
+        ),
+        (
+            ADA,
+            Say("x", agent="Ada Example"),
+            "agent: 'Ada Example' is somebody of the fixtures, but no agent or admin of tenant-123",
+        ),
         (ADA, Queue(0), "position: expected a place from 1 to 1000000"),
         (ADA, Queue(-3), "position: expected a place from 1 to 1000000"),
         (ADA, Queue(10**30), "position: expected a place from 1 to 1000000"),
@@ -162,3 +175,14 @@ def test_other_bots() -> None:
     id = silent.join()["conversationId"]
     silent.emit("send-message", {"content": "hi", "conversationId": id})
     assert silent.after(10) == []
+
+
+def test_the_latest_open_one_is_meant_and_ended_ones_are_known() -> None:
+    """Who acts in one that is over is told so, and not that there is none."""
+    talk = chat()
+    rules: Any = talk.running.engine.rules
+    ids = [*rules.talks()]
+    assert ids[:2] == ["conv-closed", "conv-ended"]
+    assert (len(ids), ids[-1]) == (9, "conv-new")
+    user(talk, "user-ada").emit("send-message", {"conversationId": ADA, "content": "hello"})
+    assert [*rules.talks()][-1] == ADA
