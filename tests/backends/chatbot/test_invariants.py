@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from simulator.backends.chatbot.machine import WAITING
 from simulator.backends.chatbot.rooms import Client
 from simulator.backends.chatbot.talks import Conversation
 from simulator.core.bot import Act, End, HandOff, Leave, Picture, Queue, Raw, Say, Status, Stream, Typing
-from tests.backends.chatbot.chats import HARBOUR, HILL, WORKSHOP, Person, as_user, chat, checked, person
+from simulator.core.message import Request
+from tests.backends.chatbot.chats import HARBOUR, HILL, WORKSHOP, Event, Person, as_user, chat, checked, person
 from tests.backends.chatbot.test_hostile import RIGHT
 from tests.talk import Talk
 
@@ -44,12 +46,49 @@ def some(dice: random.Random) -> Talk:
     )
 
 
-def step(talk: Talk, dice: random.Random, people: list[Person]) -> None:
+def found(value: Any, key: str) -> Iterator[Any]:
+    """All values of a key, however deep."""
+    if isinstance(value, dict):
+        yield from ([value[key]] if key in value else [])
+        value = [*value.values()]
+    if isinstance(value, list):
+        for inner in value:
+            yield from found(inner, key)
+
+
+class Eavesdropper:
+    """Reads what everyone hears: it fits its model, and is about what they may see."""
+
+    def __init__(self, talk: Talk) -> None:
+        self.talk = talk
+        self.rules: Any = talk.running.engine.rules
+        self.known: dict[str, Conversation] = {}
+        """Also those that were lost since."""
+        self.heard = 0
+
+    def read(self, who: Person, auth: Any, events: list[Event]) -> None:
+        checked(self.talk, events)
+        caller = self.rules._door.admit(auth, Request("GET", "/"), self.talk.clock.now())
+        for conversation in self.rules._talks:
+            self.known[conversation.id] = conversation
+        for name, body in events:
+            if name == "error":
+                continue
+            assert {*found(body, "tenantId")} <= {caller.tenant_id}
+            for id in found(body, "conversationId"):
+                conversation = self.known[id]
+                # An org of one's own tells all its people of its conversations.
+                told = name == "notification" and conversation.tenant_id == caller.tenant_id
+                assert told or caller.may_see(conversation), (name, body)
+                self.heard += 1
+
+
+def step(talk: Talk, dice: random.Random, people: list[Person], ears: Eavesdropper) -> None:
     rules: Any = talk.running.engine.rules
     ids = [conversation.id for conversation in rules._talks]
     number, chance = dice.randrange(len(people)), dice.random()
     if chance < 0.08:
-        checked(talk, people[number].after(dice.choice([0.1, 1, 5])))
+        ears.read(people[number], PEOPLE[number], people[number].after(dice.choice([0.1, 1, 5])))
     elif chance < 0.2:
         talk.act(dice.choice(ids), dice.choice(ACTS))
     elif chance < 0.23:
@@ -62,7 +101,7 @@ def step(talk: Talk, dice: random.Random, people: list[Person]) -> None:
             body["conversationId"] = dice.choice(ids)
         if event == "join-conversation" and dice.random() < 0.5:
             body = {}
-        checked(talk, people[number].emit(event, body))
+        ears.read(people[number], PEOPLE[number], people[number].emit(event, body))
 
 
 def holds(rules: Any) -> None:
@@ -123,11 +162,13 @@ def test_what_has_to_hold(seed: int) -> None:
     talk = some(dice)
     people = [person(talk, f"p{number}", auth) for number, auth in enumerate(PEOPLE)]
     rules: Any = talk.running.engine.rules
+    ears = Eavesdropper(talk)
     for _ in range(120):
-        step(talk, dice, people)
+        step(talk, dice, people, ears)
         holds(rules)
-    for who in people:
-        checked(talk, who.events())
+    for who, auth in zip(people, PEOPLE, strict=True):
+        ears.read(who, auth, who.events())
         who.socket.close(1001)
+    assert ears.heard
     talk.after(5000)
     assert (rules._clients, rules._rooms._rooms, rules._answers._streams) == ({}, {}, {})
