@@ -364,18 +364,19 @@ class Desk:
 
     def agent(self, tenant: str, name: str) -> tuple[str, str]:
         """Id and name of one of the staff by id, name or email; one that the fixtures do not know is invented."""
-        for user in self._called(name):
-            if user.tenantId == tenant and user.role != "user":
-                return user.userId, user.name
+        user = self._staff(tenant, name)
+        if user is not None:
+            return user.userId, user.name
         return f"agent_{self._world.ids.child('agent', name).token(9, SHORT_ID)}", name
 
     def misnamed(self, tenant: str, name: str) -> bool:
         """Whether the fixtures know that name, and it is not one of the tenant's staff."""
-        called = self._called(name)
-        return bool(called) and not any(user.tenantId == tenant and user.role != "user" for user in called)
+        known = any(name in (user.userId, user.name, user.email) for user in self._users)
+        return known and self._staff(tenant, name) is None
 
-    def _called(self, name: str) -> list[User]:
-        return [user for user in self._users if name in (user.userId, user.name, user.email)]
+    def _staff(self, tenant: str, name: str) -> User | None:
+        staff = (user for user in self._users if user.tenantId == tenant and user.role != "user")
+        return next((user for user in staff if name in (user.userId, user.name, user.email)), None)
 
     def assistant(self, talk: Conversation) -> str:
         """What the AI of a conversation is called."""

@@ -265,7 +265,9 @@ class Seed(_Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> Seed:
-        for where, why, got in _flaws(self):
+        # The first one is told; what comes after it is not asked for.
+        if flaw := next(_flaws(self), None):
+            where, why, got = flaw
             text = PydanticCustomError("value_error", "{why}", {"why": why})
             # Its place in the file makes the line that the operator is told.
             raise ValidationError.from_exception_data("fixtures", [InitErrorDetails(type=text, loc=where, input=got)])
@@ -311,7 +313,6 @@ def _owner(place: _Place, owned: Any, orgs: dict[str, list[str]]) -> Iterator[_F
     tenant = owned.tenantId
     if tenant not in orgs:
         yield (*place, "tenantId"), f"there is no such tenant, expected one of {_some(orgs)}", tenant
-        return
     theirs: list[tuple[_Place, str]]
     theirs = [(("orgs", i), org) for i, org in enumerate(owned.orgs)] if isinstance(owned, User) else []
     if named := getattr(owned, "orgId", ""):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import gc
 import json
 import sys
+from functools import cache
 from types import FrameType
 from typing import Any
 
+from simulator.backends import load
 from simulator.backends.chatbot import jwt
 from simulator.core.message import Json
+from simulator.serve import seeds
 from tests.talk import UPGRADE, Socket, Talk
 
 NOW = 1767225600
@@ -32,7 +35,13 @@ def as_user(user: str) -> dict[str, Json]:
 
 
 def chat(**settings: object) -> Talk:
-    return Talk("chatbot", settings=settings)
+    return Talk("chatbot", settings=settings, seeded=fixtures())
+
+
+@cache
+def fixtures() -> dict[str, Any]:
+    """What the file holds, read once; whoever changes it takes a copy."""
+    return seeds.load(load("chatbot"), None, []).model_dump()
 
 
 class Person:

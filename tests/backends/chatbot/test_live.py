@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from simulator.backends.chatbot import jwt
 from simulator.backends.chatbot.names import COMMANDS, EVENTS
 from simulator.serve.clock import ManualClock
 from tests.backends.chatbot import flows
@@ -51,6 +52,9 @@ async def test_who_may_not_come_in(transports: tuple[str, ...]) -> None:
         for auth, code in (
             ({}, "NO_AUTH"),
             ({"token": "x.y.z"}, "AUTH_ERROR"),
+            ({"token": token("user-ada", exp=1)}, "AUTH_ERROR"),
+            ({"token": jwt.sign({"sub": "user-ada"}, "forged")}, "AUTH_ERROR"),
+            ({"token": "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ1c2VyLWFkYSJ9."}, "AUTH_ERROR"),
             ({"widgetKey": "x"}, "WIDGET_VALIDATION_ERROR"),
         ):
             async with npm(simulator, auth, transports) as node:
@@ -62,9 +66,10 @@ async def test_who_may_not_come_in(transports: tuple[str, ...]) -> None:
         assert (message, data["code"]) == ("401: No authentication provided", "NO_AUTH")
 
 
-async def test_a_token_in_a_header_of_node() -> None:
+@roads
+async def test_a_token_in_a_header_of_node(transports: tuple[str, ...]) -> None:
     headers = {"Authorization": f"Bearer {token('user-ada')}"}
-    async with chatbot() as simulator, npm(simulator, {}, extraHeaders=headers) as node:
+    async with chatbot() as simulator, npm(simulator, {}, transports, extraHeaders=headers) as node:
         assert (await inside(node))["userId"] == "user-ada"
 
 
