@@ -16,6 +16,7 @@ from simulator.serve.clock import ManualClock
 from tests.backends.chatbot import flows
 from tests.backends.chatbot.chats import STATES, as_user, chat, one, token, user
 from tests.backends.chatbot.served import QUICK, NpmPlayer, base, chatbot, emit, event, inside, npm, until
+from tests.backends.chatbot.test_isolation import ROOMS
 from tests.served import Node, admin, ask
 
 pytestmark = [pytest.mark.live, pytest.mark.node]
@@ -206,6 +207,24 @@ async def test_every_filter_is_seen_by_npms_client() -> None:
             expected = one(bob.emit("request-conversation-list", asked), "conversation-list")
             # Messages of the fixtures have ids by the seed, which is the same.
             assert listed == expected
+
+
+async def test_codes_are_seen_by_npms_client() -> None:
+    """Each event of ROOMS, and what an agent's socket may not."""
+    async with chatbot() as simulator, npm(simulator, as_user("agent-bob")) as node:
+        for name, body, code in (*ROOMS, ("request-conversation-summary", {}, "NO_CONVERSATION")):
+            emit(node, name, body)
+            assert (await until(node, "error"))[1]["code"] == code
+    for setting, after in (("silent", "pong"), ("disconnect", None)):
+        async with chatbot(bad_input=setting) as simulator, npm(simulator, as_user("agent-bob")) as node:
+            await inside(node)
+            emit(node, "join-org", {"orgId": "org-hill"})
+            if after is None:
+                assert (await event(node, "error"))["code"] == "JOIN_ORG_FAILED"
+                assert await node.event("disconnect") == ["io server disconnect", False]
+            else:
+                emit(node, "ping")
+                assert "timestamp" in await event(node, after)
 
 
 async def test_nonsense_leaves_everything_standing() -> None:
