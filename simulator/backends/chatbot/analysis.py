@@ -118,7 +118,7 @@ def _language(text: str) -> tuple[dict[str, Json], float]:
     return {"language": best}, round(min(0.5 + 0.1 * counts[best], 0.95), 2)
 
 
-MOST_READ, LONGEST_READ = 100, 50_000
+MOST_READ, LONGEST_READ = 100, 20_000
 """Messages, and their characters, that a summary's feeling is made of: it is asked for as often as one likes."""
 MOST_POINTS = 5
 """Key points of a summary."""
