@@ -41,6 +41,7 @@ ALLOWED: dict[str, set[str]] = {
         "rest.py",
         "rooms.py",
         "shapes.py",
+        "shares.py",
         "talks.py",
         "telling.py",
     },
