@@ -37,7 +37,7 @@ from simulator.core.events import (
     Received,
     Requested,
 )
-from simulator.core.wire import Answer, Due, Effect, Output, Outside, Wire, Write
+from simulator.core.wire import Answer, Due, Effect, Got, Output, Outside, Wire, Write
 from simulator.core.world import World
 
 Given: TypeAlias = Outside | Called | Acted
@@ -114,7 +114,25 @@ class Engine:
             self.world._now = now
         effects: list[Effect | Call] = []
         self._effects = effects
-        if type(given) is Acted:
+        # A callable in a slot is cheap to read but not to call as a method: so it is here and below.
+        take = self._wire_take
+        if type(given) is Got:
+            # Nearly all that comes: this is `_work` and `_do`, without their calls.
+            for output in take(given):
+                if type(output) is Received:
+                    handle = self._handle
+                    for action in handle(output):
+                        if type(action) is Send:
+                            for sent in take(action):
+                                if type(sent) is Write:
+                                    effects.append(sent)
+                                else:
+                                    self._work([sent])
+                        else:
+                            self._do([action])
+                else:
+                    self._work([output])
+        elif type(given) is Acted:
             if given.act.after:
                 self._later(given)
             else:
@@ -122,8 +140,6 @@ class Engine:
         elif type(given) is Called:
             self._tell(given)
         else:
-            # A callable in a slot is cheap to read but not to call as a method: so it is here and below.
-            take = self._wire_take
             self._work(take(given))
         if self._soon:
             self._act_soon()

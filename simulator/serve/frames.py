@@ -188,17 +188,17 @@ class Parser:
     def whole(self, data: bytes) -> Frame | None:
         """The text, where new bytes are exactly one short frame that no check can fail for; else None, to `push`."""
         size = len(data)
-        if size < 132:
-            if size < 6 or data[1] != size + 122:
-                return None
-            mask, payload = data[2:6], bytearray(data[6:])
-        elif size > 133 and data[1] == 254 and data[2] << 8 | data[3] == size - 8:
-            mask, payload = data[4:8], bytearray(data[8:])
+        if size < 6 or data[0] != 0x81 or size > self._longest or not self._calm or self._data:
+            return None
+        length = data[1]
+        if length == size + 122 and size < 132:
+            payload = bytearray(data[6:])
+            unmask(data[2:6], payload)
+        elif length == 254 and size > 133 and data[2] << 8 | data[3] == size - 8:
+            payload = bytearray(data[8:])
+            unmask(data[4:8], payload)
         else:
             return None
-        if data[0] != 0x81 or self._data or not self._calm or size > self._longest:
-            return None
-        unmask(mask, payload)
         try:
             return Frame(payload.decode())
         except UnicodeDecodeError:

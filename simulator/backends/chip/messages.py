@@ -23,6 +23,9 @@ def _instant(value: str) -> str:
 def _before(value: object) -> int:
     if not isinstance(value, str):
         raise ValueError("expected a string")
+    quick = gotime.usual(value)
+    if quick is not None:
+        return quick
     instant = gotime.parse(value)
     if value.endswith("Z"):
         if instant == gotime.ZERO_TIME:

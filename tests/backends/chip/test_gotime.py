@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from simulator.backends.chip import gotime
@@ -31,6 +31,34 @@ def test_what_is_written_is_read_again(nanos: int, offset: int) -> None:
     text = gotime.nano(nanos, offset)
     assert gotime.parse(text) == nanos
     assert gotime.offset(text) == offset * 60
+
+
+_LIKELY = st.from_regex(
+    r"[0-9]{4}-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9](\.[0-9]{3})?Z", fullmatch=True
+)
+_SPOILT = st.builds(
+    lambda text, at, other: text[:at] + other + text[at + 1 :],
+    _LIKELY,
+    st.integers(0, 23),
+    st.sampled_from("0123456789-+:.,TtZz W\u0662"),
+)
+
+
+@given(_LIKELY | _SPOILT)
+@example("2026-06-01T12:00:00Z")
+@example("2026-06-01T12:00:00.125Z")
+@example("0001-01-01T00:00:00Z")
+@example("2026-06-31T12:00:00Z")
+@example("2026-06-01T12:00:00.1Z")
+def test_the_quick_way_is_the_long_way_or_none(text: str) -> None:
+    quick = gotime.usual(text)
+    if quick is not None:
+        assert quick == gotime.micros(gotime.parse(text))
+
+
+@pytest.mark.parametrize("text", ["2026-06-01T12:00:00Z", "2026-06-01T12:00:00.125Z", "1969-12-31T23:59:59.999Z"])
+def test_what_clients_write_goes_the_quick_way(text: str) -> None:
+    assert gotime.usual(text) == gotime.micros(gotime.parse(text))
 
 
 @pytest.mark.parametrize(
