@@ -116,13 +116,13 @@ async def test_signals_stop_it_within_a_second(tmp_path: Path, number: signal.Si
 
 
 async def test_every_option_from_the_environment(tmp_path: Path) -> None:
-    fixtures = tmp_path / "my.yaml"
+    fixtures = tmp_path / "my own.yaml"
     fixtures.write_text(f"{CHANNEL}    secret: x\n")
     ready_file = tmp_path / "there.json"
     environment = {
         "SIMULATOR_BACKEND": "chip", "SIMULATOR_HOST": "localhost", "SIMULATOR_PORT": "0", "SIMULATOR_SEED": "8",
-        "SIMULATOR_CLOCK": "2026-05-01T12:00:00Z", "SIMULATOR_FIXTURES": str(fixtures),
-        "SIMULATOR_SET": "bot_delay=0 chip.version=v9", "SIMULATOR_ADMIN_TOKEN": "sesame",
+        "SIMULATOR_CLOCK": "2026-05-01T12:00:00Z", "SIMULATOR_FIXTURES": f"'{fixtures}'",
+        "SIMULATOR_SET": "bot_delay=0 'chip.version=version 9'", "SIMULATOR_ADMIN_TOKEN": "sesame",
         "SIMULATOR_READY_FILE": str(ready_file), "SIMULATOR_LOG_FORMAT": "json", "SIMULATOR_VERBOSE": "1",
     }  # fmt: skip
     async with process("serve", **environment) as started:
@@ -136,7 +136,7 @@ async def test_every_option_from_the_environment(tmp_path: Path) -> None:
         assert (await admin(url, "GET", "clock"))[0] == 401
         assert (await admin(url, "GET", "clock", None, token))[1]["time"] == "2026-05-01T12:00:00Z"
         async with Raw.open(url, request("GET", "/")) as raw:
-            assert (await raw.answer())[1] == b'{"version":"v9"}'
+            assert (await raw.answer())[1] == b'{"version":"version 9"}'
         async with Raw.upgraded(connect) as raw:
             raw.send('{"type":"start_chat"}')
             answer = await raw.text()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
+import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,6 +74,8 @@ class Simulator:
         self.served: list[Served] = []
         self._runners: list[web.ServerRunner] = []
         self._driver: Driver | None = None
+        if not options.host:
+            raise SimulatorError("--host: expected a name or an address, such as 127.0.0.1; 0.0.0.0 is every address")
         chosen = [backends.load(name) for name in dict.fromkeys(options.backends)]
         if options.port and len(chosen) > 1:
             raise SimulatorError(
@@ -126,8 +130,8 @@ class Simulator:
         site = web.TCPSite(runner, options.host, wanted, backlog=1024)
         try:
             await site.start()
-        except OSError as error:
-            raise StartError(_why(error, options.host, wanted, backend.name)) from None
+        except (OSError, UnicodeError) as error:
+            raise StartError(f"{backend.name}: {_why(error, options.host, wanted)}") from None
         port = runner.addresses[0][1]
         url = f"http://{_reachable(options.host)}:{port}"
         connect = backend.connect(running.seed, url)
@@ -176,18 +180,25 @@ def _shares(
     return shares
 
 
-def _why(error: OSError, host: str, port: int, name: str) -> str:
+def _why(error: OSError | UnicodeError, host: str, port: int) -> str:
+    if isinstance(error, UnicodeError | socket.gaierror):
+        return (
+            f"can't listen on {host}: there is no host of that name; --host takes a name or an address of this machine"
+        )
     if error.errno == errno.EADDRINUSE:
         return (
-            f"{name}: port {port} on {host} is taken: stop what listens there, "
+            f"port {port} on {host} is taken: stop what listens there, "
             "or choose another with --port N (--port 0 takes a free one)"
         )
     if error.errno == errno.EACCES:
-        return f"{name}: port {port} on {host} is not allowed to you: choose one above 1023 with --port N"
-    return f"{name}: can't listen on {host} port {port}: {error.strerror or error}"
+        return f"port {port} on {host} is not allowed to you: choose one above 1023 with --port N"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"can't listen on {host}: it is no address of this machine; 127.0.0.1 is, and 0.0.0.0 is all it has"
+    # Not asyncio's words, which name the address once more.
+    return f"can't listen on {host} port {port}: {os.strerror(error.errno or 0)}"
 
 
 def _reachable(host: str) -> str:
     """The address that a client on this machine uses for what is bound to `host`."""
-    shown = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     return f"[{shown}]" if ":" in shown else shown

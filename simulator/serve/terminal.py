@@ -16,6 +16,8 @@ from simulator.core.errors import SimulatorError, StartError
 from simulator.serve.app import Simulator
 from simulator.serve.reporter import Reporter
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 def run(simulator: Simulator, reporter: Reporter, ready_file: Path | None, json_lines: bool = False) -> None:
     """Serve until SIGINT or SIGTERM. Raises SimulatorError."""
@@ -25,13 +27,16 @@ def run(simulator: Simulator, reporter: Reporter, ready_file: Path | None, json_
     try:
         asyncio.run(_serve(simulator, ready_file, json_lines))
     finally:
+        # The loop has given them back to the system, and there is nothing left to stop.
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
         reporter.close()
 
 
 async def _serve(simulator: Simulator, ready_file: Path | None, json_lines: bool) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _SIGNALS:
         loop.add_signal_handler(number, stopped.set)
     async with simulator:
         # What is here now stays; the collector of this process need not look at it again and again.
