@@ -76,6 +76,11 @@ class Simulator:
         self._driver: Driver | None = None
         if not options.host:
             raise SimulatorError("--host: expected a name or an address, such as 127.0.0.1; 0.0.0.0 is every address")
+        token = options.admin_token
+        if token is not None and (not token.isprintable() or token != token.strip() or not token):
+            raise SimulatorError(
+                "--admin-token: expected what a header can carry, printable and without blanks around it"
+            )
         chosen = [backends.load(name) for name in dict.fromkeys(options.backends)]
         if options.port and len(chosen) > 1:
             raise SimulatorError(
