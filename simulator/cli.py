@@ -313,10 +313,12 @@ def backends(name: str | None) -> None:
 
 
 @main.command()
-@click.argument("url")
+@click.argument("url", envvar="SIMULATOR_HEALTH_URL")
 @click.option("--timeout", type=click.FloatRange(min=0.1), default=3.0, show_default=True, help="Seconds.")
 def health(url: str, timeout: float) -> None:
     """Ask a running simulator whether it is well: exit code 0 if so, 1 if not.
+
+    URL can come from SIMULATOR_HEALTH_URL, as in the Docker image.
 
     \b
     simulator health http://127.0.0.1:8070

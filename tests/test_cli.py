@@ -353,6 +353,8 @@ async def test_health(tmp_path: Path) -> None:
         for given in (url, f"{url}/"):
             done = await asyncio.to_thread(shell, "health", given, **proxies)
             assert (done.returncode, done.stdout, done.stderr) == (0, f"{given} is well\n", "")
+        done = await asyncio.to_thread(shell, "health", SIMULATOR_HEALTH_URL=url)
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"{url} is well\n", "")
     done = await asyncio.to_thread(shell, "health", url)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"{url}/__admin/health: [Errno 111] Connection refused\n"
