@@ -255,9 +255,9 @@ def test_v2_reads_arrays_of_five(text: str) -> None:
 
 
 def test_v2_refuses_what_it_could_not_write_again() -> None:
-    for depth in (900, 1020):
-        with pytest.raises(WireError):
-            NEW2.decode(Frame(f'[null,{"[" * depth}{"]" * depth},"t","e",1]'))
+    # A thousand is where each Python stops to write; how much earlier, it decides.
+    with pytest.raises(WireError):
+        NEW2.decode(Frame(f'[null,{"[" * 1020}{"]" * 1020},"t","e",1]'))
 
 
 def test_v2_writes() -> None:
