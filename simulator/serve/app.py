@@ -132,9 +132,8 @@ class Simulator:
         await runner.setup()
         self._runners.append(runner)
         wanted = backend.port if options.port is None else options.port
-        site = web.TCPSite(runner, options.host, wanted, backlog=1024)
         try:
-            await site.start()
+            await _listen(runner, options.host, wanted)
         except (OSError, UnicodeError) as error:
             raise StartError(f"{backend.name}: {_why(error, options.host, wanted)}") from None
         port = runner.addresses[0][1]
@@ -159,6 +158,16 @@ class Simulator:
 
     async def __aexit__(self, *exc: object) -> None:
         await self.stop()
+
+
+async def _listen(runner: web.ServerRunner, host: str, port: int) -> None:
+    site = web.TCPSite(runner, host, port, backlog=1024)
+    await site.start()
+    # A name may have several addresses, localhost for one, and 0 gave each a port of its own.
+    ports = {address[1] for address in runner.addresses}
+    if len(ports) > 1:
+        await site.stop()
+        await _listen(runner, host, min(ports))
 
 
 def _keys(seed: type) -> frozenset[str]:
@@ -197,10 +206,11 @@ def _why(error: OSError | UnicodeError, host: str, port: int) -> str:
         )
     if error.errno == errno.EACCES:
         return f"port {port} on {host} is not allowed to you: choose one above 1023 with --port N"
-    if error.errno == errno.EADDRNOTAVAIL:
+    if error.errno in (errno.EADDRNOTAVAIL, None):
+        # From Python 3.13 on asyncio says this without a number.
         return f"can't listen on {host}: it is no address of this machine; 127.0.0.1 is, and 0.0.0.0 is all it has"
     # Not asyncio's words, which name the address once more.
-    return f"can't listen on {host} port {port}: {os.strerror(error.errno or 0)}"
+    return f"can't listen on {host} port {port}: {os.strerror(error.errno)}"
 
 
 def _reachable(host: str) -> str:
