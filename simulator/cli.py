@@ -6,13 +6,14 @@ import os
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from simulator import __version__
-from simulator.core.errors import SimulatorError
+from simulator.core.errors import SimulatorError, StartError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -34,6 +35,11 @@ class Group(click.Group):
             sys.exit(super().main(args, standalone_mode=False, **extra) or 0)
         except SimulatorError as error:
             _fail(str(error), error.exit_code)
+        except OSError as error:
+            # A full disk behind stdout, say. What waits in its buffer would fail once more at the end.
+            with suppress(OSError, ValueError, AttributeError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _fail(f"{error.filename or 'stdout'}: {error.strerror or error}", 1)
         except click.Abort:
             # Ctrl-C where nothing of ours waits for it.
             sys.exit(130)
@@ -277,7 +283,11 @@ def serve(
                 reporter=reporter,
             )
         )
-    terminal.run(simulator, reporter, ready_file, json_lines=log_format == "json")
+    try:
+        terminal.run(simulator, reporter, ready_file, json_lines=log_format == "json")
+    except OSError as error:
+        # No files left to open.
+        raise StartError(f"can't serve: {error.strerror or error}") from None
 
 
 def _fixtures(given: Iterable[str], chosen: list[str]) -> Iterable[tuple[str, Path]]:

@@ -330,6 +330,25 @@ def test_host_that_cannot_be_bound(host: str, why: str) -> None:
     assert refused("--port", "0", "--host", host) == f"simulator: chip: can't listen on {host}{why}\n"
 
 
+def test_too_few_files() -> None:
+    script = "import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (7, 7)); sys.argv[1:] = sys.argv[2:]\n"
+    arguments = ["-c", f"{script}from simulator.__main__ import main; main()", "", "serve", "-b", "chip", "-p", "0"]
+    done = subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, timeout=30, env=clean_environment()
+    )
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == "simulator: can't serve: Too many open files\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_behind_stdout() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [COMMAND, "backends"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, env=clean_environment()
+        )
+    assert (done.returncode, done.stderr) == (1, "simulator: stdout: No space left on device\n")
+
+
 def test_ready_file_in_a_missing_folder(tmp_path: Path) -> None:
     path = tmp_path / "missing" / "ready.json"
     done = shell("serve", "-b", "chip", "--port", "0", "--ready-file", str(path))

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import connect as sync_connect
 
+from simulator.serve import terminal
 from tests.served import (
     COMMAND,
     SECONDS,
@@ -72,11 +73,19 @@ async def test_stale_ready_file_goes_even_when_the_start_fails(tmp_path: Path) -
 
 async def test_a_ready_file_that_is_not_an_earlier_runs_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "ready.json"
-    for text in ("something else", "[]", '{"pid": 1}'):
+    for text in ("something else", "[]", '{"pid": "x"}', '{"pid": 9999999999}', '{"pid": 1}'):
         path.write_text(text)
         async with process("serve", "-b", "chip", "--port", "0", "--ready-file", str(path)) as started:
-            assert await asyncio.wait_for(started.wait(), SECONDS) == (3 if "pid" in text else 2)
+            assert await asyncio.wait_for(started.wait(), SECONDS) == (3 if text == '{"pid": 1}' else 2)
         assert path.read_text() == text
+
+
+def test_a_ready_file_with_our_own_number_is_an_earlier_runs(tmp_path: Path) -> None:
+    """In a container each run has the same number."""
+    path = tmp_path / "ready.json"
+    path.write_text(json.dumps({"pid": os.getpid(), "backends": []}))
+    terminal._make_room(path)
+    assert not path.exists()
 
 
 def test_an_unread_stderr_stops_nobody(tmp_path: Path) -> None:

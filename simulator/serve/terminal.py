@@ -68,9 +68,15 @@ def _make_room(path: Path) -> None:
             if path.exists():
                 raise SimulatorError(f"--ready-file {path}: is there already, and no file of ours: name another")
             return
+        # One of ours that was killed in a container had the number that we have now.
+        if owner == os.getpid():
+            raise ProcessLookupError
         os.kill(owner, 0)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         raise SimulatorError(f"--ready-file {path}: is there already, and no file of ours: name another") from None
+    except PermissionError:
+        # Of another user, or unreadable.
+        raise StartError(f"--ready-file {path}: belongs to somebody else: name another") from None
     except OSError:
         _guarded(path, lambda: path.unlink(missing_ok=True))
     else:
