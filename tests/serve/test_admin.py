@@ -175,8 +175,8 @@ async def test_other_addresses_need_a_token() -> None:
         ("127.0.0.1", "", 200),
         ("localhost", "", 200),
         ("[::1]:8070", "", 200),
-        ("127.0.0.1:8070", "http://127.0.0.1:8070", 200),
-        ("localhost:8070", "http://localhost:8070", 200),
+        ("127.0.0.1:8070", "http://127.0.0.1:8070", 403),
+        ("localhost:8070", "http://localhost:8070", 403),
         ("localhost:8070", "http://localhost:3000", 403),
         ("127.0.0.1:8070", "null", 403),
         ("127.0.0.1:8070", "https://evil.example.com", 403),
@@ -187,7 +187,7 @@ async def test_other_addresses_need_a_token() -> None:
         ("[", "", 403),
     ],
 )
-async def test_pages_of_other_sites_are_refused(url: str, host: str, origin: str, status: int) -> None:
+async def test_pages_are_refused(url: str, host: str, origin: str, status: int) -> None:
     more = (f"Origin: {origin}",) if origin else ()
     async with Raw.open(url, request("GET", "/__admin/clock", b"", *more, host=host)) as raw:
         head, body = await raw.answer()
@@ -313,10 +313,10 @@ def test_a_token_that_no_header_can_carry(token: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("site", "status"), [("none", 200), ("same-origin", 200), ("same-site", 403), ("cross-site", 403)]
+    ("site", "status"), [("none", 200), ("same-origin", 403), ("same-site", 403), ("cross-site", 403)]
 )
 async def test_requests_of_pages_without_an_origin(url: str, site: str, status: int) -> None:
-    """An image or a script of another site; browsers say so (Fetch Metadata)."""
+    """An image, a script or a frame; browsers say so (Fetch Metadata)."""
     head, _ = await ask(url, "GET", "/__admin/messages", b"", f"Sec-Fetch-Site: {site}")
     assert int(head[0].split()[1]) == status
 
