@@ -45,10 +45,7 @@ class Ids:
 
         What a client brings is the name, so that other clients do not change its ids.
         """
-        text = repr(name)
-        # Of what is long, as clients may make it, the hash alone is kept.
-        key = name if len(text) < 200 else blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        return self.child(*name, self.serial(key))
+        return self.child(*name, self.serial(name))
 
     def serial(self, of: object = "", first: int = 1) -> int:
         """Counts up from `first`, for each `of` apart; no number comes twice for one `of`.
@@ -59,6 +56,10 @@ class Ids:
         counts = self._counts
         if counts is None:
             counts = self._counts = {}
+        text = repr(of)
+        if len(text) >= 200:
+            # Of what is long, as clients may make it, the hash alone is kept.
+            of = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
         number = counts.pop(of, None)
         if number is None:
             number = max(first, self._floor)

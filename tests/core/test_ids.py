@@ -73,6 +73,7 @@ def test_of_a_long_name_the_hash_alone_is_kept() -> None:
     first, second = ids.nth("upload", long).token(8), ids.nth("upload", long).token(8)
     assert first != second
     assert (first, second) == tuple(Ids.seeded(7).child("upload", long, n).token(8) for n in (1, 2))
+    assert [ids.serial((long,)), ids.serial((long,)), ids.serial(long, 0)] == [1, 2, 0]
     assert ids._counts is not None
     assert max(len(repr(key)) for key in ids._counts) < 200
 
