@@ -288,6 +288,7 @@ def serve(
     except OSError as error:
         # No files left to open.
         raise StartError(f"can't serve: {error.strerror or error}") from None
+    startup.leave()
 
 
 def _fixtures(given: Iterable[str], chosen: list[str]) -> Iterable[tuple[str, Path]]:

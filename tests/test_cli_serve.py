@@ -124,6 +124,33 @@ async def test_signals_stop_it_within_a_second(tmp_path: Path, number: signal.Si
         assert not run.ready_file.exists()
 
 
+async def test_the_end_waits_for_no_memory(tmp_path: Path) -> None:
+    """A gigabyte of small objects takes four seconds to give back: nobody does; what was printed is out all the same."""
+    script = (
+        "import atexit, sys\n"
+        "from simulator import cli\n"
+        "from simulator.serve import app\n"
+        "class Heavy:\n"
+        "    def __del__(self): print('given back')\n"
+        "class Kept(app.Simulator):\n"
+        "    def __init__(self, options):\n"
+        "        super().__init__(options)\n"
+        "        self.kept = Heavy()\n"
+        "app.Simulator = Kept\n"
+        "atexit.register(print, 'at exit')\n"
+        "cli.main(['serve', '-b', 'concierge', '-p', '0', '--seed', '7'], prog_name='simulator')\n"
+    )
+    started = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE, env=clean_environment()
+    )
+    assert started.stdout is not None
+    while not (await asyncio.wait_for(started.stdout.readline(), SECONDS)).startswith(b"seed 7"):
+        pass
+    started.terminate()
+    rest = await asyncio.wait_for(started.stdout.read(), SECONDS)
+    assert (await started.wait(), rest) == (0, b"at exit\n")
+
+
 async def test_every_option_from_the_environment(tmp_path: Path) -> None:
     fixtures = tmp_path / "my own.yaml"
     fixtures.write_text(f"{CHANNEL}    secret: x\n")

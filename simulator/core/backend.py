@@ -53,6 +53,8 @@ class Stored:
     field: str | None
     """The field of a multipart form that holds the file; None stores the whole body."""
     limit: int
+    framed: Callable[[Request], int | None] = lambda request: None
+    """How many bytes there are in the chunks of a body that is framed as aws-chunked, which is taken off; else None."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -147,5 +149,7 @@ class Backend:
     """From the seed and that URL: a line of client code to paste."""
     judge: Callable[[World, Request, Route], Response | None] = lambda world, request, route: None
     """The answer to an upload that its head alone decides, before any of its body is read; None reads on."""
+    full: Callable[[World, Request], Response] = lambda world, request: Response(500)
+    """The answer to an upload for which there is no room: the store's bound is reached, or the disk says no."""
     volatile: frozenset[str] = field(default_factory=frozenset)
     """Paths into messages whose values differ from run to run (ids, times), such as `chat_out.msg_out.time`."""

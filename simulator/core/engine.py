@@ -67,6 +67,7 @@ class Engine:
         "_hear",
         "_rules",
         "_serial",
+        "_soon",
         "_waiting",
         "_wire",
         "_wire_take",
@@ -84,6 +85,8 @@ class Engine:
         self._heap: list[_Entry] = []
         self._armed: tuple[dict[Hashable, dict[Hashable, int]], ...] = ({}, {})
         self._serial = 0
+        self._soon: list[Acted] = []
+        """What a bot does at once: behind all that the input still causes, past the heap."""
         self._waiting = 0
         self._dead = 0
         self._effects: list[Effect | Call] = []
@@ -111,17 +114,28 @@ class Engine:
             self.world._now = now
         effects: list[Effect | Call] = []
         self._effects = effects
-        if type(given) is Acted and given.act.after:
-            self._later(given)
-        elif type(given) is Acted or type(given) is Called:
+        if type(given) is Acted:
+            if given.act.after:
+                self._later(given)
+            else:
+                self._tell(given)
+        elif type(given) is Called:
             self._tell(given)
         else:
             # A callable in a slot is cheap to read but not to call as a method: so it is here and below.
             take = self._wire_take
             self._work(take(given))
+        if self._soon:
+            self._act_soon()
         if self.due <= now:
             self._run(now)
         return effects
+
+    def _act_soon(self) -> None:
+        soon = self._soon
+        while soon:
+            handle = self._handle
+            self._do(handle(soon.pop(0)))
 
     def next_due(self) -> float | None:
         """The instant of the next timer, or None."""
@@ -208,7 +222,12 @@ class Engine:
             elif type(action) is Heard:
                 hear = self._hear
                 for act in hear(action):
-                    self._later(Acted(action.talk, act, action))
+                    acted = Acted(action.talk, act, action)
+                    # The heap keeps the order where something else is due at this instant, as it is while `_run` works.
+                    if act.after or self.due <= self.world._now:
+                        self._later(acted)
+                    else:
+                        self._soon.append(acted)
             else:
                 match action:
                     case After():

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from simulator.core.message import Headers
 
 
 @dataclass(slots=True, frozen=True)
@@ -23,6 +26,9 @@ class Upload:
     """As the client sent it: for telling, never for a path. None for a form's plain field, or a body without a form."""
     sha256: str = field(default="", compare=False)
     """Hexadecimal."""
+    crc32: int = field(default=0, compare=False)
+    trailers: Headers = field(default=(), compare=False)
+    """Lines that came behind the chunks of a framed body, names in lower case, "" where a line has none."""
 
 
 class UploadFlaw(Enum):
@@ -35,7 +41,9 @@ class UploadFlaw(Enum):
     NO_FIELD = auto()
     """The form has no such field."""
     TOO_BIG = auto()
-    """The body is above the route's limit."""
+    """The body is above the route's limit, or above what its frame announced."""
+    SMALL_CHUNK = auto()
+    """A framed body has a chunk below 8 KiB that is not its last."""
 
 
 class Objects(Protocol):

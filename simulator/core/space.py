@@ -61,46 +61,45 @@ def _item(kind: str, data: str | bytes) -> Frame | Ping | Pong:
 class Journal:
     """The frames that passed, both ways, as raw as they were: the last `most`, and no more than `room` characters."""
 
-    __slots__ = ("_full", "_gone", "_kept", "_lines", "_most", "_room")
+    __slots__ = ("_append", "_left", "_lines", "_room", "total")
 
     def __init__(self, most: int = 10_000, room: int = 32 << 20) -> None:
-        self._lines: deque[tuple[float, str, Link, str, str, str | bytes]] = deque()
-        self._most = most
-        self._full = most + most // 100
+        self._lines: deque[tuple[float, str, Link, str, str, str | bytes]] = deque(maxlen=most)
+        self._append = self._lines.append
         self._room = room
-        self._kept = 0
-        self._gone = 0
-
-    @property
-    def total(self) -> int:
+        self._left = room
+        """Characters that may still come before somebody has to count: what made room by its number is not in it."""
+        self.total = 0
         """How many ever passed."""
-        return self._gone + len(self._lines)
 
     def add(self, time: float, backend: str, link: Link, sender: str, item: Frame | Ping | Pong) -> None:
         """Keep one."""
         data = item.data
-        kind = item.via if type(item) is Frame else _CONTROLS[type(item)]
+        append = self._append
         # Plain values alone: such a tuple the collector looks at once and never again.
-        self._lines.append((time, backend, link, sender, kind, data))
-        self._kept += len(data)
-        if self._kept > self._room or len(self._lines) > self._full:
+        append((time, backend, link, sender, item.via if type(item) is Frame else _CONTROLS[type(item)], data))
+        self.total += 1
+        self._left -= len(data)
+        if self._left < 0:
             self._let_go()
 
     def _let_go(self) -> None:
-        # A hundredth at once costs less than one whenever one comes; nobody sees more than `most`.
-        lines = self._lines
-        while len(lines) > self._most or self._kept > self._room:
-            self._kept -= len(lines.popleft()[5])
-            self._gone += 1
+        lines, room = self._lines, self._room
+        kept = sum(len(line[5]) for line in lines)
+        if kept > room:
+            # A sixteenth at once: to count them all for each one that comes would cost more than to keep them.
+            while kept > room - room // 16:
+                kept -= len(lines.popleft()[5])
+        self._left = room - kept
 
     def clear(self) -> None:
         """Begin anew, at number 1."""
         self._lines.clear()
-        self._kept = self._gone = 0
+        self._left = self._room
+        self.total = 0
 
     def __iter__(self) -> Iterator[Entry]:
-        self._let_go()
-        first = self._gone + 1
+        first = self.total - len(self._lines) + 1
         return (
             Entry(first + i, time, backend, link, sender, _item(kind, data))
             for i, (time, backend, link, sender, kind, data) in enumerate([*self._lines])

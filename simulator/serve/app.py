@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import os
@@ -22,6 +23,7 @@ from simulator.serve.admin import Admin, is_loopback
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.driver import Driver
 from simulator.serve.http import Door
+from simulator.serve.intake import Intake
 from simulator.serve.objects import Shelf
 from simulator.serve.reporter import Reporter
 
@@ -74,6 +76,7 @@ class Simulator:
         self.served: list[Served] = []
         self._runners: list[web.ServerRunner] = []
         self._driver: Driver | None = None
+        self._intake: Intake | None = None
         if not options.host:
             raise SimulatorError("--host: expected a name or an address, such as 127.0.0.1; 0.0.0.0 is every address")
         token = options.admin_token
@@ -110,7 +113,8 @@ class Simulator:
         """Bind all ports. Raises StartError, with nothing left bound."""
         tap = self.reporter.frame if self.reporter.frames else None
         self._driver = Driver(self.space, self.clock, tap)
-        why = await trial.check()
+        self._intake = Intake.here(asyncio.get_running_loop())
+        why = await trial.check(self._intake)
         if why is not None:
             _log.warning(
                 "links of our own do not work here (%s): aiohttp's serve, see docs/decisions.md for what they lack", why
@@ -126,7 +130,7 @@ class Simulator:
     async def _bind(self, running: Running, own_links: bool) -> None:
         options, backend = self._options, running.backend
         admin = Admin(self.driver, backend.name, is_loopback(options.host), options.admin_token)
-        door = Door(self.driver, running, admin, own_links, self.shelf)
+        door = Door(self.driver, running, admin, own_links, self.shelf, self._intake)
         server = web.Server(door, access_log=None, handler_cancellation=True, auto_decompress=False)
         runner = web.ServerRunner(server, shutdown_timeout=0.2)
         await runner.setup()
@@ -147,6 +151,9 @@ class Simulator:
             await self._driver.close()
         for runner in self._runners:
             await runner.cleanup()
+        if self._intake is not None:
+            self._intake.close()
+            self._intake = None
         # Behind the requests: one that is still under way would make its directory anew.
         self.shelf.close()
         self._runners.clear()

@@ -124,7 +124,7 @@ class Driver:
     def attach(self, running: Running, call: CallId, link: Link) -> tuple[Callable[[Item], None], Callable[..., None]]:
         """Tell the engine of a call's socket; what the link has to call for each item, and at its end."""
         self._links[call] = link
-        now, name, note = self._now, running.name, self._note
+        now, name, note, links = self._now, running.name, self._note, self._links
 
         def receive(item: Item) -> None:
             got = Got(call, item)
@@ -139,9 +139,14 @@ class Driver:
                 if engine.due <= time:
                     self._carry(running, engine.run_until(time))
                 note(time, name, call, "client", item)
-                effects = engine.take(got, time)
-                if effects:
-                    self._carry(running, effects)
+                for effect in engine.take(got, time):
+                    if type(effect) is Write:
+                        written = links.get(effect.link)
+                        if written is not None:
+                            written.send(effect.item)
+                            note(time, name, effect.link, "server", effect.item)
+                    else:
+                        self._carry(running, (effect,))
             except Exception as error:
                 self._failed(got, error)
             finally:

@@ -14,6 +14,7 @@ from enum import Enum, auto
 from simulator.core.backend import Stored
 from simulator.core.message import Request
 from simulator.core.objects import Upload, UploadFlaw
+from simulator.serve.framed import Framed
 from simulator.serve.objects import Writing
 
 HEAD = 64 << 10
@@ -57,12 +58,15 @@ def boundary(content_type: str | None) -> bytes | UploadFlaw:
     return parameters((form[1] or "").encode("utf-8", "surrogateescape")).get(b"boundary") or UploadFlaw.MALFORMED
 
 
-def taker(request: Request, body: Stored, begin: Callable[[], Writing]) -> Whole | Form | UploadFlaw:
+def taker(request: Request, body: Stored, begin: Callable[[], Writing]) -> Whole | Framed | Form | UploadFlaw:
     """What takes the body of this request, or why its head alone says that there will be no upload."""
     content_type = request.header("Content-Type")
     if body.field is not None:
         mark = boundary(content_type)
         return mark if isinstance(mark, UploadFlaw) else Form(mark, body.field, body.limit, begin)
+    framed = body.framed(request)
+    if framed is not None:
+        return UploadFlaw.TOO_BIG if framed > body.limit else Framed(content_type, framed, begin)
     size = request.header("Content-Length") or ""
     if size.isdecimal() and int(size) > body.limit:
         return UploadFlaw.TOO_BIG

@@ -20,6 +20,7 @@ from simulator.core.wire import Upgrade
 from simulator.serve import fallback, forms, links
 from simulator.serve.admin import Admin
 from simulator.serve.driver import Driver, Gone
+from simulator.serve.intake import Intake
 from simulator.serve.objects import CHUNK, Cleared, Full, Reading, Shelf
 
 _LEFT_OVER = 256 << 10
@@ -108,12 +109,21 @@ class Exact(web.StreamResponse):
 class Door:
     """The handler of one port."""
 
-    def __init__(self, driver: Driver, running: Running, admin: Admin | None, own_links: bool, shelf: Shelf) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        running: Running,
+        admin: Admin | None,
+        own_links: bool,
+        shelf: Shelf,
+        intake: Intake | None = None,
+    ) -> None:
         self._driver = driver
         self._running = running
         self._admin = admin
         self._own_links = own_links
         self._shelf = shelf
+        self._intake = intake
 
     async def __call__(self, asked: web.BaseRequest) -> web.StreamResponse:
         """Serve one request."""
@@ -171,7 +181,8 @@ class Door:
                 raise Cleared
             return await self._serve(asked, request, route, _stays(asked, request))
         except Full:
-            return await self._write(asked, request, Response(500), _stays(asked, request))
+            full = running.backend.full(engine.world, request)
+            return await self._write(asked, request, full, _stays(asked, request))
         except Cleared:
             return await self._write(asked, request, Response(503), stays=False)
         finally:
@@ -199,7 +210,7 @@ class Door:
         policy = running.backend.link(running.seed.settings)
         if not self._own_links:
             return await self._public(asked, call, upgrade)
-        taken = links.upgrade(asked, upgrade.headers, policy)
+        taken = links.upgrade(asked, upgrade.headers, policy, self._intake)
         if taken is None:
             driver.aborted(running, call)
             return links.Handed()

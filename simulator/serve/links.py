@@ -15,6 +15,7 @@ from aiohttp import web
 from simulator.core.link import Answer, LinkPolicy
 from simulator.core.message import Headers
 from simulator.serve.frames import Closing, Item, Parser, encode, encode_close
+from simulator.serve.intake import Intake
 
 Receive: TypeAlias = Callable[[Item], None]
 Closed: TypeAlias = Callable[[int | None, str], None]
@@ -50,7 +51,9 @@ class Link(asyncio.Protocol):
     __slots__ = (
         "_busy",
         "_closed",
+        "_fd",
         "_held",
+        "_intake",
         "_parser",
         "_policy",
         "_receive",
@@ -61,8 +64,16 @@ class Link(asyncio.Protocol):
         "_write",
     )
 
-    def __init__(self, transport: asyncio.Transport, policy: LinkPolicy) -> None:
+    def __init__(self, transport: asyncio.Transport, policy: LinkPolicy, intake: Intake | None = None) -> None:
+        """With an intake that one reads the socket, else the transport does."""
         self._transport = transport
+        self._intake: Intake | None = None
+        self._fd = -1
+        """The socket that the intake reads at present, -1 for none."""
+        if intake is not None and transport.get_extra_info("sslcontext") is None:
+            self._intake = intake
+            transport.pause_reading()
+            self._read_on()
         self._write = transport.write
         self._policy = policy
         self._parser = Parser(policy)
@@ -125,13 +136,16 @@ class Link(asyncio.Protocol):
         """Stops reading and handing out; what is here already stays, at most one read of the transport."""
         if self._state is _OPEN and not self._held:
             self._held = True
-            self._transport.pause_reading()
+            if self._intake is None:
+                self._transport.pause_reading()
+            else:
+                self._read_no_more()
 
     def resume(self) -> None:
         """Goes on where `pause` stopped."""
         if self._held and self._state < _DONE and self._closed is not None:
             self._held = False
-            self._transport.resume_reading()
+            self._read_on()
             self._run()
 
     @property
@@ -158,8 +172,7 @@ class Link(asyncio.Protocol):
                     receive(frame)
                 except Exception as error:
                     self._failed(error)
-                finally:
-                    self._busy = False
+                self._busy = False
                 return
         self._parser.push(data)
         if not self._held:
@@ -174,6 +187,7 @@ class Link(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is closed: no timer, no write any more."""
         self._state = _LOST
+        self._read_no_more()
         self._disarm()
         self._parser.stop()
         self._report(JUST_ENDED)
@@ -188,7 +202,39 @@ class Link(asyncio.Protocol):
         if self._state is _OPEN:
             self._disarm()
 
+    # What the intake calls, beside `data_received`
+
+    def read_ended(self, error: Exception | None) -> None:
+        """As a transport does it: after the peer's end our own, after an error no word more."""
+        self._fd = -1
+        if error is None:
+            self.eof_received()
+            self._transport.close()
+        elif isinstance(error, OSError):
+            self._transport.abort()
+        else:
+            self._failed(error)
+            self._transport.abort()
+
+    def read_yourself(self) -> None:
+        """The transport reads from now on."""
+        self._fd = -1
+        self._intake = None
+        self._transport.resume_reading()
+
     # Inside
+
+    def _read_on(self) -> None:
+        if self._intake is None:
+            self._transport.resume_reading()
+        elif self._fd < 0 and not self._transport.is_closing():
+            self._fd = self._transport.get_extra_info("socket").fileno()
+            self._intake.watch(self._fd, self)
+
+    def _read_no_more(self) -> None:
+        if self._intake is not None and self._fd >= 0:
+            self._intake.forget(self._fd)
+            self._fd = -1
 
     def _run(self) -> None:
         if self._busy:
@@ -240,7 +286,7 @@ class Link(asyncio.Protocol):
             # A write failed a moment ago: connection_lost is on its way (uvloop does not like to be asked again).
             return
         if self._held:
-            self._transport.resume_reading()
+            self._read_on()
         if self._transport.can_write_eof():
             # A peer that reset the connection a moment ago: connection_lost is on its way.
             with suppress(OSError):
@@ -302,7 +348,9 @@ class _Tail:
         """Called when aiohttp lets go."""
 
 
-def upgrade(request: web.BaseRequest, headers: Headers, policy: LinkPolicy) -> tuple[Link, web.StreamResponse] | None:
+def upgrade(
+    request: web.BaseRequest, headers: Headers, policy: LinkPolicy, intake: Intake | None = None
+) -> tuple[Link, web.StreamResponse] | None:
     """Takes the socket away from aiohttp and writes exactly this 101; None when the client is gone.
 
     The handler returns the response at once. Of aiohttp 3.12 to 3.14 this uses three undocumented names of its
@@ -318,7 +366,7 @@ def upgrade(request: web.BaseRequest, headers: Headers, policy: LinkPolicy) -> t
         # gorilla/websocket v1.5.3, server.go Upgrade: closed before the 101.
         transport.close()
         return None
-    link = Link(transport, policy)
+    link = Link(transport, policy, intake)
     transport.set_protocol(link)
     lines = ["HTTP/1.1 101 Switching Protocols", *(f"{name}: {value}" for name, value in headers), "\r\n"]
     transport.write("\r\n".join(lines).encode("utf-8", "surrogateescape"))

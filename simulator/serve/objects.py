@@ -6,6 +6,7 @@ import hashlib
 import logging
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -13,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from simulator.core.message import Headers
 from simulator.core.objects import Upload
 
 MEMORY = 32 << 20
@@ -137,7 +139,7 @@ class _Bytes:
 class Writing:
     """An upload that is on its way: write, then `done` or `abandon`."""
 
-    __slots__ = ("_bytes", "_md5", "_sha256", "_shelf")
+    __slots__ = ("_bytes", "_crc32", "_md5", "_sha256", "_shelf")
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
@@ -145,6 +147,7 @@ class Writing:
         # Nothing is secured by it: S3 calls it the ETag.
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._sha256 = hashlib.sha256()
+        self._crc32 = 0
 
     def write(self, chunk: bytes) -> None:
         """Raises Full or Cleared; the upload is abandoned then."""
@@ -157,14 +160,16 @@ class Writing:
             raise
         self._md5.update(chunk)
         self._sha256.update(chunk)
+        self._crc32 = zlib.crc32(chunk, self._crc32)
 
-    def done(self, type: str | None, filename: str | None = None) -> Upload:
+    def done(self, type: str | None, filename: str | None = None, trailers: Headers = ()) -> Upload:
         """Makes it an object, which stays if it is kept. Raises Cleared."""
         data, self._bytes = self._bytes, None
         if data is None:
             raise Cleared
         data.finish()
-        upload = Upload("", data.size, type, self._md5.hexdigest(), filename, self._sha256.hexdigest())
+        hashes = self._sha256.hexdigest(), self._crc32
+        upload = Upload("", data.size, type, self._md5.hexdigest(), filename, *hashes, trailers)
         return self._shelf._add(self, data, upload)
 
     def abandon(self) -> None:

@@ -1,11 +1,14 @@
-"""A quick start for the command line: the imports of a process that is ours alone."""
+"""A quick start and a quick end for the command line, a process that is ours alone."""
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import NoReturn
 
 
 @contextmanager
@@ -31,3 +34,16 @@ def quick() -> Iterator[None]:
                 os.environ[name] = value
         if collecting:
             gc.enable()
+
+
+def leave() -> NoReturn:
+    """End the process well, at once: what others asked for at exit is done, and all that was printed is out.
+
+    The interpreter would give back all memory piece by piece before that: four seconds for a gigabyte of small objects,
+    where Ctrl-C has to be obeyed within one. The system takes it back as a whole.
+    """
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(0)

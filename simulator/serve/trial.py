@@ -11,6 +11,7 @@ from aiohttp import web
 
 from simulator.core.link import LinkPolicy
 from simulator.core.message import Headers
+from simulator.serve.intake import Intake
 from simulator.serve.links import Link, upgrade
 
 _HEADERS: Headers = (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", "x"))
@@ -30,13 +31,14 @@ _SECONDS = 2.0
 class _Handler:
     """Echoes on one link and keeps what went wrong."""
 
-    def __init__(self) -> None:
+    def __init__(self, intake: Intake | None) -> None:
+        self._intake = intake
         self.link: Link | None = None
         self.trouble = ""
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
-            taken = upgrade(request, _HEADERS, LinkPolicy())
+            taken = upgrade(request, _HEADERS, LinkPolicy(), self._intake)
         except Exception as error:
             self.trouble = repr(error)
             taken = None
@@ -65,11 +67,11 @@ async def _talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> s
     return "" if got == _EXPECTED else repr(got)
 
 
-async def check() -> str | None:
+async def check(intake: Intake | None = None) -> str | None:
     """None when the own link works here, else one line why it does not: then it is `fallback`'s turn."""
     quiet = logging.Logger(__name__)
     quiet.addHandler(logging.NullHandler())
-    handler = _Handler()
+    handler = _Handler(intake)
     server = web.Server(handler, access_log=None, logger=quiet)
     ours, theirs = socket.socketpair()
     await asyncio.get_running_loop().connect_accepted_socket(server, ours)

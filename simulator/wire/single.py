@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 from enum import Enum, auto
 from hashlib import sha1
-from typing import Protocol, assert_never
+from typing import Protocol, assert_never, final
 
 from simulator.core.actions import Accept, After, Cancel, Close, Hold, Refuse, Release, Reply, Send
 from simulator.core.errors import WireError
@@ -93,6 +93,7 @@ def accept_key(key: str) -> str:
     return base64.b64encode(digest).decode()
 
 
+@final
 class Peer:
     """One conn: opaque to rules, from the knock at the door to its end."""
 
@@ -184,16 +185,17 @@ class Single:
 
     def _send(self, send: Send) -> list[Output]:
         outputs: list[Output] = []
+        links = self._links
         frame = None
         for peer in send.conns:
-            if isinstance(peer, Peer) and peer.link in self._links:
+            if type(peer) is Peer and (link := peer.link) in links:
                 if frame is None:
                     encode = self._encode
                     try:
                         frame = encode(send.message)
                     except WireError as error:
                         return [Malformed(peer, error)]
-                outputs.append(Write(peer.link, frame))
+                outputs.append(Write(link, frame))
         return outputs
 
     def _due(self, due: Due) -> list[Output]:

@@ -15,6 +15,7 @@ from simulator.core.message import Frame, Headers, Ping, Pong
 from simulator.serve import fallback
 from simulator.serve.fallback import PublicLink
 from simulator.serve.frames import Item
+from simulator.serve.intake import Intake
 from simulator.serve.links import Link, upgrade
 
 SECONDS = 5.0
@@ -65,6 +66,9 @@ class Watched(web.Server):
 class Echo:
     """One server on a free port, its links on the own or on the public way."""
 
+    by_intake = False
+    """Who reads the own links: an intake, or their transports."""
+
     def __init__(self, policy: LinkPolicy | None = None, react: React = echo, public: bool = False) -> None:
         self.policy = policy or LinkPolicy()
         self.react = react
@@ -76,6 +80,7 @@ class Echo:
         self.port = 0
         self.clients: list[Client] = []
         self._all: list[AnyLink] = []
+        self.intake: Intake | None = None
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """The request handler as `serve/http.py` has it."""
@@ -83,7 +88,7 @@ class Echo:
             response = await fallback.serve(request, headers_for(request), self.policy, self.opened)
             assert response is not None
             return response
-        taken = upgrade(request, headers_for(request), self.policy)
+        taken = upgrade(request, headers_for(request), self.policy, self.intake)
         assert taken is not None
         self.opened(taken[0])
         return taken[1]
@@ -109,6 +114,8 @@ class Echo:
 
     async def __aenter__(self) -> Echo:
         """Listens."""
+        if self.by_intake:
+            self.intake = Intake.here(asyncio.get_running_loop())
         self._server = await asyncio.get_running_loop().create_server(self.web, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
@@ -121,6 +128,8 @@ class Echo:
         await self.web.shutdown(1)
         for client in self.clients:
             await client.close()
+        if self.intake is not None:
+            self.intake.close()
 
 
 class Client:

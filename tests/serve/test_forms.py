@@ -16,7 +16,7 @@ from simulator.serve.forms import HEAD, PARTS, Form, Whole, boundary, parameters
 from simulator.serve.objects import Shelf
 from tests.serve.keeper import PICTURE, form
 
-NOT_A_FORM, MALFORMED, NO_FIELD, TOO_BIG = UploadFlaw
+NOT_A_FORM, MALFORMED, NO_FIELD, TOO_BIG, _ = UploadFlaw
 LIMIT = 1000
 FIELD = 'Content-Disposition: form-data; name="file"'
 OTHER = 'Content-Disposition: form-data; name="other"'

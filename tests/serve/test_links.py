@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+import sys
 from typing import Any
 
 import pytest
@@ -21,6 +22,15 @@ from tests.serve.cases import ROWS, TEXT, Row, bye, client
 from tests.serve.echo import EXACT, REQUEST, AnyLink, Client, Echo, echo, headers_for, within
 
 HI = client(TEXT, b"hi")
+
+
+needs_epoll = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has epoll")
+
+
+@pytest.fixture(autouse=True, params=["transport", pytest.param("intake", marks=needs_epoll)])
+def reads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads, a link is the same."""
+    monkeypatch.setattr(Echo, "by_intake", request.param == "intake")
 
 
 def own(link: AnyLink) -> Link:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from simulator.backends.chatbot.knowledge import set_of
+from simulator.backends.chatbot.shapes import number
 from simulator.core.message import Json
 
 _WORD = re.compile(r"[^\W\d_]+")
@@ -81,16 +82,19 @@ def _sentiment(text: str) -> tuple[dict[str, Json], float]:
     good, bad = sum(word in POSITIVE for word in said), sum(word in NEGATIVE for word in said)
     score = (good - bad) / (good + bad) if good + bad else 0.0
     name = "positive" if score > 0 else "negative" if score < 0 else "neutral"
-    return {"sentiment": name, "score": round(score, 2)}, round(min(0.6 + 0.15 * abs(good - bad), 0.95), 2)
+    return {"sentiment": name, "score": number(round(score, 2))}, round(min(0.6 + 0.15 * abs(good - bad), 0.95), 2)
 
 
 def _pii(text: str) -> tuple[dict[str, Json], float]:
     """What could say who somebody is; start and end are places in the text, in characters."""
     found: list[tuple[int, int, str]] = []
+    taken = bytearray(len(text))
     for kind, pattern in PII.items():
         for hit in pattern.finditer(text):
-            if not any(hit.start() < end and start < hit.end() for start, end, _ in found):
-                found.append((hit.start(), hit.end(), kind))
+            start, end = hit.span()
+            if taken.find(1, start, end) < 0:
+                taken[start:end] = b"\1" * (end - start)
+                found.append((start, end, kind))
     found.sort()
     redacted, at = [], 0
     for start, end, kind in found:
@@ -114,7 +118,7 @@ def _language(text: str) -> tuple[dict[str, Json], float]:
     return {"language": best}, round(min(0.5 + 0.1 * counts[best], 0.95), 2)
 
 
-MOST_READ, LONGEST_READ = 100, 50_000
+MOST_READ, LONGEST_READ = 100, 20_000
 """Messages, and their characters, that a summary's feeling is made of: it is asked for as often as one likes."""
 MOST_POINTS = 5
 """Key points of a summary."""

@@ -6,25 +6,25 @@ from collections import deque
 from collections.abc import Hashable
 
 from simulator.backends.chatbot import analysis, knowledge
-from simulator.backends.chatbot import rooms as of
 from simulator.backends.chatbot.desk import Desk
 from simulator.backends.chatbot.knowledge import Index
-from simulator.backends.chatbot.rooms import Client, Rooms
+from simulator.backends.chatbot.rooms import Client
 from simulator.backends.chatbot.state import Settings
 from simulator.backends.chatbot.talks import Conversation
-from simulator.backends.chatbot.telling import Body, Failed, Teller, about
+from simulator.backends.chatbot.telling import Body, Failed, Teller
 from simulator.core.actions import Action, After, Cancel
 from simulator.core.world import World
 
 
 class Stream:
-    """An answer under way: in a conversation to all who are there, else to who asked."""
+    """An answer under way: in a conversation to all who are there and to who asked, else to who asked."""
 
-    __slots__ = ("begun", "client", "confidence", "intent", "pieces", "query", "talk", "text")
+    __slots__ = ("begun", "client", "confidence", "intent", "pieces", "query", "text", "where")
 
-    def __init__(self, talk: Conversation | None, client: Client | None, query: str, pieces: list[str]) -> None:
-        self.talk = talk
+    def __init__(self, where: Conversation | Client, client: Client | None, query: str, pieces: list[str]) -> None:
+        self.where = where
         self.client = client
+        """Who asked; nobody did for what an operator or a scenario streams."""
         self.query = query
         self.pieces = deque(pieces)
         self.text = "".join(pieces)
@@ -32,18 +32,23 @@ class Stream:
         self.confidence: float | None = None
         self.intent: str | None = None
 
+    @property
+    def talk(self) -> Conversation | None:
+        """The conversation that it is in."""
+        return self.where if isinstance(self.where, Conversation) else None
+
 
 class Answers:
     """Gives RAG answers after a while."""
 
-    def __init__(self, world: World, index: Index, rooms: Rooms, tell: Teller, desk: Desk) -> None:
+    def __init__(self, world: World, index: Index, tell: Teller, desk: Desk) -> None:
         self._settings: Settings = world.settings
         self._index = index
-        self._rooms = rooms
         self._tell = tell
         self._desk = desk
         desk.cut = self.cut
-        self._streams: dict[Conversation, list[Stream]] = {}
+        self._streams: dict[Conversation | Client, list[Stream]] = {}
+        """Under way, by where they are told."""
         self._number = 0
 
     def whole(self, client: Client, query: str) -> list[Action]:
@@ -63,9 +68,9 @@ class Answers:
         """A streamed answer. Raises Failed."""
         self._begin(client)
         text, sure = self._index.answer(client.caller.tenant_id, query, self._settings.rag_fallback)
-        stream = Stream(talk, client, query, knowledge.chunks(text, self._settings.stream_words))
+        stream = Stream(talk or client, client, query, knowledge.chunks(text, self._settings.stream_words))
         stream.confidence, stream.intent = sure, analysis.intent(query)
-        typing = [] if talk is None else self._typing(talk, True)
+        typing = [] if talk is None else self._typing(stream, talk, True)
         self._keep(stream)
         return [*typing, After(self._settings.rag_delay, stream, "next")]
 
@@ -81,14 +86,13 @@ class Answers:
         client.streams += 1
 
     def _keep(self, stream: Stream) -> None:
-        if stream.talk is not None:
-            self._streams.setdefault(stream.talk, []).append(stream)
+        self._streams.setdefault(stream.where, []).append(stream)
 
     def next(self, stream: Stream) -> list[Action]:
         """The next chunk, or what comes after the last one."""
         actions: list[Action] = []
         if not stream.begun and stream.talk is not None and stream.client is not None:
-            actions += self._typing(stream.talk, False)
+            actions += self._typing(stream, stream.talk, False)
         stream.begun = True
         if stream.pieces:
             actions += self._to(stream, "rag-stream-chunk", {"chunk": stream.pieces.popleft()})
@@ -109,7 +113,7 @@ class Answers:
             msg = self._desk.keep(talk, sender, stream.text, name)
             msg.confidence, msg.intent = stream.confidence, stream.intent
             # The dashboard's list hears of it also where the conversation does not.
-            whole = self._desk.said(talk, msg) if where != "none" else self._tell.changed(talk)
+            whole = self._desk.said(talk, msg, also=stream.client) if where != "none" else self._tell.changed(talk)
         return [*complete, *whole] if where == "after" else [*whole, *complete]
 
     def cut(self, talk: Conversation) -> list[Action]:
@@ -120,27 +124,29 @@ class Answers:
             actions += [Cancel(stream), *self._to(stream, "rag-stream-complete", {})]
         return actions
 
+    def forsaken(self, client: Client) -> list[Action]:
+        """Who asked is gone: what is told in a conversation goes on there, the rest is told to nobody."""
+        streams = self._streams.get(client, [])[:]
+        for stream in streams:
+            self._end(stream)
+        return [Cancel(stream) for stream in streams]
+
     def _end(self, stream: Stream) -> None:
         if stream.client is not None:
             stream.client.streams -= 1
-        if stream.talk is not None:
-            streams = self._streams[stream.talk]
-            streams.remove(stream)
-            if not streams:
-                del self._streams[stream.talk]
+        streams = self._streams[stream.where]
+        streams.remove(stream)
+        if not streams:
+            del self._streams[stream.where]
 
     def no_answer(self, client: Client, talk: Conversation) -> list[Action]:
         """A person has the conversation: the stream that was asked for is over before it began."""
         return self._tell.one(client, "rag-stream-complete", {"conversationId": talk.id})
 
-    def _typing(self, talk: Conversation, on: bool) -> list[Action]:
-        return self._tell.talk(
-            talk, "typing", {"sender": "ai", "senderName": self._desk.assistant(talk), "isTyping": on}
-        )
+    def _typing(self, stream: Stream, talk: Conversation, on: bool) -> list[Action]:
+        return self._desk.types(talk, stream, on, "ai", self._desk.assistant(talk), also=stream.client)
 
     def _to(self, stream: Stream, name: str, body: Body) -> list[Action]:
-        if stream.talk is None:
-            assert stream.client is not None
-            return self._tell.one(stream.client, name, body)
-        conns = self._rooms.conns(of.conversation(stream.talk))
-        return self._tell.to(conns, name, about(stream.talk, name, body))
+        if isinstance(stream.where, Client):
+            return self._tell.one(stream.where, name, body)
+        return self._tell.talk(stream.where, name, body, also=stream.client)

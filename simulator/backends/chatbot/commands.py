@@ -13,16 +13,30 @@ from simulator.backends.chatbot import rooms as of
 from simulator.backends.chatbot.answers import Answers
 from simulator.backends.chatbot.desk import Desk
 from simulator.backends.chatbot.knowledge import Index
+from simulator.backends.chatbot.machine import Reason
 from simulator.backends.chatbot.rooms import Client, Rooms
 from simulator.backends.chatbot.state import Dashboard, Seed, Settings
 from simulator.backends.chatbot.talks import Conversation, Talks
 from simulator.backends.chatbot.telling import Body, Failed, Teller
 from simulator.core.actions import Action, Heard
+from simulator.core.errors import WireError
 from simulator.core.message import Json, Message
 from simulator.core.world import World
+from simulator.wire import socketio_packets as packets
+
+STAFF_ALONE = "agents and admins alone may"
 
 RESULTS = 10
 """Of one search."""
+
+
+def fits(value: Any, most: int) -> bool:
+    """Whether a value has at most so many characters as JSON, attachments counted, and can be written at all."""
+    try:
+        text, attachments = packets.payload((value,))
+    except WireError:
+        return False
+    return len(text) + sum(map(len, attachments)) <= most
 
 
 class Commands:
@@ -97,8 +111,7 @@ class Commands:
         resumed = talk is not None
         if talk is None:
             talk, actions = self._desk.begin(client, order.sessionId, order.conversationId)
-        self._rooms.join(client, of.conversation(talk))
-        client.talk = talk
+        self._desk.enter(client, talk)
         if not client.caller.staff:
             for msg in islice(reversed(talk.messages.values()), self._settings.started_messages):
                 msg.delivered = True
@@ -134,7 +147,7 @@ class Commands:
         if beyond:
             body["displayName"] = self._desk.assistant(talk)
             welcome = self._desk.welcome(talk)
-            if welcome is not None and not resumed and self._settings.welcome != "none":
+            if welcome and not resumed and self._settings.welcome != "none":
                 body["welcomeMessage"] = welcome
             body["reactions"] = {"liked": False, "disliked": False}
         return body
@@ -147,7 +160,8 @@ class Commands:
     def _say(self, client: Client, talk: Conversation, text: str, echo: str, message: Message) -> list[Action]:
         """A person or one of the staff says something in a conversation."""
         caller = client.caller
-        client.typing.discard(talk.id)
+        client.typing.pop(talk, None)
+        talk.typing.pop(client, None)
         actions: list[Action] = []
         if caller.staff and (talk.status, talk.agent_id) != ("agent", caller.user_id):
             # Who of the staff speaks has the conversation from then on.
@@ -163,20 +177,27 @@ class Commands:
         actions += self._desk.hear(talk)
         if talk.status == "agent" and self._desk.attended(talk):
             return actions
+        if not self._may_ask(client):
+            self._world.log(
+                "warning", "the bot does not hear this: most_unanswered of one socket", conversation=talk.id
+            )
+            return actions
         return [*actions, Heard(talk.id, text, message, client.conn, self._desk.about(talk))]
+
+    def _may_ask(self, client: Client) -> bool:
+        """Whether the bot hears one more of a socket: answers under way are bounded, and all have one bound."""
+        now, asked = self._world.now(), client.asked
+        while asked and asked[0] <= now - max(self._settings.bot_delay, 1.0):
+            asked.popleft()
+        if len(asked) >= self._settings.most_unanswered:
+            return False
+        asked.append(now)
+        return True
 
     def _typing(self, client: Client, order: m.Typing) -> list[Action]:
         talk = self._open(client, order.conversationId)
-        return self.types(client, talk, order.isTyping)
-
-    def types(self, client: Client, talk: Conversation, on: bool) -> list[Action]:
-        """All others see it."""
-        (client.typing.add if on else client.typing.discard)(talk.id)
-        caller = client.caller
-        sender = "agent" if caller.staff else "user"
-        self._desk.seen(talk, by=sender)
-        name: Body = {} if caller.name is None else {"senderName": caller.name}
-        return self._tell.talk(talk, "typing", {"sender": sender, **name, "isTyping": on}, but=client)
+        self._desk.seen(talk, by="agent" if client.caller.staff else "user")
+        return self._desk.client_types(client, talk, order.isTyping)
 
     def _escalate(self, client: Client, order: m.Escalate) -> list[Action]:
         talk = self._open(client, order.conversationId)
@@ -187,7 +208,8 @@ class Commands:
 
     def _end_conversation(self, client: Client, order: m.OfConversation) -> list[Action]:
         talk = self._open(client, order.conversationId)
-        return self._desk.end(talk, "agent_ended" if client.caller.staff else "user_ended")
+        reason: Reason = "agent_ended" if client.caller.staff else "user_ended"
+        return self._desk.end(talk, reason, told=self._settings.reply_end)
 
     def _rate(self, client: Client, order: m.Rate) -> list[Action]:
         talk = self._seen(client, order.conversationId)
@@ -307,12 +329,17 @@ class Commands:
         caller = client.caller
         if caller.user is None or order.orgId not in caller.orgs:
             raise Failed("JOIN_ORG_FAILED", "Failed to join organization", "the org is not the caller's")
+        if not self._in_orgs(client):
+            raise Failed("JOIN_ORG_FAILED", "Failed to join organization", STAFF_ALONE)
         if order.userId not in (None, caller.user_id):
             raise Failed("JOIN_ORG_FAILED", "Failed to join organization", "userId is another user's")
         room = of.org(caller.tenant_id, order.orgId)
         self._rooms.join(client, room)
         body: Body = {"orgId": order.orgId, "roomName": f"org:{order.orgId}", "timestamp": self._tell.now()}
         return self._tell.one(client, "org-joined", body)
+
+    def _in_orgs(self, client: Client) -> bool:
+        return client.caller.staff or self._settings.orgs_open_to == "members"
 
     def _leave_org(self, client: Client, order: m.LeaveOrg) -> list[Action]:
         room = of.org(client.caller.tenant_id, order.orgId)
@@ -326,11 +353,15 @@ class Commands:
         board = self._dashboards.get((caller.tenant_id, order.dashboardId))
         if board is None or caller.user is None or board.orgId not in caller.orgs:
             raise Failed("SUBSCRIBE_DASHBOARD_ERROR", "Failed to subscribe to dashboard", "it is not the caller's")
+        if not self._in_orgs(client):
+            raise Failed("SUBSCRIBE_DASHBOARD_ERROR", "Failed to subscribe to dashboard", STAFF_ALONE)
         self._rooms.join(client, of.dashboard(caller.tenant_id, order.dashboardId))
         body: Body = {"dashboardId": order.dashboardId, "timestamp": self._tell.now()}
         return self._tell.one(client, "dashboard-subscribed", body)
 
     def _track_activity(self, client: Client, order: m.TrackActivity) -> list[Action]:
+        if not fits(order.data, self._settings.metadata_limit):
+            raise Failed("INVALID_PAYLOAD", "Invalid payload", "data: too much of it, or too deep")
         data: Body = {"activity": order.activity, "data": order.data}
         return self._tracked(client, "activity", "Activity", data, self._settings.reply_activity)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from itertools import islice
 from math import ceil
 
 from simulator.backends.chatbot import machine
@@ -11,7 +13,7 @@ from simulator.backends.chatbot.machine import Reason, Trigger
 from simulator.backends.chatbot.rooms import Client, Rooms
 from simulator.backends.chatbot.state import Seed, Settings, User
 from simulator.backends.chatbot.talks import SHORT_ID, Conversation, Msg, Talks
-from simulator.backends.chatbot.telling import Body, Teller
+from simulator.backends.chatbot.telling import Body, Failed, Teller
 from simulator.core.actions import Action, After, Cancel
 from simulator.core.message import Json
 from simulator.core.world import World
@@ -30,22 +32,28 @@ class Desk:
         self._talks = talks
         self._rooms = rooms
         self._tell = tell
-        self._agents = [user for user in seed.users if user.role == "agent"]
+        self._users = seed.users
         self._widgets = {(widget.tenantId, widget.chatbotId): widget for widget in seed.widgets}
         self.cut: Callable[[Conversation], list[Action]] = lambda talk: []
         """Ends what is being answered in a conversation: set by who answers."""
-        self._queues: dict[str, list[Conversation]] = {}
+        self._online = [user for user in seed.users if user.role == "agent" and user.online]
+        self._loads: dict[Hashable, int] = {}
+        """How many conversations each agent has: tenant and userId."""
+        self._waiting: dict[Hashable, int] = {}
+        """How many of a visitor's conversations wait for an agent."""
+        self._queues: dict[str, OrderedDict[Conversation, None]] = {}
         self._served: dict[str, float] = {}
         """By tenant: when the next one is taken off its queue."""
         for talk in sorted(talks, key=lambda talk: talk.queued_at or 0.0):
+            self._count(talk, 1)
             if talk.status == "queued":
-                self._queues.setdefault(talk.tenant_id, []).append(talk)
+                self._queues.setdefault(talk.tenant_id, OrderedDict())[talk] = None
 
     # --- a conversation begins, moves, ends
 
     def begin(self, client: Client, session_id: str | None, id: str | None = None) -> tuple[Conversation, list[Action]]:
         """A new conversation of a client, and who is told."""
-        now, caller, request = self._world.now(), client.caller, client.request
+        now, caller = self._world.now(), client.caller
         # By number, not by what the client names it: names of a client who makes up ever new ones would be kept.
         ids = client.ids.nth("conversation")
         talk = Conversation(
@@ -57,40 +65,97 @@ class Desk:
         )
         talk.org, talk.chatbot_id, talk.user_id = caller.org, caller.chatbot_id, caller.user_id
         talk.anonymous = caller.user is None
-        address = (request.header("X-Forwarded-For") or "").partition(",")[0].strip()
-        metadata: Body = {
-            "userAgent": (request.header("User-Agent") or "")[:1000],
-            "ipAddress": address[:100] or self._settings.ip_address,
+        address = client.header("X-Forwarded-For", 100).partition(",")[0].strip()
+        talk.metadata = {
+            "userAgent": client.header("User-Agent"),
+            "ipAddress": address or self._settings.ip_address,
         }
-        if referrer := request.header("Referer"):
-            metadata["referrer"] = referrer[:1000]
-        self._talks.merge(talk, metadata)
+        if referrer := client.header("Referer"):
+            talk.metadata["referrer"] = referrer
+        actions = self._make_room(caller.tenant_id)
         self._talks.add(talk)
         self._world.log("info", "conversation started", conversation=talk.id)
-        actions = self.shrink(talk)
-        if caller.widget is not None and self._settings.welcome == "message":
-            self.keep(talk, "ai", caller.widget.welcomeMessage, caller.widget.displayName)
+        if (welcome := self.welcome(talk)) and self._settings.welcome == "message":
+            self.keep(talk, "ai", welcome, self.assistant(talk))
         text = f"{caller.name or 'A visitor'} started a conversation"
         actions += self._tell.appeared(talk)
         actions += self._tell.org(talk, "new-conversation", "New conversation", text)
         return talk, [*actions, *self._wait(talk)]
 
-    def shrink(self, but: Conversation) -> list[Action]:
-        """When there are too many, the oldest go: first those where nobody is."""
-        excess = self._talks.excess()
-        if not excess:
-            return []
-        others = [talk for talk in self._talks if talk is not but]
-        others.sort(key=lambda talk: bool(self._rooms.conns(of.conversation(talk))))
+    def _make_room(self, tenant: str) -> list[Action]:
+        """Conversations of who has the most go until one more fits."""
         actions: list[Action] = []
-        for gone in others[:excess]:
+        while (gone := self._talks.crowding(tenant)) is not None:
             for client in self._rooms.inside(of.conversation(gone)):
+                del client.joined[gone]
                 if client.talk is gone:
                     client.talk = None
-            actions += [Cancel(gone), *self.cut(gone), *self._leave_queue(gone)]
+            actions += [Cancel(gone), *self._still(gone), *self.cut(gone), *self._leave_queue(gone)]
+            self._count(gone, -1)
             self._rooms.close(of.conversation(gone))
             self._talks.drop(gone)
         return actions
+
+    def enter(self, client: Client, talk: Conversation) -> None:
+        """A socket comes into a conversation, which is then the one that it joined last."""
+        client.joined.pop(talk, None)
+        if len(client.joined) >= self._settings.most_joined:
+            self._leave(client, next(iter(client.joined)))
+        client.joined[talk] = None
+        self._rooms.join(client, of.conversation(talk))
+        self._talks.watch(talk, True)
+        client.talk = talk
+
+    def _leave(self, client: Client, talk: Conversation) -> None:
+        del client.joined[talk]
+        room = of.conversation(talk)
+        self._rooms.leave(client, room)
+        if not self._rooms.conns(room):
+            self._talks.watch(talk, False)
+
+    def leave(self, client: Client) -> list[Action]:
+        """A socket is gone (`disconnect`): who was typing is not any more."""
+        client.here = False
+        for talk in [*client.joined]:
+            self._leave(client, talk)
+        self._rooms.leave_all(client)
+        return [action for talk in [*client.typing] for action in self.client_types(client, talk, False)]
+
+    # --- who types
+
+    def client_types(self, client: Client, talk: Conversation, on: bool) -> list[Action]:
+        """All others see it."""
+        if on:
+            client.typing[talk] = None
+        else:
+            client.typing.pop(talk, None)
+        caller = client.caller
+        return self.types(talk, client, on, "agent" if caller.staff else "user", caller.name)
+
+    def types(
+        self, talk: Conversation, who: Hashable, on: bool, sender: str, name: str | None, also: Client | None = None
+    ) -> list[Action]:
+        """Somebody types, or does not any more: a client, or whatever else ends it. One more may be told."""
+        if on:
+            talk.typing[who] = sender, name, also
+        else:
+            # Whoever speaks meanwhile, it is the one who began that stops.
+            sender, name, also = talk.typing.pop(who, (sender, name, also))
+        body: Body = {"sender": sender, "isTyping": on}
+        if name is not None:
+            body["senderName"] = name
+        return self._tell.talk(talk, "typing", body, who if isinstance(who, Client) else None, also)
+
+    def _still(self, talk: Conversation) -> list[Action]:
+        """A conversation is over: nobody types any more."""
+        actions: list[Action] = []
+        for who, (sender, name, _) in [*talk.typing.items()]:
+            if isinstance(who, Client):
+                del who.typing[talk]
+            actions += self.types(talk, who, False, sender, name)
+        return actions
+
+    # --- what is said
 
     def keep(self, talk: Conversation, sender: str, text: str, name: str | None, user: str | None = None) -> Msg:
         """A message is there; nobody is told yet."""
@@ -112,10 +177,10 @@ class Desk:
                     break
                 msg.delivered = msg.read = True
 
-    def said(self, talk: Conversation, msg: Msg, but: Client | None = None) -> list[Action]:
-        """A message is told."""
+    def said(self, talk: Conversation, msg: Msg, but: Client | None = None, also: Client | None = None) -> list[Action]:
+        """A message is told, to one more who is not in the conversation, and not to one who is."""
         body = msg.body(self._settings.beyond_document)
-        told = self._tell.talk(talk, "message", {"message": body}, but)
+        told = self._tell.talk(talk, "message", {"message": body}, but, also)
         return [*told, *self.said_to_lists(talk)]
 
     def said_to_lists(self, talk: Conversation) -> list[Action]:
@@ -126,12 +191,22 @@ class Desk:
         """Whether one of the staff is in it with a socket."""
         return any(client.caller.staff for client in self._rooms.inside(of.conversation(talk)))
 
-    def move(self, talk: Conversation, trigger: Trigger, told: bool = True) -> list[Action] | None:
-        """One step of the machine with its status-change; None where the table has none."""
+    def move(
+        self,
+        talk: Conversation,
+        trigger: Trigger,
+        told: bool = True,
+        agent: tuple[str | None, str | None] | None = None,
+    ) -> list[Action] | None:
+        """One step of the machine with its status-change, and who has it then; None where the table has none."""
         status = machine.after(talk.status, trigger)
         if status is None:
             return None
+        self._count(talk, -1)
         talk.status = status
+        if agent is not None:
+            talk.agent_id, talk.agent_name = agent
+        self._count(talk, 1)
         if trigger is not Trigger.CLOSE:
             talk.last_activity = self._world.now()
         body: Body = {"status": status}
@@ -145,13 +220,12 @@ class Desk:
         trigger = Trigger.NOBODY_HEARS if self._settings.bot == "none" else Trigger.BOT_HEARS
         return self.move(talk, trigger) or []
 
-    def end(self, talk: Conversation, reason: Reason) -> list[Action]:
-        """It ends: `ended` now, `closed` after a while."""
-        told = reason == "timeout" or self._settings.reply_end
+    def end(self, talk: Conversation, reason: Reason, told: bool = True) -> list[Action]:
+        """It ends: `ended` now, `closed` after a while. Those in it may be told nothing of it."""
         talk.ended_at = self._world.now()
         moved = self.move(talk, Trigger.END, told)
         assert moved is not None, "an ended conversation is refused before"
-        actions: list[Action] = [Cancel(talk), *self.cut(talk), *moved]
+        actions: list[Action] = [Cancel(talk), *self._still(talk), *self.cut(talk), *moved]
         if told:
             actions += self._tell.talk(talk, "conversation-ended", {"reason": reason})
         actions += self._tell.org(talk, "conversation-ended", "Conversation ended", reason)
@@ -175,7 +249,10 @@ class Desk:
     # --- queues
 
     def escalate(self, talk: Conversation, who: str, reason: str | None) -> list[Action] | None:
-        """Somebody wants a person; None where the machine does not let it."""
+        """Somebody wants a person; None where the machine does not let it. Raises Failed."""
+        waiting = self._waiting.get((talk.tenant_id, talk.side, talk.visitor), 0)
+        if machine.after(talk.status, Trigger.ESCALATE) and waiting >= self._settings.most_waiting:
+            raise Failed("ESCALATION_FAILED", f"{waiting} of their conversations wait already", talk=talk.id)
         moved = self.move(talk, Trigger.ESCALATE, self._settings.reply_escalate)
         if moved is None:
             return None
@@ -189,8 +266,8 @@ class Desk:
         tenant = talk.tenant_id
         talk.queued_at, talk.assigned_at = self._world.now(), None
         actions = self.move(talk, Trigger.ENQUEUE, self._settings.reply_escalate) or []
-        queue = self._queues.setdefault(tenant, [])
-        queue.append(talk)
+        queue = self._queues.setdefault(tenant, OrderedDict())
+        queue[talk] = None
         if tenant not in self._served:
             actions += self._serve_later(tenant)
         return [*actions, *self._position(talk, len(queue))]
@@ -209,7 +286,7 @@ class Desk:
         agent = self._free(tenant)
         # Its clock only goes while somebody waits and an agent is online, which fixtures say once for all.
         assert agent is not None
-        talk = self._queues[tenant][0]
+        talk = next(iter(self._queues[tenant]))
         actions = self.take(talk, agent.userId, agent.name)
         if self._settings.agent_greeting:
             text = self._settings.agent_greeting.replace("{agent}", agent.name)
@@ -218,22 +295,28 @@ class Desk:
 
     def _free(self, tenant: str) -> User | None:
         """The online agent with the fewest conversations, of equal ones the first in the fixtures."""
-        online = [user for user in self._agents if user.tenantId == tenant and user.online]
-        if not online:
-            return None
-        busy = {user.userId: 0 for user in online}
-        for talk in self._talks:
-            if talk.status == "agent" and talk.agent_id in busy:
-                busy[talk.agent_id] += 1
-        return min(online, key=lambda user: busy[user.userId])
+        online = [user for user in self._online if user.tenantId == tenant]
+        return min(online, key=lambda user: self._loads.get((tenant, user.userId), 0), default=None)
+
+    def _count(self, talk: Conversation, by: int) -> None:
+        """Its agent has one conversation more or less, or one more or less of its visitor's waits for one."""
+        who: Hashable
+        if talk.status == "agent":
+            counts, who = self._loads, (talk.tenant_id, talk.agent_id)
+        elif talk.status in machine.WAITING:
+            counts, who = self._waiting, (talk.tenant_id, talk.side, talk.visitor)
+        else:
+            return
+        if count := counts.pop(who, 0) + by:
+            counts[who] = count
 
     def _leave_queue(self, talk: Conversation) -> list[Action]:
         """All behind it are one place further."""
-        queue = self._queues.get(talk.tenant_id, [])
-        if talk not in queue:
+        queue = self._queues.get(talk.tenant_id)
+        if queue is None or talk not in queue:
             return []
-        place = queue.index(talk)
-        del queue[place]
+        place = next(number for number, other in enumerate(queue, 1) if other is talk)
+        del queue[talk]
         actions: list[Action] = []
         if not queue:
             del self._queues[talk.tenant_id]
@@ -241,8 +324,10 @@ class Desk:
                 actions.append(Cancel(talk.tenant_id, SERVE))
         elif talk.tenant_id not in self._served:
             actions += self._serve_later(talk.tenant_id)
-        for number, other in enumerate(queue[place:], place + 1):
-            actions += self._position(other, number)
+        for number, other in enumerate(islice(queue, place - 1, None), place):
+            # It may be long, and mostly nobody is there any more.
+            if other.watched:
+                actions += self._position(other, number)
         return actions
 
     def _position(self, talk: Conversation, number: int) -> list[Action]:
@@ -259,30 +344,39 @@ class Desk:
 
     def take(self, talk: Conversation, agent_id: str, name: str) -> list[Action]:
         """An agent joins, or takes over from another one."""
-        talk.agent_id, talk.agent_name = agent_id, name
         if talk.assigned_at is None:
             talk.assigned_at = self._world.now()
+        moved = self.move(talk, Trigger.AGENT_JOINS, agent=(agent_id, name))
+        if moved is None:
+            self._count(talk, -1)
+            talk.agent_id, talk.agent_name = agent_id, name
+            self._count(talk, 1)
+            moved = self._tell.changed(talk)
         who: Body = {"agentName": name, "agentId": agent_id}
-        actions: list[Action] = [Cancel(talk, "enqueue")]
-        actions += self._tell.talk(talk, "agent-joined", who)
-        actions += self.move(talk, Trigger.AGENT_JOINS) or self._tell.changed(talk)
+        actions: list[Action] = [Cancel(talk, "enqueue"), *self._tell.talk(talk, "agent-joined", who), *moved]
         actions += self._leave_queue(talk)
         return [*actions, *self._wait(talk)]
 
     def give_back(self, talk: Conversation) -> list[Action]:
         """The agent leaves."""
         trigger = Trigger.BACK_TO_NOBODY if self._settings.bot == "none" else Trigger.BACK_TO_BOT
-        if machine.after(talk.status, trigger) is None:
-            return []
-        talk.agent_id = talk.agent_name = None
-        return self.move(talk, trigger) or []
+        return self.move(talk, trigger, agent=(None, None)) or []
 
     def agent(self, tenant: str, name: str) -> tuple[str, str]:
-        """Id and name of an agent by id, name or email; one that the fixtures do not know is invented."""
-        for user in self._agents:
-            if user.tenantId == tenant and name in (user.userId, user.name, user.email):
-                return user.userId, user.name
+        """Id and name of one of the staff by id, name or email; one that the fixtures do not know is invented."""
+        user = self._staff(tenant, name)
+        if user is not None:
+            return user.userId, user.name
         return f"agent_{self._world.ids.child('agent', name).token(9, SHORT_ID)}", name
+
+    def misnamed(self, tenant: str, name: str) -> bool:
+        """Whether the fixtures know that name, and it is not one of the tenant's staff."""
+        known = any(name in (user.userId, user.name, user.email) for user in self._users)
+        return known and self._staff(tenant, name) is None
+
+    def _staff(self, tenant: str, name: str) -> User | None:
+        staff = (user for user in self._users if user.tenantId == tenant and user.role != "user")
+        return next((user for user in staff if name in (user.userId, user.name, user.email)), None)
 
     def assistant(self, talk: Conversation) -> str:
         """What the AI of a conversation is called."""

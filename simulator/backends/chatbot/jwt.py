@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import hmac
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from hashlib import sha256
@@ -16,6 +17,10 @@ HEADER = b'{"alg":"HS256","typ":"JWT"}'
 
 LONGEST = 8_192
 """Characters of a token; Node's headers hold no more either."""
+
+
+_PARTS = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)")
+"""Nothing else: b64decode passes over what is no base64, and many texts would be one token."""
 
 
 class BadToken(Exception):
@@ -33,10 +38,10 @@ def verify(token: str, secret: str, now: float) -> dict[str, Json]:
 
     The algorithm is fixed: what the token's own header asks for (`none`, RS256) is refused before anything is compared.
     """
-    parts = token.split(".")
-    if len(token) > LONGEST or len(parts) != 3 or not all(parts[:2]):
+    parts = _PARTS.fullmatch(token)
+    if len(token) > LONGEST or parts is None:
         raise BadToken("jwt malformed")
-    head, body, signature = parts
+    head, body, signature = parts.groups()
     header = _object(head)
     if header.get("alg") != "HS256":
         raise BadToken("invalid algorithm")
@@ -69,8 +74,8 @@ def _object(part: str) -> dict[str, Json]:
 
 def _decode(part: str) -> bytes:
     try:
-        return urlsafe_b64decode(f"{part}{'=' * (-len(part) % 4)}".encode("ascii"))
-    except (UnicodeEncodeError, binascii.Error):
+        return urlsafe_b64decode(f"{part}{'=' * (-len(part) % 4)}")
+    except binascii.Error:
         raise BadToken("invalid token") from None
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import islice
 from math import ceil
 
 from simulator.backends.chatbot.messages import RequestConversationList
 from simulator.backends.chatbot.rooms import Caller
-from simulator.backends.chatbot.talks import Conversation
+from simulator.backends.chatbot.talks import Conversation, Talks
 from simulator.core.message import Json
 
 DAY = len("2026-01-01")
@@ -23,7 +22,7 @@ def bounds(order: RequestConversationList) -> tuple[float, float]:
         since = _instant("startDate", order.startDate)
     if order.endDate is not None:
         # A day alone is meant to its end, an instant is the last one that fits.
-        until = _instant("endDate", order.endDate) + (SECONDS_A_DAY if len(order.endDate) == DAY else 0.001)
+        until = _instant("endDate", order.endDate) + (SECONDS_A_DAY if len(order.endDate) <= DAY else 0.001)
     return since, until
 
 
@@ -36,15 +35,17 @@ def _instant(name: str, text: str) -> float:
         raise ValueError(f"{name}: expected a date such as 2026-01-31 or 2026-01-31T12:00:00Z") from None
 
 
-def chosen(talks: Iterable[Conversation], caller: Caller, order: RequestConversationList) -> list[Conversation]:
+def chosen(talks: Talks, caller: Caller, order: RequestConversationList) -> list[Conversation]:
     """What the caller may see and asked for, the newest activity first. Raises ValueError for a date that is none.
 
-    The work grows with the number of conversations and never with that of their messages.
+    The work is that of the tenant's conversations, or of the caller's own, and never that of their messages.
     """
     since, until = bounds(order)
+    tenant = caller.tenant_id
+    mine = talks.of_tenant(tenant) if caller.staff else talks.of_visitor(tenant, caller.side, caller.user_id)
     found = [
         talk
-        for talk in talks
+        for talk in mine
         if caller.lists(talk)
         and order.status in (None, talk.status)
         and order.agentId in (None, talk.agent_id)

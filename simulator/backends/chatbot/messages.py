@@ -15,6 +15,10 @@ from simulator.backends.chatbot.shapes import Event, IConversation, IMessage, Ra
 Analysis = Literal["intent", "sentiment", "pii", "language"]
 
 
+MOST_TAGS = 100
+"""Of a search; ours."""
+
+
 class Command(BaseModel):
     """From the client. What else is in it is passed over, or refused by the setting `extra_fields`."""
 
@@ -74,7 +78,7 @@ class SearchKnowledge(Command):
 
     query: Text
     category: str | None = None
-    tags: list[str] | None = None
+    tags: Annotated[list[str], Field(max_length=MOST_TAGS)] | None = None
 
 
 class RequestRag(Command):

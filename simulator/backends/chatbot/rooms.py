@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -63,6 +64,11 @@ class Caller:
         return self.orgs[0] if self.orgs else ""
 
     @property
+    def side(self) -> str | None:
+        """Among whose people its conversations are (see Conversation.side)."""
+        return None if self.widget is None else self.widget.chatbotId
+
+    @property
     def chatbot_id(self) -> str | None:
         """Of the widget."""
         return None if self.widget is None else self.widget.chatbotId
@@ -85,20 +91,30 @@ class Caller:
 class Client:
     """A socket that was let in."""
 
-    __slots__ = ("caller", "conn", "ids", "request", "rooms", "streams", "talk", "typing")
+    __slots__ = ("asked", "caller", "conn", "here", "ids", "joined", "request", "rooms", "streams", "talk", "typing")
 
     def __init__(self, conn: Conn, caller: Caller, ids: Ids, request: Request) -> None:
         self.conn = conn
         self.caller = caller
         self.ids = ids
         self.request = request
+        self.here = True
+        """Whether its socket is open."""
         self.talk: Conversation | None = None
         """The conversation that it joined last: what has no conversationId is about this one."""
+        self.joined: dict[Conversation, None] = {}
+        """All conversations that it is in, the last one at the end."""
         self.rooms: dict[Room, None] = {}
-        self.typing: set[str] = set()
+        self.typing: dict[Conversation, None] = {}
         """Conversations in which it was last seen typing."""
+        self.asked: deque[float] = deque()
+        """When the bot heard of it lately."""
         self.streams = 0
         """Streamed answers under way."""
+
+    def header(self, name: str, most: int = 1000) -> str:
+        """A header of its handshake, without the bytes that are no text."""
+        return (self.request.header(name) or "")[:most].encode("utf-8", "replace").decode()
 
 
 class Rooms:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from operator import attrgetter
 from typing import Any, assert_never, cast
 
 from pydantic import TypeAdapter, ValidationError
@@ -37,6 +36,7 @@ from simulator.core.events import (
 )
 from simulator.core.message import NO_REF, Json, Message, Request
 from simulator.core.world import World
+from simulator.wire.socketio_packets import RESERVED
 from simulator.wire.socketio_socket import INVALID_NAMESPACE
 
 WELCOME = "Connected to AI Support WebSocket"
@@ -52,10 +52,33 @@ CODES = {
 BARE = frozenset(("ping", "request-conversation-summary", "join-conversation", "request-conversation-list", "error"))
 """Events that may come without a payload."""
 
+OPERATOR = "the bot or the operator"
+"""Who types where an act says so."""
+
 STATUSES = ("sent", "delivered", "read")
 
+LAST_PLACE = 1_000_000
+"""Of a queue that an act tells."""
 
-_last_activity = attrgetter("last_activity")
+
+def _flaw(act: bot.Act) -> str | None:
+    """What an act lacks to mean something, or None."""
+    match act:
+        case bot.Status() if act.status not in STATUSES:
+            return f"status: expected one of {', '.join(STATUSES)}"
+        case bot.Say() if not act.text.strip():
+            return "text: expected something to say"
+        case bot.Stream() if not "".join(act.chunks).strip():
+            return "chunks: expected something to say"
+        case bot.Say() | bot.HandOff() if act.agent is not None and not act.agent.strip():
+            return "agent: expected an id, a name or an email"
+        case bot.Picture() | bot.File() if not act.url.strip():
+            return "url: expected the one where it lies"
+        case bot.Queue() if not 1 <= act.position <= LAST_PLACE:
+            return f"position: expected a place from 1 to {LAST_PLACE}"
+        case bot.Raw() if not act.name or act.name in RESERVED:
+            return f"name: expected that of an event, none of {', '.join(sorted(RESERVED))}"
+    return None
 
 
 class ChatbotRules:
@@ -74,7 +97,7 @@ class ChatbotRules:
         self._tell = Teller(world, self._rooms, seed.dashboards)
         self._desk = Desk(world, self._talks, self._rooms, self._tell)
         self._index = Index(seed.articles)
-        self._answers = Answers(world, self._index, self._rooms, self._tell, self._desk)
+        self._answers = Answers(world, self._index, self._tell, self._desk)
         self._commands = Commands(world, self._talks, self._rooms, self._tell, self._desk, self._answers, self._index)
         self._validators: dict[str, Callable[[Any], Any]] = {}
 
@@ -106,8 +129,8 @@ class ChatbotRules:
                 assert_never(event)
 
     def talks(self) -> Collection[str]:
-        """The ids of the conversations that are not over, where something happened last at the end."""
-        return [talk.id for talk in sorted(self._talks, key=_last_activity) if not talk.over]
+        """The ids of all conversations: first those that are over, and where something happened last at the end."""
+        return [talk.id for talk in sorted(self._talks, key=lambda talk: (not talk.over, talk.last_activity))]
 
     def objection(self, talk: str, act: bot.Act) -> str | None:
         """Why this act can't be done in this talk, or None."""
@@ -116,13 +139,15 @@ class ChatbotRules:
             return f"there is no conversation {talk!r}"
         if found.over:
             return f"the conversation is {found.status}"
-        if isinstance(act, bot.Status) and act.status not in STATUSES:
-            return f"status: expected one of {', '.join(STATUSES)}"
         if isinstance(act, bot.Status) and found.last("user") is None:
             return "status: the person has said nothing yet"
         if isinstance(act, bot.Raw) and not self._rooms.conns(of.conversation(found)):
             return "raw: nobody is in the conversation"
-        return None
+        if isinstance(act, bot.Leave) and found.status != "agent":
+            return "leave: no agent has the conversation"
+        if isinstance(act, bot.Say | bot.HandOff) and act.agent and self._desk.misnamed(found.tenant_id, act.agent):
+            return f"agent: {act.agent!r} is somebody of the fixtures, but no agent or admin of {found.tenant_id}"
+        return _flaw(act)
 
     # --- the door
 
@@ -158,14 +183,7 @@ class ChatbotRules:
         client = self._clients.pop(closed.conn, None)
         if client is None:
             return []
-        self._rooms.leave_all(client)
-        actions: list[Action] = []
-        # `disconnect`: who was typing is not any more.
-        for id in sorted(client.typing):
-            talk = self._talks.get(id)
-            if talk is not None and not talk.over:
-                actions += self._commands.types(client, talk, False)
-        return actions
+        return [*self._answers.forsaken(client), *self._desk.leave(client)]
 
     # --- events
 
@@ -253,7 +271,7 @@ class ChatbotRules:
                 return self._answers.speak(talk, act.chunks)
             case bot.Typing():
                 sender, name, _ = self._speaker(talk, None)
-                return self._tell.talk(talk, "typing", {"sender": sender, "senderName": name, "isTyping": act.on})
+                return self._desk.types(talk, OPERATOR, act.on, sender, name)
             case bot.Queue():
                 return self._desk.position(talk, act.position)
             case bot.HandOff():

@@ -13,6 +13,11 @@ Sender = Literal["user", "ai", "agent", "system"]
 Rating = Literal["good", "bad"]
 
 
+def number(value: float) -> float:
+    """A number that JSON has as JSON.stringify writes it: 0 and -1, never 0.0 and -1.0."""
+    return int(value) if value == int(value) else value
+
+
 class Event(BaseModel):
     """To the client. Key order on the wire is the order of the fields; what is None is left out."""
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import orjson
 
 from simulator.backends.chatbot import machine
 from simulator.backends.chatbot.machine import Status
+from simulator.backends.chatbot.shapes import number
+from simulator.backends.chatbot.shares import Shares
 from simulator.backends.chatbot.state import Begun, Seed, instant
 from simulator.core.ids import Ids
 from simulator.core.message import Json
+
+if TYPE_CHECKING:
+    from simulator.backends.chatbot.rooms import Client
 
 COLORS = {"user": "#2563eb", "ai": "#7c3aed", "agent": "#059669", "system": "#6b7280"}
 """`color`, "for visual differentiation": which is guessed."""
@@ -114,7 +120,9 @@ class Conversation:
         "session_id",
         "status",
         "tenant_id",
+        "typing",
         "user_id",
+        "watched",
     )
 
     def __init__(self, id: str, tenant_id: str, session_id: str, ids: Ids, created: float) -> None:
@@ -141,6 +149,20 @@ class Conversation:
         self.metadata: dict[str, Json] = {}
         self.rating: str | None = None
         self.rating_comment: str | None = None
+        self.watched = False
+        """Whether a socket is in it."""
+        self.typing: dict[Hashable, tuple[str, str | None, Client | None]] = {}
+        """Who is seen typing, by whatever ends it: sender, name, and who is told of it from outside."""
+
+    @property
+    def side(self) -> str | None:
+        """Whose people it is with: a chatbot's visitors, or None for people with a token."""
+        return self.chatbot_id or "" if self.anonymous else None
+
+    @property
+    def visitor(self) -> str:
+        """Who began it; fixtures do not say it of anonymous ones."""
+        return self.user_id or self.session_id
 
     @property
     def over(self) -> bool:
@@ -186,47 +208,62 @@ class Conversation:
             "agentMessageCount": said["agent"],
         }
         if self.queued_at is not None and self.assigned_at is not None:
-            metrics["queueTimeSeconds"] = round(self.assigned_at - self.queued_at, 3)
+            metrics["queueTimeSeconds"] = number(round(self.assigned_at - self.queued_at, 3))
         if self.assigned_at is not None and self.ended_at is not None:
-            metrics["handleTimeSeconds"] = round(self.ended_at - self.assigned_at, 3)
+            metrics["handleTimeSeconds"] = number(round(self.ended_at - self.assigned_at, 3))
         return metrics
 
 
 class Talks:
-    """All conversations of all tenants, the oldest first."""
+    """All conversations of all tenants."""
 
-    __slots__ = ("_by_session", "_left", "_settings", "_talks")
+    __slots__ = ("_by_session", "_settings", "_shares", "_talks")
 
     def __init__(self, seed: Seed, ids: Ids) -> None:
-        self._settings = settings = seed.settings
+        self._settings = seed.settings
         self._talks: dict[str, Conversation] = {}
         self._by_session: dict[tuple[str, ...], str] = {}
-        self._left = settings.kept_megabytes * 1_000_000
-        """Characters that all together may still keep."""
+        self._shares = {tenant.tenantId: Shares() for tenant in seed.tenants}
         names = {user.userId: user.name for user in seed.users}
         for begun in seed.conversations:
-            self.add(self._seeded(begun, names, ids.child("conversation", begun.conversationId)))
+            self._seed(begun, names, ids.child("conversation", begun.conversationId))
 
     def __iter__(self) -> Iterator[Conversation]:
+        """The oldest first."""
         return iter(self._talks.values())
 
     def get(self, id: str) -> Conversation | None:
         """The conversation of that id."""
         return self._talks.get(id)
 
+    def of_tenant(self, tenant_id: str) -> Iterator[Conversation]:
+        """A tenant's."""
+        return iter(self._shares[tenant_id])
+
+    def of_visitor(self, tenant_id: str, side: str | None, visitor: str) -> list[Conversation]:
+        """Those that one person began (see Conversation.side)."""
+        return self._shares[tenant_id].of(side, visitor)
+
     def add(self, talk: Conversation) -> None:
         """Keep a conversation."""
         self._talks[talk.id] = talk
         self._by_session[_session(talk)] = talk.id
+        self._shares[talk.tenant_id].add(talk)
 
     def of_session(self, tenant_id: str, who: str, session_id: str) -> Conversation | None:
         """The last open conversation of a session; `who` is the user, or the chatbot of anonymous people."""
         talk = self._talks.get(self._by_session.get((tenant_id, who, session_id), ""))
         return None if talk is None or talk.over else talk
 
-    def excess(self) -> int:
-        """How many there are too many."""
-        return max(0, len(self._talks) - self._settings.kept_conversations)
+    def crowding(self, tenant_id: str) -> Conversation | None:
+        """Which one has to go before another one of that tenant fits, or None."""
+        shares = self._shares[tenant_id]
+        return shares.crowding() if shares.count >= self._settings.kept_conversations else None
+
+    def watch(self, talk: Conversation, on: bool) -> None:
+        """Somebody came in, or the last one left: conversations without a socket go first."""
+        talk.watched = on
+        self._shares[talk.tenant_id].watch(talk, on)
 
     def drop(self, talk: Conversation) -> None:
         """Forget a conversation."""
@@ -234,21 +271,31 @@ class Talks:
         if self._by_session.get(_session(talk)) == talk.id:
             del self._by_session[_session(talk)]
         self._forget(talk, len(talk.messages))
+        self._shares[talk.tenant_id].drop(talk)
 
     def say(self, talk: Conversation, msg: Msg) -> None:
-        """Keep a message; the oldest of that conversation go when there are too many."""
+        """Keep a message; old ones go where there are too many, never the one that was just said."""
         talk.messages[msg.id] = msg
         talk.said[msg.sender] += 1
         talk.last_activity = max(talk.last_activity, msg.at)
-        self._left -= msg.size
-        if len(talk.messages) > self._settings.kept_messages or self._left < 0:
-            # A tenth at once: the first key of a dict is found slowly when many before it are gone.
+        shares = self._shares[talk.tenant_id]
+        shares.grow(talk, msg.size)
+        # A tenth at once: the first key of a dict is found slowly when many before it are gone.
+        if len(talk.messages) > self._settings.kept_messages:
             self._forget(talk, len(talk.messages) // 10 + 1)
+        while shares.size > self._settings.kept_megabytes * 1_000_000:
+            wordiest = shares.wordiest()
+            count = min(len(wordiest.messages) // 10 + 1, len(wordiest.messages) - (wordiest is talk))
+            if not count:
+                break
+            self._forget(wordiest, count)
 
     def _forget(self, talk: Conversation, count: int) -> None:
-        for old in [*islice(talk.messages.values(), count)]:
+        gone = [*islice(talk.messages.values(), count)]
+        for old in gone:
             del talk.messages[old.id]
-            self._left += old.size
+        if gone:
+            self._shares[talk.tenant_id].grow(talk, -sum(old.size for old in gone))
 
     def merge(self, talk: Conversation, more: dict[str, Json]) -> bool:
         """Put something into a conversation's metadata; False where that would be too much."""
@@ -262,7 +309,7 @@ class Talks:
         talk.metadata = merged
         return True
 
-    def _seeded(self, begun: Begun, names: Mapping[str, str], ids: Ids) -> Conversation:
+    def _seed(self, begun: Begun, names: Mapping[str, str], ids: Ids) -> None:
         talk = Conversation(begun.conversationId, begun.tenantId, begun.sessionId, ids, instant(begun.created))
         talk.chatbot_id, talk.org, talk.user_id = begun.chatbotId, begun.orgId, begun.userId
         talk.anonymous = begun.userId is None
@@ -275,12 +322,12 @@ class Talks:
         talk.metadata = {"userAgent": begun.userAgent, "ipAddress": begun.ipAddress}
         if begun.referrer is not None:
             talk.metadata["referrer"] = begun.referrer
-        for said in begun.messages:
+        self.add(talk)
+        for said in sorted(begun.messages, key=lambda said: instant(said.timestamp)):
             msg = Msg(talk, said.sender, said.content, instant(said.timestamp), said.senderName)
             msg.id, msg.user_id = said.messageId, said.userId
             msg.delivered = msg.read = True
             self.say(talk, msg)
-        return talk
 
 
 def _session(talk: Conversation) -> tuple[str, ...]:

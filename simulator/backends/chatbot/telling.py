@@ -70,9 +70,14 @@ class Teller:
         """An event to a room, one of it left out."""
         return self.to(self._rooms.conns(room, but), name, body)
 
-    def talk(self, talk: Conversation, name: str, body: Body, but: Client | None = None) -> list[Action]:
-        """An event to all in a conversation, which it names."""
-        conns = self._rooms.conns(of.conversation(talk), but)
+    def talk(
+        self, talk: Conversation, name: str, body: Body, but: Client | None = None, also: Client | None = None
+    ) -> list[Action]:
+        """An event to all in a conversation, which it names; one of them left out, or one more, who may be in it."""
+        room = of.conversation(talk)
+        conns = self._rooms.conns(room, but)
+        if also is not None and also.here and room not in also.rooms:
+            conns = [*conns, also.conn]
         return self.to(conns, name, about(talk, name, body)) if conns else []
 
     def failed(self, client: Client, failed: Failed) -> list[Action]:

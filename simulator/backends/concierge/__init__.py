@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from simulator.backends.concierge import store, tokens, web
+from simulator.backends.concierge import bodies, store, tokens, web
 from simulator.backends.concierge.messages import COMMANDS, EVENTS
 from simulator.backends.concierge.rules import ConciergeRules
 from simulator.backends.concierge.state import Seed, Settings
@@ -106,7 +106,7 @@ BACKEND = Backend(
         Route("connections", "/uat/@connections/[^/]+", frozenset({"DELETE", "GET", "POST"}), Buffered(1 << 18)),
         Route("upload_url", "/file-new/get-upload-url", frozenset({"OPTIONS", "POST"}), Buffered(1 << 16)),
         Route("authorize", "/client/auth/authorize-tenant", frozenset({"OPTIONS", "POST"}), Buffered(1 << 16)),
-        Route("put", store.PATTERN, frozenset({"PUT"}), Stored(None, LARGEST)),
+        Route("put", store.PATTERN, frozenset({"PUT"}), Stored(None, LARGEST, bodies.framed)),
         Route("object", store.PATTERN),
     ),
     link=_link,
@@ -133,6 +133,7 @@ BACKEND = Backend(
     connect=_connect,
     example=_example,
     judge=web.early,
+    full=store.full,
     volatile=frozenset(
         [
             *(f"client/{name}.{path}" for name in _WITH_SESSION for path in _DRAWN),

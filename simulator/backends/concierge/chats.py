@@ -85,7 +85,7 @@ class Link:
 class Party:
     """A tenant with all that is theirs; the ids of one do not depend on what others do."""
 
-    __slots__ = ("_next", "ids", "links", "person", "sessions", "sockets")
+    __slots__ = ("_next", "ids", "links", "person", "rows", "sessions", "size", "sockets")
 
     def __init__(self, person: Person, ids: Ids) -> None:
         self.person = person
@@ -94,6 +94,10 @@ class Party:
         self.sockets: list[Socket] = []
         self.links: dict[str, Link] = {}
         """By device."""
+        self.rows: deque[Msg] = deque()
+        """All messages, the oldest first, also those that were unsent: the shelf's."""
+        self.size = 0
+        """Characters of these."""
         self._next: dict[str, int] = {}
 
     def new_id(self, table: str) -> int:
@@ -117,11 +121,16 @@ class Party:
             link.connection, link.updated = socket.id, now
 
     def disconnect(self, socket: Socket) -> None:
-        """A socket is gone, and its row, unless another socket has taken it over."""
+        """A socket is gone, and its row, unless it is another's now; an older one that is still there gets it back."""
         self.sockets.remove(socket)
-        link = self.links.get(socket.device)
-        if link is not None and link.connection == socket.id:
+        link = self.links[socket.device]
+        if link.connection != socket.id:
+            return
+        older = next((other for other in reversed(self.sockets) if other.device == socket.device), None)
+        if older is None:
             del self.links[socket.device]
+        else:
+            link.connection, link.updated = older.id, round(older.opened * 1000)
 
     def all_messages(self) -> list[Msg]:
         """Those of all sessions, the oldest first."""
@@ -147,33 +156,47 @@ class Socket:
 
     @property
     def link(self) -> Link:
-        """Its row; a socket whose device has connected anew, and gone again, sees what it was."""
-        found = self.party.links.get(self.device)
-        opened = round(self.opened * 1000)
-        return found or Link(0, self.id, self.device, opened, opened)
+        """The row of its device, which another socket may have taken over meanwhile."""
+        return self.party.links[self.device]
 
 
 class Shelf:
-    """All messages of everybody, the oldest first: what is too much is let go, whoever's it is."""
+    """All messages of everybody: what is too much is let go, the oldest of whoever has the most.
 
-    __slots__ = ("_left", "_most", "_rows")
+    Who floods it loses his own, not the others'.
+    """
+
+    __slots__ = ("_count", "_left", "_most", "_parties")
 
     def __init__(self, messages: int, characters: int) -> None:
-        self._rows: deque[Msg] = deque()
+        self._parties: dict[Party, None] = {}
         self._most = messages
         self._left = characters
+        self._count = 0
 
     def put(self, msg: Msg) -> None:
         """Keep a message."""
+        party = msg.session.party
+        self._parties[party] = None
         msg.size = 300 + len(msg.content) + _weight(msg.metadata)
-        self._rows.append(msg)
+        party.rows.append(msg)
         msg.session.messages.append(msg)
-        self._left -= msg.size
-        while len(self._rows) > self._most or (self._left < 0 and len(self._rows) > 1):
-            old = self._rows.popleft()
-            self._left += old.size
-            if old in old.session.messages:
-                old.session.messages.remove(old)
+        self._add(party, 1, msg.size)
+        while self._count > self._most:
+            self._let_go(max(self._parties, key=lambda party: len(party.rows)))
+        while self._left < 0 and self._count > 1:
+            self._let_go(max(self._parties, key=lambda party: party.size))
+
+    def _add(self, party: Party, count: int, size: int) -> None:
+        party.size += size
+        self._left -= size
+        self._count += count
+
+    def _let_go(self, party: Party) -> None:
+        old = party.rows.popleft()
+        self._add(party, -1, -old.size)
+        if old in old.session.messages:
+            old.session.messages.remove(old)
 
     def drop(self, msg: Msg) -> None:
         """Take a message out of its session; its place here goes when its turn comes."""

@@ -26,6 +26,10 @@ class Desk:
         self._state = state
         self._views = Views(world.settings, world.seed.org, push=True)
         self._updates = frozenset(self._settings.session_update_on.replace(",", " ").split())
+        self._started = world.now()
+        after = self._settings.stale_after
+        self.asleep = [session for session in state.sessions.values() if after and not session.closed]
+        """Sessions of the fixtures whose patience is counted from the start on, but has no timer yet."""
 
     def now(self) -> int:
         """Unix milliseconds."""
@@ -41,7 +45,20 @@ class Desk:
 
     def stale(self, session: Session) -> list[Action]:
         """The tenant was not there for too long."""
-        return self.close(session, TENANT, None) if self._state.sessions.get(session.uuid) is session else []
+        return self.close(session, TENANT, None)
+
+    def overdue(self) -> None:
+        """Close the sessions of the fixtures for whose tenant nobody waits any more; nobody is there to be told."""
+        for session in self.asleep:
+            if self._world.now() >= self._started + self._settings.stale_after:
+                session.closed = True
+
+    def wake(self) -> list[Action]:
+        """What the first event of all finds: rules are not told of the start itself."""
+        self.overdue()
+        left = self._started + self._settings.stale_after - self._world.now()
+        sessions, self.asleep = self.asleep, []
+        return [After(left, session, "stale") for session in sessions if not session.closed]
 
     def close(self, session: Session, sender: str, by: Socket | None) -> list[Action]:
         """It stays closed."""
@@ -95,6 +112,9 @@ class Desk:
             sockets = [socket for socket in sockets if others and socket.device != by.device]
         if not sockets:
             return []
+        for socket in sockets:
+            # In reality a push is a post to the connection, as any other.
+            socket.active = self._world.now()
         tenant = self._views.number(session.party.person.id)
         agent = None if session.agent is None else self._views.number(session.agent.id)
         ours = sender == TENANT

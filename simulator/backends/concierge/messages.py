@@ -17,12 +17,13 @@ DEEPEST = 100
 
 
 def _number(value: int | str) -> int | str:
-    if not re.fullmatch(r"\d{1,18}", str(value)):
+    if not re.fullmatch(r"\d{1,18}", str(value), re.ASCII):
         raise ValueError("expected the number of a message")
     return value
 
 
-def _shallow(value: Any) -> Any:
+def shallow(value: Any) -> Any:
+    """The value itself, unless it is nested deeper than DEEPEST. Raises ValueError."""
     level, depth = [value], 0
     while level:
         depth += 1
@@ -40,7 +41,7 @@ def _shallow(value: Any) -> Any:
 MessageId = Annotated[int | str, AfterValidator(_number)]
 """A number in the document, a string in its real client: both are taken."""
 
-Metadata = Annotated[Any, AfterValidator(_shallow)]
+Metadata = Annotated[Any, AfterValidator(shallow)]
 
 Number: TypeAlias = int | str
 """A bigint of the database: a string in every sample, a number in the document's TypeScript (a setting)."""
@@ -295,8 +296,8 @@ class Ended(Answer):
 class Push(Row):
     """What is not asked for, here without `channel`: the keys of the real client's type NewBackedChatMessageResponse.
 
-    The tables call them nine and name eight. The document, section "Available WebSocket Events for Subscription",
-    shows the payload alone.
+    Eight with it: what counts nine names these, see PROTOCOL.md. The document, section "Available WebSocket Events for
+    Subscription", shows the payload alone.
     """
 
     actions: list[Any]

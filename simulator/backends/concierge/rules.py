@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from typing import Any, TypeAlias, assert_never, cast
 from urllib.parse import parse_qs
@@ -16,7 +17,7 @@ from simulator.backends.concierge.state import Settings, State
 from simulator.backends.concierge.views import TENANT, Views
 from simulator.backends.concierge.web import Web
 from simulator.core import bot
-from simulator.core.actions import Accept, Action, After, Close, Heard, Refuse, Reply, Send
+from simulator.core.actions import Accept, Action, After, Cancel, Close, Heard, Refuse, Reply, Send
 from simulator.core.events import (
     Acked,
     Acted,
@@ -43,6 +44,9 @@ from simulator.wire.gateway import (
     gateway_id,
     refusal,
 )
+
+MOST = 2**53 - 1
+"""JavaScript's Number.MAX_SAFE_INTEGER."""
 
 Done: TypeAlias = tuple[dict[str, Json], list[Action]]
 """The body of an answer with status 200, and what follows it."""
@@ -82,6 +86,11 @@ class ConciergeRules:
 
     def handle(self, event: Event) -> list[Action]:
         """Work one event."""
+        if self._desk.asleep:
+            return [*self._desk.wake(), *self._handle(event)]
+        return self._handle(event)
+
+    def _handle(self, event: Event) -> list[Action]:
         match event:
             case Received():
                 return self._received(event)
@@ -116,6 +125,7 @@ class ConciergeRules:
 
     def objection(self, talk: str, act: bot.Act) -> str | None:
         """Why this act can't be done in this talk, or None."""
+        self._desk.overdue()
         return self._desk.objection(talk, act)
 
     # --- the door
@@ -222,15 +232,21 @@ class ConciergeRules:
 
     def _init(self, socket: Socket, message: Message, command: Init) -> Done:
         if command.newSession:
-            session = self._state.new_session(socket.party, self._desk.now())
+            session, gone = self._state.new_session(socket.party, self._desk.now())
             body = self._of_session(socket, session, new=True)
             self._world.log("info", "session begun", session=session.uuid)
+            if gone is not None:
+                # Its timer would keep it for as long as stale_after is.
+                return body, [Cancel(gone), *self._begun(session, socket)]
         else:
             session = self._open(socket, command.chatSessionId or "")
             self._state.latest(session)
             # The sample of section 2 answers with the time of an earlier connection: bumped after it (guessed).
             body = self._of_session(socket, session)
-        return body, [*self._desk.pinged(session), *self._desk.update("init", session, TENANT, socket)]
+        return body, self._begun(session, socket)
+
+    def _begun(self, session: Session, socket: Socket) -> list[Action]:
+        return [*self._desk.pinged(session), *self._desk.update("init", session, TENANT, socket)]
 
     def _get_session(self, socket: Socket, message: Message, command: OfSession) -> Done:
         session = self._own(socket, command.chatSessionId)
@@ -321,6 +337,8 @@ class ConciergeRules:
 
 
 def _positive(values: list[str] | None, default: int) -> int:
-    """A number from 1 on out of a query; what is none gives the default."""
-    text = values[-1] if values else ""
-    return int(text) if text.isascii() and text.isdigit() and 0 < len(text) < 10 and int(text) else default
+    """A number from 1 on out of a query, MOST where it is above; what is none gives the default."""
+    digits = (values[-1] if values else "").lstrip("0")
+    if not re.fullmatch(r"\d+", digits, re.ASCII):
+        return default
+    return min(int(digits[:17]), MOST)

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from simulator.backends.concierge.chats import Msg, Party, Session, Shelf, Socket
-from simulator.backends.concierge.messages import ContentType, OwnerProfile, Property, ResidentProfile
+from simulator.backends.concierge.messages import ContentType, OwnerProfile, Property, ResidentProfile, shallow
 from simulator.core.events import Conn
 from simulator.core.ids import Ids
 from simulator.core.message import Json
@@ -17,12 +27,18 @@ from simulator.core.message import Json
 UPDATES = ("join", "end", "init", "agent_ping", "tenant_ping")
 """When a chat-session-update can be sent."""
 
-_UUID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+_UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 def _status(text: str) -> str:
     if not re.fullmatch(r"[1-5]\d\d \S.*", text):
         raise ValueError("expected a status and a text, such as 404 Chat session not found")
+    return text
+
+
+def _uuid(text: str) -> str:
+    if not re.fullmatch(_UUID, text):
+        raise ValueError("expected a UUID in lower case")
     return text
 
 
@@ -40,7 +56,7 @@ def _endpoint(text: str | None) -> str | None:
     except ValueError:
         fine = False
     if not fine or re.search(r"[\s?#]", text or ""):
-        raise ValueError("expected a URL such as https://s3.example.com")
+        raise ValueError("expected a URL such as https://s3.example.com or http://localhost:8090")
     return text
 
 
@@ -142,6 +158,10 @@ class Settings(_Model):
         "path",
         description="where uploadURL leads: /<bucket>/<key>, <bucket>.s3.<region>.localhost, or the real one's name",
     )
+    public_url: Annotated[str | None, AfterValidator(_endpoint)] = Field(
+        None,
+        description="where clients upload to, such as http://localhost:8090, when another asks for their uploadURL",
+    )
     upload_expires: int = Field(900, ge=1, le=604_800, description="seconds that an uploadURL is good for")
     upload_limit: int = Field(
         83_886_080, ge=0, le=1 << 30, description="bytes of an upload; the real client stops at 80 MiB"
@@ -154,10 +174,14 @@ class Settings(_Model):
     external_bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,62}$")] = Field(
         "chat-uat-resources", description="the bucket there"
     )
-    external_region: str = Field("ap-southeast-1", description="the region there")
+    external_region: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] = Field(
+        "ap-southeast-1", description="the region there"
+    )
     external_access_key: str = Field("", description="the access key there")
     external_secret_key: str = Field("", description="the secret key there")
-    kept_messages: int = Field(100_000, ge=1, description="messages kept of all tenants; the oldest go first")
+    kept_messages: int = Field(
+        100_000, ge=1, description="messages kept of all tenants; the oldest of whoever has most go first"
+    )
     kept_megabytes: int = Field(256, ge=1, description="millions of characters kept of them")
     kept_sessions: int = Field(1_000, ge=1, description="sessions kept of a tenant; the oldest closed one goes first")
 
@@ -168,6 +192,9 @@ class Settings(_Model):
 
 
 Id = Annotated[int, Field(gt=0, lt=2**53)]
+
+Time = Annotated[int, Field(ge=0, lt=253_402_300_800_000)]
+"""Unix milliseconds, before the year 10000."""
 
 
 class Person(_Model):
@@ -206,33 +233,36 @@ class StoredMessage(_Model):
     """None: the tenant said it."""
     content: str
     kind: ContentType = "TEXT"
-    metadata: Any = None
-    sent: int
-    seen: int | None = None
+    metadata: Annotated[JsonValue, AfterValidator(shallow)] = None
+    sent: Time
+    seen: Time | None = None
 
 
 class StoredSession(_Model):
     """A session that is already there when the server starts."""
 
     id: Id
-    uuid: Annotated[str, Field(pattern=_UUID)]
+    uuid: Annotated[str, AfterValidator(_uuid)]
     tenant: int
-    pinged: int
+    pinged: Time
     agent: int | None = None
-    agent_pinged: int | None = None
+    agent_pinged: Time | None = None
     closed: bool = False
     messages: list[StoredMessage] = []
+
+
+Secret = Annotated[str, Field(min_length=1)]
 
 
 class Keys(_Model):
     """Secrets, all invented."""
 
-    jwt: str = "not-a-secret"
+    jwt: Secret = "not-a-secret"
     """Signs access tokens."""
-    client: str = "client-secret"
+    client: Secret = "client-secret"
     """`clientSecret` of authorize-tenant."""
-    access_key: str = "AKIDEXAMPLE"
-    secret_key: str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"  # noqa: S105
+    access_key: Annotated[str, Field(pattern=r"^\w+$")] = "AKIDEXAMPLE"
+    secret_key: Secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"  # noqa: S105
     """Sign upload URLs, and what SDKs send."""
 
 
@@ -248,23 +278,38 @@ class Seed(_Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> Seed:
-        _unique("tenants", "id", [person.id for person in self.tenants])
-        _unique("agents", "id", [agent.id for agent in self.agents])
-        _unique("sessions", "uuid", [session.uuid for session in self.sessions])
-        agents = {agent.id for agent in self.agents} | {None}
-        for session in self.sessions:
-            if session.tenant not in {person.id for person in self.tenants}:
-                raise ValueError(f"session {session.uuid}: there is no tenant {session.tenant}")
-            strangers = {session.agent, *(msg.agent for msg in session.messages)} - agents
-            if strangers:
-                raise ValueError(f"session {session.uuid}: there is no agent {strangers.pop()}")
+        for what, key in (("tenants", "id"), ("agents", "id"), ("sessions", "id"), ("sessions", "uuid")):
+            _unique([(getattr(row, key), (what, i, key)) for i, row in enumerate(getattr(self, what))])
+        rows = [(("sessions", i), session) for i, session in enumerate(self.sessions)]
+        # One table in the database, whichever session they are of.
+        said = [((*loc, "messages", i), msg) for loc, session in rows for i, msg in enumerate(session.messages)]
+        _unique([(msg.id, (*loc, "id")) for loc, msg in said])
+        tenants, agents = {person.id for person in self.tenants}, {agent.id for agent in self.agents}
+        for loc, session in rows:
+            if session.tenant not in tenants:
+                raise _flaw(f"there is no tenant {session.tenant}", *loc, "tenant")
+            if session.agent is None and session.agent_pinged is not None:
+                raise _flaw("nobody has joined who could have pinged: name the agent, too", *loc, "agent_pinged")
+        named: list[tuple[tuple[int | str, ...], int | None]]
+        named = [*((loc, session.agent) for loc, session in rows), *((loc, msg.agent) for loc, msg in said)]
+        for place, agent in named:
+            if agent is not None and agent not in agents:
+                raise _flaw(f"there is no agent {agent}", *place, "agent")
         return self
 
 
-def _unique(what: str, key: str, values: list[Any]) -> None:
-    twice = next((value for i, value in enumerate(values) if value in values[:i]), None)
-    if twice is not None:
-        raise ValueError(f"{what}: {key} {twice} stands there twice")
+def _flaw(why: str, *loc: int | str) -> ValidationError:
+    """An error at a place of the fixtures, of which the line is found and told."""
+    details = InitErrorDetails(type=PydanticCustomError("value_error", "{why}", {"why": why}), loc=loc, input=None)
+    return ValidationError.from_exception_data("fixtures", [details])
+
+
+def _unique(values: list[tuple[object, tuple[int | str, ...]]]) -> None:
+    seen = set()
+    for value, loc in values:
+        if value in seen:
+            raise _flaw(f"{value} stands there twice", *loc)
+        seen.add(value)
 
 
 class State:
@@ -286,7 +331,7 @@ class State:
             session = Session(stored.id, stored.uuid, party, stored.pinged, closed=stored.closed)
             session.agent, session.agent_pinged = self._known(stored.agent), stored.agent_pinged
             self._put(session)
-            for row in stored.messages:
+            for row in sorted(stored.messages, key=lambda row: (row.sent, row.id)):
                 msg = Msg(row.id, session, self._known(row.agent), row.content, row.kind, row.metadata, row.sent, 0)
                 msg.seen = row.seen
                 msg.status = settings.status_delivered if row.seen is None else settings.status_seen
@@ -304,8 +349,9 @@ class State:
         """The agent who answers when nobody is named: the first active one."""
         return next((agent for agent in self.agents.values() if agent.active), None)
 
-    def new_session(self, party: Party, now: int) -> Session:
-        """Begin a session; the oldest closed one makes room, else the oldest."""
+    def new_session(self, party: Party, now: int) -> tuple[Session, Session | None]:
+        """Begin a session; the oldest closed one makes room, else the oldest, which is told of as well."""
+        old = None
         if len(party.sessions) >= self._kept:
             old = next((session for session in party.sessions if session.closed), party.sessions[0])
             party.sessions.remove(old)
@@ -314,7 +360,7 @@ class State:
                 self.shelf.drop(msg)
         session = Session(party.new_id("session"), party.ids.uuid(), party, now)
         self._put(session)
-        return session
+        return session, old
 
     def _put(self, session: Session) -> None:
         session.party.sessions.append(session)

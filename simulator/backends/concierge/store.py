@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,9 +10,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 from xml.sax.saxutils import escape
 
+from simulator.backends.concierge import bodies
 from simulator.backends.concierge.presign import Denied, Key, judge, presigned
 from simulator.core.message import Headers, Request, Response
-from simulator.core.objects import Upload, UploadFlaw
+from simulator.core.objects import Upload
 from simulator.core.world import World
 
 if TYPE_CHECKING:
@@ -29,8 +29,12 @@ PATTERN = rf"/{BUCKET}(/.*)?|/[A-Za-z][\w-]*/[^/]+"
 MOST = 10_000
 """Objects kept; the oldest go first. The bytes have a bound of their own, in the store."""
 
+METADATA = 2048
+"""Bytes of an object's headers, the user's and the others apart."""
+
 _VIRTUAL = re.compile(r"([a-z0-9][a-z0-9.-]*?)\.(s3[.-].*|localhost)")
 _KEPT = ("cache-control", "content-disposition", "content-encoding", "content-language", "expires")
+_USERS = "x-amz-meta-"
 _UNKNOWN = ("acl", "tagging", "uploads", "uploadId", "partNumber", "retention", "legal-hold", "torrent", "versionId")
 """What S3 knows more of; asked for, it is said that it is not here."""
 
@@ -96,6 +100,11 @@ def early(world: World, request: Request, bucket: str, key: str) -> Response | N
     return None
 
 
+def full(world: World, request: Request) -> Response:
+    """The answer to a PUT for which there is no room."""
+    return error(world, request, Denied(500, "InternalError", "We encountered an internal error. Please try again."))
+
+
 def _may_put(world: World, request: Request, bucket: str, key: str) -> None:
     _bucket(bucket)
     if not judge(request, key_of(world), world.now()):
@@ -105,19 +114,49 @@ def _may_put(world: World, request: Request, bucket: str, key: str) -> None:
     if unknown is not None or request.header("x-amz-copy-source") is not None:
         text = "A header you provided implies functionality that is not implemented"
         raise Denied(501, "NotImplemented", text, Header=unknown or "x-amz-copy-source")
+    bodies.framing(request)
     if not key:
         raise _not_allowed("PUT")
     if len(key.encode()) > 1024:
         raise Denied(400, "KeyTooLongError", "Your key is too long", Size=len(key.encode()), MaxSizeAllowed=1024)
-    length = request.header("Content-Length")
-    if length is None:
+    for size in _sizes(request):
+        if size > METADATA:
+            text = "Your metadata headers exceed the maximum allowed metadata size"
+            raise Denied(400, "MetadataTooLarge", text, Size=size, MaxSizeAllowed=METADATA)
+    is_framed = request.header("x-amz-content-sha256") == bodies.FRAMED
+    length = request.header("x-amz-decoded-content-length" if is_framed else "Content-Length")
+    if length is None or (is_framed and bodies.framed(request) is None):
         raise Denied(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
     limit = world.settings.upload_limit
-    if not length.isdigit() or int(length) > limit:
-        raise _too_large(length, limit)
+    if not re.fullmatch(r"\d{1,18}", length, re.ASCII) or int(length) > limit:
+        raise bodies.too_large(length, limit)
     md5 = request.header("Content-MD5")
-    if md5 is not None and _md5(md5) is None:
+    if md5 is not None and bodies.md5(md5) is None:
         raise Denied(400, "InvalidDigest", "The Content-MD5 you specified was invalid.", Content_MD5=md5)
+
+
+def _said_of(request: Request) -> Headers:
+    """What a PUT says of its object beside the type: S3's own headers, and the user's."""
+    said = []
+    for name, value in request.headers:
+        if name.lower() == "content-encoding" and bodies.framed(request) is not None:
+            # The framing was the body's, not the object's.
+            value = ", ".join(part.strip() for part in value.split(",") if part.strip().lower() != "aws-chunked")
+        if value and (name.lower() in _KEPT or name.lower().startswith(_USERS)):
+            said.append((name, value))
+    return tuple(said)
+
+
+def _sizes(request: Request) -> tuple[int, int]:
+    """Bytes of the user's metadata, and of all others."""
+    theirs = others = 0
+    for name, value in (*_said_of(request), ("content-type", request.header("Content-Type") or "")):
+        size = len(name) + len(value.encode("utf-8", "surrogateescape"))
+        if name.lower().startswith(_USERS):
+            theirs += size - len(_USERS)
+        else:
+            others += size
+    return theirs, others
 
 
 def _bucket(bucket: str) -> None:
@@ -128,20 +167,6 @@ def _bucket(bucket: str) -> None:
 def _not_allowed(method: str) -> Denied:
     text = "The specified method is not allowed against this resource."
     return Denied(405, "MethodNotAllowed", text, Method=method, ResourceType="OBJECT")
-
-
-def _too_large(size: object, limit: int) -> Denied:
-    text = "Your proposed upload exceeds the maximum allowed size"
-    return Denied(400, "EntityTooLarge", text, ProposedSize=size, MaxSizeAllowed=limit)
-
-
-def _md5(text: str) -> str | None:
-    """The digest in hexadecimal, None where it is none."""
-    try:
-        raw = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return raw.hex() if len(raw) == 16 else None
 
 
 class Store:
@@ -167,8 +192,10 @@ class Store:
             case "PUT":
                 return self._put(request, key)
             case "GET" | "HEAD":
-                judge(request, key_of(self._world), self._world.now())
-                return self._get(request, key)
+                signed = judge(request, key_of(self._world), self._world.now())
+                if not key:
+                    return self._of_bucket(request, signed)
+                return self._get(request, key, _overrides(request, signed))
             case "OPTIONS":
                 return self._preflight(request)
             case "DELETE":
@@ -184,12 +211,12 @@ class Store:
         """What `early` let in, now that the body is here."""
         upload = request.upload
         if not isinstance(upload, Upload):
-            if upload is UploadFlaw.TOO_BIG:
-                raise _too_large(request.header("Content-Length"), self._world.settings.upload_limit)
-            text = "You did not provide the number of bytes specified by the Content-Length HTTP header"
-            raise Denied(400, "IncompleteBody", text)
+            raise bodies.incomplete(request, upload, self._world.settings.upload_limit)
+        if bodies.framed(request) not in (None, upload.size):
+            raise Denied(400, "IncompleteBody", bodies.FEWER)
+        bodies.checked(request, upload)
         md5 = request.header("Content-MD5")
-        if md5 is not None and _md5(md5) != upload.md5:
+        if md5 is not None and bodies.md5(md5) != upload.md5:
             found = base64.b64encode(bytes.fromhex(upload.md5)).decode()
             text = "The Content-MD5 you specified did not match what we received."
             raise Denied(400, "BadDigest", text, ExpectedDigest=md5, CalculatedDigest=found)
@@ -206,27 +233,23 @@ class Store:
                 self._world.objects.delete(old.upload.key)
         named = [part.partition("=") for part in request.query.split("&")]
         of_query = next((unquote(value) for name, _, value in named if name == "Content-Type"), None)
-        headers = [
-            (name, value)
-            for name, value in request.headers
-            if name.lower() in _KEPT or name.lower().startswith("x-amz-meta-")
-        ]
         kind = upload.type or of_query or "binary/octet-stream"
-        self._objects[key] = Kept(upload, kind, self._world.now(), tuple(headers))
+        self._objects[key] = Kept(upload, kind, self._world.now(), _said_of(request))
         self._world.log("info", "uploaded", key=key, size=upload.size)
         lines = (*_ids(self._world, request), ("x-amz-server-side-encryption", "AES256"), ("ETag", f'"{upload.md5}"'))
         return Response(200, (*lines, ("Server", "AmazonS3")))
 
-    def _get(self, request: Request, key: str) -> Response:
+    def _get(self, request: Request, key: str, overrides: dict[str, str]) -> Response:
         kept = self._objects.get(key)
         if kept is None or self._world.objects.head(kept.upload.key) is None:
             if not self._world.settings.anonymous_list:
                 raise Denied(403, "AccessDenied", "Access Denied")
             raise Denied(404, "NoSuchKey", "The specified key does not exist.", Key=key)
         etag = f'"{kept.upload.md5}"'
+        modified = datetime.fromtimestamp(kept.modified, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
         lines: Headers = (
             *_ids(self._world, request),
-            ("Last-Modified", datetime.fromtimestamp(kept.modified, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")),
+            ("Last-Modified", modified),
             ("ETag", etag),
             ("x-amz-server-side-encryption", "AES256"),
             ("Accept-Ranges", "bytes"),
@@ -234,10 +257,15 @@ class Store:
             ("Content-Type", kept.type),
             ("Server", "AmazonS3"),
         )
+        if overrides:
+            lines = (*(line for line in lines if line[0].title() not in overrides), *overrides.items())
         if request.header("If-None-Match") in (etag, "*"):
             return Response(304, lines)
         size = kept.upload.size
         span = _span(request.header("Range"), size)
+        if request.header("If-Range") not in (None, etag, modified):
+            # Another object stands there by now: half of it would be put behind half of the old one.
+            span = None
         if span is None:
             return Response(200, lines, stored=kept.upload)
         if span[0] >= span[1]:
@@ -245,6 +273,16 @@ class Store:
             raise Denied(416, "InvalidRange", "The requested range is not satisfiable", **more)
         lines = (*lines, ("Content-Range", f"bytes {span[0]}-{span[1] - 1}/{size}"))
         return Response(206, lines, stored=kept.upload, span=span)
+
+    def _of_bucket(self, request: Request, signed: bool) -> Response:
+        """Objects are public, their list is not; whoever may have it learns that there is none here."""
+        if not signed:
+            raise Denied(403, "AccessDenied", "Access Denied")
+        if request.method == "GET":
+            text = "A header you provided implies functionality that is not implemented"
+            raise Denied(501, "NotImplemented", text, ResourceType="BUCKET")
+        region = (("x-amz-bucket-region", REGION), ("Content-Type", "application/xml"), ("Server", "AmazonS3"))
+        return Response(200, (*_ids(self._world, request), *region))
 
     def _preflight(self, request: Request) -> Response:
         method = request.header("Access-Control-Request-Method")
@@ -260,17 +298,32 @@ class Store:
         return Response(200, lines)
 
 
+def _overrides(request: Request, signed: bool) -> dict[str, str]:
+    """Header lines that a signed URL wants in its answer: `response-content-disposition` and the like."""
+    found = {}
+    for part in request.query.split("&"):
+        name, _, value = part.partition("=")
+        header = name.removeprefix("response-")
+        if header != name and header in ("content-type", *_KEPT):
+            found[header.title()] = unquote(value.encode("utf-8", "replace").decode())
+    if found and not signed:
+        text = "Request specific response headers cannot be used for anonymous GET requests."
+        raise Denied(400, "InvalidRequest", text)
+    return found
+
+
 def _span(header: str | None, size: int) -> tuple[int, int] | None:
     """The bytes that a Range asks for, an empty span for none of them; several ranges and nonsense ask for all."""
-    found = re.fullmatch(r"bytes=(\d{0,18})-(\d{0,18})", header or "", re.ASCII)
+    found = re.fullmatch(r"bytes=(\d*)-(\d*)", header or "", re.ASCII)
     if found is None or found[0] == "bytes=-":
         return None
-    first, last = found.groups()
-    if not first:
-        return max(0, size - int(last)), size
-    if last and int(last) < int(first):
+    # However many digits there are, no object is that long.
+    first, last = (int(text[:20]) if (text := digits.lstrip("0")) else 0 for digits in found.groups())
+    if not found[1]:
+        return max(0, size - last), size
+    if found[2] and last < first:
         return None
-    return int(first), min(size, int(last) + 1) if last else size
+    return first, min(size, last + 1) if found[2] else size
 
 
 def _ids(world: World, request: Request) -> Headers:

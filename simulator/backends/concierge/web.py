@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, TypeVar
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -24,6 +24,9 @@ from simulator.wire.single import Flaw
 
 LARGEST = 131_072
 """Bytes that the management endpoint posts at most."""
+
+COUNTERS = 1 << 16
+"""Of upload URLs: two different requests share one once in so many times, and their order tells in their ids then."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -61,6 +64,10 @@ class Web:
         self._settings: Settings = world.settings
         self._state = state
         self._store = store.Store(world)
+        settings = self._settings
+        if settings.external_endpoint and not (settings.external_access_key and settings.external_secret_key):
+            world.log("warning", "external_endpoint is set, but external_access_key and external_secret_key are not: "
+                      "it will refuse every uploadURL")  # fmt: skip
 
     def requested(self, asked: Requested) -> list[Action]:
         """Answer one."""
@@ -113,12 +120,16 @@ class Web:
         body = _read(UploadUrl, request.body)
         if not isinstance(body, UploadUrl):
             return 400, {"message": body}
-        ids = world.ids.nth("upload", body.filename, body.mimeType, body.type)
+        asked = (body.filename, body.mimeType, body.type)
+        # Equal ones are counted, so that strangers do not change each other's ids, but not each for ever: by a hash.
+        which = world.ids.child("uploads", *asked).below(COUNTERS)
+        ids = world.ids.child("upload", *asked, world.ids.serial(("upload", which)))
         dot = re.search(r"\.[A-Za-z0-9]{1,16}$", body.filename)
         name = f"{body.type}/{ids.uuid()}{dot[0] if dot else ''}"
-        upload, resource = store.upload_url(
-            self._settings, store.key_of(world), request.base, name, body.mimeType, world.now()
-        )
+        base, public = request.base, self._settings.public_url
+        if public is not None:
+            base = public.rstrip("/") + urlsplit(base).path
+        upload, resource = store.upload_url(self._settings, store.key_of(world), base, name, body.mimeType, world.now())
         data: Json = {
             "uploadURL": upload, "fileName": body.filename, "uploadPath": f"/{name}", "resourceUrl": resource,
         }  # fmt: skip

@@ -32,6 +32,8 @@ def test_saying() -> None:
     for name in ("agent-bob", "Bob Desk", "bob@example.com"):
         said = one(acted(Say("hello", agent=name)), "message")["message"]
         assert (said["sender"], said["senderName"], said["userId"]) == ("agent", "Bob Desk", "agent-bob")
+    said = one(acted(Say("hello", agent="Eve Keys")), "message")["message"]
+    assert (said["sender"], said["userId"]) == ("agent", "admin-eve"), "admins serve people too"
     said = one(acted(Say("hello", agent="Somebody New")), "message")["message"]
     assert (said["sender"], said["senderName"], said["userId"][:6]) == ("agent", "Somebody New", "agent_")
 
@@ -58,7 +60,6 @@ def test_streaming_and_where_the_message_is() -> None:
     assert names(acted(act, stream_message="after")) == [*chunks, "rag-stream-complete", "message"]
     assert names(acted(act, stream_message="none")) == [*chunks, "rag-stream-complete"]
     assert names(acted(act, beyond_document=False)) == ["message"]
-    assert names(acted(Stream([]))) == ["message", "rag-stream-complete"]
 
 
 def test_handing_off_and_back() -> None:
@@ -102,12 +103,47 @@ def test_a_status_stands_in_the_history() -> None:
         (ADA, Status("failed"), "status: expected one of sent, delivered, read"),
         ("conv-new", Status("read"), "status: the person has said nothing yet"),
         (ADA, Raw("x"), "raw: nobody is in the conversation"),
+        (ADA, Leave(), "leave: no agent has the conversation"),
+        (
+            ADA,
+            HandOff("agent-tim"),
+            "agent: 'agent-tim' is somebody of the fixtures, but no agent or admin of tenant-123",
+        ),
+        (
+            ADA,
+            Say("x", agent="Ada Example"),
+            "agent: 'Ada Example' is somebody of the fixtures, but no agent or admin of tenant-123",
+        ),
+        (ADA, Queue(0), "position: expected a place from 1 to 1000000"),
+        (ADA, Queue(-3), "position: expected a place from 1 to 1000000"),
+        (ADA, Queue(10**30), "position: expected a place from 1 to 1000000"),
+        (ADA, Say(""), "text: expected something to say"),
+        (ADA, Say(" \n"), "text: expected something to say"),
+        (ADA, Say("x", agent=""), "agent: expected an id, a name or an email"),
+        (ADA, HandOff(""), "agent: expected an id, a name or an email"),
+        (ADA, HandOff("  "), "agent: expected an id, a name or an email"),
+        (ADA, Stream([]), "chunks: expected something to say"),
+        (ADA, Stream(["", " "]), "chunks: expected something to say"),
+        (ADA, Picture(""), "url: expected the one where it lies"),
+        (ADA, File("", "a text"), "url: expected the one where it lies"),
     ],
 )
 def test_what_cannot_be_done(talk_name: str, act: Act, why: str) -> None:
     talk = chat()
+    rules: Any = talk.running.engine.rules
+    assert rules.objection(talk_name, act) == why, "what the control API answers"
     talk.act(talk_name, act)
     assert [text for _, text, _ in talk.logged] == [why]
+
+
+@pytest.mark.parametrize("name", ["", "connect", "disconnect", "newListener"])
+def test_raw_needs_a_name_that_an_event_may_bear(name: str) -> None:
+    talk = chat()
+    ada = user(talk, "user-ada")
+    ada.join(conversationId=ADA)
+    talk.act(ADA, Raw(name))
+    assert ada.events() == []
+    assert talk.logged[-1][1].startswith("name: expected that of an event, none of connect, connect_error, disconnect")
 
 
 def told(talk: Talk, visitor: Person, id: str, text: str) -> Any:
@@ -139,3 +175,14 @@ def test_other_bots() -> None:
     id = silent.join()["conversationId"]
     silent.emit("send-message", {"content": "hi", "conversationId": id})
     assert silent.after(10) == []
+
+
+def test_the_latest_open_one_is_meant_and_ended_ones_are_known() -> None:
+    """Who acts in one that is over is told so, and not that there is none."""
+    talk = chat()
+    rules: Any = talk.running.engine.rules
+    ids = [*rules.talks()]
+    assert ids[:2] == ["conv-closed", "conv-ended"]
+    assert (len(ids), ids[-1]) == (9, "conv-new")
+    user(talk, "user-ada").emit("send-message", {"conversationId": ADA, "content": "hello"})
+    assert [*rules.talks()][-1] == ADA

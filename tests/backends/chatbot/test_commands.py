@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from simulator.backends import load
 from simulator.backends.chatbot.names import BEYOND, COMMANDS, EVENTS
+from simulator.core.bot import End
+from simulator.serve import seeds
 from tests.backends.chatbot.chats import Person, chat, checked, codes, names, one, person, user
 from tests.talk import UPGRADE, Talk
 
@@ -241,6 +244,17 @@ def test_no_reply_to_escalate_and_end() -> None:
     assert ada.join(conversationId="conv-456")["status"] == "ended"
 
 
+def test_no_reply_to_end_is_about_clients_alone() -> None:
+    """What an operator or the clock ends is told: no client has asked for it."""
+    talk = chat(reply_end=False)
+    visitor = person(talk)
+    id = visitor.join()["conversationId"]
+    talk.act(id, End())
+    assert one(visitor.events(), "conversation-ended")["reason"] == "resolved"
+    id = visitor.join()["conversationId"]
+    assert one(visitor.after(301), "conversation-ended")["reason"] == "timeout"
+
+
 @pytest.mark.parametrize(("echo", "own", "others"), [("room", 1, 1), ("others", 0, 1), ("none", 0, 0)])
 def test_who_hears_the_echo(echo: str, own: int, others: int) -> None:
     talk = chat(echo_messages=echo, echo_queries=echo, bot="none")
@@ -280,6 +294,10 @@ def test_welcome_and_join_by_setting() -> None:
     started = person(chat(welcome="field")).join()
     assert (started["messages"], started["welcomeMessage"][:3]) == ([], "Hi!")
     started = person(chat(welcome="none")).join()
+    assert (started["messages"], "welcomeMessage" in started) == ([], False)
+    quiet: Any = seeds.load(load("chatbot"), None, []).model_dump()
+    quiet["widgets"][0]["welcomeMessage"] = ""
+    started = person(Talk("chatbot", seeded=quiet)).join()
     assert (started["messages"], "welcomeMessage" in started) == ([], False)
     always = person(chat(join_event="always")).emit("join-conversation", {})
     assert names(always) == ["conversation-started", "join"]

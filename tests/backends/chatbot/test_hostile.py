@@ -13,7 +13,8 @@ from simulator.core.bot import Raw
 from simulator.core.events import Received
 from simulator.core.message import Message
 from simulator.core.wire import Shut
-from tests.backends.chatbot.chats import chat, codes, names, one, person, user
+from tests.backends.chatbot.chats import chat, checked, codes, names, one, person, user
+from tests.talk import UPGRADE
 
 RIGHT: dict[str, dict[str, Any]] = {
     "join-conversation": {"conversationId": "conv-456", "sessionId": "session-ada"},
@@ -161,7 +162,10 @@ def test_what_comes_late_or_cannot_be_sent_is_nothing() -> None:
     assert rules.handle(Received("nobody", Message("ping"))) == []
     ada = user(talk, "user-ada")
     ada.join(conversationId="conv-456")
-    talk.act("conv-456", Raw("disconnect"))
+    deep: Any = []
+    for _ in range(1500):
+        deep = [deep]
+    talk.act("conv-456", Raw("x", deep))
     assert ada.events() == []
     assert talk.logged[-1][1].startswith("not sent: ")
 
@@ -222,3 +226,69 @@ def test_an_error_as_deep_as_one_likes() -> None:
     assert visitor.emit("error", {"error": deep}) == []
     assert visitor.emit("error", {"error": "short"}) == []
     assert names(visitor.emit("ping")) == ["pong"]
+
+
+def test_what_is_relayed_and_kept_has_a_bound() -> None:
+    talk = chat(metadata_limit=100)
+    bob, ada = user(talk, "agent-bob"), user(talk, "user-ada")
+    bob.emit("subscribe-dashboard", {"dashboardId": "dash-harbour"})
+    deep: Any = []
+    for _ in range(40):
+        deep = [deep]
+    assert codes(ada.emit("track-activity", {"activity": "x", "data": "y" * 99})) == ["INVALID_PAYLOAD"]
+    assert codes(ada.emit("track-activity", {"activity": "x", "data": deep})) == []
+    for _ in range(900):
+        deep = [deep]
+    big = user(chat(metadata_limit=10_000), "user-ada")
+    assert codes(big.emit("track-activity", {"activity": "x", "data": deep})) == ["INVALID_PAYLOAD"]
+    ada.socket.send('451-["track-activity",{"activity":"photo","data":{"_placeholder":true,"num":0}}]')
+    ada.socket.send(b"x" * 101)
+    assert codes(ada.events()) == ["INVALID_PAYLOAD"]
+    assert names(bob.events()) == ["notification"]
+    tags = [f"tag-{number}" for number in range(101)]
+    assert codes(ada.emit("search-knowledge", {"query": "x", "tags": tags})) == ["INVALID_PAYLOAD"]
+    assert codes(ada.emit("search-knowledge", {"query": "x", "tags": tags[:100]})) == []
+
+
+def test_headers_that_are_no_text_and_limits_that_are_small() -> None:
+    """A conversation has the document's metadata, whatever came."""
+    talk = chat(metadata_limit=2)
+    bob = user(talk, "agent-bob")
+    bob.emit("join-conversation-list", {"tenantId": "tenant-123"})
+    odd = (*UPGRADE, ("User-Agent", "odd \udcff"), ("X-Forwarded-For", "\udcfe, 10.0.0.1"), ("Referer", "x" * 5000))
+    person(talk, "visitor", headers=odd).join()
+    checked(talk, events := bob.events())
+    metadata = one(events, "new_conversation")["conversation"]["metadata"]
+    assert metadata == {"userAgent": "odd ?", "ipAddress": "?", "referrer": "x" * 1000}
+
+
+def test_a_flood_is_kept_and_not_all_answered() -> None:
+    talk = chat(most_unanswered=3)
+    visitor, other = person(talk), person(talk, "other")
+    id, theirs = visitor.join()["conversationId"], other.join()["conversationId"]
+    for number in range(5):
+        visitor.emit("send-message", {"conversationId": id, "content": f"refunds {number}"})
+    other.emit("send-message", {"conversationId": theirs, "content": "refunds"})
+    assert names(visitor.after(1)).count("message") == 3
+    assert names(other.events()).count("message") == 1, "the other one is answered"
+    assert [text for _, text, _ in talk.logged if text.startswith("the bot does not hear")] != []
+    assert len(visitor.join(conversationId=id)["messages"]) == 1 + 5 + 3
+    visitor.emit("send-message", {"conversationId": id, "content": "refunds"})
+    assert names(visitor.after(1)).count("message") == 1
+
+
+def test_ids_of_another_conversation() -> None:
+    """Foreign values in fields that are right by themselves."""
+    ada = user(chat(), "user-ada")
+    ada.join(conversationId="conv-456")
+    thumb = {"conversationId": "conv-456", "messageId": "msg-hill-1", "reaction": "like"}
+    assert codes(ada.emit("react-message", thumb)) == ["MESSAGE_NOT_FOUND"]
+    assert one(ada.emit("request-conversation-list", {"agentId": "agent-tim"}), "conversation-list")["data"][
+        "conversations"
+    ] == []  # fmt: skip
+    everything = {field: value for body in RIGHT.values() for field, value in body.items()}
+    for event, body in RIGHT.items():
+        if event not in ("end-conversation", "leave-org"):
+            assert codes(ada.emit(event, {**everything, **body, "userId": "user-ada"})) in (
+                [], ["JOIN_CONVERSATION_LIST_ERROR"], ["ESCALATION_FAILED"],
+            ), event  # fmt: skip

@@ -126,6 +126,24 @@ def test_what_visitors_and_people_may_not() -> None:
     assert visitor.join(conversationId="conv-new")["status"] == "new", "who knows a widget's conversation may come back"
 
 
+def test_orgs_are_open_to_their_people_or_to_staff_alone() -> None:
+    """A user hears of the conversations of its org and what its people do: guessed, so it is a setting."""
+    talk = chat()
+    ada = user(talk, "user-ada")
+    assert names(ada.emit("join-org", {"orgId": "org-harbour"})) == ["org-joined"]
+    assert names(ada.emit("subscribe-dashboard", {"dashboardId": "dash-harbour"})) == ["dashboard-subscribed"]
+    visitor = person(talk, "visitor")
+    visitor.join()
+    visitor.emit("page-view", {"page": "/"})
+    assert [body["type"] for _, body in ada.events()] == ["new-conversation", "page-view"]
+    strict = chat(orgs_open_to="staff")
+    ada, bob, eve = (user(strict, name) for name in ("user-ada", "agent-bob", "admin-eve"))
+    for who, found in ((ada, ["JOIN_ORG_FAILED", "SUBSCRIBE_DASHBOARD_ERROR"]), (bob, []), (eve, [])):
+        events = who.emit("join-org", {"orgId": "org-harbour"})
+        events += who.emit("subscribe-dashboard", {"dashboardId": "dash-harbour"})
+        assert codes(events) == found
+
+
 def test_sessions_of_one_name_are_everyones_own() -> None:
     talk = chat()
     ids = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -100,6 +101,11 @@ def test_any_text_can_be_analysed(kind: str, text: str) -> None:
     result, sure = analysis.analyse(kind, text)
     assert result
     assert 0 <= sure <= 1
+
+
+def test_whole_numbers_are_written_as_javascript_writes_them() -> None:
+    scores = [analysis.analyse("sentiment", text)[0]["score"] for text in ("bad", "good", "a", "good good bad")]
+    assert json.dumps(scores) == "[-1, 1, 0, 0.33]"
 
 
 def test_summaries() -> None:

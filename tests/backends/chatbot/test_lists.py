@@ -10,7 +10,7 @@ import pytest
 from simulator.backends import load
 from simulator.backends.chatbot.talks import Msg
 from simulator.serve import seeds
-from tests.backends.chatbot.chats import STATES, Person, chat, codes, one, person, user
+from tests.backends.chatbot.chats import STATES, Person, chat, codes, cost, one, person, user
 from tests.talk import Talk
 
 
@@ -47,6 +47,7 @@ def test_each_state(bob: Person, state: str) -> None:
         ({"startDate": "2025-12-31T22:00:00"}, ["conv-new", "conv-456"]),
         ({"endDate": "2025-12-01"}, ["conv-closed"]),
         ({"endDate": "2025-12-01T10:00:00Z"}, ["conv-closed"]),
+        ({"endDate": "20251201"}, ["conv-closed"]),
         ({"endDate": "2025-12-01T09:59:59Z"}, []),
         ({"startDate": "2025-12-29", "endDate": "2025-12-30"}, ["conv-active", "conv-ended"]),
         (
@@ -112,6 +113,10 @@ def test_the_dashboards_shape_and_more_messages() -> None:
 def crowd(messages: int) -> Talk:
     """200 conversations with so many messages each, of ten users and three agents."""
     seed: Any = seeds.load(load("chatbot"), None, []).model_dump()
+    seed["users"] += [
+        {"userId": f"user-{n}", "tenantId": "tenant-123", "name": f"User {n}", "email": f"user{n}@example.com"}
+        for n in range(10)
+    ]
     seed["conversations"] = [
         {
             "conversationId": f"conv-{n}",
@@ -162,6 +167,22 @@ def test_200_conversations_with_50_messages_each(monkeypatch: pytest.MonkeyPatch
         monkeypatch.undo()
     assert work[1] == work[50]
     assert work[50][0][:4] == [20, 100, 40, 20]
+
+
+def test_no_list_costs_more_where_there_are_more_messages() -> None:
+    """All functions that are called for a list, a page, each filter and all together, among 200 and among 10,000 messages."""
+    few, many = (user(crowd(messages), "agent-bob") for messages in (1, 50))
+    wanted: list[dict[str, Any]] = [
+        {}, {"limit": 100}, {"page": 5, "limit": 40}, *({"status": state} for state in STATES), {"agentId": "agent-mia"},
+        {"startDate": "2025-03-01"}, {"endDate": "2025-06-30"},
+        {"startDate": "2025-03-01", "endDate": "2025-06-30", "status": "agent", "agentId": "admin-eve"},
+    ]  # fmt: skip
+    for filters in wanted:
+        costs = [cost(who, "request-conversation-list", **filters) for who in (few, many)]
+        assert costs[0] == costs[1] > 100, filters
+    # What it grows with is what is asked for.
+    pages = [cost(many, "request-conversation-list", limit=limit) for limit in (20, 100)]
+    assert pages[1] > 2 * pages[0]
 
 
 def test_an_update_costs_one_message_too(monkeypatch: pytest.MonkeyPatch) -> None:

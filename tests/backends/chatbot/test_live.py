@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
+from contextlib import AsyncExitStack
+from itertools import product
 from typing import Any
 
 import pytest
 
+from simulator.backends.chatbot import jwt
 from simulator.backends.chatbot.names import COMMANDS, EVENTS
 from simulator.serve.clock import ManualClock
-from tests.backends.chatbot.chats import as_user, token
-from tests.backends.chatbot.served import QUICK, base, chatbot, emit, event, inside, npm, until
-from tests.served import admin, ask
+from tests.backends.chatbot import flows
+from tests.backends.chatbot.chats import STATES, as_user, chat, one, token, user
+from tests.backends.chatbot.served import QUICK, NpmPlayer, base, chatbot, emit, event, inside, npm, until
+from tests.backends.chatbot.test_isolation import ROOMS
+from tests.served import Node, admin, ask
 
 pytestmark = [pytest.mark.live, pytest.mark.node]
 
@@ -23,82 +29,22 @@ roads = pytest.mark.parametrize(
 @roads
 async def test_the_widget(transports: tuple[str, ...]) -> None:
     """Anonymous; a streamed answer in its order; escalation, a queue that falls, an agent, a rating, the end."""
-    async with chatbot(**QUICK) as simulator, npm(simulator, transports=transports) as widget:
-        assert (await inside(widget))["message"] == "Connected to AI Support WebSocket"
-        emit(widget, "join-conversation", {})
-        _, started = await until(widget, "conversation-started")
-        id = started["conversationId"]
-        assert started["messages"][0]["content"].startswith("Hi!")
-
-        emit(widget, "request-rag-response-stream", {"query": "Where is my order?", "context": {"conversationId": id}})
-        assert (await event(widget, "status-change"))["status"] == "ai"
-        assert [(await event(widget, "typing"))["isTyping"] for _ in range(2)] == [True, False]
-        chunks = ""
-        while True:
-            name, body = await event(widget, "rag-stream-chunk", "message")
-            if name == "message":
-                break
-            chunks += body["chunk"]
-        assert body["message"]["content"] == chunks != ""
-        assert await event(widget, "rag-stream-complete") == {"conversationId": id}
-
-        emit(widget, "send-message", {"content": "refunds?", "conversationId": id})
-        assert (await event(widget, "message"))["message"]["sender"] == "user"
-        before, answer = await until(widget, "message")
-        assert (before, answer["message"]["sender"]) == (["typing", "typing"], "ai")
-
-        emit(widget, "escalate", {"conversationId": id})
-        assert [(await event(widget, "status-change"))["status"] for _ in range(2)] == ["escalated", "queued"]
-        assert [(await event(widget, "queue-update"))["position"] for _ in range(2)] == [2, 1]
-        assert (await event(widget, "agent-joined"))["agentName"] == "Bob Desk"
-        assert (await event(widget, "status-change"))["agentId"] == "agent-bob"
-        assert (await event(widget, "message"))["message"]["sender"] == "agent"
-        emit(widget, "rate", {"conversationId": id, "rating": "good"})
-        emit(widget, "end-conversation", {"conversationId": id})
-        assert (await event(widget, "status-change"))["status"] == "ended"
-        assert await event(widget, "conversation-ended") == {"conversationId": id, "reason": "user_ended"}
-        emit(widget, "disconnect-me-not")
-        widget.write({"disconnect": True})
-        assert await widget.event("disconnect") == ["io client disconnect", False]
+    async with AsyncExitStack() as nodes, chatbot(ManualClock(), **flows.WIDGET_SETTINGS) as simulator:
+        player = NpmPlayer(simulator, nodes, transports)
+        for part in (flows.WIDGET_ASKS, flows.WIDGET_ESCALATES, flows.WIDGET_ENDS):
+            await player.play(part)
 
 
 async def test_the_dashboard() -> None:
     """A conversation appears, changes, is taken, answered, ended and closed; its history comes by REST."""
-    settings = {**QUICK, "close_after": 0.05, "agent_after": 0}
-    async with (
-        chatbot(**settings) as simulator,
-        npm(simulator, as_user("agent-bob")) as desk,
-        npm(simulator) as widget,
-    ):
-        await inside(desk)
-        await inside(widget)
-        emit(desk, "join-conversation-list", {"tenantId": "tenant-123"})
-        assert await event(desk, "joined-conversation-list") == {"tenantId": "tenant-123"}
-        emit(desk, "request-conversation-list", {"status": "queued"})
-        assert (await event(desk, "conversation-list"))["data"]["pagination"]["total"] == 1
-
-        emit(widget, "join-conversation", {})
-        id = (await event(widget, "conversation-started"))["conversationId"]
-        assert (await event(desk, "new_conversation"))["conversation"]["conversationId"] == id
-        emit(widget, "escalate", {"conversationId": id})
-        states: list[str] = []
-        while states[-1:] != ["queued"]:
-            states.append((await event(desk, "conversation-update"))["conversation"]["status"])
-        assert states == ["escalated", "queued"]
-        emit(desk, "join-conversation", {"conversationId": id})
-        assert (await until(desk, "conversation-started"))[1]["status"] == "queued"
-        assert (await until(widget, "agent-joined"))[1]["agentId"] == "agent-bob"
-        emit(desk, "send-message", {"content": "Hello, Bob here", "conversationId": id})
-        assert (await until(widget, "message"))[1]["message"]["content"] == "Hello, Bob here"
-        emit(desk, "end-conversation", {"conversationId": id})
-        assert (await until(widget, "conversation-ended"))[1]["reason"] == "agent_ended"
-        while (await until(desk, "conversation-update"))[1]["conversation"]["status"] != "closed":
-            pass
-
-        path = f"/api/v1/ai-support/conversations/{id}/messages?page=1&limit=50"
-        head, raw = await ask(base(simulator), "GET", path, b"", f"Authorization: Bearer {token('agent-bob')}")
+    async with AsyncExitStack() as nodes, chatbot(ManualClock(), **flows.DASHBOARD_SETTINGS) as simulator:
+        player = NpmPlayer(simulator, nodes)
+        for part in (flows.DASHBOARD_OPENS, flows.DASHBOARD_APPEARS, flows.DASHBOARD_CHANGES, flows.DASHBOARD_CLOSES):
+            await player.play(part)
+        path = f"/api/v1/ai-support/conversations/{player.kept['conv']}/messages?page=1&limit=50"
+        head, raw = await ask(player.url, "GET", path, b"", f"Authorization: Bearer {token('agent-bob')}")
         assert head[0] == "HTTP/1.1 200 OK"
-        assert [message["sender"] for message in json.loads(raw)["data"]["messages"]] == ["ai", "agent"]
+        assert [message["sender"] for message in json.loads(raw)["data"]["messages"]] == ["user", "agent"]
 
 
 @roads
@@ -107,6 +53,9 @@ async def test_who_may_not_come_in(transports: tuple[str, ...]) -> None:
         for auth, code in (
             ({}, "NO_AUTH"),
             ({"token": "x.y.z"}, "AUTH_ERROR"),
+            ({"token": token("user-ada", exp=1)}, "AUTH_ERROR"),
+            ({"token": jwt.sign({"sub": "user-ada"}, "forged")}, "AUTH_ERROR"),
+            ({"token": "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ1c2VyLWFkYSJ9."}, "AUTH_ERROR"),
             ({"widgetKey": "x"}, "WIDGET_VALIDATION_ERROR"),
         ):
             async with npm(simulator, auth, transports) as node:
@@ -118,9 +67,10 @@ async def test_who_may_not_come_in(transports: tuple[str, ...]) -> None:
         assert (message, data["code"]) == ("401: No authentication provided", "NO_AUTH")
 
 
-async def test_a_token_in_a_header_of_node() -> None:
+@roads
+async def test_a_token_in_a_header_of_node(transports: tuple[str, ...]) -> None:
     headers = {"Authorization": f"Bearer {token('user-ada')}"}
-    async with chatbot() as simulator, npm(simulator, {}, extraHeaders=headers) as node:
+    async with chatbot() as simulator, npm(simulator, {}, transports, extraHeaders=headers) as node:
         assert (await inside(node))["userId"] == "user-ada"
 
 
@@ -169,10 +119,16 @@ SEEN: list[tuple[str, dict[str, Any], list[str]]] = [
 ]  # fmt: skip
 
 
+def told_in_flows() -> set[str]:
+    """The events that the transcripts above hold."""
+    parts = {name: text for name, text in vars(flows).items() if name.startswith(("WIDGET_", "DASHBOARD_"))}
+    return {name for text in parts.values() if isinstance(text, str) for name in re.findall(r'<< \["([\w-]+)"', text)}
+
+
 async def test_all_server_events_are_seen_by_npms_client() -> None:
-    """With the flows above, which have these five."""
-    flows = {"connected", "typing", "new_conversation", "rag-stream-chunk", "rag-stream-complete"}
-    assert {answer for _, _, answers in SEEN for answer in answers} | flows == set(EVENTS)
+    """Each one has its trigger in a flow above or here; what is not in the transcripts is only here."""
+    here = {answer for _, _, answers in SEEN for answer in answers}
+    assert here | told_in_flows() == set(EVENTS)
     settings = {**QUICK, "agent_after": 60}
     async with chatbot(**settings) as simulator, npm(simulator, as_user("agent-bob")) as node:
         await inside(node)
@@ -180,6 +136,95 @@ async def test_all_server_events_are_seen_by_npms_client() -> None:
             emit(node, name, body)
             for answer in answers:
                 await event(node, answer)
+
+
+async def states(node: Node, *expected: str) -> None:
+    """The next status-changes, whatever comes between."""
+    for status in expected:
+        assert (await until(node, "status-change"))[1]["status"] == status
+
+
+async def started(node: Node) -> str:
+    emit(node, "join-conversation", {})
+    _, body = await until(node, "conversation-started")
+    assert body["status"] == "new"
+    return str(body["conversationId"])
+
+
+async def test_all_states_and_reasons_are_seen_by_npms_client() -> None:
+    async with AsyncExitStack() as nodes, chatbot(ManualClock()) as simulator:
+        url = base(simulator)
+        visitor, agent = [
+            await nodes.enter_async_context(npm(simulator, auth)) for auth in (None, as_user("agent-bob"))
+        ]
+
+        async def after(seconds: float) -> None:
+            assert (await admin(url, "POST", "clock/advance", {"seconds": seconds}))[0] == 200
+
+        id = await started(visitor)
+        emit(visitor, "send-message", {"content": "hello", "conversationId": id})
+        await states(visitor, "ai")
+        emit(visitor, "escalate", {"conversationId": id})
+        await states(visitor, "escalated")
+        await after(1)
+        await states(visitor, "queued")
+        await after(20)
+        await states(visitor, "agent")
+        emit(visitor, "end-conversation", {"conversationId": id})
+        await states(visitor, "ended")
+        assert (await until(visitor, "conversation-ended"))[1]["reason"] == "user_ended"
+        await after(240)
+        await states(visitor, "closed")
+
+        id = await started(visitor)
+        emit(agent, "end-conversation", {"conversationId": id})
+        assert (await until(visitor, "conversation-ended"))[1]["reason"] == "agent_ended"
+        id = await started(visitor)
+        assert (await admin(url, "POST", "act", {"act": "end", "talk": id}))[0] == 200
+        assert (await until(visitor, "conversation-ended"))[1]["reason"] == "resolved"
+        await started(visitor)
+        await after(300)
+        assert (await until(visitor, "conversation-ended"))[1]["reason"] == "timeout"
+    async with chatbot(bot="none") as simulator, npm(simulator) as visitor:
+        emit(visitor, "send-message", {"content": "hello", "conversationId": await started(visitor)})
+        await states(visitor, "active")
+
+
+async def test_every_filter_is_seen_by_npms_client() -> None:
+    """Alone and combined; what each one leaves is in test_lists.py, and here that it leaves the same over the wire."""
+    filters: dict[str, list[Any]] = {
+        "status": [None, *STATES],
+        "agentId": [None, "agent-bob"],
+        "startDate": [None, "2025-12-29"],
+        "endDate": [None, "2025-12-31T20:00:00Z"],
+    }
+    bob = user(chat(), "agent-bob")
+    async with chatbot(ManualClock()) as simulator, npm(simulator, as_user("agent-bob")) as node:
+        for values in product(*filters.values()):
+            asked = {name: value for name, value in zip(filters, values, strict=True) if value is not None}
+            emit(node, "request-conversation-list", asked)
+            _, listed = await until(node, "conversation-list")
+            expected = one(bob.emit("request-conversation-list", asked), "conversation-list")
+            # Messages of the fixtures have ids by the seed, which is the same.
+            assert listed == expected
+
+
+async def test_codes_are_seen_by_npms_client() -> None:
+    """Each event of ROOMS, and what an agent's socket may not."""
+    async with chatbot() as simulator, npm(simulator, as_user("agent-bob")) as node:
+        for name, body, code in (*ROOMS, ("request-conversation-summary", {}, "NO_CONVERSATION")):
+            emit(node, name, body)
+            assert (await until(node, "error"))[1]["code"] == code
+    for setting, after in (("silent", "pong"), ("disconnect", None)):
+        async with chatbot(bad_input=setting) as simulator, npm(simulator, as_user("agent-bob")) as node:
+            await inside(node)
+            emit(node, "join-org", {"orgId": "org-hill"})
+            if after is None:
+                assert (await event(node, "error"))["code"] == "JOIN_ORG_FAILED"
+                assert await node.event("disconnect") == ["io server disconnect", False]
+            else:
+                emit(node, "ping")
+                assert "timestamp" in await event(node, after)
 
 
 async def test_nonsense_leaves_everything_standing() -> None:

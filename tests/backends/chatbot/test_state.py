@@ -1,17 +1,21 @@
-"""What is set and what is kept: fixtures that fit together, bounds, and the same bytes for the same seed."""
+"""What is set: fixtures that fit together, and the same bytes for the same seed."""
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from ruamel.yaml import YAML
 
 from simulator.backends import load
 from simulator.backends.chatbot.state import Seed
 from simulator.backends.chatbot.talks import iso
+from simulator.core.errors import FixtureError
 from simulator.serve import seeds
-from tests.backends.chatbot.chats import STATES, Person, chat, codes, names, person, user
+from tests.backends.chatbot.chats import STATES, Person, person, user
 from tests.talk import Talk
 
 
@@ -23,35 +27,84 @@ def test_the_fixtures_have_every_state() -> None:
     assert {begun["status"] for begun in dumped()["conversations"]} == {*STATES}
 
 
-def _set(path: str, value: Any) -> Any:
-    seed = dumped()
-    *steps, last = path.split(".")
-    node = seed
-    for step in steps:
-        node = node[int(step)] if step.isdigit() else node[step]
-    node[int(last) if last.isdigit() else last] = value
-    return seed
-
-
 @pytest.mark.parametrize(
     ("path", "value", "why"),
     [
-        ("tenants.1.tenantId", "tenant-123", "tenants: 'tenant-123' is there twice"),
-        ("widgets.1.widgetKey", "wk-harbour-1", "widgets: 'wk-harbour-1' is there twice"),
-        ("users.1.userId", "user-ada", "users: 'user-ada' is there twice"),
-        ("articles.0.tenantId", "nobody", "there is no tenant 'nobody'"),
-        ("dashboards.0.orgId", "org-hill", "tenant tenant-123 has no org 'org-hill'"),
-        ("users.0.orgs", ["nowhere"], "tenant tenant-123 has no org 'nowhere'"),
-        ("conversations.0.assignedAgentId", "user-ada", "there is no agent 'user-ada'"),
-        ("conversations.0.status", "agent", "an agent has it"),
+        ("tenants.1.tenantId", "tenant-123", "is there twice"),
+        ("widgets.1.widgetKey", "wk-harbour-1", "is there twice"),
+        ("users.1.userId", "user-ada", "is there twice"),
+        ("articles.1.articleId", "kb-password", "is there twice"),
+        ("dashboards.1.dashboardId", "dash-harbour", "is there twice"),
+        ("conversations.1.conversationId", "conv-456", "is there twice"),
+        ("conversations.0.messages.1.messageId", "msg-ada-1", "is there twice"),
+        ("conversations.2.messages.0.messageId", "msg-ada-1", "is there twice"),
+        ("articles.0.tenantId", "nobody", "there is no such tenant, expected one of tenant-123, tenant-456"),
+        ("dashboards.0.orgId", "org-hill", "tenant-123 has no such org, expected one of org-harbour, org-workshop"),
+        ("users.0.orgs.0", "nowhere", "tenant-123 has no such org, expected one of org-harbour, org-workshop"),
+        ("conversations.1.orgId", "org-hill", "tenant-123 has no such org, expected one of org-harbour, org-workshop"),
+        (
+            "conversations.1.chatbotId", "bot-hill",
+            "tenant-123 has no widget of this chatbot, expected one of bot-harbour, bot-off, bot-workshop",
+        ),
+        ("conversations.1.chatbotId", "nobody", "tenant-123 has no widget of this chatbot, expected one of bot-harbour"),
+        ("conversations.0.userId", "user-zoe", "tenant-123 has no such user, expected one of user-ada, user-otto"),
+        ("conversations.0.userId", "nobody", "tenant-123 has no such user, expected one of user-ada, user-otto"),
+        ("conversations.0.messages.0.userId", "nobody", "tenant-123 has no such user, expected one of user-ada"),
+        (
+            "conversations.0.assignedAgentId", "user-ada",
+            "tenant-123 has no such agent or admin, expected one of agent-bob, agent-mia, admin-eve",
+        ),
+        ("conversations.0.status", "agent", "an agent has it: expected assignedAgentId, which says who"),
         ("conversations.0.created", "2026-01-01T00:00:00", "expected a time zone"),
-        ("conversations.0.created", "soon", "Invalid isoformat"),
-        ("settings", {"bot": "clever"}, "Input should be"),
+        ("conversations.0.created", "soon", "expected a date and time such as"),
+        ("conversations.0.created", "0001-01-01T00:00:00+01:00", "expected a year from 1 to 9998 in UTC"),
+        ("conversations.0.created", "9999-12-31T23:59:59.9999Z", "expected a year from 1 to 9998 in UTC"),
+        ("conversations.0.messages.0.timestamp", "0001-01-01T00:00:00+14:00", "expected a year from 1 to 9998 in UTC"),
+        ("conversations.5.queuedAt", "2025-12-31T18:00:00Z", "is before created, expected 2025-12-31T19:00:00Z or"),
+        ("conversations.5.agentAssignedAt", "2025-12-31T19:01:00Z", "is before queuedAt, expected 2025-12-31T19:02:00Z"),
+        ("conversations.6.endedAt", "2025-12-29T10:01:30Z", "is before agentAssignedAt, expected"),
+        ("settings.bot", "clever", "Input should be"),
     ],
-)
-def test_fixtures_that_do_not_fit(path: str, value: Any, why: str) -> None:
-    with pytest.raises(ValidationError, match=why):
-        Seed.model_validate(_set(path, value))
+)  # fmt: skip
+def test_fixtures_that_do_not_fit(path: str, value: Any, why: str, tmp_path: Path) -> None:
+    """One line, which names the file, the line, the key, and what was expected."""
+    seed = dumped()
+    *steps, last = [int(step) if step.isdigit() else step for step in path.split(".")]
+    node = seed
+    for step in steps:
+        node = node[step]
+    node[last] = value
+    file = tmp_path / "mine.yaml"
+    with file.open("w") as out:
+        YAML(typ="safe").dump(seed, out)
+    with pytest.raises(FixtureError) as error:
+        seeds.load(load("chatbot"), file, [])
+    text = str(error.value)
+    assert f"{path}: {why}" in text
+    assert text.endswith(f"(got {value!r})")
+    assert "\n" not in text
+    line = int(re.fullmatch(rf"{re.escape(str(file))}:(\d+): .*", text)[1])  # type: ignore[index]
+    assert str(value) in file.read_text().splitlines()[line - 1]
+
+
+def test_long_lists_of_what_there_is_are_cut() -> None:
+    seed = dumped()
+    seed["tenants"] += [{"tenantId": f"tenant-{n}", "name": "T"} for n in range(20)]
+    seed["articles"][0]["tenantId"] = "nobody"
+    with pytest.raises(ValidationError, match=r"tenant-7 \.\.\."):
+        Seed.model_validate(seed)
+    seed["articles"] = []
+    seed["tenants"][1]["orgs"], seed["dashboards"] = [], []
+    seed["widgets"][2]["orgId"] = "nowhere"
+    with pytest.raises(ValidationError, match=r"tenant-456 has no such org, expected one of none"):
+        Seed.model_validate(seed)
+
+
+def test_seeded_messages_are_read_in_the_order_of_time() -> None:
+    seed = dumped()
+    seed["conversations"][0]["messages"].reverse()
+    started = user(Talk("chatbot", seeded=seed), "user-ada").join(conversationId="conv-456")
+    assert [message["messageId"] for message in started["messages"]] == ["msg-ada-1", "msg-ada-2"]
 
 
 def test_a_seed_needs_little() -> None:
@@ -67,84 +120,6 @@ def test_a_seed_needs_little() -> None:
 def test_times() -> None:
     assert iso(0) == "1970-01-01T00:00:00.000Z"
     assert iso(1767225600.0006) == "2026-01-01T00:00:00.001Z"
-
-
-def test_conversations_are_bounded() -> None:
-    talk = chat(kept_conversations=9)
-    rules: Any = talk.running.engine.rules
-    visitor = person(talk)
-    first = visitor.join(sessionId="mine")["conversationId"]
-    visitor.emit("typing", {"conversationId": first, "isTyping": True})
-    visitor.emit("request-rag-response-stream", {"query": "refunds"})
-    for _ in range(8):
-        visitor.join()
-    kept = [conversation.id for conversation in rules._talks]
-    assert len(kept) == 9
-    assert kept[0] == first, "the fixtures' went before the ones with a socket"
-    assert (
-        names(visitor.emit("join-conversation", {}))
-        == [
-            "rag-stream-complete",
-            "conversation-started",
-        ][-2:]
-    )
-    assert first not in [conversation.id for conversation in rules._talks]
-    assert codes(visitor.emit("send-message", {"conversationId": first, "content": "x"})) == ["CONVERSATION_NOT_FOUND"]
-    assert visitor.join(sessionId="mine")["conversationId"] != first
-    visitor.socket.close(1001)
-    talk.after(600)
-    assert talk.running.engine.next_due() is None
-
-
-def test_an_old_one_of_a_session_goes_without_the_new_one() -> None:
-    talk = chat(kept_conversations=2)
-    visitor, other = person(talk), person(talk, "other")
-    old = visitor.join(sessionId="s")["conversationId"]
-    visitor.emit("end-conversation", {"conversationId": old})
-    new = visitor.join(sessionId="s")["conversationId"]
-    other.join()
-    assert codes(visitor.emit("join-conversation", {"conversationId": old})) == ["CONVERSATION_NOT_FOUND"]
-    assert visitor.join(sessionId="s")["conversationId"] == new
-
-
-def test_the_only_one_is_dropped_while_it_is_the_joined_one() -> None:
-    talk = chat(kept_conversations=1)
-    visitor, other = person(talk, "visitor"), person(talk, "other")
-    visitor.join(), visitor.join()
-    for _ in range(12):
-        other.join()
-    rules: Any = talk.running.engine.rules
-    assert len([*rules._talks]) == 1
-    assert codes(visitor.emit("request-conversation-summary")) == ["NO_CONVERSATION"]
-
-
-def test_a_queued_one_that_is_forgotten_leaves_the_queue() -> None:
-    talk = chat(kept_conversations=1, queue_delay=0)
-    visitor = person(talk)
-    for _ in range(12):
-        id = visitor.join()["conversationId"]
-        visitor.emit("escalate", {"conversationId": id})
-    rules: Any = talk.running.engine.rules
-    kept = {conversation.id for conversation in rules._talks}
-    assert {waiting.id for queue in rules._desk._queues.values() for waiting in queue} <= kept
-
-
-def test_messages_are_bounded() -> None:
-    talk = chat(kept_messages=20, bot="none")
-    visitor = person(talk)
-    id = visitor.join()["conversationId"]
-    for number in range(50):
-        visitor.emit("send-message", {"conversationId": id, "content": str(number)})
-    kept = visitor.join(conversationId=id)["messages"]
-    assert (len(kept) <= 20, kept[-1]["content"]) == (True, "49")
-    listed = visitor.emit("request-conversation-list")[0][1]["data"]["conversations"][0]
-    assert listed["metrics"]["messageCount"] == 51, "also those that were forgotten"
-    small = chat(kept_megabytes=1, content_limit=200_000, bot="none")
-    visitor = person(small)
-    id = visitor.join()["conversationId"]
-    for _ in range(10):
-        visitor.emit("send-message", {"conversationId": id, "content": "x" * 200_000})
-    assert len(visitor.join(conversationId=id)["messages"]) < 6
 
 
 def script(seed: int, strangers: int = 0) -> list[str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from simulator.core.bot import HandOff, Stream
-from tests.backends.chatbot.chats import chat, codes, names, one, person, user
+import pytest
+
+from simulator.core.bot import End, HandOff, Stream, Typing
+from tests.backends.chatbot.chats import Event, chat, codes, names, one, person, user
 
 
 def test_without_a_conversation() -> None:
@@ -108,3 +110,81 @@ def test_an_agent_looks_something_up() -> None:
     bob.emit("request-rag-response-stream", {"query": "refunds"})
     assert names(bob.after(10))[-1] == "rag-stream-complete"
     assert visitor.events() == [], "that is nobody else's"
+
+
+def test_who_asks_from_outside_hears_the_answer() -> None:
+    """A socket that never joined the conversation, or joined another one: the whole answer, and nothing else."""
+    talk = chat(stream_words=50)
+    ada, inside = user(talk, "user-ada"), user(talk, "user-ada")
+    inside.join(conversationId="conv-456")
+    asked = {"query": "refunds", "context": {"conversationId": "conv-456"}}
+    assert [body["isTyping"] for name, body in ada.emit("request-rag-response-stream", asked)] == [True]
+    assert names(ada.after(5)) == ["typing", "rag-stream-chunk", "message", "rag-stream-complete"]
+    assert names(inside.events()) == [
+        "message",
+        "typing",
+        "typing",
+        "rag-stream-chunk",
+        "message",
+        "rag-stream-complete",
+    ]
+    talk.act("conv-456", Stream(["to those who are in it"]))
+    assert ada.after(1) == []
+    ada.emit("request-rag-response-stream", asked)
+    inside.emit("end-conversation", {"conversationId": "conv-456"})
+    assert names(ada.events())[-2:] == ["typing", "rag-stream-complete"]
+
+
+def test_who_asked_from_outside_is_gone() -> None:
+    talk = chat(stream_words=50)
+    ada, inside = user(talk, "user-ada"), user(talk, "user-ada")
+    inside.join(conversationId="conv-456")
+    ada.emit("request-rag-response-stream", {"query": "refunds", "context": {"conversationId": "conv-456"}})
+    ada.socket.close(1001)
+    assert names(inside.after(5))[-2:] == ["message", "rag-stream-complete"]
+
+
+def typing(events: list[Event]) -> list[tuple[str, bool]]:
+    return [(body["sender"], body["isTyping"]) for name, body in events if name == "typing"]
+
+
+@pytest.mark.parametrize("how", ["user", "operator", "idle", "silent"])
+def test_typing_ends_with_the_conversation(how: str) -> None:
+    """Whoever is seen typing when it ends: the AI in a streamed answer, the bot, an agent, the visitor."""
+    talk = chat(rag_delay=50, bot_delay=60, bot_typing=0, idle_timeout=30, reply_end=how != "silent")
+    visitor, other, bob = person(talk), person(talk, "other"), user(talk, "agent-bob")
+    id = visitor.join()["conversationId"]
+    other.join(conversationId=id)
+    bob.join(conversationId=id)
+    visitor.emit("send-message", {"content": "hello", "conversationId": id})
+    visitor.emit("request-rag-response-stream", {"query": "refunds"})
+    bob.emit("typing", {"conversationId": id, "isTyping": True})
+    visitor.emit("typing", {"conversationId": id, "isTyping": True})
+    assert typing(other.events()) == [("ai", True), ("ai", True), ("agent", True), ("user", True)]
+    visitor.events()
+    if how == "operator":
+        talk.act(id, End())
+    elif how == "idle":
+        visitor.after(30)
+    else:
+        visitor.emit("end-conversation", {"conversationId": id})
+    came = other.events()
+    assert typing(came) == [("ai", False), ("ai", False), ("agent", False), ("user", False)]
+    ends = ["rag-stream-complete", *([] if how == "silent" else ["status-change", "conversation-ended"])]
+    assert [name for name in names(came) if name not in ("typing", "status-change")] == [
+        name for name in ends if name != "status-change"
+    ]
+    assert typing(bob.events())[-3:] == [("ai", False), ("ai", False), ("user", False)], "nobody is told of itself"
+    bob.socket.send("41")
+    talk.after(100)
+    assert typing(other.events()) == [], "and nothing follows it"
+
+
+def test_who_stops_typing_is_who_began() -> None:
+    talk = chat()
+    visitor = person(talk)
+    id = visitor.join()["conversationId"]
+    talk.act(id, Typing())
+    talk.act(id, HandOff("Bob Desk"))
+    talk.act(id, Typing(on=False))
+    assert typing(visitor.events()) == [("ai", True), ("ai", False)]

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from hashlib import md5, sha256
 from typing import Any
 from urllib.parse import urlsplit
+from zlib import crc32
 
+from simulator.backends.concierge.messages import EVENTS, Connection
 from simulator.core.backend import NoMethod, NoRoute, Stored, find
-from simulator.core.message import Headers, Request, Response
+from simulator.core.message import Frame, Headers, Request, Response
 from simulator.core.objects import Upload, UploadFlaw
 from simulator.core.wire import Asked
+from simulator.serve import forms, objects
+from simulator.wire.gateway import Onlook
 from tests.talk import Socket, Talk
 
 OPEN = "4482e256-da14-47cc-b119-9575bbb3b6d3"
@@ -31,16 +36,28 @@ def frame(route: str, body: object) -> str:
     return json.dumps({"action": "api", "data": {"route": f"client/{route}", "body": body}})
 
 
+def fits(text: str) -> Any:
+    """What a frame says, which has to fit its model: every answer and every push that any test looks at."""
+    message = Onlook().decode(Frame(text))
+    if message.name == "connect":
+        Connection.model_validate(message.args[1]["connection"])  # type: ignore[index, call-overload]
+    elif len(message.args) == 2 and message.args[0] != 200:
+        assert set(message.args[1]) == {"message"}  # type: ignore[arg-type]
+    else:
+        EVENTS[message.name].model_validate(message.args[-1])
+    return json.loads(text)
+
+
 def texts(socket: Socket) -> list[Any]:
     """All that came, as JSON."""
-    return [json.loads(text) for text in socket.texts()]
+    return [fits(text) for text in socket.texts()]
 
 
 def ask(socket: Socket, route: str, **body: Any) -> Any:
     """The answer to a request, which comes before its pushes; all pushes are left for the next look."""
     at = len(socket.got)
     socket.send(frame(route, body))
-    answer = json.loads(str(socket.got[at].data))  # type: ignore[union-attr]
+    answer = fits(str(socket.got[at].data))  # type: ignore[union-attr]
     del socket.got[at]
     assert answer["channel"] == f"client/{route}"
     return answer
@@ -129,8 +146,15 @@ def http(
             assert isinstance(shelf, Shelf)
             hashes = md5(body, usedforsecurity=False).hexdigest(), sha256(body).hexdigest()
             kind = request.header("Content-Type")
-            upload = Upload(f"{len(shelf.coming)}", len(body), kind, hashes[0], None, hashes[1])
-            shelf.coming[upload.key] = upload
+            upload: Upload | UploadFlaw = Upload("", len(body), kind, hashes[0], None, hashes[1], crc32(body))
+            if route.body.framed(request) is not None:
+                taker = forms.taker(request, route.body, objects.Shelf().begin)
+                assert not isinstance(taker, UploadFlaw)
+                taker.push(body)
+                upload = taker.result()
+            if isinstance(upload, Upload):
+                upload = replace(upload, key=f"{len(shelf.coming)}")
+                shelf.coming[upload.key] = upload
             request.upload = flaw or upload
         else:
             request.body = body

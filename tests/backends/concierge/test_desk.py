@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from pydantic import ValidationError
 
+from simulator.backends.concierge import tokens
 from simulator.backends.concierge.chats import _weight
 from simulator.backends.concierge.state import Seed
 from simulator.core.bot import End, File, HandOff, Leave, Picture, Queue, Raw, Say, Status, Stream, Typing
 from simulator.core.message import Request
 from simulator.core.wire import Shut
 from tests.backends.concierge.speak import (
+    BOBS,
     CLOSED,
     OPEN,
     ask,
@@ -187,6 +190,19 @@ def test_characters_are_bounded() -> None:
     assert 8 < len(history(client)) < 12
 
 
+@pytest.mark.parametrize(("settings", "text"), [({"kept_messages": 20}, "x"), ({"kept_megabytes": 1}, "x" * 90_000)])
+def test_who_floods_loses_his_own(settings: dict[str, int], text: str) -> None:
+    talk = concierge(**settings)
+    bob = connected(talk, "bob", Auth=tokens.mint("not-a-secret", "35", "367", 0, 2_000_000_000))
+    body = {"chatSessionId": BOBS, "contentType": "TEXT", "messageContent": "keep me"}
+    good(bob, "send-message", **body)
+    flooder = connected(talk)
+    for _ in range(100):
+        say(flooder, text)
+    assert [msg["messageContent"] for msg in history(bob, BOBS)] == ["keep me"]
+    assert 5 < len(history(flooder, OPEN, "?limit=100")) < 20
+
+
 def test_sessions_are_bounded() -> None:
     talk = concierge(kept_sessions=2, stale_after=50)
     client = connected(talk)
@@ -228,6 +244,59 @@ def test_who_leaves_the_page_loses_the_session_all_the_same() -> None:
     assert good(again, "get-chat-session", chatSessionId=OPEN)["chatSession"]["isSessionClosed"] is True
 
 
+def test_a_session_of_the_fixtures_goes_stale() -> None:
+    """Whoever pings it, or does not: its time is counted from the start on, however old its last ping is."""
+    talk = concierge(stale_after=70)
+    talk.after(20)
+    client = connected(talk)
+    talk.after(49.9)
+    assert texts(client) == []
+    talk.after(0.1)
+    assert [push["channel"] for push in texts(client)] == [f"chat-session-update-{OPEN}"]
+    assert ask(client, "ping-on-chat-session", chatSessionId=OPEN)["status"] == 409
+    assert ask(client, "get-chat-session", chatSessionId=CLOSED)["status"] == 200
+    assert talk.running.engine.next_due() is not None, "the connection's own"
+    client.close()
+    assert talk.running.engine.next_due() is None
+
+
+def test_a_session_of_the_fixtures_goes_stale_although_nobody_came() -> None:
+    talk = concierge(stale_after=70)
+    rules = talk.running.engine.rules
+    talk.after(69)
+    assert rules.objection(OPEN, Say("x")) is None
+    talk.after(1)
+    assert rules.objection(OPEN, Say("x")) == f"session {OPEN} is closed"
+    client = connected(talk)
+    assert ask(client, "ping-on-chat-session", chatSessionId=OPEN)["status"] == 409
+
+
+def test_a_session_of_the_fixtures_that_is_pinged_stays() -> None:
+    talk = concierge(stale_after=70)
+    client = connected(talk)
+    for _ in range(3):
+        talk.after(50)
+        good(client, "ping-on-chat-session", chatSessionId=OPEN)
+    assert texts(client) == []
+
+
+def test_sessions_that_made_room_wait_for_nothing() -> None:
+    talk = concierge(kept_sessions=2, stale_after=10**6, idle_timeout=0)
+    client = connected(talk)
+    for _ in range(500):
+        good(client, "init-chat-with-concierge", newSession=True)
+        client.got.clear()
+    assert len(talk.running.engine._heap) < 200
+
+
+def stored(**changed: Any) -> dict[str, Any]:
+    return {"id": 1, "uuid": OPEN, "tenant": 34, "pinged": 1, **changed}
+
+
+def said(**changed: Any) -> dict[str, Any]:
+    return {"id": 7, "content": "x", "sent": 5, **changed}
+
+
 def fixtures(**changed: Any) -> dict[str, Any]:
     dumped: dict[str, Any] = concierge().running.seed.model_dump()
     return {**dumped, **changed}
@@ -241,19 +310,39 @@ def fixtures(**changed: Any) -> dict[str, Any]:
         ({"settings": {"session_update_on": ["join", "never"]}}, "expected some of join"),
         ({"settings": {"external_endpoint": "http://["}}, "expected a URL"),
         ({"settings": {"external_endpoint": "nonsense"}}, "expected a URL"),
+        ({"settings": {"public_url": "localhost:8090"}}, "public_url"),
         ({"settings": {"external_bucket": "a b?c"}}, "external_bucket"),
         ({"settings": {"token_seconds": 10**23}}, "token_seconds"),
-        ({"agents": [{"id": 1, "name": "a", "email": "a@example.com"}] * 2}, "agents: id 1 stands there twice"),
-        ({"sessions": [{"id": 1, "uuid": OPEN, "tenant": 9, "pinged": 1}]}, f"session {OPEN}: there is no tenant 9"),
+        ({"agents": [{"id": 1, "name": "a", "email": "a@example.com"}] * 2}, r"agents\.1\.id\n  1 stands there twice"),
+        ({"sessions": [stored(), stored(uuid=BOBS)]}, r"sessions\.1\.id\n  1 stands there twice"),
+        ({"sessions": [stored(), stored(id=2)]}, rf"sessions\.1\.uuid\n  {OPEN} stands there twice"),
+        ({"sessions": [stored(messages=[said(), said()])]}, r"sessions\.0\.messages\.1\.id\n  7 stands there twice"),
         (
-            {"sessions": [{"id": 1, "uuid": OPEN, "tenant": 34, "pinged": 1, "agent": 9}]},
-            f"session {OPEN}: there is no agent 9",
+            {"sessions": [stored(messages=[said()]), stored(id=2, uuid=BOBS, messages=[said()])]},
+            r"sessions\.1\.messages\.0\.id\n  7 stands there twice",
         ),
+        ({"sessions": [stored(tenant=9)]}, r"sessions\.0\.tenant\n  there is no tenant 9"),
+        ({"sessions": [stored(agent=9)]}, r"sessions\.0\.agent\n  there is no agent 9"),
+        ({"sessions": [stored(messages=[said(agent=9)])]}, r"sessions\.0\.messages\.0\.agent\n  there is no agent 9"),
+        ({"sessions": [stored(agent_pinged=5)]}, r"sessions\.0\.agent_pinged\n  nobody has joined"),
+        ({"sessions": [stored(uuid=OPEN.upper())]}, r"sessions\.0\.uuid\n  Value error, expected a UUID in lower case"),
+        ({"sessions": [stored(pinged=-1)]}, r"sessions\.0\.pinged"),
+        ({"sessions": [stored(messages=[said(sent=10**30)])]}, r"sessions\.0\.messages\.0\.sent"),
+        ({"sessions": [stored(messages=[said(metadata={"when": date(2026, 1, 1)})])]}, r"metadata"),
+        ({"sessions": [stored(messages=[said(metadata={1: "x"})])]}, r"metadata"),
+        ({"keys": {"access_key": "a/b"}}, "access_key"),
+        ({"keys": {"jwt": ""}}, "jwt"),
     ],
 )
 def test_fixtures_are_consistent(changed: dict[str, Any], why: str) -> None:
     with pytest.raises(ValidationError, match=why):
         Seed.model_validate(fixtures(**changed))
+
+
+def test_messages_of_the_fixtures_are_in_the_order_of_their_times() -> None:
+    rows = [said(id=9, sent=30), said(id=8, sent=10), said(id=7, sent=10)]
+    talk = Talk("concierge", seeded=fixtures(sessions=[stored(messages=rows)]))
+    assert [msg["id"] for msg in history(connected(talk))] == ["7", "8", "9"]
 
 
 def test_a_seen_message_of_the_fixtures() -> None:

@@ -142,7 +142,7 @@ def messages(sample: Any, **settings: Any) -> Any:
     old = {**of("client/ping")["body"]["chatSession"], "chatSessionId": rows[0]["chatSessionId"]}
     talk = begun(settings, int(rows[-1]["sentAt"]), session=old, messages=rows)
     state: Any = talk.running.engine.rules._state  # type: ignore[attr-defined]
-    new = state.new_session(state.parties["34"], 0)
+    new, _ = state.new_session(state.parties["34"], 0)
     asked = json.loads(json.dumps(request("get-chat-messages")).replace(SID, new.uuid))
     return answered(connected(talk), asked)
 

@@ -11,6 +11,7 @@ import pytest
 
 from simulator.backends.concierge import tokens
 from simulator.backends.concierge.presign import Key
+from simulator.core.bot import Say
 from simulator.core.message import Headers, Response
 from simulator.core.wire import Shut
 from tests.backends.concierge.sign import signed
@@ -246,6 +247,9 @@ def test_management(talk: Talk, client: Socket) -> None:
         "identity": {"sourceIp": "127.0.0.1", "userAgent": ""},
         "lastActiveAt": "2026-01-01T00:00:05Z",
     }
+    talk.after(5)
+    talk.act(OPEN, Say("hi"))
+    assert json.loads(manage(talk, "GET", number).body)["lastActiveAt"] == "2026-01-01T00:00:10Z", "a push counts"
     assert manage(talk, "POST", number, b"x" * 131_072).status == 200
     client.got.clear()
     large = manage(talk, "POST", number, b"x" * 131_073)

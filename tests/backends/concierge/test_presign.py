@@ -10,9 +10,9 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from simulator.backends.concierge import presign, store
+from simulator.backends.concierge import bodies, presign, store
 from simulator.backends.concierge.presign import Key
-from simulator.core.message import Request
+from simulator.core.message import Headers, Request
 from tests.backends.concierge.bucket import KEY, NOW, OBJECT, PNG, TYPE, code, put, said, url_for
 from tests.backends.concierge.sign import signed
 from tests.backends.concierge.speak import (
@@ -116,6 +116,34 @@ def test_not_yet_valid_and_two_signatures() -> None:
     assert code(both) == (400, "InvalidArgument")
 
 
+@pytest.mark.parametrize(("date", "text"), [("00010101T000000Z", "Request has expired"),
+                                            ("99991231T235959Z", "Request is not yet valid")])  # fmt: skip
+def test_the_ends_of_time(date: str, text: str) -> None:
+    talk, _ = with_store()
+    bare, _, query = url_for().partition("?")
+    pairs = [
+        (name, value.replace("20260101T000000Z", date).replace("20260101", date[:8]))
+        for name, value in parse_qsl(query)
+        if name != "X-Amz-Signature"
+    ]
+    signed_by = presign._Signed(
+        "", date, ("host",), "", presign._query((n, v.encode()) for n, v in pairs), "UNSIGNED-PAYLOAD"
+    )
+    *_, signature = presign._compute("PUT", urlsplit(bare).path, signed_by, [("host", HOST)], KEY)
+    url = f"{bare}?{presign._query((n, v.encode()) for n, v in [*pairs, ('X-Amz-Signature', signature)])}"
+    assert said(http(talk, "PUT", url, PNG))["Message"] == text
+
+
+@pytest.mark.parametrize(("query", "headers"), [
+    ("?AWSAccessKeyId=AKIDEXAMPLE&Content-Type=image%2Fpng&Expires=1767226500&Signature=eA%3D%3D", ()),
+    ("", (("Authorization", "AWS AKIDEXAMPLE:eA=="),)),
+])  # fmt: skip
+def test_version_2_of_the_signature(query: str, headers: Headers) -> None:
+    talk, _ = with_store()
+    answer = http(talk, "PUT", OBJECT + query, PNG, headers)
+    assert (code(answer), said(answer)["Message"]) == ((400, "InvalidRequest"), presign.VERSION_4)
+
+
 def test_headers_that_were_not_signed() -> None:
     talk, _ = with_store()
     response = http(talk, "PUT", url_for(), PNG, (("x-amz-acl", "public-read"), ("x-amz-content-sha256", "x")))
@@ -175,6 +203,47 @@ def test_urls_of_the_javascript_sdks() -> None:
         assert http(talk, "PUT", f"{OBJECT}?{'&'.join(reversed(query))}", PNG).status == 200, "in any order"
 
 
+# What aws-sdk 2.1693.0 (signatureVersion v4) signed with these keys at NOW: the shape of the document's uploadURL.
+
+SIGNED_AT = "X-Amz-Credential=AKIDEXAMPLE%2F20260101%2Fap-southeast-1%2Fs3%2Faws4_request&X-Amz-Date=20260101T000000Z"
+V2 = (
+    "?Content-Type=image%2Fpng&X-Amz-Algorithm=AWS4-HMAC-SHA256&{at}&X-Amz-Expires=900&X-Amz-Signature={signature}"
+    "&X-Amz-SignedHeaders=host"
+)
+V2_ACL = (
+    "?Content-Type=image%2Fpng&X-Amz-Algorithm=AWS4-HMAC-SHA256&{at}&X-Amz-Expires=60&X-Amz-Signature={signature}"
+    "&X-Amz-SignedHeaders=host%3Bx-amz-acl&x-amz-acl=public-read"
+)
+V2_GET = (
+    "?X-Amz-Algorithm=AWS4-HMAC-SHA256&{at}&X-Amz-Expires=900&X-Amz-Signature={signature}&X-Amz-SignedHeaders=host"
+    "&response-content-disposition=attachment"
+)
+SAMPLE = "chat-images/d9bcf98b-063f-4286-ae70-8862dc7ebc1d.png"
+ODD = f"http://{HOST}/{BUCKET}/chat-images/a%20b%2B%C3%A4%20%281%29.png"
+
+
+@pytest.mark.parametrize(("start", "signature"), [
+    (f"http://{HOST}/{BUCKET}/", "0cafb15fd9f0b381094ab35ede329f05452cf1ef912bdf5527ad3e986e28abd8"),
+    (f"https://{BUCKET}.s3.{REGION}.amazonaws.com/", "67d3210552e7fbe9aec8a82f58e394f94d69e509bec870f53d6d437c785389fc"),
+])  # fmt: skip
+def test_our_urls_are_those_of_version_2_to_the_byte(start: str, signature: str) -> None:
+    url = start + SAMPLE
+    assert url_for(url=url) == url + V2.format(at=SIGNED_AT, signature=signature)
+    talk, _ = with_store()
+    assert http(talk, "PUT", url_for(url=url), PNG, TYPE).status == 200
+
+
+def test_other_urls_of_version_2() -> None:
+    talk, _ = with_store()
+    signature = "cd4b166346ccab418f4d2f4f3ca9b6296934fe045e43a148049dc81d5c5ab812"
+    url = ODD + V2_ACL.format(at=SIGNED_AT, signature=signature)
+    assert code(http(talk, "PUT", url, PNG)) == (403, "SignatureDoesNotMatch"), "the header was signed, too"
+    assert http(talk, "PUT", url, PNG, (("x-amz-acl", "public-read"),)).status == 200
+    assert code(http(talk, "PUT", url, PNG, (("x-amz-acl", "private"),))) == (403, "SignatureDoesNotMatch")
+    signature = "ca64b7492774f1d48a9b5484c6cb19805da82b27ae68de1fcdaababe33933709"
+    assert http(talk, "GET", ODD + V2_GET.format(at=SIGNED_AT, signature=signature)).status == 200
+
+
 # ---- header signatures ----
 
 
@@ -208,6 +277,50 @@ def test_another_body_than_the_signed_one() -> None:
     assert http(talk, "PUT", OBJECT, PNG[::-1], unsigned).status == 200
 
 
+CHUNKS = b"5\r\nhello\r\n0\r\n\r\n"
+"""aws-chunked."""
+CODED: Headers = (("Content-Encoding", "gzip, aws-chunked"),)
+
+
+@pytest.mark.parametrize("hashed", [(), (("x-amz-content-sha256", "UNSIGNED-PAYLOAD"),)])
+def test_a_framed_body_at_a_signed_url(hashed: Headers) -> None:
+    talk, shelf = with_store()
+    answer = http(talk, "PUT", url_for(), CHUNKS, (*CODED, *hashed))
+    told = said(answer)
+    assert (answer.status, told["Code"], told["ArgumentName"], told["ArgumentValue"]) == (
+        400, "InvalidArgument", "Content-Encoding", "gzip, aws-chunked",
+    )  # fmt: skip
+    assert told["Message"].startswith(
+        "aws-chunked encoding is not supported when x-amz-content-sha256 UNSIGNED-PAYLOAD"
+    )
+    assert not shelf.coming
+    assert code(http(talk, "PUT", url_for(now=NOW - 901), CHUNKS, CODED)) == (403, "AccessDenied"), "signature first"
+
+
+@pytest.mark.parametrize("kind", [
+    "STREAMING-UNSIGNED-PAYLOAD-TRAILER", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+    "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER",
+])  # fmt: skip
+def test_a_framed_body_that_says_so(kind: str) -> None:
+    talk, shelf = with_store()
+    streams = (*CODED, ("x-amz-content-sha256", kind))
+    assert code(http(talk, "PUT", url_for(), CHUNKS, streams)) == (501, "NotImplemented")
+    if kind != bodies.FRAMED:
+        assert code(put(talk, CHUNKS, X_Amz_Content_SHA256=kind)) == (501, "NotImplemented")
+    assert not shelf.coming
+
+
+def test_a_body_whose_hash_was_signed_is_what_it_is() -> None:
+    """S3 stores it with its coding: the framing is the object's own then."""
+    talk, _ = with_store()
+    assert put(talk, CHUNKS, Content_Encoding="aws-chunked").status == 200
+    assert dict(http(talk, "GET", OBJECT).headers)["Content-Encoding"] == "aws-chunked"
+    assert code(put(talk, CHUNKS, X_Amz_Content_SHA256="UNSIGNED-PAYLOAD", Content_Encoding="aws-chunked")) == (
+        400,
+        "InvalidArgument",
+    )
+
+
 def test_headers_that_are_wrong() -> None:
     talk, _ = with_store()
     good = dict(signed("PUT", f"/{BUCKET}/chat-images/a.png", KEY, NOW, PNG, HOST))
@@ -222,7 +335,8 @@ def test_headers_that_are_wrong() -> None:
     assert with_(Authorization="AWS4-HMAC-SHA256 x") == (400, "AuthorizationHeaderMalformed")
     assert with_(X_Amz_Date=None) == (403, "AccessDenied")
     assert with_(X_Amz_Content_SHA256=None) == (400, "InvalidRequest")
-    assert with_(X_Amz_Content_SHA256="STREAMING-UNSIGNED-PAYLOAD-TRAILER") == (501, "NotImplemented")
+    assert with_(X_Amz_Content_SHA256="nonsense") == (400, "InvalidArgument")
+    assert with_(X_Amz_Content_SHA256="UNSIGNED-PAYLOAD") == (403, "SignatureDoesNotMatch")
     assert with_(Authorization=None) == (403, "AccessDenied")
     assert with_(x_amz_acl="private") == (403, "AccessDenied")
 

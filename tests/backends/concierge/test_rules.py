@@ -154,14 +154,25 @@ def test_connection_rows_are_by_device() -> None:
     assert good(other, "get-chat-session", chatSessionId=OPEN)["connection"]["deviceId"] == "tablet"
 
 
-def test_a_row_that_another_socket_took_along(talk: Talk) -> None:
+def test_a_row_goes_back_to_the_older_socket(talk: Talk) -> None:
+    """One row for each device, whichever of its sockets ends: nobody is told of a row that there is not."""
+
+    def row(client: Socket) -> Any:
+        return good(client, "get-chat-session", chatSessionId=OPEN)["connection"]
+
     first = connected(talk, "first")
+    alone = row(first)
+    talk.after(10)
     second = connected(talk, "second")
-    mine = good(first, "get-chat-session", chatSessionId=OPEN)["connection"]
+    talk.after(10)
+    third = connected(talk, "third")
+    assert row(first) == row(second) == row(third)
     second.close()
-    left = good(first, "get-chat-session", chatSessionId=OPEN)["connection"]
-    assert mine["connectionId"] != left["connectionId"]
-    assert left["createdAt"] == str(START)
+    assert row(first) == row(third)
+    third.close()
+    assert row(first) == alone
+    first.close()
+    assert row(connected(talk, "fourth"))["id"] != alone["id"]
 
 
 # ---- messages ----
@@ -212,8 +223,14 @@ def test_pages(talk: Talk) -> None:
     assert page("?page=2&limit=10") == (words[5:15], {"per_page": 10, "offset": 10, "page": 2})
     assert page("?page=9&limit=10") == ([], {"per_page": 10, "offset": 80, "page": 9})
     assert page("?limit=1000")[1]["per_page"] == 100
-    for wrong in ("?page=0&limit=0", "?page=x&limit=-1", "?page=&limit=", "?page=1.5&limit=" + "9" * 30, "?"):
+    for wrong in ("?page=0&limit=0", "?page=x&limit=-1", "?page=&limit=", "?page=1.5&limit=%D9%A3", "?"):
         assert page(wrong) == page("")
+    for digits in (10, 11, 17, 18, 25, 5000):
+        text = "9" * digits
+        last = min(int(text[:20]), 2**53 - 1)
+        assert page(f"?page={text}") == ([], {"per_page": 20, "offset": (last - 1) * 20, "page": last}), "past the end"
+        assert page(f"?limit={text}") == page("?limit=100"), "as many as there may be"
+    assert page("?page=" + "0" * 30 + "2") == page("?page=2")
     assert [*good(client, "get-chat-messages?page=1&limit=2", chatSessionId=OPEN)] == ["messages", "paginate"]
 
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from simulator.backends.concierge.state import Settings
-from simulator.core.bot import Say, Typing
+from simulator.core.bot import Say, Status, Typing
 from simulator.core.wire import Shut
 from tests.backends.concierge.speak import (
     BOBS,
@@ -128,6 +128,24 @@ def test_a7_statuses() -> None:
     assert history(client)[0]["status"] == 14
     good(client, "delete-message", chatSessionId=OPEN, messageId=message["id"])
     assert history(client)[0]["status"] == 10
+
+
+@pytest.mark.parametrize(("name", "default", "act"), [
+    ("status_sent", 2, Status("sent")), ("status_delivered", 3, Status("delivered")), ("status_seen", 4, Status("read")),
+])  # fmt: skip
+@pytest.mark.parametrize("value", [None, 0, 17, -1])
+def test_a7_each_status(name: str, default: int, act: Status, value: int | None) -> None:
+    talk, client = two(**({} if value is None else {name: value}))
+    say(client)
+    talk.act(OPEN, act)
+    assert history(client)[0]["status"] == (default if value is None else value)
+
+
+@pytest.mark.parametrize("value", [None, 0, 17])
+def test_a7_unsent(value: int | None) -> None:
+    _, client = two(deleted="status0", **({} if value is None else {"status_unsent": value}))
+    good(client, "delete-message", chatSessionId=OPEN, messageId=say(client)["id"])
+    assert history(client)[0]["status"] == (value or 0)
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from simulator.backends.concierge import presign, store
+from simulator.backends.concierge import presign, store, web
 from simulator.backends.concierge.presign import Key
-from simulator.core.message import Request
+from simulator.core.message import Request, Response
 from simulator.core.objects import UploadFlaw
 from tests.backends.concierge.bucket import ETAG, KEY, NOW, OBJECT, PNG, TYPE, code, put, said, url_for
+from tests.backends.concierge.sign import signed
 from tests.backends.concierge.speak import (
     BUCKET,
     HOST,
@@ -117,6 +118,11 @@ def test_a_url_serves_until_it_expires_and_the_last_upload_counts() -> None:
         ("bytes=4-999", 206, (4, 15)),
         ("bytes=-5", 206, (10, 15)),
         ("bytes=-999", 206, (0, 15)),
+        *((f"bytes=2-{'9' * digits}", 206, (2, 15)) for digits in (10, 11, 18, 19, 25, 5000)),
+        *((f"bytes=-{'9' * digits}", 206, (0, 15)) for digits in (10, 11, 18, 19, 25, 5000)),
+        *((f"bytes={'9' * digits}-", 416, None) for digits in (10, 11, 18, 19, 25, 5000)),
+        (f"bytes={'0' * 30}1-{'0' * 30}2", 206, (1, 3)),
+        ("bytes=\u0661-", 200, None),
         ("bytes=14-14", 206, (14, 15)),
         ("bytes=15-", 416, None),
         ("bytes=-0", 416, None),
@@ -139,6 +145,36 @@ def test_ranges(asked: str, status: int, span: tuple[int, int] | None) -> None:
         assert said(answer)["ActualObjectSize"] == str(len(PNG))
     else:
         assert headers["Content-Length"] == str(len(PNG))
+
+
+def test_a_range_of_what_has_changed_meanwhile() -> None:
+    talk, _ = with_store()
+    assert http(talk, "PUT", url_for(), PNG).status == 200
+
+    def status(if_range: str) -> int:
+        return http(talk, "GET", OBJECT, headers=(("Range", "bytes=0-3"), ("If-Range", if_range))).status
+
+    assert status(ETAG) == status("Thu, 01 Jan 2026 00:00:00 GMT") == 206
+    assert status('"another"') == status("Wed, 31 Dec 2025 00:00:00 GMT") == status("") == 200
+
+
+def test_a_signed_url_says_what_its_answer_says() -> None:
+    talk, _ = with_store()
+    assert http(talk, "PUT", url_for(), PNG, (("Cache-Control", "no-store"),)).status == 200
+    wanted = [
+        ("response-content-disposition", 'attachment; filename="a b.png"'), ("response-content-type", "x/y"),
+        ("response-cache-control", "no-cache"), ("response-x", "z"),
+    ]  # fmt: skip
+    url = presign.presigned("GET", OBJECT, wanted, KEY, NOW, 900)
+    answer = http(talk, "GET", url)
+    headers = [(name, value) for name, value in answer.headers if name.lower().startswith(("content-", "cache-"))]
+    assert answer.status == 200
+    assert sorted(headers) == [
+        ("Cache-Control", "no-cache"), ("Content-Disposition", 'attachment; filename="a b.png"'),
+        ("Content-Length", str(len(PNG))), ("Content-Type", "x/y"),
+    ]  # fmt: skip
+    assert code(http(talk, "GET", f"{OBJECT}?response-content-type=text%2Fhtml")) == (400, "InvalidRequest")
+    assert http(talk, "GET", f"{OBJECT}?response-x=1&x=2").status == 200
 
 
 # ---- uploads that are not taken ----
@@ -166,6 +202,20 @@ def test_uploads_that_are_not_taken() -> None:
     assert code(put(talk, path="/chat-images/a.png?uploadId=1")) == (501, "NotImplemented")
     assert code(put(talk, path="/")) == (405, "MethodNotAllowed")
     assert code(put(talk, path="/" + "x" * 1025)) == (400, "KeyTooLongError")
+
+
+def test_what_is_said_of_an_object_is_bounded() -> None:
+    """2 KiB of the user's, 2 KiB of S3's own: what is kept of ten thousand objects has a bound."""
+    talk, shelf = with_store()
+    assert put(talk, x_amz_meta_a="x" * 2047).status == 200
+    assert put(talk, x_amz_meta_a="x" * 1023, x_amz_meta_b="y" * 1023, Cache_Control="z" * 1000).status == 200
+    users = put(talk, x_amz_meta_a="x" * 1023, x_amz_meta_b="y" * 1024)
+    assert (code(users), said(users)["Size"], said(users)["MaxSizeAllowed"]) == (
+        (400, "MetadataTooLarge"), "2049", "2048",
+    )  # fmt: skip
+    for lines in ((("Content-Type", "é" * 1024),), (("Expires", "x" * 1100), ("Cache-Control", "y" * 1000))):
+        assert code(http(talk, "PUT", url_for(), PNG, lines)) == (400, "MetadataTooLarge")
+    assert len(shelf.coming) == 2
 
 
 def test_a_wrong_body_of_an_upload_that_is_not_there() -> None:
@@ -198,7 +248,20 @@ def test_buckets_and_places() -> None:
         assert (answer.status, answer.body) == (403, b'{"message":"Missing Authentication Token"}'), (
             "no store by that name"
         )
-    assert code(http(talk, "GET", f"http://{HOST}/{BUCKET}")) == (404, "NoSuchKey")
+
+
+@pytest.mark.parametrize("end", ["", "/", "?list-type=2"])
+def test_the_bucket_itself(end: str) -> None:
+    talk, _ = with_store()
+    bucket = f"http://{HOST}/{BUCKET}"
+    assert code(http(talk, "GET", bucket + end)) == (403, "AccessDenied"), "public are the objects alone"
+
+    def signed_by(method: str) -> Response:
+        return http(talk, method, bucket + end, headers=signed(method, f"/{BUCKET}{end}", KEY, NOW, b"", HOST))
+
+    assert code(signed_by("GET")) == (501, "NotImplemented")
+    head = signed_by("HEAD")
+    assert (head.status, dict(head.headers)["x-amz-bucket-region"], head.body) == (200, REGION, b"")
 
 
 def test_a_prefix_is_signed_and_cut() -> None:
@@ -289,10 +352,61 @@ def test_where_urls_lead(settings: dict[str, Any], start: str) -> None:
     assert data["resourceUrl"].startswith(start)
 
 
+@pytest.mark.parametrize(
+    ("settings", "prefix", "start"),
+    [
+        ({}, "", f"http://localhost:9000/{BUCKET}/"),
+        ({"upload_url": "virtual_host"}, "", f"http://{BUCKET}.s3.{REGION}.localhost:9000/"),
+        ({}, "/s/one", f"http://localhost:9000/s/one/{BUCKET}/"),
+    ],
+)
+def test_whoever_uploads_is_elsewhere(settings: dict[str, Any], prefix: str, start: str) -> None:
+    """A server inside asks, as the real client's does, a phone outside uploads."""
+    talk, _ = with_store(public_url="http://localhost:9000/", **settings)
+    body = b'{"filename":"a.png","mimeType":"image/png","type":"chat-images"}'
+    answer = http(talk, "POST", f"http://inside:8090{prefix}/file-new/get-upload-url", body, prefix=prefix)
+    data = json.loads(answer.body)["data"]["uploadUrlData"]
+    assert data["uploadURL"].startswith(f"{start}chat-images/")
+    assert data["resourceUrl"].startswith(f"{start}chat-images/")
+    assert http(talk, "PUT", data["uploadURL"], PNG, prefix=prefix).status == 200
+    assert http(talk, "GET", data["resourceUrl"], prefix=prefix).status == 200
+
+
 def test_a_virtual_host_without_a_port() -> None:
     settings = concierge(upload_url="virtual_host").running.seed.settings
     url, _ = store.upload_url(settings, KEY, "https://chat.example.com/space", "a/b.png", "image/png", NOW)
     assert url.startswith(f"https://{BUCKET}.s3.{REGION}.localhost/space/a/b.png?")
+
+
+def test_an_external_s3_without_keys_is_told_of() -> None:
+    talk = concierge(external_endpoint="http://minio.example.com:9000", external_access_key="theirs")
+    assert [text for _, text, _ in talk.logged] == [
+        "external_endpoint is set, but external_access_key and external_secret_key are not: it will refuse every uploadURL"
+    ]
+    assert not concierge().logged
+
+
+def test_upload_urls_of_strangers_do_not_change_each_others_ids() -> None:
+    def adas(strangers: int) -> list[str]:
+        talk = concierge()
+        paths = []
+        for number in range(3):
+            for stranger in range(strangers):
+                upload_url(talk, f"{number}-{stranger}.png")
+            paths.append(str(upload_url(talk, "ada.png")["uploadPath"]))
+        assert len(talk.running.engine.world.ids._counts or ()) <= 3 * strangers + 1
+        return paths
+
+    assert adas(0) == adas(50)
+    assert len({*adas(0)}) == 3
+
+
+def test_counters_of_upload_urls_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "COUNTERS", 4)
+    talk = concierge()
+    paths = {upload_url(talk, f"{number % 7}.png")["uploadPath"] for number in range(100)}
+    assert len(paths) == 100, "no URL twice"
+    assert len(talk.running.engine.world.ids._counts or ()) <= 4
 
 
 def test_an_external_s3_gets_its_own_signature() -> None:

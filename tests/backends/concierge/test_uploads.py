@@ -88,6 +88,17 @@ async def test_an_upload_above_the_cap_is_refused_before_it_comes() -> None:
         assert simulator.shelf.total == 0
 
 
+async def test_a_full_store_says_so_as_s3_would(server: Simulator) -> None:
+    server.shelf.most = 1000
+    data = await upload_data(server)
+    head, body = await at(data["uploadURL"], "PUT", b"x" * 1001, "Origin: https://app.example.com")
+    assert head[0] == "HTTP/1.1 500 Internal Server Error"
+    assert {"Content-Type: application/xml", "Server: AmazonS3", "Access-Control-Allow-Origin: *"} <= {*head}
+    assert b"<Code>InternalError</Code><Message>We encountered an internal error. Please try again.</Message>" in body
+    assert server.shelf.total == 0
+    assert (await at(data["uploadURL"], "PUT", b"x" * 1000))[0][0] == "HTTP/1.1 200 OK"
+
+
 async def test_a_body_that_ends_early_is_no_object(server: Simulator) -> None:
     data = await upload_data(server)
     split = urlsplit(data["uploadURL"])
@@ -181,6 +192,8 @@ async def test_the_sdk_for_javascript(server: Simulator) -> None:
         "otherType": [403, "SignatureDoesNotMatch"],
         "sameType": 200,
         "get": [200, "again"],
+        "stream": [etag(b"a" * 8192 + b"b" * 10_000 + b"end"), 18195, None],
+        "small": "InvalidChunkSizeError",
         "sdk": [etag(b"by a header"), "a hea", "bytes 3-7/11", 11, "ada"],
         "missing": "NoSuchKey",
     }
