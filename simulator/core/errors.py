@@ -6,8 +6,6 @@ SimulatorError                  exit code 2
     FixtureError                a fixtures file can't be read, or says what the backend doesn't know
     SettingError                `--set key=value` names no setting, or a value it can't take
     StartError                  exit code 3: the server could not start
-
-A validator of fixtures raises `SeedFlaw`, a ValueError, where something is wrong between several rows.
 """
 
 from __future__ import annotations
@@ -47,14 +45,6 @@ class FixtureError(SimulatorError):
         self.path = path
         self.line = line
         self.why = why
-
-
-class SeedFlaw(ValueError):
-    """Raised by a validator of the whole fixtures: `place` is the way to the row that is meant, keys and indexes."""
-
-    def __init__(self, why: str, *place: str | int) -> None:
-        super().__init__(why)
-        self.place = place
 
 
 class SettingError(SimulatorError):

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from simulator.core.backend import Backend
-from simulator.core.errors import FixtureError, SeedFlaw, SettingError
+from simulator.core.errors import FixtureError, SettingError
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -39,10 +39,8 @@ def load(backend: Backend, path: Path | None, settings: Iterable[tuple[str, str]
 def _place(data: Any, error: Any) -> list[Any]:
     """Where in the file an error is: its place without what only the models know (a union's tag, `[key]`)."""
     place: list[Any] = []
-    flaw = error.get("ctx", {}).get("error")
-    loc = (*error["loc"], *flaw.place) if isinstance(flaw, SeedFlaw) else error["loc"]
-    last = len(loc) - 1
-    for i, part in enumerate(loc):
+    last = len(error["loc"]) - 1
+    for i, part in enumerate(error["loc"]):
         if isinstance(data, dict):
             # pydantic makes a text of a key that is none.
             keys = [part] if part in data else [key for key in data if str(key) == part]

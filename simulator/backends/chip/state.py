@@ -13,8 +13,8 @@ from simulator.backends.chip import gotime
 from simulator.backends.chip.chats import PAGE, Client, Contact, Msg, Outbox, Room
 from simulator.backends.chip.messages import Instant, Int64, Origin
 from simulator.core import bot
-from simulator.core.errors import SeedFlaw
 from simulator.core.events import Conn
+from simulator.core.flaw import flaw
 from simulator.core.ids import Ids
 
 CHAT_ID = re.compile(r"[a-zA-Z0-9]{24}(:[^\s@]+@[^\s@]+)?", re.ASCII)
@@ -169,7 +169,7 @@ class Seed(_Model):
     def _consistent(self) -> Seed:
         _unique("channels", "uuid", [channel.uuid for channel in self.channels])
         if not any(channel.open for channel in self.channels):
-            raise SeedFlaw("no client could connect: at least one has to be active and of type CHP", "channels")
+            raise flaw("no client could connect: at least one has to be active and of type CHP", "channels")
         _unique("users", "id", [user.id for user in self.users])
         _unique("contacts", "chat_id", [(person.org, person.chat_id) for person in self.contacts])
         known = {user.id for user in self.users} | {0}
@@ -177,7 +177,7 @@ class Seed(_Model):
             for j, message in enumerate(person.messages):
                 if message.user not in known:
                     why = f"there is no user {message.user} in users"
-                    raise SeedFlaw(why, "contacts", i, "messages", j, "user")
+                    raise flaw(why, "contacts", i, "messages", j, "user")
         return self
 
 
@@ -195,7 +195,7 @@ def _unique(what: str, key: str, values: list[Any]) -> None:
     for i, value in enumerate(values):
         first = seen.setdefault(value, i)
         if first != i:
-            raise SeedFlaw(f"stands there twice, in {what}.{first} too", what, i, key)
+            raise flaw(f"stands there twice, in {what}.{first} too", what, i, key)
 
 
 class State:
