@@ -24,6 +24,10 @@ ENV PATH=/opt/simulator/bin:$PATH \
     HOME=/home/simulator \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1
+# A container's loopback is out of reach. On all addresses the control API is off but for health, unless --admin-token is
+# given.
+ENV SIMULATOR_HOST=0.0.0.0 \
+    SIMULATOR_HEALTH_URL=http://127.0.0.1:8070
 USER 10001
 WORKDIR /home/simulator
 
@@ -31,9 +35,7 @@ WORKDIR /home/simulator
 EXPOSE 8070 3000 3001 4000 8090
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
-    CMD ["simulator", "health", "http://127.0.0.1:8070"]
+    CMD ["simulator", "health"]
 
-# 0.0.0.0 because a container's loopback is out of reach; with it the control API is off but for health, unless
-# --admin-token is given.
 ENTRYPOINT ["simulator"]
-CMD ["serve", "--backend", "all", "--host", "0.0.0.0"]
+CMD ["serve", "--backend", "all"]

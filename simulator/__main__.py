@@ -1,5 +1,23 @@
-"""`python -m simulator` is the command."""
+"""The command, as `simulator` and as `python -m simulator`: what a signal does before there is a loop to stop."""
 
-from simulator.cli import main
+import os
+import signal
+import sys
 
-main(prog_name="simulator")
+
+def main() -> None:
+    """Run the command line. To be called by a process that is ours alone."""
+    if sys.argv[1:2] == ["serve"]:
+        # Nothing has begun that an end could spoil, and an exception out of an import may be swallowed there. The loop
+        # takes both over (`serve/terminal.py`).
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: os._exit(0))
+    else:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from simulator.cli import main as command
+
+    command(prog_name="simulator")
+
+
+if __name__ == "__main__":
+    main()

@@ -2,30 +2,116 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from simulator import __version__
-from simulator.core.errors import SimulatorError
+from simulator.core.errors import SimulatorError, StartError
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from simulator.serve.app import Simulator
 
 
 class Group(click.Group):
-    """Turns our errors into one line and their exit code."""
+    """Turns errors, click's too, into one line and their exit code."""
 
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run a command."""
+    def main(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **extra: Any
+    ) -> Any:
+        """Run the command line."""
+        if not standalone_mode:
+            return super().main(args, standalone_mode=False, **extra)
         try:
-            return super().invoke(ctx)
+            # What is left to hand back is the exit code of --help and --version.
+            sys.exit(super().main(args, standalone_mode=False, **extra) or 0)
         except SimulatorError as error:
-            click.echo(f"simulator: {error}", err=True)
-            sys.exit(error.exit_code)
+            _fail(str(error), error.exit_code)
+        except OSError as error:
+            # A full disk behind stdout, say. What waits in its buffer would fail once more at the end.
+            with suppress(OSError, ValueError, AttributeError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _fail(f"{error.filename or 'stdout'}: {error.strerror or error}", 1)
+        except click.Abort:
+            # Ctrl-C where nothing of ours waits for it.
+            sys.exit(130)
+        except click.ClickException as error:
+            if type(error).__name__ == "NoArgsIsHelpError":
+                # click >= 8.2, for `simulator` alone.
+                error.show()
+                sys.exit(error.exit_code)
+            _fail(_usage(error), error.exit_code)
+
+
+def _usage(error: click.ClickException) -> str:
+    text = " ".join(error.format_message().split()).rstrip(".")
+    ctx = getattr(error, "ctx", None)
+    return text if ctx is None else f"{text}; {ctx.command_path} --help says more"
+
+
+def _fail(text: str, code: int) -> NoReturn:
+    from simulator.serve.reporter import printable
+
+    colour = sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    name = click.style("simulator:", fg="red", bold=True) if colour else "simulator:"
+    click.echo(f"{name} {printable(text)}", err=True)
+    sys.exit(code)
+
+
+class Words(click.ParamType):  # type: ignore[type-arg]
+    """A text of which a variable can hold several, quoted as in a shell: `'version=a b' bot_delay=0`."""
+
+    name = "text"
+
+    def split_envvar_value(self, rv: str) -> Sequence[str]:
+        """The values of a variable."""
+        try:
+            return shlex.split(rv)
+        except ValueError as error:
+            raise click.BadParameter(f"{rv!r}: {str(error).lower()}") from None
+
+
+class Setting(Words):
+    """`--set`: completes the keys of the chosen backends, and what can be listed of their values."""
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Keys, and behind one that is whole its values."""
+        from click.shell_completion import CompletionItem
+
+        from simulator.serve import catalogue
+
+        found = catalogue.settings(_chosen(ctx.params.get("names") or ("all",)), incomplete)
+        return [CompletionItem(text, help=what) for text, what in found.items()]
+
+
+class Fixtures(Words):
+    """`--fixtures`: completes names of files, behind the name of a backend too."""
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The shell knows files best, but not behind an equals sign."""
+        from click.shell_completion import CompletionItem
+
+        name, equals, start = incomplete.partition("=")
+        if not equals:
+            return [CompletionItem(incomplete, type="file")]
+        folder, _, first = start.rpartition("/")
+        where = Path(f"{folder}/" if "/" in start else ".")
+        found = sorted(path for path in where.glob(f"{first}*") if path.is_dir() or path.suffix in (".yaml", ".yml"))
+        return [CompletionItem(f"{name}={path}{'/' * path.is_dir()}") for path in found]
+
+
+class Port(click.IntRange):
+    """A TCP port; click would call it an integer range."""
+
+    name = "number"
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -46,10 +132,24 @@ def main() -> None:
 def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     from simulator import backends
 
-    return [name for name in [*backends.names(), "all"] if name.startswith(incomplete)]
+    every = backends.names() if isinstance(param, click.Argument) else [*backends.names(), "all"]
+    return [name for name in every if name.startswith(incomplete)]
 
 
-@main.command(epilog="Every option can come from its environment variable; the command line goes before it.")
+def _clocks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    return [word for word in ("wall", "manual") if word.startswith(incomplete)]
+
+
+def _chosen(names: Iterable[str]) -> list[str]:
+    from simulator import backends
+
+    return backends.names() if "all" in names else [*names]
+
+
+@main.command(
+    epilog="Every option can come from its environment variable; the command line goes before it. Several values in "
+    "one variable are separated by blanks, and quoted as in a shell where they have blanks of their own."
+)
 @click.option(
     "-b",
     "--backend",
@@ -74,7 +174,8 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 @click.option(
     "-p",
     "--port",
-    type=click.IntRange(0, 65535),
+    type=Port(0, 65535),
+    metavar="NUMBER",
     envvar="SIMULATOR_PORT",
     show_envvar=True,
     help="The port; 0 takes a free one.  [default: the one in the backend's document]",
@@ -93,11 +194,13 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     envvar="SIMULATOR_CLOCK",
     show_envvar=True,
     metavar="wall|manual|INSTANT",
+    shell_complete=_clocks,
     help="manual stands still until POST /__admin/clock/advance; an instant such as 2026-01-01T00:00:00Z "
     "is a manual clock that starts there.",
 )
 @click.option(
     "--fixtures",
+    type=Fixtures(),
     multiple=True,
     envvar="SIMULATOR_FIXTURES",
     show_envvar=True,
@@ -107,6 +210,7 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 @click.option(
     "--set",
     "settings",
+    type=Setting(),
     multiple=True,
     envvar="SIMULATOR_SET",
     show_envvar=True,
@@ -158,13 +262,12 @@ def serve(
     from simulator.serve import startup
 
     with startup.quick():
-        from simulator import backends
         from simulator.serve import clock as clocks
         from simulator.serve import terminal
         from simulator.serve.app import Options, Simulator
         from simulator.serve.reporter import Reporter
 
-        chosen = backends.names() if "all" in names else [*names]
+        chosen = _chosen(names)
         time = clocks.parse(clock)
         reporter = Reporter(time.now, log_format, verbose)
         simulator: Simulator = Simulator(
@@ -180,7 +283,11 @@ def serve(
                 reporter=reporter,
             )
         )
-    terminal.run(simulator, reporter, ready_file, json_lines=log_format == "json")
+    try:
+        terminal.run(simulator, reporter, ready_file, json_lines=log_format == "json")
+    except OSError as error:
+        # No files left to open.
+        raise StartError(f"can't serve: {error.strerror or error}") from None
     startup.leave()
 
 
@@ -217,10 +324,12 @@ def backends(name: str | None) -> None:
 
 
 @main.command()
-@click.argument("url")
+@click.argument("url", envvar="SIMULATOR_HEALTH_URL")
 @click.option("--timeout", type=click.FloatRange(min=0.1), default=3.0, show_default=True, help="Seconds.")
 def health(url: str, timeout: float) -> None:
     """Ask a running simulator whether it is well: exit code 0 if so, 1 if not.
+
+    URL can come from SIMULATOR_HEALTH_URL, as in the Docker image.
 
     \b
     simulator health http://127.0.0.1:8070
@@ -230,7 +339,3 @@ def health(url: str, timeout: float) -> None:
     why = asking.ask(url, timeout)
     click.echo(why or f"{url} is well", err=why is not None)
     sys.exit(0 if why is None else 1)
-
-
-if __name__ == "__main__":
-    main()

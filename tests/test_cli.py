@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pty
+import signal
 import socket
 import stat
 import subprocess
@@ -95,9 +97,45 @@ def test_shell_completion(shell_name: str) -> None:
     assert (source.returncode, "_SIMULATOR_COMPLETE" in source.stdout) == (0, True)
 
 
-def test_completion_knows_the_backends() -> None:
-    done = shell(_SIMULATOR_COMPLETE="zsh_complete", COMP_WORDS="simulator serve --backend c", COMP_CWORD="3")
-    assert "chip" in done.stdout.split()
+def completed(*words: str) -> list[str]:
+    """What zsh is offered in place of the last word: it leaves words with an equals sign whole."""
+    line = " ".join(["simulator", *words])
+    done = shell(_SIMULATOR_COMPLETE="zsh_complete", COMP_WORDS=line, COMP_CWORD=str(len(words)))
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()[1::3]
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["serve", "--backend", "c"], ["chatbot", "chip", "concierge"]),
+        (["serve", "-b", "al"], ["all"]),
+        (["backends", "a"], ["aida"]),
+        (["serve", "--clock", "m"], ["manual"]),
+        (["serve", "--log-format", "j"], ["json"]),
+        (["serve", "-b", "chip", "--set", "kept_"], ["kept_messages=", "kept_megabytes=", "kept_contacts="]),
+        (["serve", "-b", "chip", "--set", "chip.kept_m"], ["chip.kept_messages=", "chip.kept_megabytes="]),
+        (["serve", "-b", "chip", "--set", "bot=e"], ["bot=echo"]),
+        (["serve", "-b", "chip", "--set", "history_order="], ["history_order=newest", "history_order=oldest"]),
+        (["serve", "-b", "mia", "--set", "recov"], ["recovery="]),
+        (["serve", "-b", "nobody", "--set", "x"], []),
+        (["serve", "--set", "history_order"], ["history_order="]),
+    ],
+)
+def test_completion(words: list[str], offered: list[str]) -> None:
+    assert completed(*words) == offered
+
+
+def test_completion_of_files(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").touch()
+    (tmp_path / "more").mkdir()
+    (tmp_path / "mine.txt").touch()
+    done = shell(
+        _SIMULATOR_COMPLETE="zsh_complete", COMP_WORDS=f"simulator serve --fixtures {tmp_path}/m", COMP_CWORD="3"
+    )
+    assert done.stdout.splitlines()[0] == "file"
+    start = f"chip={tmp_path}/m"
+    assert completed("serve", "--fixtures", start) == [f"chip={tmp_path}/mine.yaml", f"chip={tmp_path}/more/"]
 
 
 # --- what it refuses
@@ -117,6 +155,8 @@ CHANNEL = f"channels:\n  - uuid: {WEBSITE}\n"
         (["--fixtures", "/nowhere.yaml"], "/nowhere.yaml: can't be read: No such file or directory"),
         (["--fixtures", "chip=/nowhere.yaml"], "/nowhere.yaml: can't be read: No such file or directory"),
         (["--fixtures", "/"], "/: can't be read: Is a directory"),
+        (["--set", "a\nb=1"], "--set a\\nb: there is no such setting; there are: "),
+        (["--host", ""], "--host: expected a name or an address, such as 127.0.0.1"),
     ],
 )
 def test_wrong_option(arguments: list[str], why: str) -> None:
@@ -132,7 +172,8 @@ def test_wrong_option(arguments: list[str], why: str) -> None:
         ("channels: [}", 1, "is not YAML: "),
         (f"{CHANNEL}colour: red\n", 3, "colour: there is no such key"),
         (f"{CHANNEL}    org: first\n", 3, "channels.0.org: Input should be a valid integer"),
-        (f"{CHANNEL}  - uuid: {WEBSITE}\n", 0, f"channels: uuid {WEBSITE} stands there twice"),
+        (f"{CHANNEL}  - uuid: {WEBSITE}\n", 3, "channels.1.uuid: stands there twice, in channels.0 too"),
+        (f"{CHANNEL}    active: false\n", 1, "channels: no client could connect: at least one has to be active"),
     ],
 )
 def test_wrong_fixtures(text: str, line: int, why: str, tmp_path: Path) -> None:
@@ -157,19 +198,86 @@ def test_unknown_backend(arguments: list[str]) -> None:
     ("arguments", "why"),
     [
         (["serve"], "Missing option '-b' / '--backend'"),
-        (["serve", "-b", "chip", "--port", "70000"], "70000 is not in the range 0<=x<=65535."),
-        (["serve", "-b", "chip", "--port", "http"], "'http' is not a valid integer range."),
-        (["serve", "-b", "chip", "--seed", "x"], "'x' is not a valid integer."),
-        (["serve", "-b", "chip", "--log-format", "xml"], "'xml' is not one of 'text', 'json'."),
+        (["serve", "-b", "chip", "--port", "70000"], "70000 is not in the range 0<=x<=65535; "),
+        (["serve", "-b"], "Option '-b' requires an argument"),
+        (["serve", "-b", "chip", "--port", "http"], "'http' is not a valid number; "),
+        (["serve", "-b", "chip", "--seed", "x"], "'x' is not a valid integer; "),
+        (["serve", "-b", "chip", "--seed", "x\n\x1b[2J"], "'x\\n\\x1b[2J' is not a valid integer; "),
+        (["serve", "-b", "chip", "--log-format", "xml"], "'xml' is not one of 'text', 'json'; "),
         (["serve", "-b", "chip", "extra"], "Got unexpected extra argument (extra)"),
-        (["dance"], "No such command 'dance'"),
+        (["dance"], "No such command 'dance'; simulator --help says more"),
+        (["health"], "Missing argument 'URL'; simulator health --help says more"),
     ],
 )
 def test_wrong_usage(arguments: list[str], why: str) -> None:
     done = invoke(*arguments)
     assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr.splitlines()[-1].startswith("Error: ")
-    assert why in done.stderr.splitlines()[-1]
+    assert done.stderr.startswith("simulator: ")
+    assert done.stderr.endswith("\n")
+    assert done.stderr.count("\n") == 1
+    assert why in done.stderr
+
+
+def test_the_command_alone_shows_its_help() -> None:
+    done = invoke()
+    assert (done.exit_code, done.output.splitlines()[0]) == (2, "Usage: simulator [OPTIONS] COMMAND [ARGS]...")
+
+
+def test_an_unclosed_quote_in_a_variable() -> None:
+    done = invoke("serve", "-b", "chip", SIMULATOR_SET="version='a b")
+    assert done.exit_code == 2
+    assert "(env var: 'SIMULATOR_SET'): \"version='a b\": no closing quotation; " in done.stderr
+
+
+@pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}])
+def test_colour_on_a_terminal_alone(environment: dict[str, str]) -> None:
+    ours, theirs = pty.openpty()
+    try:
+        done = subprocess.run(
+            [COMMAND, "dance"], stderr=theirs, stdin=theirs, timeout=30, env=clean_environment(**environment)
+        )
+        line = os.read(ours, 1000)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert done.returncode == 2
+    assert (b"\x1b[" in line) is not bool(environment)
+    assert b" No such command 'dance'; simulator --help says more\r\n" in line
+
+
+# --- what a signal does before it serves
+
+AT_IMPORT = """
+import os, signal, sys
+class Finder:
+    def find_spec(self, name, path, target=None):
+        if name == sys.argv[1]:
+            os.kill(os.getpid(), signal.Signals[sys.argv[2]])
+sys.meta_path.insert(0, Finder())
+from simulator.__main__ import main
+sys.argv[1:] = sys.argv[3:]
+main()
+"""
+"""The command, which gets a signal at its first import of a module."""
+
+
+def signalled(module: str, name: str, *arguments: str) -> tuple[int, str, str]:
+    script = AT_IMPORT.replace("sys.argv[1]", repr(module)).replace("sys.argv[2]", repr(name))
+    script = script.replace("sys.argv[3:]", repr([*arguments]))
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, env=clean_environment()
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("module", ["click", "pydantic", "aiohttp", "ruamel.yaml", "simulator.wire.single"])
+def test_a_signal_while_it_starts_is_a_clean_stop(module: str, name: str) -> None:
+    assert signalled(module, name, "serve", "-b", "chip", "-p", "0") == (0, "", "")
+
+
+def test_an_interrupted_check_has_found_nothing_well() -> None:
+    assert signalled("simulator.serve.health", "SIGINT", "health", "http://127.0.0.1:9") == (-signal.SIGINT, "", "")
 
 
 @pytest.fixture
@@ -210,9 +318,35 @@ def test_taken_port() -> None:
         )
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "no such host"])
-def test_host_that_cannot_be_bound(host: str) -> None:
-    assert refused("--port", "0", "--host", host).startswith(f"simulator: chip: can't listen on {host} port 0: ")
+@pytest.mark.parametrize(
+    ("host", "why"),
+    [
+        ("192.0.2.1", ": it is no address of this machine; 127.0.0.1 is, and 0.0.0.0 is all it has"),
+        ("no such host", ": there is no host of that name; --host takes a name or an address of this machine"),
+        ("a..b", ": there is no host of that name; --host takes a name or an address of this machine"),
+    ],
+)
+def test_host_that_cannot_be_bound(host: str, why: str) -> None:
+    assert refused("--port", "0", "--host", host) == f"simulator: chip: can't listen on {host}{why}\n"
+
+
+def test_too_few_files() -> None:
+    script = "import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (7, 7)); sys.argv[1:] = sys.argv[2:]\n"
+    arguments = ["-c", f"{script}from simulator.__main__ import main; main()", "", "serve", "-b", "chip", "-p", "0"]
+    done = subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, timeout=30, env=clean_environment()
+    )
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == "simulator: can't serve: Too many open files\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_behind_stdout() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [COMMAND, "backends"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, env=clean_environment()
+        )
+    assert (done.returncode, done.stderr) == (1, "simulator: stdout: No space left on device\n")
 
 
 def test_ready_file_in_a_missing_folder(tmp_path: Path) -> None:
@@ -238,6 +372,8 @@ async def test_health(tmp_path: Path) -> None:
         for given in (url, f"{url}/"):
             done = await asyncio.to_thread(shell, "health", given, **proxies)
             assert (done.returncode, done.stdout, done.stderr) == (0, f"{given} is well\n", "")
+        done = await asyncio.to_thread(shell, "health", SIMULATOR_HEALTH_URL=url)
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"{url} is well\n", "")
     done = await asyncio.to_thread(shell, "health", url)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"{url}/__admin/health: [Errno 111] Connection refused\n"

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import connect as sync_connect
 
+from simulator.serve import terminal
 from tests.served import (
     COMMAND,
     SECONDS,
@@ -72,11 +73,19 @@ async def test_stale_ready_file_goes_even_when_the_start_fails(tmp_path: Path) -
 
 async def test_a_ready_file_that_is_not_an_earlier_runs_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "ready.json"
-    for text in ("something else", "[]", '{"pid": 1}'):
+    for text in ("something else", "[]", '{"pid": "x"}', '{"pid": 9999999999}', '{"pid": 1}'):
         path.write_text(text)
         async with process("serve", "-b", "chip", "--port", "0", "--ready-file", str(path)) as started:
-            assert await asyncio.wait_for(started.wait(), SECONDS) == (3 if "pid" in text else 2)
+            assert await asyncio.wait_for(started.wait(), SECONDS) == (3 if text == '{"pid": 1}' else 2)
         assert path.read_text() == text
+
+
+def test_a_ready_file_with_our_own_number_is_an_earlier_runs(tmp_path: Path) -> None:
+    """In a container each run has the same number."""
+    path = tmp_path / "ready.json"
+    path.write_text(json.dumps({"pid": os.getpid(), "backends": []}))
+    terminal._make_room(path)
+    assert not path.exists()
 
 
 def test_an_unread_stderr_stops_nobody(tmp_path: Path) -> None:
@@ -143,13 +152,13 @@ async def test_the_end_waits_for_no_memory(tmp_path: Path) -> None:
 
 
 async def test_every_option_from_the_environment(tmp_path: Path) -> None:
-    fixtures = tmp_path / "my.yaml"
+    fixtures = tmp_path / "my own.yaml"
     fixtures.write_text(f"{CHANNEL}    secret: x\n")
     ready_file = tmp_path / "there.json"
     environment = {
         "SIMULATOR_BACKEND": "chip", "SIMULATOR_HOST": "localhost", "SIMULATOR_PORT": "0", "SIMULATOR_SEED": "8",
-        "SIMULATOR_CLOCK": "2026-05-01T12:00:00Z", "SIMULATOR_FIXTURES": str(fixtures),
-        "SIMULATOR_SET": "bot_delay=0 chip.version=v9", "SIMULATOR_ADMIN_TOKEN": "sesame",
+        "SIMULATOR_CLOCK": "2026-05-01T12:00:00Z", "SIMULATOR_FIXTURES": f"'{fixtures}'",
+        "SIMULATOR_SET": "bot_delay=0 'chip.version=version 9'", "SIMULATOR_ADMIN_TOKEN": "sesame",
         "SIMULATOR_READY_FILE": str(ready_file), "SIMULATOR_LOG_FORMAT": "json", "SIMULATOR_VERBOSE": "1",
     }  # fmt: skip
     async with process("serve", **environment) as started:
@@ -163,7 +172,7 @@ async def test_every_option_from_the_environment(tmp_path: Path) -> None:
         assert (await admin(url, "GET", "clock"))[0] == 401
         assert (await admin(url, "GET", "clock", None, token))[1]["time"] == "2026-05-01T12:00:00Z"
         async with Raw.open(url, request("GET", "/")) as raw:
-            assert (await raw.answer())[1] == b'{"version":"v9"}'
+            assert (await raw.answer())[1] == b'{"version":"version 9"}'
         async with Raw.upgraded(connect) as raw:
             raw.send('{"type":"start_chat"}')
             answer = await raw.text()

@@ -11,6 +11,9 @@ T = TypeVar("T")
 
 ALPHANUMERIC = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
+NAMES = 1 << 15
+"""Names that one source counts; far more than a test has, some 10 MB at most."""
+
 
 def fresh_seed() -> int:
     """A seed below 2**31 for a run that was given none, short enough to be typed again."""
@@ -20,11 +23,12 @@ def fresh_seed() -> int:
 class Ids:
     """One source. Its draws depend on its key and on how many came before, on nothing else."""
 
-    __slots__ = ("_counts", "_draws", "_key")
+    __slots__ = ("_counts", "_draws", "_floor", "_key")
 
     def __init__(self, key: bytes) -> None:
         self._key = key
         self._draws = 0
+        self._floor = 0
         self._counts: dict[object, int] | None = None
 
     @classmethod
@@ -41,17 +45,27 @@ class Ids:
 
         What a client brings is the name, so that other clients do not change its ids.
         """
-        text = repr(name)
-        # Counted for ever: of what is long, as clients may make it, the hash alone is kept.
-        key = name if len(text) < 200 else blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        return self.child(*name, self.serial(key))
+        return self.child(*name, self.serial(name))
 
     def serial(self, of: object = "", first: int = 1) -> int:
-        """Counts up from `first`, for each `of` apart."""
+        """Counts up from `first`, for each `of` apart; no number comes twice for one `of`.
+
+        The `NAMES` that were used last are counted each for itself. Clients bring them, and may bring more: whoever
+        comes back after that goes on behind all that was forgotten.
+        """
         counts = self._counts
         if counts is None:
             counts = self._counts = {}
-        number = counts.get(of, first)
+        text = repr(of)
+        if len(text) >= 200:
+            # Of what is long, as clients may make it, the hash alone is kept.
+            of = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        number = counts.pop(of, None)
+        if number is None:
+            number = max(first, self._floor)
+            if len(counts) >= NAMES:
+                self._floor = max(self._floor, counts.pop(next(iter(counts))))
+        # The latest last.
         counts[of] = number + 1
         return number
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
+import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,6 +77,13 @@ class Simulator:
         self._runners: list[web.ServerRunner] = []
         self._driver: Driver | None = None
         self._intake: Intake | None = None
+        if not options.host:
+            raise SimulatorError("--host: expected a name or an address, such as 127.0.0.1; 0.0.0.0 is every address")
+        token = options.admin_token
+        if token is not None and (not token.isprintable() or token != token.strip() or not token):
+            raise SimulatorError(
+                "--admin-token: expected what a header can carry, printable and without blanks around it"
+            )
         chosen = [backends.load(name) for name in dict.fromkeys(options.backends)]
         if options.port and len(chosen) > 1:
             raise SimulatorError(
@@ -127,11 +136,10 @@ class Simulator:
         await runner.setup()
         self._runners.append(runner)
         wanted = backend.port if options.port is None else options.port
-        site = web.TCPSite(runner, options.host, wanted, backlog=1024)
         try:
-            await site.start()
-        except OSError as error:
-            raise StartError(_why(error, options.host, wanted, backend.name)) from None
+            await _listen(runner, options.host, wanted)
+        except (OSError, UnicodeError) as error:
+            raise StartError(f"{backend.name}: {_why(error, options.host, wanted)}") from None
         port = runner.addresses[0][1]
         url = f"http://{_reachable(options.host)}:{port}"
         connect = backend.connect(running.seed, url)
@@ -159,6 +167,16 @@ class Simulator:
         await self.stop()
 
 
+async def _listen(runner: web.ServerRunner, host: str, port: int) -> None:
+    site = web.TCPSite(runner, host, port, backlog=1024)
+    await site.start()
+    # A name may have several addresses, localhost for one, and 0 gave each a port of its own.
+    ports = {address[1] for address in runner.addresses}
+    if len(ports) > 1:
+        await site.stop()
+        await _listen(runner, host, min(ports))
+
+
 def _keys(seed: type) -> frozenset[str]:
     settings = seed.model_fields["settings"].annotation  # type: ignore[attr-defined]
     return frozenset(settings.model_fields)
@@ -183,18 +201,26 @@ def _shares(
     return shares
 
 
-def _why(error: OSError, host: str, port: int, name: str) -> str:
+def _why(error: OSError | UnicodeError, host: str, port: int) -> str:
+    if isinstance(error, UnicodeError | socket.gaierror):
+        return (
+            f"can't listen on {host}: there is no host of that name; --host takes a name or an address of this machine"
+        )
     if error.errno == errno.EADDRINUSE:
         return (
-            f"{name}: port {port} on {host} is taken: stop what listens there, "
+            f"port {port} on {host} is taken: stop what listens there, "
             "or choose another with --port N (--port 0 takes a free one)"
         )
     if error.errno == errno.EACCES:
-        return f"{name}: port {port} on {host} is not allowed to you: choose one above 1023 with --port N"
-    return f"{name}: can't listen on {host} port {port}: {error.strerror or error}"
+        return f"port {port} on {host} is not allowed to you: choose one above 1023 with --port N"
+    if error.errno in (errno.EADDRNOTAVAIL, None):
+        # From Python 3.13 on asyncio says this without a number.
+        return f"can't listen on {host}: it is no address of this machine; 127.0.0.1 is, and 0.0.0.0 is all it has"
+    # Not asyncio's words, which name the address once more.
+    return f"can't listen on {host} port {port}: {os.strerror(error.errno)}"
 
 
 def _reachable(host: str) -> str:
     """The address that a client on this machine uses for what is bound to `host`."""
-    shown = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     return f"[{shown}]" if ":" in shown else shown

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 from simulator import backends
+from simulator.core.errors import UnknownBackend
 from simulator.serve import seeds
 
 
@@ -29,6 +31,35 @@ def page(name: str) -> str:
     acts += [(act, note.how, note.what) for act, note in backend.acts.items()]
     head = f"{backend.name}: {backend.summary}, port {backend.port}"
     return "\n\n".join([head, columns(settings), columns(acts), f"fixtures: {seeds.default_path(name)}"])
+
+
+def settings(names: Sequence[str], start: str) -> dict[str, str]:
+    """How `--set` can go on from `start`, with what it is: `key=`, and behind a whole key its values."""
+    found: dict[str, str] = {}
+    for name in names:
+        try:
+            model: Any = backends.load(name).seed.model_fields["settings"].annotation
+        except UnknownBackend:
+            continue
+        prefix = f"{name}." if start.startswith(f"{name}.") else ""
+        for key, info in model.model_fields.items():
+            values = _listed(info.annotation) if "=" in start else [""]
+            for value in values:
+                text = f"{prefix}{key}={value}"
+                if text.startswith(start):
+                    found.setdefault(text, info.description or "")
+    return found
+
+
+def _listed(annotation: Any) -> list[str]:
+    """The values of a setting, where there are only some."""
+    if annotation is bool:
+        return ["true", "false"]
+    if get_origin(annotation) is Literal:
+        return [str(value) for value in get_args(annotation)]
+    if get_origin(annotation) in (Union, UnionType):
+        return [value for part in get_args(annotation) for value in _listed(part)]
+    return []
 
 
 def columns(rows: Sequence[tuple[str, ...]]) -> str:

@@ -29,6 +29,14 @@ _LEFT_OVER = 256 << 10
 _NO_LINE = dict.fromkeys((0, 10, 13), " ")
 """What a peer has brought into a header's value must not begin a line of its own (RFC 9110, 5.5)."""
 
+_OLDER = {
+    413: "Request Entity Too Large",
+    414: "Request-URI Too Long",
+    416: "Requested Range Not Satisfiable",
+    422: "Unprocessable Entity",
+}
+"""Python names these after RFC 9110 from 3.13 on; before, and as the real servers do, after RFC 2616 and 4918."""
+
 _log = logging.getLogger("simulator")
 
 
@@ -60,7 +68,7 @@ class Exact(web.StreamResponse):
         self._begun = True
         response = self._response
         old = request.version < (1, 1)
-        reason = HTTPStatus(response.status).phrase if response.reason is None else response.reason
+        reason = _phrase(response.status) if response.reason is None else response.reason
         lines = [f"HTTP/1.{0 if old and not response.modern else 1} {response.status} {reason}"]
         lines += [f"{name}: {value}".translate(_NO_LINE) for name, value in response.headers]
         # Each version has a way that goes without saying; Go names the other one.
@@ -222,6 +230,10 @@ class Door:
             driver.aborted(running, call)
             return links.Handed()
         return response
+
+
+def _phrase(status: int) -> str:
+    return _OLDER.get(status) or HTTPStatus(status).phrase
 
 
 def _span(chunks: Iterable[bytes], span: tuple[int, int] | None) -> Iterator[bytes]:

@@ -117,6 +117,8 @@ class Reporter:
         root = logging.getLogger()
         root.addHandler(handler)
         root.setLevel(logging.WARNING)
+        # There, what speaks no HTTP at all is below a warning.
+        logging.getLogger("aiohttp.server").setLevel(logging.DEBUG)
 
     def close(self) -> None:
         """Give what is not written yet a moment."""
@@ -165,21 +167,39 @@ def _whole(value: object) -> Any:
 
 class _Relay(logging.Handler):
     def __init__(self, reporter: Reporter) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__(logging.DEBUG)
         self._reporter = reporter
         self._last = ("", 0.0)
 
     def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        level = "error" if record.levelno >= logging.ERROR else "warning"
+        name, text = record.name, record.getMessage()
+        if error is not None and _is_bad_http(error):
+            name, level, text = "simulator", "warning", _no_http(str(getattr(error, "message", error)))
+        elif record.levelno < logging.WARNING:
+            return
+        elif error is not None:
+            text = f"{text}: {error!r}"
         # asyncio says the same for each of a thousand connections that it can't accept: once in five seconds will do.
         said, when = self._last
-        if said == record.getMessage() and record.created - when < 5:
+        if said == text and record.created - when < 5:
             return
-        self._last = (record.getMessage(), record.created)
-        level = "error" if record.levelno >= logging.ERROR else "warning"
-        text = record.getMessage()
-        if record.exc_info and record.exc_info[1] is not None:
-            text = f"{text}: {record.exc_info[1]!r}"
-        self._reporter._write(level, record.name, text, {})
+        self._last = (text, record.created)
+        self._reporter._write(level, name, text, {})
+
+
+def _no_http(why: str) -> str:
+    if "HTTPS" in why:
+        return "a client speaks TLS, and there is none here: it has to use ws:// and http://"
+    # What follows in the parser's words is a drawing of the place.
+    return f"a client sent what is no HTTP, and was told so with 400: {why.partition(chr(10))[0].rstrip(':')}"
+
+
+def _is_bad_http(error: BaseException) -> bool:
+    # Looked up only in a process that has it already: health and tests of ours do without aiohttp.
+    exceptions = sys.modules.get("aiohttp.http_exceptions")
+    return exceptions is not None and isinstance(error, exceptions.HttpProcessingError)
 
 
 def _cut(text: str) -> str:

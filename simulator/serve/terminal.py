@@ -16,6 +16,8 @@ from simulator.core.errors import SimulatorError, StartError
 from simulator.serve.app import Simulator
 from simulator.serve.reporter import Reporter
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 def run(simulator: Simulator, reporter: Reporter, ready_file: Path | None, json_lines: bool = False) -> None:
     """Serve until SIGINT or SIGTERM. Raises SimulatorError."""
@@ -25,13 +27,16 @@ def run(simulator: Simulator, reporter: Reporter, ready_file: Path | None, json_
     try:
         asyncio.run(_serve(simulator, ready_file, json_lines))
     finally:
+        # The loop has given them back to the system, and there is nothing left to stop.
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
         reporter.close()
 
 
 async def _serve(simulator: Simulator, ready_file: Path | None, json_lines: bool) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _SIGNALS:
         loop.add_signal_handler(number, stopped.set)
     async with simulator:
         # What is here now stays; the collector of this process need not look at it again and again.
@@ -63,9 +68,15 @@ def _make_room(path: Path) -> None:
             if path.exists():
                 raise SimulatorError(f"--ready-file {path}: is there already, and no file of ours: name another")
             return
+        # One of ours that was killed in a container had the number that we have now.
+        if owner == os.getpid():
+            raise ProcessLookupError
         os.kill(owner, 0)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         raise SimulatorError(f"--ready-file {path}: is there already, and no file of ours: name another") from None
+    except PermissionError:
+        # Of another user, or unreadable.
+        raise StartError(f"--ready-file {path}: belongs to somebody else: name another") from None
     except OSError:
         _guarded(path, lambda: path.unlink(missing_ok=True))
     else:

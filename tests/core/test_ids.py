@@ -73,6 +73,7 @@ def test_of_a_long_name_the_hash_alone_is_kept() -> None:
     first, second = ids.nth("upload", long).token(8), ids.nth("upload", long).token(8)
     assert first != second
     assert (first, second) == tuple(Ids.seeded(7).child("upload", long, n).token(8) for n in (1, 2))
+    assert [ids.serial((long,)), ids.serial((long,)), ids.serial(long, 0)] == [1, 2, 0]
     assert ids._counts is not None
     assert max(len(repr(key)) for key in ids._counts) < 200
 
@@ -82,6 +83,33 @@ def test_serial_counts_for_each_apart() -> None:
     assert [ids.serial(), ids.serial(), ids.serial("a"), ids.serial("a"), ids.serial()] == [1, 2, 1, 2, 3]
     assert [ids.serial("b", 100), ids.serial("b", 100), ids.serial("b")] == [100, 101, 102]
     assert ids.child("a").serial("a") == 1
+
+
+def test_names_that_clients_bring_are_not_counted_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulator.core.ids.NAMES", 3)
+    ids = Ids.seeded(7)
+    assert [ids.serial("old") for _ in range(4)] == [1, 2, 3, 4]
+    # The name that is used stays, whatever else comes.
+    for n in range(1, 50):
+        assert ids.serial("used") == n
+        ids.serial(n)
+    assert ids._counts is not None
+    assert len(ids._counts) == 3
+    # Forgotten, and still no number twice.
+    assert ids.serial("old") > 4
+    assert ids.serial("new", 1000) == 1000
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.integers(0, 9), max_size=200), st.integers(0, 1))
+def test_no_number_comes_twice(names: list[int], first: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("simulator.core.ids.NAMES", 3)
+        ids = Ids.seeded(7)
+        drawn = [(name, ids.serial(name, first)) for name in names]
+    assert len(set(drawn)) == len(drawn)
+    if len({*names}) <= 3:
+        assert drawn == [(name, first + names[:i].count(name)) for i, name in enumerate(names)]
 
 
 @settings(deadline=None, max_examples=50)

@@ -119,6 +119,13 @@ def test_journal_keeps_no_more_than_its_room() -> None:
     assert [entry.number for entry in journal] == [6], "what was let go takes no room"
 
 
+def test_journal_has_room_for_what_went_by_its_number() -> None:
+    journal = Journal(most=1, room=10)
+    for data in ("aaaaaa", "bbbbbb"):
+        journal.add(0.0, "chip", 1, "server", Frame(data))
+    assert [entry.number for entry in journal] == [2], "the first has gone: the second is alone, and has room"
+
+
 def test_journal_may_grow_while_it_is_read() -> None:
     journal = Journal(most=3)
     for _ in range(3):

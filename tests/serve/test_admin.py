@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosedOK
 
 from simulator import __version__
 from simulator.core.bot import ACTS
+from simulator.core.errors import SimulatorError
 from simulator.serve.admin import is_loopback
 from simulator.serve.app import Simulator
 from simulator.serve.clock import LAST, ManualClock
@@ -174,8 +175,8 @@ async def test_other_addresses_need_a_token() -> None:
         ("127.0.0.1", "", 200),
         ("localhost", "", 200),
         ("[::1]:8070", "", 200),
-        ("127.0.0.1:8070", "http://127.0.0.1:8070", 200),
-        ("localhost:8070", "http://localhost:8070", 200),
+        ("127.0.0.1:8070", "http://127.0.0.1:8070", 403),
+        ("localhost:8070", "http://localhost:8070", 403),
         ("localhost:8070", "http://localhost:3000", 403),
         ("127.0.0.1:8070", "null", 403),
         ("127.0.0.1:8070", "https://evil.example.com", 403),
@@ -186,7 +187,7 @@ async def test_other_addresses_need_a_token() -> None:
         ("[", "", 403),
     ],
 )
-async def test_pages_of_other_sites_are_refused(url: str, host: str, origin: str, status: int) -> None:
+async def test_pages_are_refused(url: str, host: str, origin: str, status: int) -> None:
     more = (f"Origin: {origin}",) if origin else ()
     async with Raw.open(url, request("GET", "/__admin/clock", b"", *more, host=host)) as raw:
         head, body = await raw.answer()
@@ -293,8 +294,31 @@ async def test_acts_that_can_not_be_done(server: Simulator, url: str, body: dict
 
 
 async def test_an_act_without_a_talk_needs_somebody_there(server: Simulator, url: str) -> None:
-    status, _ = await admin(url, "POST", "act", {"act": "say", "text": "x"})
-    assert status == 404
+    status, answer = await admin(url, "POST", "act", {"act": "say", "text": "x"})
+    assert (status, answer["error"][:44]) == (404, "talk: nobody is connected, so say which; the")
+
+
+async def test_refusals_say_what_would_do(url: str) -> None:
+    """RFC 9110, 15.5.2 and 15.5.6."""
+    assert "Allow: POST" in (await ask(url, "GET", "/__admin/reset"))[0]
+    assert "Allow: GET, HEAD" in (await ask(url, "POST", "/__admin/clock"))[0]
+    async with prompt(admin_token="t") as simulator:
+        assert "WWW-Authenticate: Bearer" in (await ask(simulator.url("chip"), "GET", "/__admin/clock"))[0]
+
+
+@pytest.mark.parametrize("token", ["", " ", "a ", "a\nb", "\udcff"])
+def test_a_token_that_no_header_can_carry(token: str) -> None:
+    with pytest.raises(SimulatorError, match="--admin-token: expected what a header can carry"):
+        prompt(admin_token=token)
+
+
+@pytest.mark.parametrize(
+    ("site", "status"), [("none", 200), ("same-origin", 403), ("same-site", 403), ("cross-site", 403)]
+)
+async def test_requests_of_pages_without_an_origin(url: str, site: str, status: int) -> None:
+    """An image, a script or a frame; browsers say so (Fetch Metadata)."""
+    head, _ = await ask(url, "GET", "/__admin/messages", b"", f"Sec-Fetch-Site: {site}")
+    assert int(head[0].split()[1]) == status
 
 
 async def test_a_frame_deeper_than_json_is_written_is_shown_raw(server: Simulator, url: str) -> None:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from aiohttp.http_exceptions import BadHttpMessage
 
 from simulator.core.message import Frame, Ping, Pong
 from simulator.serve.reporter import Reporter, printable
@@ -160,6 +161,7 @@ def root() -> Iterator[logging.Logger]:
     yield logger
     logger.handlers[:] = handlers
     logger.setLevel(level)
+    logging.getLogger("aiohttp.server").setLevel(logging.NOTSET)
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
@@ -182,3 +184,28 @@ def test_what_libraries_say(root: logging.Logger, form: str) -> None:
     else:
         assert json.loads(lines[0])["text"] == "\x1b[2J\nline of a peer"
         assert json.loads(lines[1])["level"] == "error"
+
+
+@pytest.mark.parametrize(
+    ("why", "told"),
+    [
+        ("Invalid header token:\n\n  b'\x1b'\n    ^", "and was told so with 400: Invalid header token"),
+        ("Received HTTPS traffic on an HTTP port", "a client speaks TLS, and there is none here: it has to use ws:// "),
+    ],
+)
+def test_what_is_no_http(root: logging.Logger, why: str, told: str) -> None:
+    report, stream = reporter()
+    report.attach()
+    log = logging.getLogger("aiohttp.server")
+    log.debug("not of interest")
+    log.debug("nor this", exc_info=ValueError("x"))
+    for level in (logging.DEBUG, logging.ERROR):
+        log.log(level, "Error handling request from %s", "127.0.0.1", exc_info=BadHttpMessage(why))
+    log.error("Error handling request from %s", "127.0.0.1", exc_info=ValueError("of ours"))
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("12:00:00.250 simulator warning a client ")
+    assert told in lines[0]
+    assert lines[1] == (
+        "12:00:00.250 aiohttp.server error Error handling request from 127.0.0.1: ValueError('of ours')"
+    )

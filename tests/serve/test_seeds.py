@@ -75,7 +75,18 @@ def test_own_file(tmp_path: Path) -> None:
             ":4",
             "settings.utc_offset: expected Z or an offset such as +02:00",
         ),
-        (f"{CHANNEL}  - uuid: {WEBSITE}\n", "", f"channels: uuid {WEBSITE} stands there twice"),
+        (
+            f"{CHANNEL}\n  - name: a\n    uuid: {WEBSITE}\n",
+            ":5",
+            "channels.1.uuid: stands there twice, in channels.0 too",
+        ),
+        (f"{CHANNEL}    active: false\n", ":1", "channels: no client could connect: at least one has to be active"),
+        (
+            f"{CHANNEL}contacts:\n- chat_id: {'x' * 24}\n  messages:\n  - id: 1\n    direction: in\n    user: 9\n"
+            "    time: '2026-01-01T00:00:00Z'\n",
+            ":8",
+            "contacts.0.messages.0.user: there is no user 9 in users",
+        ),
         (f"{CHANNEL}contacts:\n  - chat_id: short\n", ":4", "contacts.0.chat_id: expected 24 letters and digits"),
         (
             f"{CHANNEL}users:\n- id: 1\n  email: a@b\n- id: 0\n  email: a@b\n",

@@ -87,7 +87,8 @@ def test_what_cannot_be_written(args: tuple[Json | bytes, ...]) -> None:
 
 def test_deep_bodies_cannot_be_written() -> None:
     deep: Json = []
-    for _ in range(5000):
+    # Beyond what any Python writes: 3.13 goes ten times as deep as 3.11.
+    for _ in range(100_000):
         deep = [deep]
     with pytest.raises(WireError):
         CODEC.encode(Message("m", ({"a": deep},)))

@@ -40,7 +40,7 @@ def _link(settings: Settings) -> LinkPolicy:
 
 
 def _connect(seed: Seed, base: str) -> str:
-    channel = next((c for c in seed.channels if c.active and c.type == "CHP"), seed.channels[0])
+    channel = next(channel for channel in seed.channels if channel.open)
     return f"{base.replace('http', 'ws', 1)}/wc/connect/{channel.uuid}/"
 
 

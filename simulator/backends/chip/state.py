@@ -14,6 +14,7 @@ from simulator.backends.chip.chats import PAGE, Client, Contact, Msg, Outbox, Ro
 from simulator.backends.chip.messages import Instant, Int64, Origin
 from simulator.core import bot
 from simulator.core.events import Conn
+from simulator.core.flaw import flaw
 from simulator.core.ids import Ids
 
 CHAT_ID = re.compile(r"[a-zA-Z0-9]{24}(:[^\s@]+@[^\s@]+)?", re.ASCII)
@@ -119,6 +120,11 @@ class Channel(_Model):
     active: bool = True
     type: str = "CHP"
 
+    @property
+    def open(self) -> bool:
+        """Whether anybody can reach it."""
+        return self.active and self.type == "CHP"
+
 
 class Agent(_Model):
     """A person who answers: the document's `user`."""
@@ -162,15 +168,16 @@ class Seed(_Model):
     @model_validator(mode="after")
     def _consistent(self) -> Seed:
         _unique("channels", "uuid", [channel.uuid for channel in self.channels])
+        if not any(channel.open for channel in self.channels):
+            raise flaw("no client could connect: at least one has to be active and of type CHP", "channels")
         _unique("users", "id", [user.id for user in self.users])
         _unique("contacts", "chat_id", [(person.org, person.chat_id) for person in self.contacts])
         known = {user.id for user in self.users} | {0}
-        for person in self.contacts:
-            for message in person.messages:
+        for i, person in enumerate(self.contacts):
+            for j, message in enumerate(person.messages):
                 if message.user not in known:
-                    raise ValueError(
-                        f"contact {person.chat_id}: message {message.id} is by user {message.user}, who is not in users"
-                    )
+                    why = f"there is no user {message.user} in users"
+                    raise flaw(why, "contacts", i, "messages", j, "user")
         return self
 
 
@@ -184,9 +191,11 @@ def path_flaw(path: str) -> str | None:
 
 
 def _unique(what: str, key: str, values: list[Any]) -> None:
-    twice = next((value for i, value in enumerate(values) if value in values[:i]), None)
-    if twice is not None:
-        raise ValueError(f"{what}: {key} {twice} stands there twice")
+    seen: dict[Any, int] = {}
+    for i, value in enumerate(values):
+        first = seen.setdefault(value, i)
+        if first != i:
+            raise flaw(f"stands there twice, in {what}.{first} too", what, i, key)
 
 
 class State:
@@ -196,9 +205,7 @@ class State:
 
     def __init__(self, seed: Seed, ids: Ids) -> None:
         settings = seed.settings
-        self._channels = {
-            channel.uuid: channel for channel in seed.channels if channel.active and channel.type == "CHP"
-        }
+        self._channels = {channel.uuid: channel for channel in seed.channels if channel.open}
         self.room = Room(settings.kept_megabytes << 20)
         self._agents = {user.id: user for user in seed.users}
         self._contacts: dict[tuple[int, str], Contact] = {}

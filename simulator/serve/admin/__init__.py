@@ -27,9 +27,10 @@ _PAGE = 1000
 class Complaint(Exception):
     """What is wrong with a request, for who made it."""
 
-    def __init__(self, status: int, why: str) -> None:
+    def __init__(self, status: int, why: str, **headers: str) -> None:
         super().__init__(why)
         self.status = status
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
 class Admin:
@@ -60,17 +61,18 @@ class Admin:
                 raise Complaint(404, f"there is no {path}; there are: {', '.join(self._routes)}")
             method, answer = found
             if request.method != method and not (method == "GET" and request.method == "HEAD"):
-                raise Complaint(405, f"{path} takes {method}")
+                raise Complaint(405, f"{path} takes {method}", Allow="GET, HEAD" if method == "GET" else method)
             return _json(200, await answer(request))
         except Complaint as complaint:
-            return _json(complaint.status, {"error": str(complaint)})
+            return _json(complaint.status, {"error": str(complaint)}, complaint.headers)
 
     def _guard(self, request: web.BaseRequest) -> None:
         if self._token is not None:
             given = request.headers.get("Authorization", "")
             expected = f"Bearer {self._token}"
             if not hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode()):
-                raise Complaint(401, "expected the header Authorization: Bearer <the token of --admin-token>")
+                why = "expected the header Authorization: Bearer <the token of --admin-token>"
+                raise Complaint(401, why, WWW_Authenticate="Bearer")
             return
         if not self._loopback:
             raise Complaint(403, "the control API is off on this address: start with --admin-token TOKEN")
@@ -78,9 +80,12 @@ class Admin:
         host = _split(f"//{request.headers.get('Host', '')}").hostname or ""
         if not is_loopback(host):
             raise Complaint(403, f"the control API does not answer to the Host {host!r}, only to a loopback address")
+        # Nor must a page of this very port: clients can put pages there, as pictures in an object store. Fetch Metadata
+        # tells of requests that bear no Origin; "none" is what a person typed.
         origin = request.headers.get("Origin")
-        if origin is not None and _split(origin).netloc != request.headers.get("Host"):
-            raise Complaint(403, f"the control API does not answer to pages of {origin}")
+        site = request.headers.get("Sec-Fetch-Site", "none")
+        if origin is not None or site != "none":
+            raise Complaint(403, f"the control API does not answer to pages ({origin or site}), only to programs")
 
     async def _health(self, request: web.BaseRequest) -> Any:
         return {"status": "ok", "version": __version__, "backends": [*self._driver.space.running]}
@@ -153,7 +158,8 @@ class Admin:
             found = [known for known in talks if talk in (known, known.rpartition("/")[2])]
             if len(found) == 1 or talk in found:
                 return talk if talk in found else found[0]
-        raise Complaint(404, f"talk: there is no {talk!r}; the latest are: {', '.join(talks[-10:]) or 'none'}")
+        why = "nobody is connected, so say which" if talk is None else f"there is no {talk!r}"
+        raise Complaint(404, f"talk: {why}; the latest are: {', '.join(talks[-10:]) or 'none'}")
 
 
 def _split(url: str) -> SplitResult:
@@ -251,5 +257,6 @@ def _no_more(body: dict[str, Any]) -> None:
         raise Complaint(400, f"{next(iter(body))}: there is no such key")
 
 
-def _json(status: int, value: Any) -> web.Response:
-    return web.Response(status=status, body=orjson.dumps(value, default=repr), content_type="application/json")
+def _json(status: int, value: Any, headers: dict[str, str] | None = None) -> web.Response:
+    body = orjson.dumps(value, default=repr)
+    return web.Response(status=status, body=body, content_type="application/json", headers=headers)

@@ -779,7 +779,11 @@ def test_data_of_any_depth_and_any_number(talk: Talk) -> None:
     """)
 
 
-@pytest.mark.parametrize(("value", "status"), [(DEEP, 500), ("[[1.5]]", 200), (f'"{"x" * 1_000_001}"', 500)])
+DEEPER = "[" * 1010 + "]" * 1010
+"""Read, but not written again, whatever the Python."""
+
+
+@pytest.mark.parametrize(("value", "status"), [(DEEPER, 500), ("[[1.5]]", 200), (f'"{"x" * 1_000_001}"', 500)])
 def test_what_an_operator_forwards_to(talk: Talk, value: str, status: int) -> None:
     body = f'{{"forward_messages_id":{value}}}'.encode()
     path = f"/api/bots/{H}/sessions/{ANA}/forward_messages"

@@ -26,9 +26,11 @@ def test_a_channel_is_enough() -> None:
     [
         ({"channels": []}, "at least 1 item"),
         ({"channels": [{"uuid": MAIN.upper()}]}, "should match pattern"),
-        ({"channels": [{"uuid": MAIN}, {"uuid": MAIN}]}, f"channels: uuid {MAIN} stands there twice"),
-        ({"users": [{"id": 1, "email": ""}, {"id": 1, "email": ""}]}, "users: id 1 stands there twice"),
-        ({"contacts": [{"chat_id": CHAT}, {"chat_id": CHAT}]}, "contacts: chat_id .* stands there twice"),
+        ({"channels": [{"uuid": MAIN}, {"uuid": MAIN}]}, "stands there twice, in channels.0 too"),
+        ({"channels": [{"uuid": MAIN, "active": False}]}, "no client could connect"),
+        ({"channels": [{"uuid": MAIN, "type": "EX"}]}, "no client could connect"),
+        ({"users": [{"id": 1, "email": ""}, {"id": 1, "email": ""}]}, "stands there twice, in users.0 too"),
+        ({"contacts": [{"chat_id": CHAT}, {"chat_id": CHAT}]}, "stands there twice, in contacts.0 too"),
         ({"contacts": [{"chat_id": "short"}]}, "expected 24 letters and digits"),
         (
             {
@@ -39,7 +41,7 @@ def test_a_channel_is_enough() -> None:
                     }
                 ]
             },
-            "is by user 9, who is not in users",
+            "there is no user 9 in users",
         ),
         ({"settings": {"utc_offset": "+15:00"}}, "expected Z or an offset"),
         ({"settings": {"courier_url": "example.com"}}, "expected a URL such as"),
