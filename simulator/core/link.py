@@ -48,6 +48,15 @@ class Answer:
     code: int | None
     reason: str = ""
 
+    def told(self) -> str:
+        """What happened, for the operator: the peer may be told a bare number."""
+        what = _MEANINGS.get(self.code, "a frame against the protocol")
+        how = "dropped" if self.code is None else f"closed with {self.code}"
+        return f"{what}: {how}{f' ({self.reason})' if self.reason else ''}"
+
+
+_MEANINGS: Mapping[int | None, str] = {1007: "a text that is not UTF-8", 1009: "a message above the limit"}
+"""RFC 6455, 7.4.1."""
 
 RFC_6455: Mapping[Violation, Answer] = {
     **dict.fromkeys(Violation, Answer(1002)),

@@ -114,12 +114,13 @@ class Simulator:
         tap = self.reporter.frame if self.reporter.frames else None
         self._driver = Driver(self.space, self.clock, tap)
         self._intake = Intake.here(asyncio.get_running_loop())
-        why = await trial.check(self._intake)
-        if why is not None:
-            _log.warning(
-                "links of our own do not work here (%s): aiohttp's serve, see docs/decisions.md for what they lack", why
-            )
         try:
+            why = await trial.check(self._intake)
+            if why is not None:
+                _log.warning(
+                    "links of our own do not work here (%s): aiohttp's serve, see docs/decisions.md for what they lack",
+                    why,
+                )
             for running in self.space.running.values():
                 await self._bind(running, own_links=why is None)
         except BaseException:

@@ -34,6 +34,7 @@ from simulator.core.wire import (
     Write,
 )
 from simulator.serve.clock import ManualClock, WallClock
+from simulator.serve.links import JUST_ENDED
 from simulator.serve.outgoing import Outgoing
 
 Item: TypeAlias = Frame | Ping | Pong
@@ -159,6 +160,8 @@ class Driver:
         def closed(code: int | None, reason: str = "") -> None:
             self._links.pop(call, None)
             self._beats.pop(call, None)
+            if code == JUST_ENDED and reason:
+                running.log("warning", reason, link=call)
             self.take(running, Detached(call, 1005 if code is None else code))
 
         # A link has its call's number: both are drawn from the same counter.

@@ -17,7 +17,7 @@ from typing import Protocol
 TURNS = 16
 """So often it looks again before others have their turn: while clients write quickly there is always something."""
 MOST = 1 << 16
-"""Bytes of one read."""
+"""Bytes of one read, and bytes of all after which it does not look again: work of a client who sends much can wait."""
 
 
 class Reader(Protocol):
@@ -80,8 +80,9 @@ class Intake:
 
     def _ready(self) -> None:
         poll, read, readers = self._epoll.poll, os.read, self._readers
+        room = MOST
         for _ in range(TURNS):
-            events = poll(0)
+            events = poll(0) if room > 0 else ()
             if not events:
                 return
             for fd, _event in events:
@@ -92,6 +93,7 @@ class Intake:
                 try:
                     data = read(fd, MOST)
                     if data:
+                        room -= len(data)
                         reader.data_received(data)
                         continue
                     error = None

@@ -265,7 +265,7 @@ class Link(asyncio.Protocol):
         if self._state is _OPEN and answer.code is not None:
             self._transport.write(encode_close(answer.code, answer.reason))
         self._end()
-        self._report(JUST_ENDED)
+        self._report(JUST_ENDED, answer.told())
 
     def _given_up(self) -> None:
         self._end()

@@ -32,3 +32,17 @@ def test_policies_share_nothing_that_changes() -> None:
     policy.limit = 1
     assert LinkPolicy().limit == 1 << 20
     assert LinkPolicy(answers={}).answers == {}, "what is not named is tolerated"
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (Answer(1002), "a frame against the protocol: closed with 1002"),
+        (Answer(1002, "RSV1 set"), "a frame against the protocol: closed with 1002 (RSV1 set)"),
+        (Answer(1007), "a text that is not UTF-8: closed with 1007"),
+        (Answer(1009), "a message above the limit: closed with 1009"),
+        (Answer(None), "a frame against the protocol: dropped"),
+    ],
+)
+def test_the_operator_is_told_more_than_the_peer(answer: Answer, told: str) -> None:
+    assert answer.told() == told

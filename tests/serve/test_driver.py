@@ -350,3 +350,19 @@ async def test_goodbye_reaches_everyone_although_somebody_has_just_gone() -> Non
         closing = asyncio.get_running_loop().create_task(simulator.stop())
         assert await stays.rest() == b"\x88\x02\x03\xe8"
         await closing
+
+
+async def test_operator_reads_why_a_link_was_closed() -> None:
+    async with prompt() as simulator:
+        running = simulator.space.running["chip"]
+        told: list[tuple[str, str, dict[str, object]]] = []
+        running.log = lambda level, text, /, **facts: told.append((level, text, facts))
+        async with Raw.upgraded(simulator.connect("chip")) as raw:
+            raw.send("x" * 4097)
+            assert await raw.rest() == b"\x88\x02\x03\xf1"
+        async with Raw.upgraded(simulator.connect("chip")):
+            pass
+        # Whoever just goes has done nothing wrong.
+        assert [(level, text) for level, text, _ in told] == [
+            ("warning", "a message above the limit: closed with 1009")
+        ]

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from simulator.core.link import Answer, LinkPolicy
 from simulator.core.message import Frame, Ping, Pong
 from simulator.serve import links, trial
-from simulator.serve.frames import Closing, Item, encode, encode_close
+from simulator.serve.frames import Item, encode, encode_close
 from simulator.serve.links import Link, upgrade
 from tests.serve.cases import ROWS, TEXT, Row, bye, client
 from tests.serve.echo import EXACT, REQUEST, AnyLink, Client, Echo, echo, headers_for, within
@@ -52,7 +52,8 @@ async def test_row(row: Row) -> None:
         assert peer.head == EXACT
         assert await peer.rest() == row.answer()
         code = 1006 if isinstance(row.end, Answer) else 1000 if row.end is None else row.end.code or 1005
-        assert await within(server.closed) == (code, row.end.reason if isinstance(row.end, Closing) else "")
+        told = row.end.told() if isinstance(row.end, Answer) else row.end.reason if row.end else ""
+        assert await within(server.closed) == (code, told)
         assert server.got.qsize() == len(row.items)
 
 
@@ -317,7 +318,7 @@ async def test_close_frame_survives_an_oversize_message() -> None:
         await asyncio.wait_for(peer.writer.drain(), 5)
         assert await peer.rest() == b"\x88\x02\x03\xf1"
         await peer.close()
-        assert await within(server.closed) == (1006, "")
+        assert await within(server.closed) == (1006, "a message above the limit: closed with 1009")
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["with the request", "later"])

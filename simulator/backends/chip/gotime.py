@@ -44,8 +44,9 @@ def parse(text: str) -> int:
 
 
 def usual(text: str) -> int | None:
-    """Microseconds since 1970 of an instant in the two forms that clients write, JavaScript's `toISOString` and it
-    without its fraction; None for all others, of which `parse` may still take some.
+    """Microseconds since 1970 of the two forms that clients write: JavaScript's `toISOString`, and no fraction at all.
+
+    None for all others, of which `parse` may still take some.
     """
     size = len(text)
     plain = size == 20 and text[4::3] == "--T::Z"
