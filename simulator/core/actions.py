@@ -6,6 +6,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, final
 
+from msgspec import Struct
+
 from simulator.core.events import CallId, Conn
 from simulator.core.message import Headers, Json, Message, Response
 
@@ -29,8 +31,7 @@ class Refuse:
 
 
 @final
-@dataclass(slots=True)
-class Send:
+class Send(Struct, gc=False):
     """Send one message to several conns, encoded once; those that are gone are passed over."""
 
     conns: Sequence[Conn]
@@ -41,8 +42,7 @@ class Send:
     """Lost where it can't leave at once, and never sent again, on wires that know the difference."""
 
 
-@dataclass(slots=True)
-class Reply:
+class Reply(Struct, gc=False):
     """Answer a message by its ref."""
 
     conn: Conn
@@ -86,8 +86,7 @@ class Respond:
     response: Response
 
 
-@dataclass(slots=True)
-class After:
+class After(Struct, gc=False):
     """Fire a timer in so many seconds; the same owner and name again replaces it."""
 
     seconds: float
@@ -104,8 +103,7 @@ class Cancel:
 
 
 @final
-@dataclass(slots=True)
-class Heard:
+class Heard(Struct, gc=False):
     """Tell the bot what a person said in a talk."""
 
     talk: str

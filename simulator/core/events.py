@@ -6,6 +6,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, final
 
+from msgspec import Struct
+
 from simulator.core.message import Json, Message, Request
 
 if TYPE_CHECKING:
@@ -43,8 +45,7 @@ class Opened:
 
 
 @final
-@dataclass(slots=True)
-class Received:
+class Received(Struct, gc=False):
     """A message came."""
 
     conn: Conn
@@ -59,8 +60,7 @@ class Malformed:
     error: WireError
 
 
-@dataclass(slots=True)
-class Acked:
+class Acked(Struct, gc=False):
     """The peer acknowledged what was sent with that key."""
 
     conn: Conn
@@ -86,8 +86,7 @@ class Requested:
     route: Route
 
 
-@dataclass(slots=True)
-class Fired:
+class Fired(Struct, gc=False):
     """A timer of the rules is due."""
 
     owner: Hashable
@@ -95,8 +94,7 @@ class Fired:
 
 
 @final
-@dataclass(slots=True)
-class Acted:
+class Acted(Struct, gc=False):
     """The bot, or the operator, does something in a talk."""
 
     talk: str

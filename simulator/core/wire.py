@@ -6,6 +6,8 @@ from collections.abc import Collection, Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias, final
 
+from msgspec import Struct
+
 from simulator.core.actions import Accept, After, Cancel, Close, Hold, Refuse, Release, Reply, Send
 from simulator.core.events import Acked, CallId, Closed, Knocked, Malformed, Opened, Received, Requested
 from simulator.core.message import Frame, Headers, Message, Ping, Pong, Request, Response
@@ -35,8 +37,7 @@ class Attached:
 
 
 @final
-@dataclass(slots=True)
-class Got:
+class Got(Struct, gc=False):
     """Something came over a socket."""
 
     link: Link
@@ -68,8 +69,7 @@ class Drain:
     """The server stops: say goodbye to everyone as the real one does."""
 
 
-@dataclass(slots=True)
-class Due:
+class Due(Struct, gc=False):
     """A timer of the wire is due."""
 
     owner: Hashable
@@ -95,8 +95,7 @@ class Upgrade:
 
 
 @final
-@dataclass(slots=True)
-class Write:
+class Write(Struct, gc=False):
     """Write to a socket."""
 
     link: Link

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
 from typing import get_args
 
 import pytest
@@ -10,8 +9,9 @@ import pytest
 from simulator.core import actions
 from simulator.core.actions import Accept, Action, After, Call, Cancel, Close, Heard, Send
 from simulator.core.message import Message
+from tests.core.records import records
 
-HERE = [cls for cls in vars(actions).values() if is_dataclass(cls) and cls.__module__ == actions.__name__]
+HERE = records(actions)
 
 
 def test_union_is_all_there_is() -> None:
@@ -20,8 +20,7 @@ def test_union_is_all_there_is() -> None:
 
 @pytest.mark.parametrize("cls", HERE)
 def test_no_room_for_more(cls: type) -> None:
-    assert "__slots__" in vars(cls)
-    assert not hasattr(object.__new__(cls), "__dict__")
+    assert not cls.__dictoffset__
 
 
 def test_bare_actions() -> None:
@@ -35,4 +34,4 @@ def test_bare_actions() -> None:
 def test_equal_by_value() -> None:
     assert After(1.0, "owner", "name") == After(1.0, "owner", "name")
     assert After(1.0, "owner", "name") != After(1.0, "owner", "other")
-    assert [field.name for field in fields(Heard)] == ["talk", "text", "message", "conn", "about"]
+    assert Heard.__struct_fields__ == ("talk", "text", "message", "conn", "about")

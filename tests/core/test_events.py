@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import is_dataclass
 from typing import get_args
 
 import pytest
@@ -10,8 +9,9 @@ import pytest
 from simulator.core import events
 from simulator.core.events import Acked, Called, Closed, Event, Knocked
 from simulator.core.message import Request
+from tests.core.records import records
 
-HERE = [cls for cls in vars(events).values() if is_dataclass(cls) and cls.__module__ == events.__name__]
+HERE = records(events)
 
 
 def test_union_is_all_there_is() -> None:
@@ -20,7 +20,7 @@ def test_union_is_all_there_is() -> None:
 
 @pytest.mark.parametrize("cls", HERE)
 def test_no_room_for_more(cls: type) -> None:
-    assert not hasattr(object.__new__(cls), "__dict__")
+    assert not cls.__dictoffset__
 
 
 def test_bare_events() -> None:

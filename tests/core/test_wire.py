@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import is_dataclass
 from typing import get_args
 
 import pytest
@@ -13,8 +12,9 @@ from simulator.core.engine import _EVENTS
 from simulator.core.events import Event
 from simulator.core.message import Message, Pong
 from simulator.core.wire import Detached, Due, Effect, Got, Input, Output, Outside, Pause, Shut, Turn
+from tests.core.records import records
 
-HERE = [cls for cls in vars(wire).values() if is_dataclass(cls) and cls.__module__ == wire.__name__]
+HERE = records(wire)
 
 
 def test_every_type_has_its_place() -> None:
@@ -39,7 +39,7 @@ def test_engine_tells_rules_every_event_of_a_wire() -> None:
 
 @pytest.mark.parametrize("cls", HERE)
 def test_no_room_for_more(cls: type) -> None:
-    assert not hasattr(object.__new__(cls), "__dict__")
+    assert not cls.__dictoffset__
 
 
 def test_bare_values() -> None:
