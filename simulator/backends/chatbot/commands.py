@@ -121,7 +121,7 @@ class Commands:
             body: Body = {"message": text, "conversationId": talk.id, "displayName": self._desk.assistant(talk)}
             actions += self._tell.one(client, "join", {**body, "reactions": {"liked": False, "disliked": False}})
         if client.caller.role == "agent" and talk.status in ("escalated", "queued"):
-            actions += self._desk.take(talk, client.caller.user_id, client.caller.name or "Agent")
+            actions += self._desk.take(talk, client.caller.user_id, client.caller.name or "Agent", in_person=True)
         return actions
 
     def _found(self, client: Client, order: m.JoinConversation) -> Conversation | None:
@@ -165,7 +165,7 @@ class Commands:
         actions: list[Action] = []
         if caller.staff and (talk.status, talk.agent_id) != ("agent", caller.user_id):
             # Who of the staff speaks has the conversation from then on.
-            actions += self._desk.take(talk, caller.user_id, caller.name or "Agent")
+            actions += self._desk.take(talk, caller.user_id, caller.name or "Agent", in_person=True)
         sender = "agent" if caller.staff else "user"
         msg = self._desk.keep(talk, sender, text, caller.name, caller.user_id)
         if echo == "none":

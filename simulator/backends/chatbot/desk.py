@@ -342,8 +342,9 @@ class Desk:
 
     # --- agents
 
-    def take(self, talk: Conversation, agent_id: str, name: str) -> list[Action]:
+    def take(self, talk: Conversation, agent_id: str, name: str, in_person: bool = False) -> list[Action]:
         """An agent joins, or takes over from another one."""
+        talk.in_person = in_person
         if talk.assigned_at is None:
             talk.assigned_at = self._world.now()
         moved = self.move(talk, Trigger.AGENT_JOINS, agent=(agent_id, name))

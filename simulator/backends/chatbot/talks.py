@@ -109,6 +109,7 @@ class Conversation:
         "ended_at",
         "id",
         "ids",
+        "in_person",
         "last_activity",
         "messages",
         "metadata",
@@ -139,6 +140,8 @@ class Conversation:
         self.status: Status = "new"
         self.agent_id: str | None = None
         self.agent_name: str | None = None
+        self.in_person = False
+        """Whether that agent came by a socket; else it is the simulator's, and the bot speaks for it."""
         self.queued_at: float | None = None
         self.assigned_at: float | None = None
         self.ended_at: float | None = None
