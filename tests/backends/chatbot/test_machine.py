@@ -125,6 +125,21 @@ def test_positions_fall_and_waits_with_them() -> None:
     assert (rules._desk._queues, rules._desk._served) == ({}, {})
 
 
+def test_a_wait_is_what_is_left_of_it() -> None:
+    """Who comes while the next one's turn is near waits for the rest of that turn, in whole seconds."""
+    talk = chat(queue_delay=0)
+    first, second = person(talk, "first"), person(talk, "second")
+    for who, place, wait in ((first, 2, 20), (second, 3, 24)):
+        told = one(who.emit("escalate", {"conversationId": who.join()["conversationId"]}), "queue-update")
+        assert (told["position"], told["estimatedWait"]) == (place, wait)
+        talk.after(6.5)
+    assert one(second.events(), "queue-update")["estimatedWait"] == 20
+    talk.after(3.5)
+    third = person(talk, "third")
+    told = one(third.emit("escalate", {"conversationId": third.join()["conversationId"]}), "queue-update")
+    assert (told["position"], told["estimatedWait"]) == (3, 24)
+
+
 def test_an_empty_queue_stops_its_clock() -> None:
     talk = chat()
     visitor = person(talk)
