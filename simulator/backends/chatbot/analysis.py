@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from simulator.backends.chatbot.knowledge import set_of
+from simulator.backends.chatbot.knowledge import set_of, stem
 from simulator.backends.chatbot.shapes import number
 from simulator.core.message import Json
 
@@ -71,7 +71,7 @@ def _intent(text: str) -> tuple[dict[str, Json], float]:
     said = _said(text)
     best, most = "question" if "?" in text else "statement", 0
     for name, signs in INTENTS.items():
-        count = sum(word in signs for word in said)
+        count = sum(word in signs or stem(word) in signs for word in said)
         if count > most:
             best, most = name, count
     return {"intent": best}, round(min(0.6 + 0.1 * most, 0.95), 2)

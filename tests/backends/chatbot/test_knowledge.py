@@ -69,6 +69,7 @@ def test_chunks_have_so_many_words() -> None:
         ("sentiment", "It is a bike.", {"sentiment": "neutral", "score": 0.0}),
         ("intent", "I want to talk to a human", {"intent": "human_agent"}),
         ("intent", "Reset my password, the login fails", {"intent": "account"}),
+        ("intent", "Where are my orders and parcels?", {"intent": "shipping"}),
         ("intent", "Is it blue?", {"intent": "question"}),
         ("intent", "It is blue", {"intent": "statement"}),
         ("language", "Wie kann ich bitte mein Rad bestellen", {"language": "de"}),
