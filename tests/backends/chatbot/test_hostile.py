@@ -134,6 +134,18 @@ def test_too_long_a_text() -> None:
     assert codes(ada.emit("send-message", {**body, "content": "x" * 10})) == []
 
 
+@pytest.mark.parametrize("field", ["sessionId", "conversationId"])
+def test_too_long_a_name(field: str) -> None:
+    """What a client calls its conversation is kept with it, five thousand times."""
+    ada = user(chat(unknown_conversation="create"), "user-ada")
+    error = one(ada.emit("join-conversation", {field: "x" * 201}), "error")
+    assert (error["code"], error["details"]) == (
+        "INVALID_PAYLOAD",
+        f"{field}: String should have at most 200 characters",
+    )
+    assert ada.join(**{field: "x" * 200})[field] == "x" * 200
+
+
 @pytest.mark.parametrize("event", [event for event in RIGHT if required(event)])
 def test_the_socket_as_the_setting_says(event: str) -> None:
     gone = user(chat(bad_input="disconnect"), "agent-bob")
