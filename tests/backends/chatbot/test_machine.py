@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, get_args
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from simulator.backends.chatbot import machine
 from simulator.backends.chatbot.machine import TABLE, Status, Trigger
 from simulator.core.bot import End, HandOff, Leave, Say
-from tests.backends.chatbot.chats import STATES, WORKSHOP, Person, chat, codes, names, one, person, user
+from tests.backends.chatbot.chats import STATES, WORKSHOP, Person, chat, codes, fixtures, names, one, person, user
 from tests.talk import Talk
 
 
@@ -138,6 +139,35 @@ def test_a_wait_is_what_is_left_of_it() -> None:
     third = person(talk, "third")
     told = one(third.emit("escalate", {"conversationId": third.join()["conversationId"]}), "queue-update")
     assert (told["position"], told["estimatedWait"]) == (3, 24)
+
+
+def test_the_agent_with_the_fewest_conversations_is_next() -> None:
+    """Online ones alone; of equal ones the first in the fixtures. Bob has one of the fixtures already."""
+    seed = copy.deepcopy(fixtures())
+    seed["users"].append({"userId": "agent-zed", "tenantId": "tenant-123", "name": "Zed", "email": "zed@example.com", "role": "agent"})
+    talk = Talk("chatbot", seeded=seed, settings={"queue_delay": 0})
+    visitor = person(talk)
+    for _ in range(3):
+        visitor.emit("escalate", {"conversationId": visitor.join()["conversationId"]})
+    told = [body["agentId"] for name, body in visitor.after(40) if name == "agent-joined"]
+    # conv-queued went to Zed, and both have one then.
+    assert told == ["agent-bob", "agent-zed", "agent-bob"]
+
+
+@pytest.mark.parametrize("delay", [0, 60])
+def test_who_waits_comes_back_and_waits_on(delay: int) -> None:
+    """A page is loaded again, an admin looks in: only an agent who joins takes it, escalated or queued."""
+    talk = chat(queue_delay=delay)
+    visitor = person(talk)
+    id = visitor.join()["conversationId"]
+    visitor.emit("escalate", {"conversationId": id})
+    visitor.socket.close(1001)
+    status = "escalated" if delay else "queued"
+    for who in (person(talk, "again"), user(talk, "admin-eve")):
+        came = who.emit("join-conversation", {"conversationId": id})
+        assert (names(came), came[0][1]["status"]) == (["conversation-started", "join"], status)
+    taken = user(talk, "agent-bob").emit("join-conversation", {"conversationId": id})
+    assert names(taken)[2:] == ["agent-joined", "status-change"]
 
 
 def test_an_empty_queue_stops_its_clock() -> None:
