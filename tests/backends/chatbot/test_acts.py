@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from simulator.core.bot import Act, End, File, HandOff, Leave, Picture, Queue, Raw, Say, Status, Stream, Typing
+from simulator.core.bot import ACTS, Act, End, File, HandOff, Leave, Picture, Queue, Raw, Say, Status, Stream, Typing
 from tests.backends.chatbot.chats import Event, Person, chat, names, one, person, user
 from tests.talk import Talk
 
@@ -60,6 +63,17 @@ def test_streaming_and_where_the_message_is() -> None:
     assert names(acted(act, stream_message="after")) == [*chunks, "rag-stream-complete", "message"]
     assert names(acted(act, stream_message="none")) == [*chunks, "rag-stream-complete"]
     assert names(acted(act, beyond_document=False)) == ["message"]
+
+
+def test_protocol_tells_the_fields_of_every_act() -> None:
+    text = (Path(__file__).parents[3] / "simulator" / "backends" / "chatbot" / "PROTOCOL.md").read_text()
+    told = re.split(r"[;.]\s", text.partition("Fields: ")[2].partition("\n\n")[0].rstrip(".") + "; ")
+    known = {name: [field.name for field in fields(act)] for name, act in ACTS.items()}
+    for name, of in known.items():
+        # What a picture's bytes are is not told here, and `after` is for bots.
+        wanted = ", ".join(field for field in of if field not in ("after", "type")) or "none"
+        assert f"`{name}` {wanted}" in told
+    assert len(told) == len(known) + 1
 
 
 def test_handing_off_and_back() -> None:
