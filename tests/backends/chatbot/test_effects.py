@@ -200,6 +200,8 @@ def join_knowledge_room(day: Day) -> list[Event]:
     refused = day.ada.emit("join-knowledge-room", {"tenantId": "tenant-456"})
     day.beside.emit("search-knowledge", {"query": "weather on Mars"})
     assert one(day.ada.events(), "notification")["type"] == "knowledge-gap"
+    mine = day.ada.emit("search-knowledge", {"query": "weather on Mars"})
+    assert names(mine) == ["knowledge-search-results"], "to the others"
     return joined + refused
 
 
