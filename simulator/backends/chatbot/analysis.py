@@ -34,7 +34,7 @@ NEGATIVE = set_of(
 
 LANGUAGES: dict[str, frozenset[str]] = {
     "en": set_of("the is and you i to my how what this with can am of it not hello please thanks"),
-    "de": set_of("der die das und ich nicht wie wo ist mein meine mit bitte hallo danke kann auch wir bin"),
+    "de": set_of("der die das und ich nicht wie wo mein meine mit bitte hallo danke kann auch wir bin"),
     "es": set_of("el la los que es y no mi como con por hola gracias puedo una de"),
     "fr": set_of("le la les est et je ne pas comment mon avec bonjour merci une des vous"),
     "it": set_of("il lo gli che sono non come mio con ciao grazie per una di posso"),

@@ -352,6 +352,11 @@ def page_view(day: Day) -> list[Event]:
     assert one(told, "notification")["data"]["page"] == "/pricing"
     found = day.row_of(ADA)["metadata"]
     assert (found["page"], found["referrer"]) == ("/pricing", "/home"), "they stand in the conversation's metadata"
+    day.ada.emit("end-conversation", {"conversationId": ADA})
+    day.told()
+    day.ada.emit("page-view", {"page": "/late"})
+    assert names(day.told()) == ["notification"]
+    assert day.row_of(ADA)["metadata"]["page"] == "/pricing", "what is over stays as it was"
     return told
 
 

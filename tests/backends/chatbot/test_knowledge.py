@@ -75,7 +75,7 @@ def test_chunks_have_so_many_words() -> None:
         ("intent", "Is it blue?", {"intent": "question"}),
         ("intent", "It is blue", {"intent": "statement"}),
         ("language", "Wie kann ich bitte mein Rad bestellen", {"language": "de"}),
-        ("language", "Wo ist meine Bestellung?", {"language": "de"}),
+        ("language", "Wo habt ihr meine Bestellung?", {"language": "de"}),
         ("language", "Bonjour, comment et merci", {"language": "fr"}),
         ("language", "12345", {"language": "en"}),
         ("pii", "on 2026-01-31", {"hasPII": False, "entities": [], "redacted": "on 2026-01-31"}),

@@ -144,7 +144,9 @@ def test_a_wait_is_what_is_left_of_it() -> None:
 def test_the_agent_with_the_fewest_conversations_is_next() -> None:
     """Online ones alone; of equal ones the first in the fixtures. Bob has one of the fixtures already."""
     seed = copy.deepcopy(fixtures())
-    seed["users"].append({"userId": "agent-zed", "tenantId": "tenant-123", "name": "Zed", "email": "zed@example.com", "role": "agent"})
+    seed["users"].append(
+        {"userId": "agent-zed", "tenantId": "tenant-123", "name": "Zed", "email": "zed@example.com", "role": "agent"}
+    )
     talk = Talk("chatbot", seeded=seed, settings={"queue_delay": 0})
     visitor = person(talk)
     for _ in range(3):
