@@ -289,6 +289,18 @@ def test_a_flood_is_kept_and_not_all_answered() -> None:
     assert names(visitor.after(1)).count("message") == 1
 
 
+def test_the_log_says_which_conversation() -> None:
+    """It is what a developer reads first, and with `silent` all there is."""
+    talk = chat(bad_input="silent")
+    ada = user(talk, "user-ada")
+    ada.emit("send-message", {"conversationId": "conv-457", "content": "x"})
+    ada.emit("send-message", {})
+    assert talk.logged == [
+        ("warning", "CONVERSATION_NOT_FOUND: Conversation not found", {"conversation": "conv-457"}),
+        ("warning", "INVALID_PAYLOAD: Invalid payload: content: Field required", {"conversation": ""}),
+    ]
+
+
 def test_ids_of_another_conversation() -> None:
     """Foreign values in fields that are right by themselves."""
     ada = user(chat(), "user-ada")

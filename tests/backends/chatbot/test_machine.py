@@ -256,3 +256,16 @@ def test_waiting_is_counted_from_the_last_queue() -> None:
     listed = one(user(talk, "admin-eve").emit("request-conversation-list", {}), "conversation-list")
     [metrics] = [c["metrics"] for c in listed["data"]["conversations"] if c["conversationId"] == id]
     assert "queueTimeSeconds" not in metrics
+
+
+def test_an_agent_who_takes_over_goes_on_with_the_others_time() -> None:
+    talk = chat()
+    bob, mia = user(talk, "agent-bob"), user(talk, "agent-mia")
+    for agent in (bob, mia):
+        agent.emit("send-message", {"content": "mine", "conversationId": "conv-456"})
+        talk.after(20)
+    bob.emit("end-conversation", {"conversationId": "conv-456"})
+    listed = one(bob.emit("request-conversation-list", {"agentId": "agent-mia"}), "conversation-list")
+    [row] = listed["data"]["conversations"]
+    assert row["timestamps"]["agentAssignedAt"] == "2026-01-01T00:00:00.000Z"
+    assert row["metrics"]["handleTimeSeconds"] == 40
