@@ -156,6 +156,26 @@ def test_the_agent_with_the_fewest_conversations_is_next() -> None:
     assert told == ["agent-bob", "agent-zed", "agent-bob"]
 
 
+def test_the_fixtures_queue_is_in_the_order_of_queuedat() -> None:
+    seed = copy.deepcopy(fixtures())
+    [queued] = [begun for begun in seed["conversations"] if begun["status"] == "queued"]
+    before = {
+        **queued,
+        "conversationId": "conv-before",
+        "sessionId": "before",
+        "queuedAt": "2025-12-31T21:04:00Z",
+        "messages": [],
+    }
+    seed["conversations"].append(before)
+    talk = Talk("chatbot", seeded=seed, settings={"queue_delay": 0})
+    visitor, first = person(talk), person(talk, "first")
+    first.join(conversationId="conv-before")
+    first.events()
+    told = visitor.emit("escalate", {"conversationId": visitor.join()["conversationId"]})
+    assert one(told, "queue-update")["position"] == 3
+    assert names(first.after(10)) == ["agent-joined", "status-change", "message"]
+
+
 @pytest.mark.parametrize("delay", [0, 60])
 def test_who_waits_comes_back_and_waits_on(delay: int) -> None:
     """A page is loaded again, an admin looks in: only an agent who joins takes it, escalated or queued."""
