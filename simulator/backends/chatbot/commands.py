@@ -122,7 +122,7 @@ class Commands:
             actions += self._tell.one(client, "join", {**body, "reactions": {"liked": False, "disliked": False}})
         if client.caller.role == "agent" and talk.status in ("escalated", "queued"):
             actions += self._desk.take(talk, client.caller.user_id, client.caller.name or "Agent", in_person=True)
-        return actions
+        return [*actions, *self._desk.waits(client, talk)]
 
     def _found(self, client: Client, order: m.JoinConversation) -> Conversation | None:
         if order.conversationId is not None:
@@ -182,7 +182,7 @@ class Commands:
                 "warning", "the bot does not hear this: most_unanswered of one socket", conversation=talk.id
             )
             return actions
-        return [*actions, Heard(talk.id, text, message, client.conn, self._desk.about(talk))]
+        return [*actions, Heard(talk.id, text, message, client.conn, talk.about())]
 
     def _may_ask(self, client: Client) -> bool:
         """Whether the bot hears one more of a socket: answers under way are bounded, and all have one bound."""

@@ -176,6 +176,16 @@ class Conversation:
         """The newest message, or the newest of one kind of sender."""
         return next((msg for msg in reversed(self.messages.values()) if sender in (None, msg.sender)), None)
 
+    def about(self) -> dict[str, Json]:
+        """What a bot may know of it."""
+        return {
+            "conversationId": self.id,
+            "tenantId": self.tenant_id,
+            "status": self.status,
+            "agentId": self.agent_id,
+            "userId": self.user_id,
+        }
+
     def body(self, beyond: bool, most: int) -> dict[str, Json]:
         """IConversation with its last messages, at most so many: the work does not grow with how many there are."""
         newest = [msg.body(beyond) for msg in islice(reversed(self.messages.values()), most)]

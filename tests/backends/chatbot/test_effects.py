@@ -112,10 +112,12 @@ def join_conversation(day: Day) -> list[Event]:
     assert codes(visitor.emit("join-conversation", {"conversationId": "nothing"})) == ["CONVERSATION_NOT_FOUND"]
     day.talk.act(id, _say())
     assert names(visitor.events()) == ["message"], "its room is joined"
+    queued = user(day.talk, "admin-eve").emit("join-conversation", {"conversationId": "conv-queued"})
+    assert one(queued, "queue-update")["position"] == 1
     for waiting in ("conv-escalated", "conv-queued"):
         taken = user(day.talk, "agent-bob").emit("join-conversation", {"conversationId": waiting})
         assert names(taken)[-2:] == ["agent-joined", "status-change"]
-    return begun + told + again
+    return begun + told + again + queued
 
 
 def _say() -> Any:

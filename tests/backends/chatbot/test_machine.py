@@ -185,9 +185,14 @@ def test_who_waits_comes_back_and_waits_on(delay: int) -> None:
     visitor.emit("escalate", {"conversationId": id})
     visitor.socket.close(1001)
     status = "escalated" if delay else "queued"
-    for who in (person(talk, "again"), user(talk, "admin-eve")):
+    again, eve = person(talk, "again"), user(talk, "admin-eve")
+    for who in (again, eve):
         came = who.emit("join-conversation", {"conversationId": id})
-        assert (names(came), came[0][1]["status"]) == (["conversation-started", "join"], status)
+        assert (names(came)[:2], came[0][1]["status"]) == (["conversation-started", "join"], status)
+        assert came[2:] == (
+            [] if delay else [("queue-update", {"position": 2, "estimatedWait": 20, "conversationId": id})]
+        )
+    assert again.events() == [], "who is there already is not told again"
     taken = user(talk, "agent-bob").emit("join-conversation", {"conversationId": id})
     assert names(taken)[2:] == ["agent-joined", "status-change"]
 
