@@ -49,6 +49,7 @@ def test_what_is_signed_is_verified() -> None:
         (f"{jwt.sign({'sub': 'ada'}, 'secret')}\n", "jwt malformed"),
         (jwt.sign({"sub": "ada"}, "secret").replace(".", "..", 1), "jwt malformed"),
         ("a.b.c", "invalid token"),
+        ("eA.eA.eA", "invalid token"),
         (RFC, "invalid signature"),
         (jwt.sign({"sub": "ada"}, "another secret"), "invalid signature"),
         (jwt.sign({"exp": 100}, "secret"), "jwt expired"),
