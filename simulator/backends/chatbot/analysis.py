@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
-from simulator.backends.chatbot.knowledge import set_of
+from simulator.backends.chatbot.knowledge import set_of, stem
 from simulator.backends.chatbot.shapes import number
 from simulator.core.message import Json
 
@@ -23,6 +24,9 @@ INTENTS: dict[str, frozenset[str]] = {
 }
 """The first that has most of its words in a text wins; with none it is a question or a statement."""
 
+NO = set_of("not no never t")
+"""What turns the next word round; of "isn't" the t is left."""
+
 POSITIVE = set_of("good great thanks thank perfect awesome love happy excellent helpful nice glad resolved")
 NEGATIVE = set_of(
     "bad frustrated angry terrible broken worst hate slow annoyed unacceptable problem wrong useless disappointed"
@@ -30,7 +34,7 @@ NEGATIVE = set_of(
 
 LANGUAGES: dict[str, frozenset[str]] = {
     "en": set_of("the is and you i to my how what this with can am of it not hello please thanks"),
-    "de": set_of("der die das und ich nicht wie mein mit bitte hallo danke kann auch wir bin"),
+    "de": set_of("der die das und ich nicht wie wo mein meine mit bitte hallo danke kann auch wir bin"),
     "es": set_of("el la los que es y no mi como con por hola gracias puedo una de"),
     "fr": set_of("le la les est et je ne pas comment mon avec bonjour merci une des vous"),
     "it": set_of("il lo gli che sono non come mio con ciao grazie per una di posso"),
@@ -40,9 +44,9 @@ PII: dict[str, re.Pattern[str]] = {
     "email": re.compile(r"[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}"),
     "card": re.compile(r"(?<!\d)(?:\d{4}[ -]?){3}\d{4}(?!\d)"),
     "ip": re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])"),
-    "phone": re.compile(r"(?<![\w+])\+?\d[\d ()-]{6,18}\d(?!\w)"),
+    "phone": re.compile(r"(?<![\w+-])(?!\d{4}-\d\d-\d\d(?!\d))\+?\d[\d ()-]{6,18}\d(?!\w)"),
 }
-"""In this order: what one has found the next ones leave alone."""
+"""In this order: what one has found the next ones leave alone. A date is no phone."""
 
 
 def analyse(kind: str, text: str) -> tuple[dict[str, Json], float]:
@@ -71,7 +75,7 @@ def _intent(text: str) -> tuple[dict[str, Json], float]:
     said = _said(text)
     best, most = "question" if "?" in text else "statement", 0
     for name, signs in INTENTS.items():
-        count = sum(word in signs for word in said)
+        count = sum(word in signs or stem(word) in signs for word in said)
         if count > most:
             best, most = name, count
     return {"intent": best}, round(min(0.6 + 0.1 * most, 0.95), 2)
@@ -80,6 +84,10 @@ def _intent(text: str) -> tuple[dict[str, Json], float]:
 def _sentiment(text: str) -> tuple[dict[str, Json], float]:
     said = _said(text)
     good, bad = sum(word in POSITIVE for word in said), sum(word in NEGATIVE for word in said)
+    for no, word in pairwise(said) if NO & {*said} else ():
+        # "not good" and "isn't bad" are the other way round.
+        turned = no in NO and (word in POSITIVE) - (word in NEGATIVE)
+        good, bad = good - turned, bad + turned
     score = (good - bad) / (good + bad) if good + bad else 0.0
     name = "positive" if score > 0 else "negative" if score < 0 else "neutral"
     return {"sentiment": name, "score": number(round(score, 2))}, round(min(0.6 + 0.15 * abs(good - bad), 0.95), 2)

@@ -15,11 +15,14 @@ from simulator.backends.chatbot.telling import Body, Failed, Teller
 from simulator.core.actions import Action, After, Cancel
 from simulator.core.world import World
 
+Speaker = tuple[str, str | None, str | None]
+"""Who says something: sender, name and id."""
+
 
 class Stream:
     """An answer under way: in a conversation to all who are there and to who asked, else to who asked."""
 
-    __slots__ = ("begun", "client", "confidence", "intent", "pieces", "query", "text", "where")
+    __slots__ = ("begun", "client", "confidence", "intent", "pieces", "query", "speaker", "text", "where")
 
     def __init__(self, where: Conversation | Client, client: Client | None, query: str, pieces: list[str]) -> None:
         self.where = where
@@ -29,6 +32,8 @@ class Stream:
         self.pieces = deque(pieces)
         self.text = "".join(pieces)
         self.begun = False
+        self.speaker: Speaker | None = None
+        """Whose it is, else the AI's: that of its beginning, whoever has come in meanwhile."""
         self.confidence: float | None = None
         self.intent: str | None = None
 
@@ -74,9 +79,10 @@ class Answers:
         self._keep(stream)
         return [*typing, After(self._settings.rag_delay, stream, "next")]
 
-    def speak(self, talk: Conversation, pieces: list[str]) -> list[Action]:
+    def speak(self, talk: Conversation, pieces: list[str], speaker: Speaker) -> list[Action]:
         """Chunks that somebody else thought of."""
         stream = Stream(talk, None, "", pieces)
+        stream.speaker = speaker
         self._keep(stream)
         return [After(0.0, stream, "next")]
 
@@ -107,10 +113,8 @@ class Answers:
             # There is no conversation that the message could belong to.
             whole = self._to(stream, "rag-response", {"query": stream.query, "response": stream.text})
         else:
-            # What a client asked for is the AI's, whoever has come in meanwhile.
-            acted = talk.status == "agent" and stream.client is None
-            sender, name = ("agent", talk.agent_name) if acted else ("ai", self._desk.assistant(talk))
-            msg = self._desk.keep(talk, sender, stream.text, name)
+            sender, name, user = stream.speaker or ("ai", self._desk.assistant(talk), None)
+            msg = self._desk.keep(talk, sender, stream.text, name, user)
             msg.confidence, msg.intent = stream.confidence, stream.intent
             # The dashboard's list hears of it also where the conversation does not.
             whole = self._desk.said(talk, msg, also=stream.client) if where != "none" else self._tell.changed(talk)

@@ -121,8 +121,8 @@ class Commands:
             body: Body = {"message": text, "conversationId": talk.id, "displayName": self._desk.assistant(talk)}
             actions += self._tell.one(client, "join", {**body, "reactions": {"liked": False, "disliked": False}})
         if client.caller.role == "agent" and talk.status in ("escalated", "queued"):
-            actions += self._desk.take(talk, client.caller.user_id, client.caller.name or "Agent")
-        return actions
+            actions += self._desk.take(talk, client.caller.user_id, client.caller.name or "Agent", in_person=True)
+        return [*actions, *self._desk.waits(client, talk)]
 
     def _found(self, client: Client, order: m.JoinConversation) -> Conversation | None:
         if order.conversationId is not None:
@@ -165,7 +165,7 @@ class Commands:
         actions: list[Action] = []
         if caller.staff and (talk.status, talk.agent_id) != ("agent", caller.user_id):
             # Who of the staff speaks has the conversation from then on.
-            actions += self._desk.take(talk, caller.user_id, caller.name or "Agent")
+            actions += self._desk.take(talk, caller.user_id, caller.name or "Agent", in_person=True)
         sender = "agent" if caller.staff else "user"
         msg = self._desk.keep(talk, sender, text, caller.name, caller.user_id)
         if echo == "none":
@@ -182,7 +182,7 @@ class Commands:
                 "warning", "the bot does not hear this: most_unanswered of one socket", conversation=talk.id
             )
             return actions
-        return [*actions, Heard(talk.id, text, message, client.conn, self._desk.about(talk))]
+        return [*actions, Heard(talk.id, text, message, client.conn, talk.about())]
 
     def _may_ask(self, client: Client) -> bool:
         """Whether the bot hears one more of a socket: answers under way are bounded, and all have one bound."""

@@ -15,7 +15,6 @@ from simulator.backends.chatbot.state import Seed, Settings, User
 from simulator.backends.chatbot.talks import SHORT_ID, Conversation, Msg, Talks
 from simulator.backends.chatbot.telling import Body, Failed, Teller
 from simulator.core.actions import Action, After, Cancel
-from simulator.core.message import Json
 from simulator.core.world import World
 
 SERVE = "serve"
@@ -312,10 +311,9 @@ class Desk:
 
     def _leave_queue(self, talk: Conversation) -> list[Action]:
         """All behind it are one place further."""
-        queue = self._queues.get(talk.tenant_id)
-        if queue is None or talk not in queue:
+        if (place := self._place(talk)) is None:
             return []
-        place = next(number for number, other in enumerate(queue, 1) if other is talk)
+        queue = self._queues[talk.tenant_id]
         del queue[talk]
         actions: list[Action] = []
         if not queue:
@@ -330,20 +328,32 @@ class Desk:
                 actions += self._position(other, number)
         return actions
 
-    def _position(self, talk: Conversation, number: int) -> list[Action]:
-        return self.position(talk, number) if self._settings.reply_escalate else []
+    def _position(self, talk: Conversation, number: int, only: Client | None = None) -> list[Action]:
+        return self.position(talk, number, only) if self._settings.reply_escalate else []
 
-    def position(self, talk: Conversation, number: int) -> list[Action]:
-        """Tell a place, from 1, and the seconds until its turn."""
+    def _place(self, talk: Conversation) -> int | None:
+        """From 1; None where it is in no queue."""
+        if talk not in (queue := self._queues.get(talk.tenant_id, ())):
+            return None
+        return next(number for number, other in enumerate(queue, 1) if other is talk)
+
+    def waits(self, client: Client, talk: Conversation) -> list[Action]:
+        """Who joins a conversation that waits is told its place: a page that is loaded again has forgotten it."""
+        return [] if (place := self._place(talk)) is None else self._position(talk, place, client)
+
+    def position(self, talk: Conversation, number: int, only: Client | None = None) -> list[Action]:
+        """Tell a place, from 1, and the seconds until its turn, to all or to one who is there."""
         step = self._settings.agent_after
         first = self._served.get(talk.tenant_id, self._world.now() + step) - self._world.now()
         wait = ceil(round(first + (number - 1) * step, 6))
-        return self._tell.talk(talk, "queue-update", {"position": number, "estimatedWait": wait})
+        body: Body = {"position": number, "estimatedWait": wait, "conversationId": talk.id}
+        return self._tell.one(only, "queue-update", body) if only else self._tell.talk(talk, "queue-update", body)
 
     # --- agents
 
-    def take(self, talk: Conversation, agent_id: str, name: str) -> list[Action]:
+    def take(self, talk: Conversation, agent_id: str, name: str, in_person: bool = False) -> list[Action]:
         """An agent joins, or takes over from another one."""
+        talk.in_person = in_person
         if talk.assigned_at is None:
             talk.assigned_at = self._world.now()
         moved = self.move(talk, Trigger.AGENT_JOINS, agent=(agent_id, name))
@@ -387,13 +397,3 @@ class Desk:
         """What its widget says first."""
         widget = self._widgets.get((talk.tenant_id, talk.chatbot_id or ""))
         return None if widget is None else widget.welcomeMessage
-
-    def about(self, talk: Conversation) -> dict[str, Json]:
-        """What a bot may know of a conversation."""
-        return {
-            "conversationId": talk.id,
-            "tenantId": talk.tenant_id,
-            "status": talk.status,
-            "agentId": talk.agent_id,
-            "userId": talk.user_id,
-        }

@@ -9,7 +9,10 @@ from simulator.backends.chatbot.telling import Failed
 from simulator.core.message import Json, Request
 
 STATUSES = {"NO_AUTH": 401, "AUTH_ERROR": 401, "WIDGET_VALIDATION_ERROR": 403}
-"""The widget looks for these numbers in a connect_error's message."""
+"""The widget looks for these numbers in a connect_error's message, and for 404."""
+
+NO_CHATBOT = "there is no such chatbot"
+"""What the widget shows a 404 as: seen in code."""
 
 
 class Door:
@@ -19,6 +22,7 @@ class Door:
         self._settings = settings
         self._users = {user.userId: user for user in seed.users}
         self._widgets = {widget.widgetKey: widget for widget in seed.widgets}
+        self._chatbots = {widget.chatbotId for widget in seed.widgets}
 
     def admit(self, auth: Json, request: Request, now: float) -> Caller:
         """Who it is; an anonymous one has no userId yet. Raises Failed.
@@ -55,6 +59,8 @@ class Door:
             raise Failed("WIDGET_VALIDATION_ERROR", "Widget validation failed", "there is no such widget key")
         if not widget.active:
             raise Failed("WIDGET_VALIDATION_ERROR", "Widget validation failed", "the widget is switched off")
+        if isinstance(chatbot, str) and chatbot not in self._chatbots:
+            raise Failed("WIDGET_VALIDATION_ERROR", "Widget validation failed", NO_CHATBOT)
         if chatbot != widget.chatbotId:
             raise Failed("WIDGET_VALIDATION_ERROR", "Widget validation failed", "the key is another chatbot's")
         orgs = (widget.orgId,) if widget.orgId else ()
@@ -74,4 +80,5 @@ def bearer(request: Request) -> str:
 
 def refusal(failed: Failed) -> Json:
     """A connect_error: its message says the status, as the widget expects."""
-    return {"message": f"{STATUSES[failed.code]}: {failed.why}", "data": failed.body()}
+    status = 404 if failed.details == NO_CHATBOT else STATUSES[failed.code]
+    return {"message": f"{status}: {failed.why}", "data": failed.body()}

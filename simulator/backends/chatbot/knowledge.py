@@ -32,11 +32,12 @@ SNIPPET = 160
 
 def words(text: str) -> list[str]:
     """The words that say something, in lower case, each once, a plural's s cut off."""
-    found = (_stem(word) for word in _WORD.findall(text.casefold()) if word not in _STOP)
+    found = (stem(word) for word in _WORD.findall(text.casefold()) if word not in _STOP)
     return list(dict.fromkeys(found))
 
 
-def _stem(word: str) -> str:
+def stem(word: str) -> str:
+    """A word without a plural's s."""
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
 
 
@@ -48,7 +49,7 @@ class Index:
     def __init__(self, articles: Iterable[Article]) -> None:
         self._articles: dict[str, list[tuple[Article, frozenset[str], frozenset[str], frozenset[str]]]] = {}
         for article in articles:
-            tags = frozenset(_stem(word) for tag in article.tags for word in _WORD.findall(tag.casefold()))
+            tags = frozenset(stem(word) for tag in article.tags for word in _WORD.findall(tag.casefold()))
             row = article, frozenset(words(article.title)), tags, frozenset(words(article.content))
             self._articles.setdefault(article.tenantId, []).append(row)
 

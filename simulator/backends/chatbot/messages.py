@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from simulator.backends.chatbot.machine import Reason, Status
-from simulator.backends.chatbot.shapes import Event, IConversation, IMessage, Rating, Reactions, Sender, Text
+from simulator.backends.chatbot.shapes import Event, IConversation, IMessage, Name, Rating, Reactions, Sender, Text
 
 Analysis = Literal["intent", "sentiment", "pii", "language"]
 
@@ -28,8 +28,8 @@ class Command(BaseModel):
 class JoinConversation(Command):
     """Section "Conversation Events". The real widget sends no sessionId, so it is only asked for by setting."""
 
-    sessionId: Text | None = None
-    conversationId: Text | None = None
+    sessionId: Name | None = None
+    conversationId: Name | None = None
 
 
 class SendMessage(Command):

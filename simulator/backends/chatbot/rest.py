@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import cast
+from urllib.parse import unquote
 
 from simulator.backends.chatbot import lists
 from simulator.backends.chatbot.door import Door, bearer
@@ -41,7 +42,8 @@ def _page(request: Request, door: Door, talks: Talks, settings: Settings, now: f
     if not token:
         raise Failed("NO_AUTH", "No authentication provided")
     caller = door.by_token(token, now)
-    talk = talks.get(request.path.split("/")[-2])
+    # As Express gives a parameter: a client writes encodeURIComponent(conversationId).
+    talk = talks.get(unquote(request.path.split("/")[-2]))
     if talk is None or not caller.may_see(talk):
         raise Failed("CONVERSATION_NOT_FOUND", "Conversation not found")
     query = parameters(request)

@@ -83,10 +83,6 @@ class Caller:
             return talk.anonymous and talk.chatbot_id in (None, self.widget.chatbotId)
         return talk.user_id == self.user_id and not talk.anonymous
 
-    def lists(self, talk: Conversation) -> bool:
-        """Whether it is in its list: what an anonymous one could come back to is not, if another one began it."""
-        return self.may_see(talk) and (self.staff or talk.user_id == self.user_id)
-
 
 class Client:
     """A socket that was let in."""

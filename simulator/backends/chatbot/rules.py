@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from simulator.backends.chatbot import analysis, door, rest
 from simulator.backends.chatbot import rooms as of
-from simulator.backends.chatbot.answers import Answers, Stream
+from simulator.backends.chatbot.answers import Answers, Speaker, Stream
 from simulator.backends.chatbot.commands import Commands
 from simulator.backends.chatbot.desk import Desk
 from simulator.backends.chatbot.knowledge import Index
@@ -19,7 +19,7 @@ from simulator.backends.chatbot.state import Seed, Settings
 from simulator.backends.chatbot.talks import Conversation, Talks
 from simulator.backends.chatbot.telling import Failed, Teller
 from simulator.core import bot
-from simulator.core.actions import Accept, Action, Close, Refuse, Reply, Respond, Send
+from simulator.core.actions import Accept, Action, Close, Heard, Refuse, Reply, Respond, Send
 from simulator.core.events import (
     Acked,
     Acted,
@@ -264,13 +264,13 @@ class ChatbotRules:
         assert talk is not None
         match act:
             case bot.Say():
-                return self._say(talk, act.text, act.agent, None if acted.heard is None else acted.heard.text)
+                return self._say(talk, act.text, act.agent, acted.heard)
             case bot.Picture() | bot.File():
-                return self._say(talk, f"{act.text}\n{act.url}".lstrip("\n"), None, None)
+                return self._say(talk, f"{act.text}\n{act.url}".lstrip("\n"), None, acted.heard)
             case bot.Stream():
-                return self._answers.speak(talk, act.chunks)
+                return self._answers.speak(talk, act.chunks, self._speaker(talk, None, acted.heard))
             case bot.Typing():
-                sender, name, _ = self._speaker(talk, None)
+                sender, name, _ = self._speaker(talk, None, acted.heard)
                 return self._desk.types(talk, OPERATOR, act.on, sender, name)
             case bot.Queue():
                 return self._desk.position(talk, act.position)
@@ -287,21 +287,23 @@ class ChatbotRules:
             case _:  # pragma: no cover
                 assert_never(act)
 
-    def _speaker(self, talk: Conversation, agent: str | None) -> tuple[str, str | None, str | None]:
-        """Who says what the bot says: sender, name and id."""
+    def _speaker(self, talk: Conversation, agent: str | None, heard: Heard | None) -> Speaker:
+        """Who says what the bot says, or the operator."""
         if agent is not None:
             agent_id, name = self._desk.agent(talk.tenant_id, agent)
             return "agent", name, agent_id
-        if talk.status == "agent":
+        asked_of_ai = heard is not None and (heard.about or {}).get("status") != "agent"
+        # Nobody's words are put into the mouth of a person who came in while the AI was thinking.
+        if talk.status == "agent" and not (talk.in_person and asked_of_ai):
             return "agent", talk.agent_name, talk.agent_id
         return "ai", self._desk.assistant(talk), None
 
-    def _say(self, talk: Conversation, text: str, agent: str | None, asked: str | None) -> list[Action]:
-        sender, name, user = self._speaker(talk, agent)
+    def _say(self, talk: Conversation, text: str, agent: str | None, heard: Heard | None) -> list[Action]:
+        sender, name, user = self._speaker(talk, agent, heard)
         msg = self._desk.keep(talk, sender, text, name, user)
-        if asked is not None and sender == "ai":
-            _, msg.confidence = self._index.answer(talk.tenant_id, asked, "")
-            msg.intent = analysis.intent(asked)
+        if heard is not None and sender == "ai":
+            _, msg.confidence = self._index.answer(talk.tenant_id, heard.text, "")
+            msg.intent = analysis.intent(heard.text)
         return self._desk.said(talk, msg)
 
     def _status(self, talk: Conversation, status: str) -> list[Action]:

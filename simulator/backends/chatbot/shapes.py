@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from simulator.backends.chatbot.machine import Status
 
 Text = Annotated[str, Field(min_length=1)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+"""What a client may call a conversation or a session: these are kept, and counted nowhere. The bound is ours."""
 Sender = Literal["user", "ai", "agent", "system"]
 Rating = Literal["good", "bad"]
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from simulator.backends.chatbot.machine import Status
-from simulator.backends.chatbot.shapes import Rating, Sender, Text
+from simulator.backends.chatbot.shapes import Name, Rating, Sender, Text
 
 
 def instant(text: str) -> float:
@@ -232,11 +232,11 @@ class Said(_Model):
 class Begun(_Model):
     """A conversation that is already there when the server starts."""
 
-    conversationId: Text
+    conversationId: Name
     tenantId: Text
     chatbotId: str | None = None
     orgId: str = ""
-    sessionId: Text
+    sessionId: Name
     userId: str | None = None
     status: Status = "new"
     assignedAgentId: str | None = None

@@ -109,6 +109,7 @@ class Conversation:
         "ended_at",
         "id",
         "ids",
+        "in_person",
         "last_activity",
         "messages",
         "metadata",
@@ -139,6 +140,8 @@ class Conversation:
         self.status: Status = "new"
         self.agent_id: str | None = None
         self.agent_name: str | None = None
+        self.in_person = False
+        """Whether that agent came by a socket; else it is the simulator's, and the bot speaks for it."""
         self.queued_at: float | None = None
         self.assigned_at: float | None = None
         self.ended_at: float | None = None
@@ -172,6 +175,16 @@ class Conversation:
     def last(self, sender: str | None = None) -> Msg | None:
         """The newest message, or the newest of one kind of sender."""
         return next((msg for msg in reversed(self.messages.values()) if sender in (None, msg.sender)), None)
+
+    def about(self) -> dict[str, Json]:
+        """What a bot may know of it."""
+        return {
+            "conversationId": self.id,
+            "tenantId": self.tenant_id,
+            "status": self.status,
+            "agentId": self.agent_id,
+            "userId": self.user_id,
+        }
 
     def body(self, beyond: bool, most: int) -> dict[str, Json]:
         """IConversation with its last messages, at most so many: the work does not grow with how many there are."""

@@ -82,7 +82,8 @@ class Teller:
 
     def failed(self, client: Client, failed: Failed) -> list[Action]:
         """A wrong event: what follows is a setting."""
-        self._world.log("warning", f"{failed.code}: {failed.why}{': ' if failed.details else ''}{failed.details or ''}")
+        text = f"{failed.code}: {failed.why}{': ' if failed.details else ''}{failed.details or ''}"
+        self._world.log("warning", text, conversation=failed.talk or "")
         if self._settings.bad_input == "silent":
             return []
         told = self.one(client, "error", failed.body())

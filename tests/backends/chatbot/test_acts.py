@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from simulator.core.bot import Act, End, File, HandOff, Leave, Picture, Queue, Raw, Say, Status, Stream, Typing
+from simulator.core.bot import ACTS, Act, End, File, HandOff, Leave, Picture, Queue, Raw, Say, Status, Stream, Typing
 from tests.backends.chatbot.chats import Event, Person, chat, names, one, person, user
 from tests.talk import Talk
 
@@ -60,6 +63,17 @@ def test_streaming_and_where_the_message_is() -> None:
     assert names(acted(act, stream_message="after")) == [*chunks, "rag-stream-complete", "message"]
     assert names(acted(act, stream_message="none")) == [*chunks, "rag-stream-complete"]
     assert names(acted(act, beyond_document=False)) == ["message"]
+
+
+def test_protocol_tells_the_fields_of_every_act() -> None:
+    text = (Path(__file__).parents[3] / "simulator" / "backends" / "chatbot" / "PROTOCOL.md").read_text()
+    told = re.split(r"[;.]\s", text.partition("Fields: ")[2].partition("\n\n")[0].rstrip(".") + "; ")
+    known = {name: [field.name for field in fields(act)] for name, act in ACTS.items()}
+    for name, of in known.items():
+        # What a picture's bytes are is not told here, and `after` is for bots.
+        wanted = ", ".join(field for field in of if field not in ("after", "type")) or "none"
+        assert f"`{name}` {wanted}" in told
+    assert len(told) == len(known) + 1
 
 
 def test_handing_off_and_back() -> None:
@@ -186,3 +200,46 @@ def test_the_latest_open_one_is_meant_and_ended_ones_are_known() -> None:
     assert (len(ids), ids[-1]) == (9, "conv-new")
     user(talk, "user-ada").emit("send-message", {"conversationId": ADA, "content": "hello"})
     assert [*rules.talks()][-1] == ADA
+
+
+@pytest.mark.parametrize("takes", ["join-conversation", "send-message"])
+def test_no_words_are_put_into_the_mouth_of_who_came_in_meanwhile(takes: str) -> None:
+    """The bot thinks for a second; who took the conversation in person has not said that."""
+    talk = chat(queue_delay=0, agent_after=0)
+    visitor, bob = person(talk), user(talk, "agent-bob")
+    id = visitor.join()["conversationId"]
+    visitor.emit("send-message", {"conversationId": id, "content": "A refund?"})
+    visitor.emit("escalate", {"conversationId": id})
+    bob.emit(takes, {"conversationId": id, "content": "I have it"})
+    assert visitor.events()[-1][0] == ("message" if takes == "send-message" else "status-change")
+    answer = visitor.after(1)
+    assert names(answer) == ["typing", "typing", "message"]
+    assert [body["sender"] for name, body in answer if name == "typing"] == ["ai", "ai"]
+    said = one(answer, "message")["message"]
+    assert (said["sender"], said["senderName"], "userId" in said) == ("ai", "Harbour Helper", False)
+    assert said["metadata"]["intent"] == "billing"
+
+
+def test_the_simulators_own_agent_says_what_the_bot_says() -> None:
+    talk = chat()
+    visitor = person(talk)
+    id = visitor.join()["conversationId"]
+    visitor.emit("send-message", {"conversationId": id, "content": "A refund?"})
+    talk.act(id, HandOff("agent-bob"))
+    visitor.events()
+    said = one(visitor.after(1), "message")["message"]
+    assert (said["sender"], said["userId"]) == ("agent", "agent-bob")
+
+
+def test_a_stream_is_whose_it_was_at_its_beginning() -> None:
+    talk = chat()
+    ada, bob = user(talk, "user-ada"), user(talk, "agent-bob")
+    ada.join(conversationId=ADA)
+    talk.act(ADA, Stream(["from ", "the AI"]))
+    bob.emit("send-message", {"conversationId": ADA, "content": "I have it"})
+    ada.events()
+    said = one(ada.after(1), "message")["message"]
+    assert (said["sender"], "userId" in said) == ("ai", False)
+    talk.act(ADA, Stream(["from ", "Bob"]))
+    said = one(ada.after(1), "message")["message"]
+    assert (said["sender"], said["senderName"], said["userId"]) == ("agent", "Bob Desk", "agent-bob")

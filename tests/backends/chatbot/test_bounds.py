@@ -35,6 +35,20 @@ def test_who_begins_ever_more_loses_its_own() -> None:
     ]
 
 
+def test_of_ones_own_the_longest_without_a_socket_goes_first() -> None:
+    """Ada has two of the fixtures: what is open on her screen stays, though it is older than what she left."""
+    talk = chat(kept_conversations=TENANT + 2)
+    ada, left = user(talk, "user-ada"), user(talk, "user-ada")
+    first, second = ada.join()["conversationId"], left.join()["conversationId"]
+    left.socket.close(1001)
+    for gone in ("conv-456", "conv-ended", second):
+        assert gone in kept(talk)
+        ada.join()
+        assert gone not in kept(talk)
+    ada.join()
+    assert first not in kept(talk), "of those with a socket the oldest, where no other is left"
+
+
 def test_who_comes_anew_each_time_crowds_its_chatbot_alone() -> None:
     """Nobody can say that it is the same one: the other sides and who is there stay, of the others the longest away goes."""
     talk = chat(kept_conversations=TENANT + 10)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,12 +11,13 @@ import pytest
 from simulator.serve.clock import ManualClock
 from tests.backends.chatbot import flows
 from tests.backends.chatbot.chats import token
-from tests.backends.chatbot.served import PagePlayer, chatbot
+from tests.backends.chatbot.served import QUICK, PagePlayer, base, chatbot
 from tests.served import Node
 
 pytestmark = [pytest.mark.live, pytest.mark.node, pytest.mark.browser]
 
 PAGE = "chatbot.html"
+PROTOCOL = Path(__file__).parents[3] / "simulator" / "backends" / "chatbot" / "PROTOCOL.md"
 
 
 async def test_the_widget_in_a_page() -> None:
@@ -42,6 +45,28 @@ async def test_the_dashboard_in_a_page() -> None:
         assert await history(player) == [True, 2, ["user", "agent"]]
         await player.play(flows.DASHBOARD_CLOSES)
         assert await player.shown("#conversations li") == ["user-ada: closed, 2", "a visitor: new, 0"]
+
+
+async def test_the_first_steps_of_the_protocol() -> None:
+    """As they are printed, but for the port: answered, queued, served, rated, ended."""
+    [steps] = re.findall(r"```js\n(.*?)```", PROTOCOL.read_text(), re.DOTALL)
+    async with chatbot(**QUICK) as simulator, Node.browser(PAGE) as page:
+        printed = steps.replace("http://127.0.0.1:3000", base(simulator))
+        assert printed != steps
+        heard = await page.page(
+            do=f"""
+                {printed}
+                const heard = [];
+                return await new Promise((done) => socket.onAny((name) => {{
+                    heard.push(name);
+                    if (name === "conversation-ended") done(heard);
+                }}));
+            """
+        )
+    assert heard[:2] == ["connected", "conversation-started"]
+    assert [*dict.fromkeys(heard[2:])] == [
+        "status-change", "typing", "rag-stream-chunk", "message", "rag-stream-complete", "queue-update", "agent-joined", "conversation-ended",
+    ]  # fmt: skip
 
 
 async def history(player: PagePlayer) -> Any:

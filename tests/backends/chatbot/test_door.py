@@ -34,6 +34,8 @@ WRONG: list[tuple[Any, str, str]] = [
     ({"chatbotId": "bot-harbour"}, "WIDGET_VALIDATION_ERROR", "403"),
     ({"widgetKey": 5, "chatbotId": "bot-harbour"}, "WIDGET_VALIDATION_ERROR", "403"),
     ({"widgetKey": "wk-harbour-1", "chatbotId": "bot-hill"}, "WIDGET_VALIDATION_ERROR", "403"),
+    ({"widgetKey": "wk-harbour-1", "chatbotId": 5}, "WIDGET_VALIDATION_ERROR", "403"),
+    ({"widgetKey": "wk-harbour-1", "chatbotId": "nobody's"}, "WIDGET_VALIDATION_ERROR", "404"),
     ({"widgetKey": "wk-off-1", "chatbotId": "bot-off"}, "WIDGET_VALIDATION_ERROR", "403"),
     ({"widgetKey": "nobody's", "chatbotId": "bot-harbour"}, "WIDGET_VALIDATION_ERROR", "403"),
 ]

@@ -112,10 +112,12 @@ def join_conversation(day: Day) -> list[Event]:
     assert codes(visitor.emit("join-conversation", {"conversationId": "nothing"})) == ["CONVERSATION_NOT_FOUND"]
     day.talk.act(id, _say())
     assert names(visitor.events()) == ["message"], "its room is joined"
+    queued = user(day.talk, "admin-eve").emit("join-conversation", {"conversationId": "conv-queued"})
+    assert one(queued, "queue-update")["position"] == 1
     for waiting in ("conv-escalated", "conv-queued"):
         taken = user(day.talk, "agent-bob").emit("join-conversation", {"conversationId": waiting})
         assert names(taken)[-2:] == ["agent-joined", "status-change"]
-    return begun + told + again
+    return begun + told + again + queued
 
 
 def _say() -> Any:
@@ -200,6 +202,8 @@ def join_knowledge_room(day: Day) -> list[Event]:
     refused = day.ada.emit("join-knowledge-room", {"tenantId": "tenant-456"})
     day.beside.emit("search-knowledge", {"query": "weather on Mars"})
     assert one(day.ada.events(), "notification")["type"] == "knowledge-gap"
+    mine = day.ada.emit("search-knowledge", {"query": "weather on Mars"})
+    assert names(mine) == ["knowledge-search-results"], "to the others"
     return joined + refused
 
 
@@ -350,6 +354,11 @@ def page_view(day: Day) -> list[Event]:
     assert one(told, "notification")["data"]["page"] == "/pricing"
     found = day.row_of(ADA)["metadata"]
     assert (found["page"], found["referrer"]) == ("/pricing", "/home"), "they stand in the conversation's metadata"
+    day.ada.emit("end-conversation", {"conversationId": ADA})
+    day.told()
+    day.ada.emit("page-view", {"page": "/late"})
+    assert names(day.told()) == ["notification"]
+    assert day.row_of(ADA)["metadata"]["page"] == "/pricing", "what is over stays as it was"
     return told
 
 

@@ -134,6 +134,18 @@ def test_too_long_a_text() -> None:
     assert codes(ada.emit("send-message", {**body, "content": "x" * 10})) == []
 
 
+@pytest.mark.parametrize("field", ["sessionId", "conversationId"])
+def test_too_long_a_name(field: str) -> None:
+    """What a client calls its conversation is kept with it, five thousand times."""
+    ada = user(chat(unknown_conversation="create"), "user-ada")
+    error = one(ada.emit("join-conversation", {field: "x" * 201}), "error")
+    assert (error["code"], error["details"]) == (
+        "INVALID_PAYLOAD",
+        f"{field}: String should have at most 200 characters",
+    )
+    assert ada.join(**{field: "x" * 200})[field] == "x" * 200
+
+
 @pytest.mark.parametrize("event", [event for event in RIGHT if required(event)])
 def test_the_socket_as_the_setting_says(event: str) -> None:
     gone = user(chat(bad_input="disconnect"), "agent-bob")
@@ -275,6 +287,18 @@ def test_a_flood_is_kept_and_not_all_answered() -> None:
     assert len(visitor.join(conversationId=id)["messages"]) == 1 + 5 + 3
     visitor.emit("send-message", {"conversationId": id, "content": "refunds"})
     assert names(visitor.after(1)).count("message") == 1
+
+
+def test_the_log_says_which_conversation() -> None:
+    """It is what a developer reads first, and with `silent` all there is."""
+    talk = chat(bad_input="silent")
+    ada = user(talk, "user-ada")
+    ada.emit("send-message", {"conversationId": "conv-457", "content": "x"})
+    ada.emit("send-message", {})
+    assert talk.logged == [
+        ("warning", "CONVERSATION_NOT_FOUND: Conversation not found", {"conversation": "conv-457"}),
+        ("warning", "INVALID_PAYLOAD: Invalid payload: content: Field required", {"conversation": ""}),
+    ]
 
 
 def test_ids_of_another_conversation() -> None:

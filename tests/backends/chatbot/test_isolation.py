@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
 
 from simulator.core.bot import Say
-from tests.backends.chatbot.chats import HILL, WORKSHOP, Person, chat, codes, names, one, person, user
+from tests.backends.chatbot.chats import HILL, WORKSHOP, Person, chat, codes, fixtures, names, one, person, user
 from tests.talk import Talk
 
 TENANTS: dict[str, dict[str, str]] = {
@@ -142,6 +143,27 @@ def test_orgs_are_open_to_their_people_or_to_staff_alone() -> None:
         events = who.emit("join-org", {"orgId": "org-harbour"})
         events += who.emit("subscribe-dashboard", {"dashboardId": "dash-harbour"})
         assert codes(events) == found
+
+
+def test_orgs_of_one_name_are_a_tenants_own() -> None:
+    """Two customers may both have an org `sales`: neither notifications nor dashboards meet."""
+    seed = copy.deepcopy(fixtures())
+    for tenant in seed["tenants"]:
+        tenant["orgs"].append("sales")
+    for owned in seed["widgets"] + seed["dashboards"]:
+        owned["orgId"] = "sales"
+    for someone in seed["users"]:
+        someone["orgs"] = ["sales"]
+    talk = Talk("chatbot", seeded=seed)
+    bob, tim = user(talk, "agent-bob"), user(talk, "agent-tim")
+    for agent, board in ((bob, "dash-harbour"), (tim, "dash-hill")):
+        assert names(agent.emit("join-org", {"orgId": "sales"})) == ["org-joined"]
+        assert names(agent.emit("subscribe-dashboard", {"dashboardId": board})) == ["dashboard-subscribed"]
+    visitor = person(talk, "hill", HILL)
+    visitor.emit("escalate", {"conversationId": visitor.join()["conversationId"]})
+    visitor.emit("page-view", {"page": "/"})
+    assert bob.events() == []
+    assert [body["type"] for _, body in tim.events()] == ["new-conversation", "escalation", "page-view"]
 
 
 def test_sessions_of_one_name_are_everyones_own() -> None:

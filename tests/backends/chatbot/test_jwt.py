@@ -27,6 +27,7 @@ def test_what_is_signed_is_verified() -> None:
     # Made by jsonwebtoken's rules: header, payload, base64url without padding.
     assert token.startswith("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhZGEiLCJleHAiOjEwMH0.")
     assert jwt.verify(token, "secret", 99.999) == {"sub": "ada", "exp": 100}
+    assert jwt.verify(jwt.sign({"nbf": 100}, "secret"), "secret", 100) == {"nbf": 100}
 
 
 @pytest.mark.parametrize(

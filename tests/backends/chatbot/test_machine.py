@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, get_args
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from simulator.backends.chatbot import machine
 from simulator.backends.chatbot.machine import TABLE, Status, Trigger
 from simulator.core.bot import End, HandOff, Leave, Say
-from tests.backends.chatbot.chats import STATES, WORKSHOP, Person, chat, codes, names, one, person, user
+from tests.backends.chatbot.chats import STATES, WORKSHOP, Person, chat, codes, fixtures, names, one, person, user
 from tests.talk import Talk
 
 
@@ -125,6 +126,77 @@ def test_positions_fall_and_waits_with_them() -> None:
     assert (rules._desk._queues, rules._desk._served) == ({}, {})
 
 
+def test_a_wait_is_what_is_left_of_it() -> None:
+    """Who comes while the next one's turn is near waits for the rest of that turn, in whole seconds."""
+    talk = chat(queue_delay=0)
+    first, second = person(talk, "first"), person(talk, "second")
+    for who, place, wait in ((first, 2, 20), (second, 3, 24)):
+        told = one(who.emit("escalate", {"conversationId": who.join()["conversationId"]}), "queue-update")
+        assert (told["position"], told["estimatedWait"]) == (place, wait)
+        talk.after(6.5)
+    assert one(second.events(), "queue-update")["estimatedWait"] == 20
+    talk.after(3.5)
+    third = person(talk, "third")
+    told = one(third.emit("escalate", {"conversationId": third.join()["conversationId"]}), "queue-update")
+    assert (told["position"], told["estimatedWait"]) == (3, 24)
+
+
+def test_the_agent_with_the_fewest_conversations_is_next() -> None:
+    """Online ones alone; of equal ones the first in the fixtures. Bob has one of the fixtures already."""
+    seed = copy.deepcopy(fixtures())
+    seed["users"].append(
+        {"userId": "agent-zed", "tenantId": "tenant-123", "name": "Zed", "email": "zed@example.com", "role": "agent"}
+    )
+    talk = Talk("chatbot", seeded=seed, settings={"queue_delay": 0})
+    visitor = person(talk)
+    for _ in range(3):
+        visitor.emit("escalate", {"conversationId": visitor.join()["conversationId"]})
+    told = [body["agentId"] for name, body in visitor.after(40) if name == "agent-joined"]
+    # conv-queued went to Zed, and both have one then.
+    assert told == ["agent-bob", "agent-zed", "agent-bob"]
+
+
+def test_the_fixtures_queue_is_in_the_order_of_queuedat() -> None:
+    seed = copy.deepcopy(fixtures())
+    [queued] = [begun for begun in seed["conversations"] if begun["status"] == "queued"]
+    before = {
+        **queued,
+        "conversationId": "conv-before",
+        "sessionId": "before",
+        "queuedAt": "2025-12-31T21:04:00Z",
+        "messages": [],
+    }
+    seed["conversations"].append(before)
+    talk = Talk("chatbot", seeded=seed, settings={"queue_delay": 0})
+    visitor, first = person(talk), person(talk, "first")
+    first.join(conversationId="conv-before")
+    first.events()
+    told = visitor.emit("escalate", {"conversationId": visitor.join()["conversationId"]})
+    assert one(told, "queue-update")["position"] == 3
+    assert names(first.after(10)) == ["agent-joined", "status-change", "message"]
+
+
+@pytest.mark.parametrize("delay", [0, 60])
+def test_who_waits_comes_back_and_waits_on(delay: int) -> None:
+    """A page is loaded again, an admin looks in: only an agent who joins takes it, escalated or queued."""
+    talk = chat(queue_delay=delay)
+    visitor = person(talk)
+    id = visitor.join()["conversationId"]
+    visitor.emit("escalate", {"conversationId": id})
+    visitor.socket.close(1001)
+    status = "escalated" if delay else "queued"
+    again, eve = person(talk, "again"), user(talk, "admin-eve")
+    for who in (again, eve):
+        came = who.emit("join-conversation", {"conversationId": id})
+        assert (names(came)[:2], came[0][1]["status"]) == (["conversation-started", "join"], status)
+        assert came[2:] == (
+            [] if delay else [("queue-update", {"position": 2, "estimatedWait": 20, "conversationId": id})]
+        )
+    assert again.events() == [], "who is there already is not told again"
+    taken = user(talk, "agent-bob").emit("join-conversation", {"conversationId": id})
+    assert names(taken)[2:] == ["agent-joined", "status-change"]
+
+
 def test_an_empty_queue_stops_its_clock() -> None:
     talk = chat()
     visitor = person(talk)
@@ -209,3 +281,16 @@ def test_waiting_is_counted_from_the_last_queue() -> None:
     listed = one(user(talk, "admin-eve").emit("request-conversation-list", {}), "conversation-list")
     [metrics] = [c["metrics"] for c in listed["data"]["conversations"] if c["conversationId"] == id]
     assert "queueTimeSeconds" not in metrics
+
+
+def test_an_agent_who_takes_over_goes_on_with_the_others_time() -> None:
+    talk = chat()
+    bob, mia = user(talk, "agent-bob"), user(talk, "agent-mia")
+    for agent in (bob, mia):
+        agent.emit("send-message", {"content": "mine", "conversationId": "conv-456"})
+        talk.after(20)
+    bob.emit("end-conversation", {"conversationId": "conv-456"})
+    listed = one(bob.emit("request-conversation-list", {"agentId": "agent-mia"}), "conversation-list")
+    [row] = listed["data"]["conversations"]
+    assert row["timestamps"]["agentAssignedAt"] == "2026-01-01T00:00:00.000Z"
+    assert row["metrics"]["handleTimeSeconds"] == 40

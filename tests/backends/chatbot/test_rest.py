@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import Any
 
 import pytest
 
 from simulator.core.bot import Say
-from tests.backends.chatbot.chats import chat, person, token
+from tests.backends.chatbot.chats import chat, fixtures, person, token
 from tests.talk import Talk
 
 PATH = "/api/v1/ai-support/conversations/conv-456/messages"
@@ -69,6 +70,16 @@ def test_what_it_does_not_give(path: str, user: str | None, status: int, code: s
 def test_people_read_their_own_in_any_version() -> None:
     assert asked(chat(), PATH.replace("v1", "v12"), "user-ada")[0] == 200
     assert asked(chat(), PATH, "user-ada", "HEAD") == (200, None)
+
+
+def test_an_id_is_written_as_encodeuricomponent_does() -> None:
+    seed = copy.deepcopy(fixtures())
+    seed["conversations"][0]["conversationId"] = "Jürgen / 50%"
+    talk = Talk("chatbot", seeded=seed)
+    path = PATH.replace("conv-456", "J%C3%BCrgen%20%2F%2050%25")
+    assert asked(talk, path)[1]["data"]["pagination"]["totalMessages"] == 2
+    assert asked(chat(), PATH.replace("conv-", "conv%2D"))[0] == 200
+    assert asked(chat(), PATH.replace("conv-", "conv%ff%"))[1]["error"]["code"] == "CONVERSATION_NOT_FOUND"
 
 
 def test_a_browser_asks_first() -> None:
