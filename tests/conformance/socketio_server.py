@@ -11,6 +11,7 @@ What the suites do not need is there to be compared with a server of Node's (`as
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Collection, Hashable
 from contextlib import suppress
@@ -205,7 +206,7 @@ async def serve(settings: Settings, port: int, engine: bool = False) -> tuple[Dr
     running = space.open(backend(settings, engine), Seed(), silent)
     driver = Driver(space, clock)
     door = Door(driver, running, None, own_links=True, shelf=Shelf())
-    runners = []
+    runners: list[web.ServerRunner] = []
     for host in ("127.0.0.1", "::1"):
         server = web.Server(door, access_log=None, handler_cancellation=True, auto_decompress=False)
         runner = web.ServerRunner(server, shutdown_timeout=0.2)
@@ -213,15 +214,23 @@ async def serve(settings: Settings, port: int, engine: bool = False) -> tuple[Dr
         with suppress(OSError):
             await web.TCPSite(runner, host, port, backlog=1024).start()
             runners.append(runner)
+            # A free one is the same in both families.
+            port = port or runner.addresses[0][1]
     return driver, runners
 
 
 async def _main(settings: Settings, port: int, engine: bool) -> None:
     driver, runners = await serve(settings, port, engine)
+    if not runners:
+        raise click.ClickException(f"--port {port} is taken: stop what listens there, or name another")
+    # As `simulator serve` does it.
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    print(f"listening on port {port}", flush=True)  # noqa: T201
+    port = runners[0].addresses[0][1]
+    print(f"listening on ws://localhost:{port}{settings.path}?EIO=4&transport=websocket", flush=True)  # noqa: T201
     await stop.wait()
     await driver.close()
     for runner in runners:
