@@ -42,6 +42,8 @@ _NOTHING = Cancel("nobody")
 # Members are looked up slowly, and these are on the way of every message.
 _PENDING, _LOST, _OPEN, _AWAY, _GONE = State
 _ENGINE_OPEN = EngineState.OPEN
+_RESERVED = packets.RESERVED
+_loads, _dumps = orjson.loads, orjson.dumps
 
 
 class SocketIO:
@@ -68,10 +70,41 @@ class SocketIO:
         return self._engine.owes()
 
     def take(self, given: Input) -> list[Output]:
-        """Work one input wholly; what it causes, in order."""
-        if isinstance(given, Got):
+        """Work one input wholly; what it causes, in order.
+
+        Both ways of nearly every message come first and whole, without a call that they can do without: an event of the
+        root namespace that wants no acknowledgement, and an event to one conn over a WebSocket. Whatever is not quite
+        that, is told by the long way, which would do the same with these.
+        """
+        if type(given) is Got:
+            if self._telling:
+                self._telling = []
+            item = given.item
+            session = self._links.get(given.link)
+            if session is not None and type(item) is Frame:
+                data = item.data
+                client: Client = session.upper
+                if data[:3] == "42[" and (root := client.root) is not None and client.inbox.partial is None:
+                    try:
+                        body = _loads(data[2:])
+                    except ValueError:
+                        pass
+                    else:
+                        if body and type(name := body[0]) is str and name not in _RESERVED:
+                            del body[0]
+                            return [Received(root, Message(name, tuple(body), NO_REF, "/"))]
             return self._got(given)
-        if isinstance(given, Send):
+        if type(given) is Send:
+            conns = given.conns
+            if len(conns) == 1 and given.ack is None and type(conn := conns[0]) is Socket and conn.state is _OPEN:
+                link, message = conn.session.link, given.message
+                if link is not None and conn.log is None and message.name not in _RESERVED:
+                    try:
+                        text = _dumps([message.name, *message.args]).decode()
+                    except TypeError:
+                        pass
+                    else:
+                        return [Write(link, Frame(conn.event + text))]
             return self._send(given)
         out: list[Output] = []
         engine = self._engine
@@ -107,22 +140,6 @@ class SocketIO:
         return out
 
     def _got(self, got: Got) -> list[Output]:
-        if self._telling:
-            self._telling = []
-        item = got.item
-        session = self._links.get(got.link)
-        if session is not None and type(item) is Frame and item.data[:3] == "42[":
-            # Nearly always: an event of the root namespace that wants no acknowledgement.
-            client: Client = session.upper
-            conn = client.nsps.get("/")
-            if conn is not None and client.inbox.partial is None:
-                try:
-                    body = orjson.loads(item.data[2:])
-                except ValueError:
-                    pass
-                else:
-                    if body and type(body[0]) is str and body[0] not in packets.RESERVED:
-                        return [Received(conn, Message(body.pop(0), tuple(body), NO_REF, "/"))]
         out: list[Output] = []
         self._engine.got(got, out)
         if self._left:
@@ -152,9 +169,11 @@ class SocketIO:
     def _tidy(self) -> None:
         """Take those off their sessions that left."""
         for conn in self._left:
-            nsps = cast("Client", conn.session.upper).nsps
+            client: Client = conn.session.upper
+            nsps = client.nsps
             if nsps.get(conn.nsp) is conn:
                 del nsps[conn.nsp]
+                client.root = nsps.get("/")
         self._left.clear()
 
     def _due(self, due: Due, out: list[Output]) -> None:
@@ -256,6 +275,7 @@ class SocketIO:
         conn.state = _OPEN
         client.conns[conn] = None
         client.nsps[conn.nsp] = conn
+        client.root = client.nsps.get("/")
         old = conn.recovers
         if old is not None:
             missed = old.missed(conn.offset, self._world.now())
@@ -309,7 +329,7 @@ class SocketIO:
                 self._emit(conn, send, text, attachments, out)
             else:
                 # Nearly always.
-                out.append(Write(link, Frame(f"42{conn.prefix}{text}")))
+                out.append(Write(link, Frame(conn.event + text)))
         return out
 
     def _emit(self, conn: Socket, send: Send, text: str, attachments: list[bytes], out: list[Output]) -> None:
@@ -365,6 +385,7 @@ class SocketIO:
             if other.state is _OPEN:
                 del client.conns[other]
                 client.nsps.pop(other.nsp, None)
+                client.root = client.nsps.get("/")
                 self._gone(other, code, False, out)
         if close.whole:
             self._hang_up(conn.session, out)
@@ -380,6 +401,7 @@ class SocketIO:
             conn.state = _LOST
         conns = [*client.conns]
         client.pending, client.conns, client.nsps = {}, {}, {}
+        client.root = None
         client.inbox = packets.Inbox()
         for conn in conns:
             self._gone(conn, code, recoverable, out)

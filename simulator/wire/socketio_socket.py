@@ -63,6 +63,7 @@ class Socket:
     __slots__ = (
         "acks",
         "asked",
+        "event",
         "log",
         "nsp",
         "offset",
@@ -78,6 +79,8 @@ class Socket:
         self.session = session
         self.nsp = nsp
         self.prefix = packets.prefix(nsp)
+        self.event = packets.head(packets.EVENT, 0, self.prefix)
+        """What stands before the JSON of an event that wants no acknowledgement."""
         self.sid = sid
         self.pid = pid
         self.state = State.PENDING
@@ -99,11 +102,13 @@ class Socket:
 class Client:
     """What this layer keeps of a session."""
 
-    __slots__ = ("conns", "inbox", "nsps", "pending")
+    __slots__ = ("conns", "inbox", "nsps", "pending", "root")
 
     def __init__(self, most_attachments: int) -> None:
         self.conns: dict[Socket, None] = {}
         self.nsps: dict[str, Socket] = {}
+        self.root: Socket | None = None
+        """The one of `/` in `nsps`."""
         self.pending: dict[Socket, None] = {}
         self.inbox = packets.Inbox(most_attachments)
 

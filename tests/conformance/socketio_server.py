@@ -72,9 +72,9 @@ class Suite:
         return None
 
     def handle(self, event: Event) -> list[Action]:
+        if type(event) is Received:
+            return self.received(event.conn, event.message)
         match event:
-            case Received():
-                return self.received(event.conn, event.message)
             case Knocked():
                 return [self.knocked(event)]
             case Opened() if event.conn in self.auth:
@@ -103,9 +103,9 @@ class Suite:
 
     def received(self, conn: Conn, message: Message) -> list[Action]:
         args = message.args
+        if message.name == "message":
+            return [Send((conn,), Message("message-back", args))]
         match message.name:
-            case "message":
-                return [Send((conn,), Message("message-back", args))]
             case "message-with-ack" if message.ref is not NO_REF:
                 return [Reply(conn, message.ref, args)]
             case "ask":
