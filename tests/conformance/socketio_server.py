@@ -13,8 +13,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import Collection, Hashable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Collection, Hashable
+from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
 
 import click
@@ -45,6 +45,7 @@ from simulator.core.world import World, silent
 from simulator.serve.clock import WallClock
 from simulator.serve.driver import Driver
 from simulator.serve.http import Door
+from simulator.serve.intake import Intake
 from simulator.serve.objects import Shelf
 from simulator.wire import nodehttp
 from simulator.wire.engineio import EngineIO
@@ -199,42 +200,47 @@ def backend(settings: Settings, engine: bool = False) -> Backend:
     )
 
 
-async def serve(settings: Settings, port: int, engine: bool = False) -> tuple[Driver, list[web.ServerRunner]]:
-    """Listens on localhost, over IPv4 and IPv6."""
+@asynccontextmanager
+async def serve(settings: Settings, port: int, engine: bool = False) -> AsyncIterator[tuple[Driver, int]]:
+    """Listens on localhost, over IPv4 and IPv6, behind the edge that `simulator serve` has; the port, 0 takes a free one."""
     clock = WallClock()
     space = Space(clock, 7)
     running = space.open(backend(settings, engine), Seed(), silent)
     driver = Driver(space, clock)
-    door = Door(driver, running, None, own_links=True, shelf=Shelf())
+    intake = Intake.here(asyncio.get_running_loop())
+    door = Door(driver, running, None, own_links=True, shelf=Shelf(), intake=intake)
     runners: list[web.ServerRunner] = []
-    for host in ("127.0.0.1", "::1"):
-        server = web.Server(door, access_log=None, handler_cancellation=True, auto_decompress=False)
-        runner = web.ServerRunner(server, shutdown_timeout=0.2)
-        await runner.setup()
-        with suppress(OSError):
-            await web.TCPSite(runner, host, port, backlog=1024).start()
-            runners.append(runner)
-            # A free one is the same in both families.
-            port = port or runner.addresses[0][1]
-    return driver, runners
+    try:
+        for host in ("127.0.0.1", "::1"):
+            server = web.Server(door, access_log=None, handler_cancellation=True, auto_decompress=False)
+            runner = web.ServerRunner(server, shutdown_timeout=0.2)
+            await runner.setup()
+            with suppress(OSError):
+                await web.TCPSite(runner, host, port, backlog=1024).start()
+                runners.append(runner)
+                # A free one is the same in both families.
+                port = port or runner.addresses[0][1]
+        if not runners:
+            raise click.ClickException(f"--port {port} is taken: stop what listens there, or name another")
+        yield driver, port
+    finally:
+        await driver.close()
+        for runner in runners:
+            await runner.cleanup()
+        if intake is not None:
+            intake.close()
 
 
 async def _main(settings: Settings, port: int, engine: bool) -> None:
-    driver, runners = await serve(settings, port, engine)
-    if not runners:
-        raise click.ClickException(f"--port {port} is taken: stop what listens there, or name another")
-    # As `simulator serve` does it.
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 50)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    port = runners[0].addresses[0][1]
-    print(f"listening on ws://localhost:{port}{settings.path}?EIO=4&transport=websocket", flush=True)  # noqa: T201
-    await stop.wait()
-    await driver.close()
-    for runner in runners:
-        await runner.cleanup()
+    async with serve(settings, port, engine) as (_, port):
+        # As `simulator serve` does it.
+        gc.freeze()
+        gc.set_threshold(10_000, 20, 50)
+        print(f"listening on ws://localhost:{port}{settings.path}?EIO=4&transport=websocket", flush=True)  # noqa: T201
+        await stop.wait()
 
 
 @click.command()

@@ -27,13 +27,8 @@ SESSION = '0{"sid":"S","upgrades":["websocket"],"pingInterval":25000,"pingTimeou
 async def served(engine: bool = False) -> AsyncIterator[str]:
     """The base URL of a server on a free port."""
     settings = Settings(EngineSettings(cors=Cors(), max_payload=1000), path="/engine.io/" if engine else "/socket.io/")
-    driver, runners = await serve(settings, 0, engine)
-    try:
-        yield f"http://127.0.0.1:{runners[0].addresses[0][1]}"
-    finally:
-        await driver.close()
-        for runner in runners:
-            await runner.cleanup()
+    async with serve(settings, 0, engine) as (_, port):
+        yield f"http://127.0.0.1:{port}"
 
 
 def masked(data: bytes) -> str:
@@ -124,21 +119,20 @@ async def test_the_client_bundle_comes_over_the_wire() -> None:
 
 async def test_polls_are_journalled_as_frames() -> None:
     settings = Settings(EngineSettings(max_payload=1000), path="/engine.io/")
-    driver, runners = await serve(settings, 0, engine=True)
-    async with Raw.open(f"http://127.0.0.1:{runners[0].addresses[0][1]}") as raw:
+    async with (
+        serve(settings, 0, engine=True) as (driver, port),
+        Raw.open(f"http://127.0.0.1:{port}") as raw,
+    ):
         raw.write(b"GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n")
         sid = (await raw.reader.readuntil(b"1000}")).decode().partition('"sid":"')[2][:20]
         path = f"/engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\nHost: x\n"
         await ask(raw, f"POST {path}Content-Length: 6\n\n4hello", "ok")
         await ask(raw, f"GET {path}\n", "4hello")
         await ask(raw, f"PUT {path}\n", "0\r\n\r\n")
-    seen = [(entry.sender, entry.item) for entry in driver.space.journal]
+        seen = [(entry.sender, entry.item) for entry in driver.space.journal]
     assert [item.via for _, item in seen if isinstance(item, Frame)] == ["polling"] * 4
     assert [(sender, item.data) for sender, item in seen[1:]] == [
         ("client", "4hello"),
         ("server", "ok"),
         ("server", "4hello"),
     ]
-    await driver.close()
-    for runner in runners:
-        await runner.cleanup()
