@@ -28,7 +28,17 @@ from simulator.core.wire import (
 )
 from simulator.wire import engineio_http as http
 from simulator.wire.engineio_payload import CLOSE, MESSAGE, NOOP, PING, PONG, UPGRADE, Packet, join, read, split
-from simulator.wire.engineio_session import ABNORMAL, NO_CODE, NORMAL, Session, Settings, State, Upper, new_sid
+from simulator.wire.engineio_session import (
+    ABNORMAL,
+    NO_CODE,
+    NORMAL,
+    Session,
+    Settings,
+    State,
+    Upper,
+    handshake,
+    sid_for,
+)
 
 _TEXT = "text/plain; charset=UTF-8"
 # Members are looked up slowly, and these are on the way of every message.
@@ -95,35 +105,21 @@ class EngineIO:
             out.append(Answer(asked.call, None if upgrade else settings.cors.preflight(request)))
             return
         query = http.parameters(request)
-        code = self._verify(request, query, upgrade)
+        session = self.sessions.get(query.get("sid", ""))
+        code = http.verify(request, query, upgrade, settings.transports, session.transport if session else None)
         if code is not None:
             out.append(Answer(asked.call, http.refusal(code, upgrade, cors)))
         elif upgrade:
             self._upgrade(asked, query, http.handshake(request, cors), out)
-        elif sid := query.get("sid"):
-            self._exchange(self.sessions[sid], asked, cors, out)
+        elif session is not None:
+            self._exchange(session, asked, cors, out)
         elif query.get("EIO") != "4":
             out.append(Answer(asked.call, http.refusal(http.UNSUPPORTED, False, cors)))
         else:
             session = self._new(request, None)
-            packets: list[Packet] = [self._handshake(session)]
+            packets: list[Packet] = [handshake(session, self._settings)]
             out.append(Answer(asked.call, http.answer(_TEXT, join(packets), request, cors)))
             self._opened(session, out)
-
-    def _verify(self, request: Request, query: dict[str, str], upgrade: bool) -> int | None:
-        transport = query.get("transport")
-        if transport not in self._settings.transports:
-            return http.UNKNOWN_TRANSPORT
-        sid = query.get("sid")
-        if sid:
-            session = self.sessions.get(sid)
-            if session is None:
-                return http.UNKNOWN_SID
-            current = "polling" if session.link is None else "websocket"
-            return None if upgrade or transport == current else http.BAD_REQUEST
-        if request.method != "GET":
-            return http.BAD_METHOD
-        return http.BAD_REQUEST if transport == "websocket" and not upgrade else None
 
     def _exchange(self, session: Session, asked: Asked, cors: Headers, out: list[Output]) -> None:
         request = asked.request
@@ -205,7 +201,7 @@ class EngineIO:
         elif not sid:
             session = self._new(request, link)
             self.links[link] = session
-            out.append(Write(link, Frame(self._handshake(session))))
+            out.append(Write(link, Frame(handshake(session, self._settings))))
             self._opened(session, out)
         elif (old := self.sessions.get(sid)) is None or old.probe is not None or old.upgraded:
             out.append(Shut(link, None))
@@ -325,19 +321,9 @@ class EngineIO:
     # ---- beginnings
 
     def _new(self, request: Request, link: Link | None) -> Session:
-        brought = "&".join(part for part in request.query.split("&") if part.partition("=")[0] not in ("t", "sid"))
-        sid = new_sid(self._ids, "engine", request.path, brought[:256])
-        session = self.sessions[sid] = Session(sid, request, link)
+        session = Session(sid_for(request, self._ids), request, link)
+        self.sessions[session.sid] = session
         return session
-
-    def _handshake(self, session: Session) -> str:
-        settings = self._settings
-        upgrades = session.link is None and settings.allow_upgrades and "websocket" in settings.transports
-        return (
-            f'0{{"sid":"{session.sid}","upgrades":[{_WEBSOCKET if upgrades else ""}],'
-            f'"pingInterval":{round(settings.ping_interval * 1000)},'
-            f'"pingTimeout":{round(settings.ping_timeout * 1000)},"maxPayload":{settings.max_payload}}}'
-        )
 
     def _opened(self, session: Session, out: list[Output]) -> None:
         out.append(After(self._settings.ping_interval, session, "ping"))
@@ -408,6 +394,3 @@ class EngineIO:
         session.buffer = []
         out.append(Cancel(session))
         self._upper.closed(session, code, recoverable, out)
-
-
-_WEBSOCKET = '"websocket"'

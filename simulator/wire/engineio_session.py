@@ -88,6 +88,11 @@ class Session:
         return f"<session {self.sid}>"
 
     @property
+    def transport(self) -> str:
+        """What carries it now."""
+        return "polling" if self.link is None else "websocket"
+
+    @property
     def writable(self) -> bool:
         """Whether a packet would leave at once."""
         return self.link is not None or self.poll is not None
@@ -114,3 +119,22 @@ def new_sid(ids: Ids, *brought: object) -> str:
     serial = ids.serial(brought, 0)
     tail = urlsafe_b64encode((serial % (1 << 24)).to_bytes(3, "big")).decode()
     return ids.child(*brought, serial).token(16, SID_LETTERS) + tail
+
+
+def sid_for(request: Request, ids: Ids) -> str:
+    """The sid of a session that a request opens, by what it brought."""
+    brought = "&".join(part for part in request.query.split("&") if part.partition("=")[0] not in ("t", "sid"))
+    return new_sid(ids, "engine", request.path, brought[:256])
+
+
+def handshake(session: Session, settings: Settings) -> str:
+    """The open packet, its keys in Node's order."""
+    upgrades = session.link is None and settings.allow_upgrades and "websocket" in settings.transports
+    return (
+        f'0{{"sid":"{session.sid}","upgrades":[{_WEBSOCKET if upgrades else ""}],'
+        f'"pingInterval":{round(settings.ping_interval * 1000)},'
+        f'"pingTimeout":{round(settings.ping_timeout * 1000)},"maxPayload":{settings.max_payload}}}'
+    )
+
+
+_WEBSOCKET = '"websocket"'

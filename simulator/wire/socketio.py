@@ -10,7 +10,7 @@ import orjson
 
 from simulator.core.actions import Accept, After, Cancel, Close, Hold, Refuse, Release, Reply, Send
 from simulator.core.errors import WireError
-from simulator.core.events import Acked, Closed, Knocked, Malformed, Opened, Received, Requested
+from simulator.core.events import Acked, Closed, Knocked, Opened, Received, Requested
 from simulator.core.message import NO_REF, Frame, Json, Message, Response
 from simulator.core.wire import (
     Aborted,
@@ -35,6 +35,7 @@ from simulator.wire.engineio import EngineIO
 from simulator.wire.engineio_payload import Packet
 from simulator.wire.engineio_session import NO_CODE, SID_LETTERS, Session, new_sid
 from simulator.wire.engineio_session import State as EngineState
+from simulator.wire.socketio_outbound import Outbound
 from simulator.wire.socketio_recovery import Log
 from simulator.wire.socketio_socket import Away, Client, Settings, Socket, State
 
@@ -49,7 +50,19 @@ _loads, _dumps = orjson.loads, orjson.dumps
 class SocketIO:
     """The server's face."""
 
-    __slots__ = ("_away", "_doors", "_engine", "_ids", "_left", "_links", "_settings", "_start", "_telling", "_world")
+    __slots__ = (
+        "_away",
+        "_doors",
+        "_engine",
+        "_ids",
+        "_left",
+        "_links",
+        "_outbound",
+        "_settings",
+        "_start",
+        "_telling",
+        "_world",
+    )
 
     def __init__(self, settings: Settings, world: World, door: str = "socketio") -> None:
         """Serve requests on the routes named after `door`, see `routes`."""
@@ -59,6 +72,7 @@ class SocketIO:
         self._ids = world.ids
         self._engine = EngineIO(settings.engine, world.ids, self, world.by_hand)
         self._links = self._engine.links
+        self._outbound = Outbound(self._engine, settings, world)
         self._left: list[Socket] = []
         self._telling: list[Output] = []
         """What a request caused: the rules may be hearing of it still."""
@@ -105,12 +119,12 @@ class SocketIO:
                         pass
                     else:
                         return [Write(link, Frame(conn.event + text))]
-            return self._send(given)
+            return self._outbound.send(given)
         out: list[Output] = []
         engine = self._engine
         match given:
             case Reply():
-                self._reply(given, out)
+                self._outbound.reply(given, out)
             case Due():
                 self._due(given, out)
             case Asked():
@@ -306,68 +320,6 @@ class SocketIO:
             conn.state = _GONE
         elif conn.state is _LOST:
             conn.state = _GONE
-
-    # ---- what goes out
-
-    def _send(self, send: Send) -> list[Output]:
-        message = send.message
-        out: list[Output] = []
-        text = ""
-        attachments: list[bytes] = []
-        for conn in send.conns:
-            if type(conn) is not Socket or not (conn.state is _OPEN or conn.state is _AWAY):
-                continue
-            if not text:
-                try:
-                    if message.name in packets.RESERVED:
-                        raise WireError(f'"{message.name}" is a reserved event name')
-                    text, attachments = packets.payload((message.name, *message.args))
-                except WireError as error:
-                    return [Malformed(conn, error)]
-            link = conn.session.link
-            if link is None or attachments or conn.log is not None or send.ack is not None:
-                self._emit(conn, send, text, attachments, out)
-            else:
-                # Nearly always.
-                out.append(Write(link, Frame(conn.event + text)))
-        return out
-
-    def _emit(self, conn: Socket, send: Send, text: str, attachments: list[bytes], out: list[Output]) -> None:
-        session, log = conn.session, conn.log
-        if conn.state is _OPEN and send.volatile and not session.writable:
-            return
-        asked = ""
-        if send.ack is not None:
-            if conn.state is not _OPEN:
-                return
-            asked = str(conn.asked)
-            conn.asked += 1
-            conn.acks[asked] = send.ack
-            if len(conn.acks) > self._settings.max_acks:
-                del conn.acks[next(iter(conn.acks))]
-        offset = ""
-        if log is not None and send.ack is None and not send.volatile:
-            now = self._world.now()
-            offset = log.offset(now)
-            text = f'{text[:-1]},"{offset}"]'
-        head = packets.head(packets.EVENT, len(attachments), conn.prefix, asked)
-        if conn.state is _OPEN:
-            self._engine.send(session, [head + text, *attachments], out)
-        if offset:
-            assert log is not None
-            log.add(self._world.now(), offset, [head + text, *attachments])
-
-    def _reply(self, reply: Reply, out: list[Output]) -> None:
-        conn = reply.conn
-        if not isinstance(conn, Socket) or conn.state is not _OPEN or not isinstance(reply.ref, str):
-            return
-        try:
-            text, attachments = packets.payload(reply.args)
-        except WireError as error:
-            out.append(Malformed(conn, error))
-            return
-        head = packets.head(packets.ACK, len(attachments), conn.prefix, reply.ref)
-        self._engine.send(conn.session, [head + text, *attachments], out)
 
     # ---- ends
 

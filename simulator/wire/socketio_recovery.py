@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections import deque
 from dataclasses import dataclass
-from math import floor
+from functools import lru_cache
+from math import floor, inf
 
 from simulator.core.message import Json
 from simulator.wire.engineio_payload import Packet
@@ -33,7 +34,7 @@ class Recovery:
 class Log:
     """What was sent to one socket, without what asks for an acknowledgement and what is volatile."""
 
-    __slots__ = ("_events", "_last", "_limits", "_seed", "_size", "_start")
+    __slots__ = ("_events", "_kept", "_last", "_limits", "_next", "_seed", "_size", "_start")
 
     def __init__(self, limits: Recovery, start: float) -> None:
         """`start` is when the server began to sweep."""
@@ -43,6 +44,8 @@ class Log:
         self._size = 0
         self._last = ""
         self._seed = 0
+        self._kept, self._next = start, -inf
+        """The oldest instant that the last sweep left, and that of the next sweep."""
 
     def offset(self, now: float) -> str:
         """The next event's (contrib/yeast.ts): the time, and a counter within a millisecond."""
@@ -77,19 +80,32 @@ class Log:
         return found
 
     def _kept_from(self, now: float) -> float:
-        """The oldest event that the last sweep left."""
-        swept = self._start + floor((now - self._start) / SWEEP) * SWEEP
-        return swept - self._limits.seconds if swept > self._start else self._start
+        """The oldest instant that the last sweep left."""
+        if now >= self._next:
+            swept = self._start + floor((now - self._start) / SWEEP) * SWEEP
+            self._kept = swept - self._limits.seconds if swept > self._start else self._start
+            self._next = swept + SWEEP
+        return self._kept
 
 
 def yeast(number: int) -> str:
     """A number in 64 letters."""
+    high, low = divmod(number, 4096)
+    return _letters(high) + _PAIRS[low] if high else _letters(low)
+
+
+@lru_cache(8)
+def _letters(number: int) -> str:
+    """The slow way. Of the times of one day all but the last letters are the same for seconds."""
     text = ""
     while True:
         number, digit = divmod(number, 64)
         text = _LETTERS[digit] + text
         if not number:
             return text
+
+
+_PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
 
 
 def is_offset(args: list[Json]) -> bool:
