@@ -11,10 +11,11 @@ What the suites do not need is there to be compared with a server of Node's (`as
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import signal
 from collections.abc import AsyncIterator, Collection, Hashable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import click
@@ -215,13 +216,19 @@ async def serve(settings: Settings, port: int, engine: bool = False) -> AsyncIte
             server = web.Server(door, access_log=None, handler_cancellation=True, auto_decompress=False)
             runner = web.ServerRunner(server, shutdown_timeout=0.2)
             await runner.setup()
-            with suppress(OSError):
+            try:
                 await web.TCPSite(runner, host, port, backlog=1024).start()
-                runners.append(runner)
-                # A free one is the same in both families.
-                port = port or runner.addresses[0][1]
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    why = f"--port {port} is taken: stop what listens there, or name another"
+                    raise click.ClickException(why) from None
+                # Without one of the families localhost is the other.
+                continue
+            runners.append(runner)
+            # A free one is the same in both.
+            port = port or runner.addresses[0][1]
         if not runners:
-            raise click.ClickException(f"--port {port} is taken: stop what listens there, or name another")
+            raise click.ClickException("this machine has no localhost")
         yield driver, port
     finally:
         await driver.close()

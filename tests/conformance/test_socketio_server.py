@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -136,3 +140,51 @@ async def test_polls_are_journalled_as_frames() -> None:
         ("server", "ok"),
         ("server", "4hello"),
     ]
+
+
+async def test_the_script_serves_localhost_over_both_families() -> None:
+    """As the suites are told to start it."""
+    times = ["--ping-interval", "300", "--ping-timeout", "200", "--connect-timeout", "1000"]
+    script = str(Path(__file__).with_name("socketio_server.py"))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        script,
+        "--port",
+        "0",
+        *times,
+        "--engine",
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(20):
+            line = (await process.stdout.readline()).decode()
+        port = urlsplit(line.split()[-1]).port
+        for host in ("127.0.0.1", "[::1]") if ipv6() else ("127.0.0.1",):
+            async with Raw.open(f"http://{host}:{port}") as raw:
+                answer = await ask(raw, "GET /engine.io/?EIO=4&transport=polling HTTP/1.1\nHost: x\n\n", "0}")
+                assert '"pingInterval":300,"pingTimeout":200,' in answer
+        taken = await asyncio.create_subprocess_exec(
+            sys.executable, script, "--port", str(port), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        _, why = await taken.communicate()
+        assert (taken.returncode, why.decode().splitlines()) == (
+            1,
+            [f"Error: --port {port} is taken: stop what listens there, or name another"],
+        )
+        process.terminate()
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        _, errors = await process.communicate()
+    assert (process.returncode, errors) == (0, b"")
+
+
+def ipv6() -> bool:
+    """Whether this machine has a loopback of the second family."""
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
