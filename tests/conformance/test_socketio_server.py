@@ -173,10 +173,8 @@ async def test_the_script_serves_localhost_over_both_families() -> None:
             1,
             [f"Error: --port {port} is taken: stop what listens there, or name another"],
         )
-        process.terminate()
     finally:
-        if process.returncode is None:
-            process.terminate()
+        process.terminate()
         _, errors = await process.communicate()
     assert (process.returncode, errors) == (0, b"")
 
