@@ -59,6 +59,7 @@ class EngineIO:
         "_settings",
         "_upgrades",
         "_upper",
+        "_waiting",
         "links",
         "sessions",
     )
@@ -75,6 +76,8 @@ class EngineIO:
         self._polls: dict[CallId, Session] = {}
         self._upgrades: dict[CallId, tuple[Request, dict[str, str]]] = {}
         self._owed: dict[Session, int] = {}
+        self._waiting = 0
+        """Characters in all buffers."""
 
     def owes(self) -> Collection[tuple[Hashable, int]]:
         """Pings that no pong has answered yet, those that wait for a poll included."""
@@ -111,8 +114,12 @@ class EngineIO:
             out.append(Answer(asked.call, http.refusal(code, upgrade, cors)))
         elif upgrade:
             self._upgrade(asked, query, http.handshake(request, cors), out)
+        elif session is not None and request.method == "GET":
+            self._poll(session, asked.call, request, cors, out)
+        elif session is not None and request.method == "POST":
+            self._post(session, asked.call, request, cors, out)
         elif session is not None:
-            self._exchange(session, asked, cors, out)
+            out.append(Answer(asked.call, Response(500, cors)))
         elif query.get("EIO") != "4":
             out.append(Answer(asked.call, http.refusal(http.UNSUPPORTED, False, cors)))
         else:
@@ -120,15 +127,6 @@ class EngineIO:
             packets: list[Packet] = [handshake(session, self._settings)]
             out.append(Answer(asked.call, http.answer(_TEXT, join(packets), request, cors)))
             self._opened(session, out)
-
-    def _exchange(self, session: Session, asked: Asked, cors: Headers, out: list[Output]) -> None:
-        request = asked.request
-        if request.method == "GET":
-            self._poll(session, asked.call, request, cors, out)
-        elif request.method == "POST":
-            self._post(session, asked.call, request, cors, out)
-        else:
-            out.append(Answer(asked.call, Response(500, cors)))
 
     def _poll(self, session: Session, call: CallId, request: Request, cors: Headers, out: list[Output]) -> None:
         if session.poll is not None:
@@ -213,12 +211,9 @@ class EngineIO:
     def detached(self, detached: Detached, out: list[Output]) -> None:
         """A socket is gone."""
         link = detached.link
-        probed = self._probes.get(link)
-        if probed is not None:
+        if (probed := self._probes.get(link)) is not None:
             self._unprobe(probed, out)
-            return
-        session = self.links.get(link)
-        if session is not None:
+        elif (session := self.links.get(link)) is not None:
             self._over(session, detached.code, True, out)
 
     def aborted(self, aborted: Aborted, out: list[Output]) -> None:
@@ -299,14 +294,23 @@ class EngineIO:
             return
         session.buffer.append(packet)
         session.size += len(packet)
+        self._waiting += len(packet)
         if session.poll is not None:
             self._flush(session, out)
         elif session.size > self._settings.max_buffer:
             self._end(session, ABNORMAL, True, out)
+        elif self._waiting > self._settings.max_waiting:
+            self._end(max(self.sessions.values(), key=Session.waiting), ABNORMAL, True, out)
+
+    def _taken(self, session: Session) -> list[Packet]:
+        """All that waits for a client."""
+        packets, session.buffer = session.buffer, []
+        self._waiting -= session.size
+        session.size = 0
+        return packets
 
     def _flush(self, session: Session, out: list[Output]) -> None:
-        packets, session.buffer, session.size = session.buffer, [], 0
-        self._answer(session, packets, out)
+        self._answer(session, self._taken(session), out)
         if session.state is _CLOSING:
             self._close_transport(session, out)
 
@@ -359,8 +363,7 @@ class EngineIO:
         # As in Node, a ping that is under way has no deadline any more.
         self._owed.pop(session, None)
         out.append(Cancel(session, "pong"))
-        packets, session.buffer, session.size = session.buffer, [], 0
-        out += [Write(link, Frame(packet)) for packet in packets]
+        out += [Write(link, Frame(packet)) for packet in self._taken(session)]
         if session.state is _CLOSING:
             self._end(session, NO_CODE, True, out)
 
@@ -391,6 +394,6 @@ class EngineIO:
             out.append(Shut(session.probe, None))
             self._unprobe(session, out)
         self._owed.pop(session, None)
-        session.buffer = []
+        self._taken(session)
         out.append(Cancel(session))
         self._upper.closed(session, code, recoverable, out)

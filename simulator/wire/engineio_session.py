@@ -34,6 +34,8 @@ class Settings:
     cors: Cors | None = None
     max_buffer: int = 16 << 20
     """Characters that wait for a client's next poll, above which its session ends; Node has no such limit."""
+    max_waiting: int = 64 << 20
+    """And for those of all clients: above it the session for which the most waits ends."""
 
 
 class State(Enum):
@@ -86,6 +88,10 @@ class Session:
 
     def __repr__(self) -> str:
         return f"<session {self.sid}>"
+
+    def waiting(self) -> int:
+        """Characters that wait for its next poll."""
+        return self.size
 
     @property
     def transport(self) -> str:

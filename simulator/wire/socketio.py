@@ -36,7 +36,7 @@ from simulator.wire.engineio_payload import Packet
 from simulator.wire.engineio_session import NO_CODE, SID_LETTERS, Session, new_sid
 from simulator.wire.engineio_session import State as EngineState
 from simulator.wire.socketio_outbound import Outbound
-from simulator.wire.socketio_recovery import Log
+from simulator.wire.socketio_recovery import Kept, Log
 from simulator.wire.socketio_socket import Away, Client, Settings, Socket, State
 
 _NOTHING = Cancel("nobody")
@@ -55,6 +55,7 @@ class SocketIO:
         "_doors",
         "_engine",
         "_ids",
+        "_kept",
         "_left",
         "_links",
         "_outbound",
@@ -77,6 +78,7 @@ class SocketIO:
         self._telling: list[Output] = []
         """What a request caused: the rules may be hearing of it still."""
         self._away = Away()
+        self._kept = Kept()
         self._start = world.now()
 
     def owes(self) -> Collection[tuple[Hashable, int]]:
@@ -293,13 +295,13 @@ class SocketIO:
         old = conn.recovers
         if old is not None:
             missed = old.missed(conn.offset, self._world.now())
-            conn.log, conn.recovers = old.log, None
+            conn.log, old.log, conn.recovers = old.log, None, None
             if missed is not None:
                 out.append(Cancel(old))
                 self._away.forget(old)
                 self._engine.send(session, missed, out)
         if conn.log is None and self._settings.recovery is not None:
-            conn.log = Log(self._settings.recovery, self._start)
+            conn.log = Log(self._settings.recovery, self._start, self._kept)
         pid = f',"pid":"{conn.pid}"' if conn.pid else ""
         self._engine.send(session, [f'40{conn.prefix}{{"sid":"{conn.sid}"{pid}}}'], out)
         if conn.state is _OPEN:
@@ -373,5 +375,5 @@ class SocketIO:
             if oldest is not None:
                 out.append(Cancel(oldest))
         else:
-            conn.log = None
+            conn.forget()
         out.append(Closed(conn, code))

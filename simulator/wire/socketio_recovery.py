@@ -29,16 +29,42 @@ class Recovery:
     """Events that are kept of one client."""
     most_characters: int = 4 << 20
     """And their size."""
+    most_in_all: int = 64 << 20
+    """Characters of the events of all clients: above it those who came first can't be recovered any more."""
+
+
+class Kept:
+    """What the logs of one server keep together."""
+
+    __slots__ = ("_logs", "size")
+
+    def __init__(self) -> None:
+        self._logs: dict[Log, None] = {}
+        self.size = 0
+
+    def grew(self, log: Log, by: int, most: int) -> None:
+        """A log is longer by so many characters, or shorter; logs are emptied until all is well below `most`."""
+        self.size += by
+        self._logs[log] = None
+        if self.size > most:
+            while self.size > most // 2:
+                next(iter(self._logs)).clear()
+
+    def forget(self, log: Log, size: int) -> None:
+        """A log was emptied."""
+        self.size -= size
+        self._logs.pop(log, None)
 
 
 class Log:
     """What was sent to one socket, without what asks for an acknowledgement and what is volatile."""
 
-    __slots__ = ("_events", "_kept", "_last", "_limits", "_next", "_seed", "_size", "_start")
+    __slots__ = ("_all", "_events", "_kept", "_last", "_limits", "_next", "_seed", "_size", "_start")
 
-    def __init__(self, limits: Recovery, start: float) -> None:
+    def __init__(self, limits: Recovery, start: float, every: Kept) -> None:
         """`start` is when the server began to sweep."""
         self._limits = limits
+        self._all = every
         self._start = start
         self._events: deque[tuple[float, str, list[Packet]]] = deque()
         self._size = 0
@@ -59,7 +85,7 @@ class Log:
 
     def add(self, now: float, offset: str, packets: list[Packet]) -> None:
         """Keep an event."""
-        events, limits = self._events, self._limits
+        events, limits, before = self._events, self._limits, self._size
         events.append((now, offset, packets))
         self._size += sum(map(len, packets))
         kept_from = self._kept_from(now)
@@ -67,6 +93,13 @@ class Log:
             len(events) > limits.most_events or self._size > limits.most_characters or events[0][0] < kept_from
         ):
             self._size -= sum(map(len, events.popleft()[2]))
+        self._all.grew(self, self._size - before, limits.most_in_all)
+
+    def clear(self) -> None:
+        """Forget everything: nobody goes on from here."""
+        self._events.clear()
+        self._all.forget(self, self._size)
+        self._size = 0
 
     def missed(self, now: float, offset: str) -> list[Packet] | None:
         """What was sent after an offset; None where that is not known any more."""

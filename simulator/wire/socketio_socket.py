@@ -98,6 +98,12 @@ class Socket:
         """What was sent to it after an offset; None where that is not known any more."""
         return None if self.log is None else self.log.missed(now, offset)
 
+    def forget(self) -> None:
+        """Nobody comes back for what was sent to it."""
+        if self.log is not None:
+            self.log.clear()
+            self.log = None
+
 
 class Client:
     """What this layer keeps of a session."""
@@ -144,6 +150,6 @@ class Away:
     def forget(self, conn: Socket) -> None:
         """It does not come back, or it did."""
         conn.state = State.GONE
-        conn.log = None
+        conn.forget()
         if self._by_pid.get(conn.pid) is conn:
             del self._by_pid[conn.pid]
