@@ -34,10 +34,10 @@ from simulator.wire.engineio_session import (
     NORMAL,
     Session,
     Settings,
-    Sids,
     State,
     Upper,
     handshake,
+    sid_for,
 )
 
 _TEXT = "text/plain; charset=UTF-8"
@@ -52,6 +52,7 @@ class EngineIO:
 
     __slots__ = (
         "_check",
+        "_ids",
         "_owed",
         "_polls",
         "_probes",
@@ -61,14 +62,13 @@ class EngineIO:
         "_waiting",
         "links",
         "sessions",
-        "sids",
     )
 
     def __init__(self, settings: Settings, ids: Ids, upper: Upper, by_hand: bool = False) -> None:
         """By hand: a poll that holds an upgrade up is freed at once, for no time would pass."""
         self._settings = settings
         self._check = 0.0 if by_hand else _CHECK
-        self.sids = Sids(ids)
+        self._ids = ids
         self._upper = upper
         self.sessions: dict[str, Session] = {}
         self.links: dict[Link, Session] = {}
@@ -325,7 +325,7 @@ class EngineIO:
     # ---- beginnings
 
     def _new(self, request: Request, link: Link | None) -> Session:
-        session = Session(self.sids.session(request), request, link)
+        session = Session(sid_for(request, self._ids), request, link)
         self.sessions[session.sid] = session
         return session
 

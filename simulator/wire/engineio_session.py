@@ -5,7 +5,6 @@ from __future__ import annotations
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from enum import Enum, auto
-from hashlib import blake2b
 from typing import Any, Protocol
 
 from simulator.core.events import CallId
@@ -121,35 +120,17 @@ class Upper(Protocol):
         ...
 
 
-class Sids:
-    """Makes ids that look like base64id's: sixteen characters by lot, and how many equal ones came before."""
+def new_sid(ids: Ids, *brought: object) -> str:
+    """An id that looks like base64id's: sixteen characters by lot, and how many equal ones came before."""
+    serial = ids.serial(brought, 0)
+    tail = urlsafe_b64encode((serial % (1 << 24)).to_bytes(3, "big")).decode()
+    return ids.child(*brought, serial).token(16, SID_LETTERS) + tail
 
-    __slots__ = ("_counts", "_epoch", "_ids", "_most")
 
-    def __init__(self, ids: Ids, most: int = 100_000) -> None:
-        """Of so many different ones it counts the equal ones; then it begins anew, and all are different."""
-        self._ids = ids
-        self._most = most
-        self._counts: dict[bytes, int] = {}
-        self._epoch = 0
-
-    def new(self, *brought: object) -> str:
-        """An id for what a client brought."""
-        counts = self._counts
-        key = blake2b(repr(brought).encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        serial = counts.get(key, 0)
-        if not serial and len(counts) >= self._most:
-            counts.clear()
-            self._epoch += 1
-        counts[key] = serial + 1
-        tail = urlsafe_b64encode((serial % (1 << 24)).to_bytes(3, "big")).decode()
-        epoch = (self._epoch,) if self._epoch else ()
-        return self._ids.child(*brought, serial, *epoch).token(16, SID_LETTERS) + tail
-
-    def session(self, request: Request) -> str:
-        """An id for the session that a request opens."""
-        brought = "&".join(part for part in request.query.split("&") if part.partition("=")[0] not in ("t", "sid"))
-        return self.new("engine", request.path, brought[:256])
+def sid_for(request: Request, ids: Ids) -> str:
+    """The sid of a session that a request opens, by what it brought."""
+    brought = "&".join(part for part in request.query.split("&") if part.partition("=")[0] not in ("t", "sid"))
+    return new_sid(ids, "engine", request.path, brought[:256])
 
 
 def handshake(session: Session, settings: Settings) -> str:

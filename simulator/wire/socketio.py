@@ -33,7 +33,7 @@ from simulator.wire import socketio_bundle as bundle
 from simulator.wire import socketio_packets as packets
 from simulator.wire.engineio import EngineIO
 from simulator.wire.engineio_payload import Packet
-from simulator.wire.engineio_session import NO_CODE, SID_LETTERS, Session
+from simulator.wire.engineio_session import NO_CODE, SID_LETTERS, Session, new_sid
 from simulator.wire.engineio_session import State as EngineState
 from simulator.wire.socketio_outbound import Outbound
 from simulator.wire.socketio_recovery import Kept, Log
@@ -264,7 +264,7 @@ class SocketIO:
             conn.recovers, conn.offset = old, cast("str", offset)
         else:
             brought = blake2b(repr(auth).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-            sid = self._engine.sids.new("socket", packet.nsp, brought)
+            sid = new_sid(self._ids, "socket", packet.nsp, brought)
             conn = Socket(session, packet.nsp, sid, self._pid(sid))
         client.pending[conn] = None
         out.append(Knocked(conn, session.request, auth, packet.nsp, conn.recovers))
