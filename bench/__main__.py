@@ -25,6 +25,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--connections", type=int, help="idle connections (2000)")
     parser.add_argument("--quick", action="store_true", help="3 rounds of 0.5 s, 500 idle connections: a first look")
     parser.add_argument("--only", choices=_PARTS, help="one of the three parts")
+    parser.add_argument(
+        "--rows", default="", metavar="TEXT", help="messages alone, and of their rows those with this in the title"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all single figures there as well")
     options = parser.parse_args()
     quick = {"rounds": 3, "seconds": 0.5, "connections": 500}
@@ -34,6 +37,13 @@ def _options() -> argparse.Namespace:
             setattr(options, name, value)
     if min(options.rounds, options.seconds, options.connections) <= 0:
         parser.error("--rounds, --seconds and --connections have to be more than 0")
+    if options.rows:
+        if options.only not in (None, "messages"):
+            parser.error(f"--rows is for messages, and --only says {options.only}")
+        options.only = "messages"
+    if not speed.races(options.rows):
+        titles = "; ".join(path.title for race in speed.RACES for path in race)
+        parser.error(f"--rows {options.rows}: no row has this in its title, there are: {titles}")
     return options
 
 
@@ -52,7 +62,7 @@ def _measure(options: argparse.Namespace) -> report.Found:
     found = report.Found()
     servers.check()
     if options.only in (None, "messages"):
-        found.speed, notes = speed.measure(options.rounds, options.seconds, _tell)
+        found.speed, notes = speed.measure(speed.races(options.rows), options.rounds, options.seconds, _tell)
         found.notes += notes
     if options.only in (None, "memory"):
         found.memory, notes = memory.measure(min(options.rounds, 3), options.connections, _tell)

@@ -42,8 +42,8 @@ class Row:
 
 def measure(rounds: int, connections: int, tell: Callable[[str], None]) -> tuple[list[Row], list[str]]:
     """The rows, and a line for each case that failed."""
-    notes: list[str] = []
-    rows = {case: Row(case) for case in CASES if not (missing() and case.server is WS)}
+    notes = [why] if (why := missing(WS)) else []
+    rows = {case: Row(case) for case in CASES if not (why and case.server is WS)}
     for number in range(rounds):
         for case in [*rows]:
             tell(f"memory, round {number + 1} of {rounds}: {case.title}")

@@ -67,12 +67,16 @@ def _messages(rows: list[speed.Row], options: dict[str, Any]) -> str:
         f"CPU of the server for a message: {speed.CONNECTIONS} connections, texts of {SIZE} bytes, "
         f"{options['rounds']} rounds of {options['seconds']:g} s",
         "  A message is one WebSocket frame in or out of the server: an echo is two, get_history with its answer two,",
-        "  send_msg, chat_out and ack_chat are three. chip journals and validates, as it does by default. Each ratio",
-        "  is the bare echo's CPU over this one's in the same round: more is better.",
+        "  send_msg, chat_out and ack_chat are three. chip journals and validates, as it does by default; Socket.IO is",
+        "  the wire of mia and chatbot, journalling too. Each ratio is the CPU of its block's first row over the row's",
+        "  in the same round: more is better.",
         "",
         _line("", "us", "min..max", "ratio", "min..max"),
     ]
-    for row in rows:
+    race = {path: number for number, paths in enumerate(speed.RACES) for path in paths}
+    for before, row in zip([None, *rows], rows, strict=False):
+        if before is not None and race[before.path] != race[row.path]:
+            lines.append("")
         cells = [*_spread([cpu * 1e6 for cpu in row.cpu], 2)]
         aim = ""
         if row.ratio:

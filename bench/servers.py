@@ -29,7 +29,7 @@ class Server:
 def url(child: Child) -> str:
     """Where a server that was just started takes WebSockets."""
     line = child.line()
-    return str(orjson.loads(line)["backends"][0]["connect"]) if line.startswith("{") else line
+    return str(orjson.loads(line)["backends"][0]["connect"]) if line.startswith("{") else line.split()[-1]
 
 
 def simulator() -> str | Path:
@@ -47,6 +47,11 @@ CHIP = Server(
     ),
 )  # fmt: skip
 WS = Server("ws", ("node", ROOT / "bench" / "echo.mjs"))
+NODE_SOCKETIO = Server("node socket.io", ("node", ROOT / "bench" / "socketio.mjs"))
+SOCKETIO = Server("the conformance server", (sys.executable, "-m", "tests.conformance.socketio_server", "--port", "0"))
+"""The wire of mia and chatbot behind the edge and the journal that they have, with rules that do what Node's side does:
+mia would keep rooms, persons and statuses as well, and its echo is two events.
+"""
 
 
 def load(url: str, talk: str, connections: int, seconds: float, core: int | None) -> Child:
@@ -55,12 +60,15 @@ def load(url: str, talk: str, connections: int, seconds: float, core: int | None
     return Child("the load generator", command, core)
 
 
-def missing() -> str | None:
-    """One line why npm ws can't take part, or None."""
+def missing(server: Server) -> str | None:
+    """One line why a server of Node's can't take part, or None."""
+    package = {WS: "ws", NODE_SOCKETIO: "socket.io"}.get(server)
+    if package is None:
+        return None
     if shutil.which("node") is None:
-        return "npm ws is left out: there is no node here"
-    if not (ROOT / "tests" / "clients" / "node_modules" / "ws").exists():
-        return "npm ws is left out: it is not installed, `make clients` does that"
+        return f"npm {package} is left out: there is no node here"
+    if not (ROOT / "tests" / "clients" / "node_modules" / package).exists():
+        return f"npm {package} is left out: it is not installed, `make clients` does that"
     return None
 
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from bench.process import Child, Failed, cores
-from bench.servers import BARE, CHIP, WS, Server, load, missing, url
+from bench.servers import BARE, CHIP, NODE_SOCKETIO, SOCKETIO, WS, Server, load, missing, url
 
 CONNECTIONS = 50
 _WARM_UP = 0.5
@@ -25,12 +25,19 @@ class Path:
     aim: float | None = None
 
 
-PATHS = (
-    Path("bare aiohttp, echo", BARE, "echo", 2),
-    Path("npm ws, echo with JSON", WS, "echo", 2),
-    Path("chip, send_msg > chat_out > ack_chat", CHIP, "chat", 3, 0.85),
-    Path("chip, get_history of an empty chat", CHIP, "history", 2, 0.85),
+RACES = (
+    (
+        Path("bare aiohttp, echo", BARE, "echo", 2),
+        Path("npm ws, echo with JSON", WS, "echo", 2),
+        Path("chip, send_msg > chat_out > ack_chat", CHIP, "chat", 3, 0.85),
+        Path("chip, get_history of an empty chat", CHIP, "history", 2, 0.85),
+    ),
+    (
+        Path("node socket.io 4.8, echo", NODE_SOCKETIO, "socketio", 2),
+        Path("simulator Socket.IO, echo", SOCKETIO, "socketio", 2, 1.0),
+    ),
 )
+"""In each the first is what the others are held against."""
 
 
 @dataclass(slots=True)
@@ -41,13 +48,27 @@ class Row:
     cpu: list[float] = field(default_factory=list)
     """Seconds of the server's CPU for a message, by round."""
     ratio: list[float] = field(default_factory=list)
-    """The bare echo's CPU of the same round over this one's: more is better."""
+    """The CPU of its race's first in the same round over this one's: more is better."""
 
 
-def measure(rounds: int, seconds: float, tell: Callable[[str], None]) -> tuple[list[Row], list[str]]:
+def races(part: str) -> list[list[Path]]:
+    """The races that have a row with this text in its title, with these rows and their first."""
+    chosen = []
+    for race in RACES:
+        named = [path for path in race if part.lower() in path.title.lower()]
+        if named:
+            chosen.append([*dict.fromkeys((race[0], *named))])
+    return chosen
+
+
+def measure(
+    chosen: list[list[Path]], rounds: int, seconds: float, tell: Callable[[str], None]
+) -> tuple[list[Row], list[str]]:
     """The rows, and a line for each path that failed or is left out."""
-    notes = [why] if (why := missing()) else []
-    rows = {path: Row(path) for path in PATHS if not (why and path.server is WS)}
+    paths = [path for race in chosen for path in race]
+    away = {server: why for server in dict.fromkeys(path.server for path in paths) if (why := missing(server))}
+    notes = [*away.values()]
+    rows = {path: Row(path) for path in paths if path.server not in away}
     core = cores()
     with ExitStack() as stack:
         started: dict[Server, tuple[Child, str]] = {}
@@ -67,10 +88,11 @@ def measure(rounds: int, seconds: float, tell: Callable[[str], None]) -> tuple[l
                     continue
                 if number:
                     row.cpu.append(spent / messages)
-    first = rows.get(PATHS[0])
-    if first is not None:
-        for row in rows.values():
-            row.ratio = [bare / own for bare, own in zip(first.cpu, row.cpu, strict=True)]
+    for race in chosen:
+        first = rows.get(race[0])
+        if first is not None:
+            for row in (rows[path] for path in race if path in rows):
+                row.ratio = [one / own for one, own in zip(first.cpu, row.cpu, strict=True)]
     return [*rows.values()], notes
 
 

@@ -28,7 +28,17 @@ from simulator.core.wire import (
 )
 from simulator.wire import engineio_http as http
 from simulator.wire.engineio_payload import CLOSE, MESSAGE, NOOP, PING, PONG, UPGRADE, Packet, join, read, split
-from simulator.wire.engineio_session import ABNORMAL, NO_CODE, NORMAL, Session, Settings, State, Upper, new_sid
+from simulator.wire.engineio_session import (
+    ABNORMAL,
+    NO_CODE,
+    NORMAL,
+    Session,
+    Settings,
+    State,
+    Upper,
+    handshake,
+    sid_for,
+)
 
 _TEXT = "text/plain; charset=UTF-8"
 # Members are looked up slowly, and these are on the way of every message.
@@ -49,6 +59,7 @@ class EngineIO:
         "_settings",
         "_upgrades",
         "_upper",
+        "_waiting",
         "links",
         "sessions",
     )
@@ -65,6 +76,8 @@ class EngineIO:
         self._polls: dict[CallId, Session] = {}
         self._upgrades: dict[CallId, tuple[Request, dict[str, str]]] = {}
         self._owed: dict[Session, int] = {}
+        self._waiting = 0
+        """Characters in all buffers."""
 
     def owes(self) -> Collection[tuple[Hashable, int]]:
         """Pings that no pong has answered yet, those that wait for a poll included."""
@@ -95,44 +108,25 @@ class EngineIO:
             out.append(Answer(asked.call, None if upgrade else settings.cors.preflight(request)))
             return
         query = http.parameters(request)
-        code = self._verify(request, query, upgrade)
+        session = self.sessions.get(query.get("sid", ""))
+        code = http.verify(request, query, upgrade, settings.transports, session.transport if session else None)
         if code is not None:
             out.append(Answer(asked.call, http.refusal(code, upgrade, cors)))
         elif upgrade:
             self._upgrade(asked, query, http.handshake(request, cors), out)
-        elif sid := query.get("sid"):
-            self._exchange(self.sessions[sid], asked, cors, out)
+        elif session is not None and request.method == "GET":
+            self._poll(session, asked.call, request, cors, out)
+        elif session is not None and request.method == "POST":
+            self._post(session, asked.call, request, cors, out)
+        elif session is not None:
+            out.append(Answer(asked.call, Response(500, cors)))
         elif query.get("EIO") != "4":
             out.append(Answer(asked.call, http.refusal(http.UNSUPPORTED, False, cors)))
         else:
             session = self._new(request, None)
-            packets: list[Packet] = [self._handshake(session)]
+            packets: list[Packet] = [handshake(session, self._settings)]
             out.append(Answer(asked.call, http.answer(_TEXT, join(packets), request, cors)))
             self._opened(session, out)
-
-    def _verify(self, request: Request, query: dict[str, str], upgrade: bool) -> int | None:
-        transport = query.get("transport")
-        if transport not in self._settings.transports:
-            return http.UNKNOWN_TRANSPORT
-        sid = query.get("sid")
-        if sid:
-            session = self.sessions.get(sid)
-            if session is None:
-                return http.UNKNOWN_SID
-            current = "polling" if session.link is None else "websocket"
-            return None if upgrade or transport == current else http.BAD_REQUEST
-        if request.method != "GET":
-            return http.BAD_METHOD
-        return http.BAD_REQUEST if transport == "websocket" and not upgrade else None
-
-    def _exchange(self, session: Session, asked: Asked, cors: Headers, out: list[Output]) -> None:
-        request = asked.request
-        if request.method == "GET":
-            self._poll(session, asked.call, request, cors, out)
-        elif request.method == "POST":
-            self._post(session, asked.call, request, cors, out)
-        else:
-            out.append(Answer(asked.call, Response(500, cors)))
 
     def _poll(self, session: Session, call: CallId, request: Request, cors: Headers, out: list[Output]) -> None:
         if session.poll is not None:
@@ -205,7 +199,7 @@ class EngineIO:
         elif not sid:
             session = self._new(request, link)
             self.links[link] = session
-            out.append(Write(link, Frame(self._handshake(session))))
+            out.append(Write(link, Frame(handshake(session, self._settings))))
             self._opened(session, out)
         elif (old := self.sessions.get(sid)) is None or old.probe is not None or old.upgraded:
             out.append(Shut(link, None))
@@ -217,12 +211,9 @@ class EngineIO:
     def detached(self, detached: Detached, out: list[Output]) -> None:
         """A socket is gone."""
         link = detached.link
-        probed = self._probes.get(link)
-        if probed is not None:
+        if (probed := self._probes.get(link)) is not None:
             self._unprobe(probed, out)
-            return
-        session = self.links.get(link)
-        if session is not None:
+        elif (session := self.links.get(link)) is not None:
             self._over(session, detached.code, True, out)
 
     def aborted(self, aborted: Aborted, out: list[Output]) -> None:
@@ -303,14 +294,23 @@ class EngineIO:
             return
         session.buffer.append(packet)
         session.size += len(packet)
+        self._waiting += len(packet)
         if session.poll is not None:
             self._flush(session, out)
         elif session.size > self._settings.max_buffer:
             self._end(session, ABNORMAL, True, out)
+        elif self._waiting > self._settings.max_waiting:
+            self._end(max(self.sessions.values(), key=Session.waiting), ABNORMAL, True, out)
+
+    def _taken(self, session: Session) -> list[Packet]:
+        """All that waits for a client."""
+        packets, session.buffer = session.buffer, []
+        self._waiting -= session.size
+        session.size = 0
+        return packets
 
     def _flush(self, session: Session, out: list[Output]) -> None:
-        packets, session.buffer, session.size = session.buffer, [], 0
-        self._answer(session, packets, out)
+        self._answer(session, self._taken(session), out)
         if session.state is _CLOSING:
             self._close_transport(session, out)
 
@@ -325,19 +325,9 @@ class EngineIO:
     # ---- beginnings
 
     def _new(self, request: Request, link: Link | None) -> Session:
-        brought = "&".join(part for part in request.query.split("&") if part.partition("=")[0] not in ("t", "sid"))
-        sid = new_sid(self._ids, "engine", request.path, brought[:256])
-        session = self.sessions[sid] = Session(sid, request, link)
+        session = Session(sid_for(request, self._ids), request, link)
+        self.sessions[session.sid] = session
         return session
-
-    def _handshake(self, session: Session) -> str:
-        settings = self._settings
-        upgrades = session.link is None and settings.allow_upgrades and "websocket" in settings.transports
-        return (
-            f'0{{"sid":"{session.sid}","upgrades":[{_WEBSOCKET if upgrades else ""}],'
-            f'"pingInterval":{round(settings.ping_interval * 1000)},'
-            f'"pingTimeout":{round(settings.ping_timeout * 1000)},"maxPayload":{settings.max_payload}}}'
-        )
 
     def _opened(self, session: Session, out: list[Output]) -> None:
         out.append(After(self._settings.ping_interval, session, "ping"))
@@ -373,8 +363,7 @@ class EngineIO:
         # As in Node, a ping that is under way has no deadline any more.
         self._owed.pop(session, None)
         out.append(Cancel(session, "pong"))
-        packets, session.buffer, session.size = session.buffer, [], 0
-        out += [Write(link, Frame(packet)) for packet in packets]
+        out += [Write(link, Frame(packet)) for packet in self._taken(session)]
         if session.state is _CLOSING:
             self._end(session, NO_CODE, True, out)
 
@@ -405,9 +394,6 @@ class EngineIO:
             out.append(Shut(session.probe, None))
             self._unprobe(session, out)
         self._owed.pop(session, None)
-        session.buffer = []
+        self._taken(session)
         out.append(Cancel(session))
         self._upper.closed(session, code, recoverable, out)
-
-
-_WEBSOCKET = '"websocket"'

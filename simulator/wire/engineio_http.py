@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl
@@ -69,6 +70,25 @@ def parameters(request: Request) -> dict[str, str]:
 def is_upgrade(request: Request) -> bool:
     """Whether Node hands the request to who listens for upgrades, whatever they are to."""
     return request.header("Upgrade") is not None and "upgrade" in request.tokens("Connection")
+
+
+def verify(
+    request: Request, query: dict[str, str], upgrade: bool, transports: Container[str], current: str | None
+) -> int | None:
+    """The code of what is wrong with a request, None for nothing (lib/server.ts, verify).
+
+    `current` is the transport of the session that it names, None where there is no such session.
+    """
+    transport = query.get("transport")
+    if transport not in transports:
+        return UNKNOWN_TRANSPORT
+    if query.get("sid"):
+        if current is None:
+            return UNKNOWN_SID
+        return None if upgrade or transport == current else BAD_REQUEST
+    if request.method != "GET":
+        return BAD_METHOD
+    return BAD_REQUEST if transport == "websocket" and not upgrade else None
 
 
 def refusal(code: int, upgrade: bool, cors: Headers) -> Response:

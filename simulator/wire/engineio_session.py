@@ -34,6 +34,8 @@ class Settings:
     cors: Cors | None = None
     max_buffer: int = 16 << 20
     """Characters that wait for a client's next poll, above which its session ends; Node has no such limit."""
+    max_waiting: int = 64 << 20
+    """And for those of all clients: above it the session for which the most waits ends."""
 
 
 class State(Enum):
@@ -87,6 +89,15 @@ class Session:
     def __repr__(self) -> str:
         return f"<session {self.sid}>"
 
+    def waiting(self) -> int:
+        """Characters that wait for its next poll."""
+        return self.size
+
+    @property
+    def transport(self) -> str:
+        """What carries it now."""
+        return "polling" if self.link is None else "websocket"
+
     @property
     def writable(self) -> bool:
         """Whether a packet would leave at once."""
@@ -114,3 +125,22 @@ def new_sid(ids: Ids, *brought: object) -> str:
     serial = ids.serial(brought, 0)
     tail = urlsafe_b64encode((serial % (1 << 24)).to_bytes(3, "big")).decode()
     return ids.child(*brought, serial).token(16, SID_LETTERS) + tail
+
+
+def sid_for(request: Request, ids: Ids) -> str:
+    """The sid of a session that a request opens, by what it brought."""
+    brought = "&".join(part for part in request.query.split("&") if part.partition("=")[0] not in ("t", "sid"))
+    return new_sid(ids, "engine", request.path, brought[:256])
+
+
+def handshake(session: Session, settings: Settings) -> str:
+    """The open packet, its keys in Node's order."""
+    upgrades = session.link is None and settings.allow_upgrades and "websocket" in settings.transports
+    return (
+        f'0{{"sid":"{session.sid}","upgrades":[{_WEBSOCKET if upgrades else ""}],'
+        f'"pingInterval":{round(settings.ping_interval * 1000)},'
+        f'"pingTimeout":{round(settings.ping_timeout * 1000)},"maxPayload":{settings.max_payload}}}'
+    )
+
+
+_WEBSOCKET = '"websocket"'

@@ -10,7 +10,7 @@ import orjson
 
 from simulator.core.actions import Accept, After, Cancel, Close, Hold, Refuse, Release, Reply, Send
 from simulator.core.errors import WireError
-from simulator.core.events import Acked, Closed, Knocked, Malformed, Opened, Received, Requested
+from simulator.core.events import Acked, Closed, Knocked, Opened, Received, Requested
 from simulator.core.message import NO_REF, Frame, Json, Message, Response
 from simulator.core.wire import (
     Aborted,
@@ -35,19 +35,35 @@ from simulator.wire.engineio import EngineIO
 from simulator.wire.engineio_payload import Packet
 from simulator.wire.engineio_session import NO_CODE, SID_LETTERS, Session, new_sid
 from simulator.wire.engineio_session import State as EngineState
-from simulator.wire.socketio_recovery import Log
+from simulator.wire.socketio_outbound import Outbound
+from simulator.wire.socketio_recovery import Kept, Log
 from simulator.wire.socketio_socket import Away, Client, Settings, Socket, State
 
 _NOTHING = Cancel("nobody")
 # Members are looked up slowly, and these are on the way of every message.
 _PENDING, _LOST, _OPEN, _AWAY, _GONE = State
 _ENGINE_OPEN = EngineState.OPEN
+_RESERVED = packets.RESERVED
+_loads, _dumps = orjson.loads, orjson.dumps
 
 
 class SocketIO:
     """The server's face."""
 
-    __slots__ = ("_away", "_doors", "_engine", "_ids", "_left", "_links", "_settings", "_start", "_telling", "_world")
+    __slots__ = (
+        "_away",
+        "_doors",
+        "_engine",
+        "_ids",
+        "_kept",
+        "_left",
+        "_links",
+        "_outbound",
+        "_settings",
+        "_start",
+        "_telling",
+        "_world",
+    )
 
     def __init__(self, settings: Settings, world: World, door: str = "socketio") -> None:
         """Serve requests on the routes named after `door`, see `routes`."""
@@ -57,10 +73,12 @@ class SocketIO:
         self._ids = world.ids
         self._engine = EngineIO(settings.engine, world.ids, self, world.by_hand)
         self._links = self._engine.links
+        self._outbound = Outbound(self._engine, settings, world)
         self._left: list[Socket] = []
         self._telling: list[Output] = []
         """What a request caused: the rules may be hearing of it still."""
         self._away = Away()
+        self._kept = Kept()
         self._start = world.now()
 
     def owes(self) -> Collection[tuple[Hashable, int]]:
@@ -68,16 +86,47 @@ class SocketIO:
         return self._engine.owes()
 
     def take(self, given: Input) -> list[Output]:
-        """Work one input wholly; what it causes, in order."""
-        if isinstance(given, Got):
+        """Work one input wholly; what it causes, in order.
+
+        Both ways of nearly every message come first and whole, without a call that they can do without: an event of the
+        root namespace that wants no acknowledgement, and an event to one conn over a WebSocket. Whatever is not quite
+        that, is told by the long way, which would do the same with these.
+        """
+        if type(given) is Got:
+            if self._telling:
+                self._telling = []
+            item = given.item
+            session = self._links.get(given.link)
+            if session is not None and type(item) is Frame:
+                data = item.data
+                client: Client = session.upper
+                if data[:3] == "42[" and (root := client.root) is not None and client.inbox.partial is None:
+                    try:
+                        body = _loads(data[2:])
+                    except ValueError:
+                        pass
+                    else:
+                        if body and type(name := body[0]) is str and name not in _RESERVED:
+                            del body[0]
+                            return [Received(root, Message(name, tuple(body), NO_REF, "/"))]
             return self._got(given)
-        if isinstance(given, Send):
-            return self._send(given)
+        if type(given) is Send:
+            conns = given.conns
+            if len(conns) == 1 and given.ack is None and type(conn := conns[0]) is Socket and conn.state is _OPEN:
+                link, message = conn.session.link, given.message
+                if link is not None and conn.log is None and message.name not in _RESERVED:
+                    try:
+                        text = _dumps([message.name, *message.args]).decode()
+                    except TypeError:
+                        pass
+                    else:
+                        return [Write(link, Frame(conn.event + text))]
+            return self._outbound.send(given)
         out: list[Output] = []
         engine = self._engine
         match given:
             case Reply():
-                self._reply(given, out)
+                self._outbound.reply(given, out)
             case Due():
                 self._due(given, out)
             case Asked():
@@ -107,22 +156,6 @@ class SocketIO:
         return out
 
     def _got(self, got: Got) -> list[Output]:
-        if self._telling:
-            self._telling = []
-        item = got.item
-        session = self._links.get(got.link)
-        if session is not None and type(item) is Frame and item.data[:3] == "42[":
-            # Nearly always: an event of the root namespace that wants no acknowledgement.
-            client: Client = session.upper
-            conn = client.nsps.get("/")
-            if conn is not None and client.inbox.partial is None:
-                try:
-                    body = orjson.loads(item.data[2:])
-                except ValueError:
-                    pass
-                else:
-                    if body and type(body[0]) is str and body[0] not in packets.RESERVED:
-                        return [Received(conn, Message(body.pop(0), tuple(body), NO_REF, "/"))]
         out: list[Output] = []
         self._engine.got(got, out)
         if self._left:
@@ -152,9 +185,11 @@ class SocketIO:
     def _tidy(self) -> None:
         """Take those off their sessions that left."""
         for conn in self._left:
-            nsps = cast("Client", conn.session.upper).nsps
+            client: Client = conn.session.upper
+            nsps = client.nsps
             if nsps.get(conn.nsp) is conn:
                 del nsps[conn.nsp]
+                client.root = nsps.get("/")
         self._left.clear()
 
     def _due(self, due: Due, out: list[Output]) -> None:
@@ -256,16 +291,17 @@ class SocketIO:
         conn.state = _OPEN
         client.conns[conn] = None
         client.nsps[conn.nsp] = conn
+        client.root = client.nsps.get("/")
         old = conn.recovers
         if old is not None:
             missed = old.missed(conn.offset, self._world.now())
-            conn.log, conn.recovers = old.log, None
+            conn.log, old.log, conn.recovers = old.log, None, None
             if missed is not None:
                 out.append(Cancel(old))
                 self._away.forget(old)
                 self._engine.send(session, missed, out)
         if conn.log is None and self._settings.recovery is not None:
-            conn.log = Log(self._settings.recovery, self._start)
+            conn.log = Log(self._settings.recovery, self._start, self._kept)
         pid = f',"pid":"{conn.pid}"' if conn.pid else ""
         self._engine.send(session, [f'40{conn.prefix}{{"sid":"{conn.sid}"{pid}}}'], out)
         if conn.state is _OPEN:
@@ -287,68 +323,6 @@ class SocketIO:
         elif conn.state is _LOST:
             conn.state = _GONE
 
-    # ---- what goes out
-
-    def _send(self, send: Send) -> list[Output]:
-        message = send.message
-        out: list[Output] = []
-        text = ""
-        attachments: list[bytes] = []
-        for conn in send.conns:
-            if type(conn) is not Socket or not (conn.state is _OPEN or conn.state is _AWAY):
-                continue
-            if not text:
-                try:
-                    if message.name in packets.RESERVED:
-                        raise WireError(f'"{message.name}" is a reserved event name')
-                    text, attachments = packets.payload((message.name, *message.args))
-                except WireError as error:
-                    return [Malformed(conn, error)]
-            link = conn.session.link
-            if link is None or attachments or conn.log is not None or send.ack is not None:
-                self._emit(conn, send, text, attachments, out)
-            else:
-                # Nearly always.
-                out.append(Write(link, Frame(f"42{conn.prefix}{text}")))
-        return out
-
-    def _emit(self, conn: Socket, send: Send, text: str, attachments: list[bytes], out: list[Output]) -> None:
-        session, log = conn.session, conn.log
-        if conn.state is _OPEN and send.volatile and not session.writable:
-            return
-        asked = ""
-        if send.ack is not None:
-            if conn.state is not _OPEN:
-                return
-            asked = str(conn.asked)
-            conn.asked += 1
-            conn.acks[asked] = send.ack
-            if len(conn.acks) > self._settings.max_acks:
-                del conn.acks[next(iter(conn.acks))]
-        offset = ""
-        if log is not None and send.ack is None and not send.volatile:
-            now = self._world.now()
-            offset = log.offset(now)
-            text = f'{text[:-1]},"{offset}"]'
-        head = packets.head(packets.EVENT, len(attachments), conn.prefix, asked)
-        if conn.state is _OPEN:
-            self._engine.send(session, [head + text, *attachments], out)
-        if offset:
-            assert log is not None
-            log.add(self._world.now(), offset, [head + text, *attachments])
-
-    def _reply(self, reply: Reply, out: list[Output]) -> None:
-        conn = reply.conn
-        if not isinstance(conn, Socket) or conn.state is not _OPEN or not isinstance(reply.ref, str):
-            return
-        try:
-            text, attachments = packets.payload(reply.args)
-        except WireError as error:
-            out.append(Malformed(conn, error))
-            return
-        head = packets.head(packets.ACK, len(attachments), conn.prefix, reply.ref)
-        self._engine.send(conn.session, [head + text, *attachments], out)
-
     # ---- ends
 
     def _close(self, close: Close, out: list[Output]) -> None:
@@ -365,6 +339,7 @@ class SocketIO:
             if other.state is _OPEN:
                 del client.conns[other]
                 client.nsps.pop(other.nsp, None)
+                client.root = client.nsps.get("/")
                 self._gone(other, code, False, out)
         if close.whole:
             self._hang_up(conn.session, out)
@@ -380,6 +355,7 @@ class SocketIO:
             conn.state = _LOST
         conns = [*client.conns]
         client.pending, client.conns, client.nsps = {}, {}, {}
+        client.root = None
         client.inbox = packets.Inbox()
         for conn in conns:
             self._gone(conn, code, recoverable, out)
@@ -399,5 +375,5 @@ class SocketIO:
             if oldest is not None:
                 out.append(Cancel(oldest))
         else:
-            conn.log = None
+            conn.forget()
         out.append(Closed(conn, code))

@@ -63,6 +63,7 @@ class Socket:
     __slots__ = (
         "acks",
         "asked",
+        "event",
         "log",
         "nsp",
         "offset",
@@ -78,6 +79,8 @@ class Socket:
         self.session = session
         self.nsp = nsp
         self.prefix = packets.prefix(nsp)
+        self.event = packets.head(packets.EVENT, 0, self.prefix)
+        """What stands before the JSON of an event that wants no acknowledgement."""
         self.sid = sid
         self.pid = pid
         self.state = State.PENDING
@@ -95,15 +98,23 @@ class Socket:
         """What was sent to it after an offset; None where that is not known any more."""
         return None if self.log is None else self.log.missed(now, offset)
 
+    def forget(self) -> None:
+        """Nobody comes back for what was sent to it."""
+        if self.log is not None:
+            self.log.clear()
+            self.log = None
+
 
 class Client:
     """What this layer keeps of a session."""
 
-    __slots__ = ("conns", "inbox", "nsps", "pending")
+    __slots__ = ("conns", "inbox", "nsps", "pending", "root")
 
     def __init__(self, most_attachments: int) -> None:
         self.conns: dict[Socket, None] = {}
         self.nsps: dict[str, Socket] = {}
+        self.root: Socket | None = None
+        """The one of `/` in `nsps`."""
         self.pending: dict[Socket, None] = {}
         self.inbox = packets.Inbox(most_attachments)
 
@@ -139,6 +150,6 @@ class Away:
     def forget(self, conn: Socket) -> None:
         """It does not come back, or it did."""
         conn.state = State.GONE
-        conn.log = None
+        conn.forget()
         if self._by_pid.get(conn.pid) is conn:
             del self._by_pid[conn.pid]

@@ -11,9 +11,11 @@ What the suites do not need is there to be compared with a server of Node's (`as
 from __future__ import annotations
 
 import asyncio
+import errno
+import gc
 import signal
-from collections.abc import Collection, Hashable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Collection, Hashable
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import click
@@ -44,6 +46,7 @@ from simulator.core.world import World, silent
 from simulator.serve.clock import WallClock
 from simulator.serve.driver import Driver
 from simulator.serve.http import Door
+from simulator.serve.intake import Intake
 from simulator.serve.objects import Shelf
 from simulator.wire import nodehttp
 from simulator.wire.engineio import EngineIO
@@ -71,9 +74,9 @@ class Suite:
         return None
 
     def handle(self, event: Event) -> list[Action]:
+        if type(event) is Received:
+            return self.received(event.conn, event.message)
         match event:
-            case Received():
-                return self.received(event.conn, event.message)
             case Knocked():
                 return [self.knocked(event)]
             case Opened() if event.conn in self.auth:
@@ -102,9 +105,9 @@ class Suite:
 
     def received(self, conn: Conn, message: Message) -> list[Action]:
         args = message.args
+        if message.name == "message":
+            return [Send((conn,), Message("message-back", args))]
         match message.name:
-            case "message":
-                return [Send((conn,), Message("message-back", args))]
             case "message-with-ack" if message.ref is not NO_REF:
                 return [Reply(conn, message.ref, args)]
             case "ask":
@@ -198,34 +201,53 @@ def backend(settings: Settings, engine: bool = False) -> Backend:
     )
 
 
-async def serve(settings: Settings, port: int, engine: bool = False) -> tuple[Driver, list[web.ServerRunner]]:
-    """Listens on localhost, over IPv4 and IPv6."""
+@asynccontextmanager
+async def serve(settings: Settings, port: int, engine: bool = False) -> AsyncIterator[tuple[Driver, int]]:
+    """Listens on localhost, over IPv4 and IPv6, behind the edge that `simulator serve` has; the port, 0 takes a free one."""
     clock = WallClock()
     space = Space(clock, 7)
     running = space.open(backend(settings, engine), Seed(), silent)
     driver = Driver(space, clock)
-    door = Door(driver, running, None, own_links=True, shelf=Shelf())
-    runners = []
-    for host in ("127.0.0.1", "::1"):
-        server = web.Server(door, access_log=None, handler_cancellation=True, auto_decompress=False)
-        runner = web.ServerRunner(server, shutdown_timeout=0.2)
-        await runner.setup()
-        with suppress(OSError):
-            await web.TCPSite(runner, host, port, backlog=1024).start()
+    intake = Intake.here(asyncio.get_running_loop())
+    door = Door(driver, running, None, own_links=True, shelf=Shelf(), intake=intake)
+    runners: list[web.ServerRunner] = []
+    try:
+        for host in ("127.0.0.1", "::1"):
+            server = web.Server(door, access_log=None, handler_cancellation=True, auto_decompress=False)
+            runner = web.ServerRunner(server, shutdown_timeout=0.2)
+            await runner.setup()
+            try:
+                await web.TCPSite(runner, host, port, backlog=1024).start()
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    why = f"--port {port} is taken: stop what listens there, or name another"
+                    raise click.ClickException(why) from None
+                # Without one of the families localhost is the other.
+                continue
             runners.append(runner)
-    return driver, runners
+            # A free one is the same in both.
+            port = port or runner.addresses[0][1]
+        if not runners:
+            raise click.ClickException("this machine has no localhost")
+        yield driver, port
+    finally:
+        await driver.close()
+        for runner in runners:
+            await runner.cleanup()
+        if intake is not None:
+            intake.close()
 
 
 async def _main(settings: Settings, port: int, engine: bool) -> None:
-    driver, runners = await serve(settings, port, engine)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    print(f"listening on port {port}", flush=True)  # noqa: T201
-    await stop.wait()
-    await driver.close()
-    for runner in runners:
-        await runner.cleanup()
+    async with serve(settings, port, engine) as (_, port):
+        # As `simulator serve` does it.
+        gc.freeze()
+        gc.set_threshold(10_000, 20, 50)
+        print(f"listening on ws://localhost:{port}{settings.path}?EIO=4&transport=websocket", flush=True)  # noqa: T201
+        await stop.wait()
 
 
 @click.command()

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -27,13 +31,8 @@ SESSION = '0{"sid":"S","upgrades":["websocket"],"pingInterval":25000,"pingTimeou
 async def served(engine: bool = False) -> AsyncIterator[str]:
     """The base URL of a server on a free port."""
     settings = Settings(EngineSettings(cors=Cors(), max_payload=1000), path="/engine.io/" if engine else "/socket.io/")
-    driver, runners = await serve(settings, 0, engine)
-    try:
-        yield f"http://127.0.0.1:{runners[0].addresses[0][1]}"
-    finally:
-        await driver.close()
-        for runner in runners:
-            await runner.cleanup()
+    async with serve(settings, 0, engine) as (_, port):
+        yield f"http://127.0.0.1:{port}"
 
 
 def masked(data: bytes) -> str:
@@ -124,21 +123,66 @@ async def test_the_client_bundle_comes_over_the_wire() -> None:
 
 async def test_polls_are_journalled_as_frames() -> None:
     settings = Settings(EngineSettings(max_payload=1000), path="/engine.io/")
-    driver, runners = await serve(settings, 0, engine=True)
-    async with Raw.open(f"http://127.0.0.1:{runners[0].addresses[0][1]}") as raw:
+    async with (
+        serve(settings, 0, engine=True) as (driver, port),
+        Raw.open(f"http://127.0.0.1:{port}") as raw,
+    ):
         raw.write(b"GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n")
         sid = (await raw.reader.readuntil(b"1000}")).decode().partition('"sid":"')[2][:20]
         path = f"/engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\nHost: x\n"
         await ask(raw, f"POST {path}Content-Length: 6\n\n4hello", "ok")
         await ask(raw, f"GET {path}\n", "4hello")
         await ask(raw, f"PUT {path}\n", "0\r\n\r\n")
-    seen = [(entry.sender, entry.item) for entry in driver.space.journal]
+        seen = [(entry.sender, entry.item) for entry in driver.space.journal]
     assert [item.via for _, item in seen if isinstance(item, Frame)] == ["polling"] * 4
     assert [(sender, item.data) for sender, item in seen[1:]] == [
         ("client", "4hello"),
         ("server", "ok"),
         ("server", "4hello"),
     ]
-    await driver.close()
-    for runner in runners:
-        await runner.cleanup()
+
+
+async def test_the_script_serves_localhost_over_both_families() -> None:
+    """As the suites are told to start it."""
+    times = ["--ping-interval", "300", "--ping-timeout", "200", "--connect-timeout", "1000"]
+    script = str(Path(__file__).with_name("socketio_server.py"))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        script,
+        "--port",
+        "0",
+        *times,
+        "--engine",
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(20):
+            line = (await process.stdout.readline()).decode()
+        port = urlsplit(line.split()[-1]).port
+        for host in ("127.0.0.1", "[::1]") if ipv6() else ("127.0.0.1",):
+            async with Raw.open(f"http://{host}:{port}") as raw:
+                answer = await ask(raw, "GET /engine.io/?EIO=4&transport=polling HTTP/1.1\nHost: x\n\n", "0}")
+                assert '"pingInterval":300,"pingTimeout":200,' in answer
+        taken = await asyncio.create_subprocess_exec(
+            sys.executable, script, "--port", str(port), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        _, why = await taken.communicate()
+        assert (taken.returncode, why.decode().splitlines()) == (
+            1,
+            [f"Error: --port {port} is taken: stop what listens there, or name another"],
+        )
+    finally:
+        process.terminate()
+        _, errors = await process.communicate()
+    assert (process.returncode, errors) == (0, b"")
+
+
+def ipv6() -> bool:
+    """Whether this machine has a loopback of the second family."""
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False

@@ -170,6 +170,28 @@ def test_a_buffer_that_nobody_fetches_has_an_end() -> None:
     refused(server, sid)
 
 
+def test_all_buffers_together_have_an_end() -> None:
+    """Whoever lets the most wait goes, whoever is written to."""
+    server = echo(max_buffer=1000, max_waiting=300)
+    greedy, modest, reading = server.open(), server.open(), server.open()
+    server.post(greedy, "4" + "a" * 199)
+    server.post(modest, "4" + "b" * 49)
+    for _ in range(10):
+        server.post(reading, "4" + "c" * 49)
+        assert server.poll(reading) == "4" + "c" * 49
+    server.post(modest, "4" + "b" * 59)
+    refused(server, greedy)
+    assert server.poll(modest) == "4" + "b" * 49 + "\x1e4" + "b" * 59
+    server.post(reading, "4" + "c" * 299)
+    assert server.poll(reading) == "4" + "c" * 299
+    server.post(reading, "4" + "c" * 300)
+    refused(server, reading)
+    assert server.wire._engine._waiting == 0
+    server.post(modest, "4b")
+    assert server.probe(modest).send("5") == ["4b"]
+    assert server.wire._engine._waiting == 0
+
+
 def test_a_socket_that_just_ends() -> None:
     server = echo()
     socket = server.socket()

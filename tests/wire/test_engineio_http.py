@@ -142,6 +142,15 @@ def test_ws_has_its_own_refusals() -> None:
     assert KEY in dict(headers).values()
 
 
+def test_nothing_is_compressed_by_default() -> None:
+    offered = (*UPGRADE, ("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits"))
+    server = Server()
+    socket = server.socket(headers=offered)
+    assert [name for name, _ in socket.upgrade.headers] == ["Upgrade", "Connection", "Sec-WebSocket-Accept"]
+    answer = server.request("GET", POLLING, headers=(("Accept-Encoding", "gzip, deflate"),))
+    assert "content-encoding" not in {name.lower() for name, _ in answer.headers}
+
+
 # ---- CORS
 
 

@@ -475,6 +475,16 @@ def test_who_is_closed_in_a_payload_says_nothing_more() -> None:
     assert len(server.rules.all(Opened)) == 2
 
 
+def test_what_a_payload_told_does_not_stay() -> None:
+    """A payload tells up to a megabyte; nobody is asked for it again once something else comes."""
+    server = Server()
+    sid, socket = server.joined(), server.connected()
+    server.post(sid, "\x1e".join(['42["message",1]'] * 1000))
+    assert len(server.wire._telling) == 1001
+    assert socket.send('42["message",2]')[-1] == '42["message-back",2]'
+    assert server.wire._telling == []
+
+
 def test_rejoining_in_the_payload_of_leaving() -> None:
     server = Server()
     sid = server.joined()

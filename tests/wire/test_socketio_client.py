@@ -10,7 +10,7 @@ import pytest
 from simulator.core.actions import After, Cancel, Close, Reply, Send
 from simulator.core.events import Acked, Closed, Malformed, Opened, Received
 from simulator.core.message import NO_REF, Frame, Json, Message, Ping, Pong
-from simulator.core.wire import Aborted, Attached, Beat, Detached, Drain, Drop, Due, Got, Shut, Write
+from simulator.core.wire import Aborted, Asked, Attached, Beat, Detached, Drain, Drop, Due, Got, Shut, Write
 from simulator.wire.socketio_client import SocketIOClient
 from simulator.wire.socketio_recovery import Recovery
 from simulator.wire.socketio_socket import Settings
@@ -26,6 +26,12 @@ class Driven:
     def __init__(self, joins: Sequence[tuple[str, Json]] = (("/", None),)) -> None:
         self.client = SocketIOClient(joins)
         self.out: list[Any] = []
+
+    def begin(self) -> Driven:
+        """Begin over a WebSocket, whose link is 1."""
+        asked = self.client.begin()[0]
+        assert isinstance(asked, Asked)
+        return self.take(Attached(1, asked.call))
 
     def take(self, given: Any) -> Driven:
         self.out += self.client.take(given)
@@ -51,7 +57,7 @@ class Driven:
 
 
 def joined() -> Driven:
-    driven = Driven().take(Attached(1, 1)).got(HELLO, '40{"sid":"x"}')
+    driven = Driven().begin().got(HELLO, '40{"sid":"x"}')
     driven.wrote()
     driven.heard()
     return driven
@@ -62,7 +68,7 @@ def root(name: str, *args: Any, ref: object = NO_REF) -> Message:
 
 
 def test_join() -> None:
-    driven = Driven([("/", {"token": 1}), ("/n", None)]).take(Attached(1, 1)).got(HELLO)
+    driven = Driven([("/", {"token": 1}), ("/n", None)]).begin().got(HELLO)
     assert driven.wrote() == ['40{"token":1}', "40/n,"]
     assert After(0.5, driven.client, "silence") in driven.out
     one, two = driven.client.conns
@@ -73,7 +79,7 @@ def test_join() -> None:
 
 
 def test_refused() -> None:
-    driven = Driven().take(Attached(1, 1)).got(HELLO, '44{"message":"no"}', "44")
+    driven = Driven().begin().got(HELLO, '44{"message":"no"}', "44")
     refusals = [Message("connect_error", ({"message": "no"},), NO_REF, "/"), Message("connect_error", (), NO_REF, "/")]
     assert [event.message for event in driven.heard()] == refusals
     assert driven.take(Detached(1)).heard() == [], "it was never open"
@@ -117,7 +123,7 @@ def test_silence() -> None:
 
 @pytest.mark.parametrize("hello", ["0", "0{}", "0[]", '0{"pingInterval":"x"}'])
 def test_a_handshake_that_says_little(hello: str) -> None:
-    driven = Driven().take(Attached(1, 1)).got(hello)
+    driven = Driven().begin().got(hello)
     assert driven.wrote() == ["40"]
     assert driven.out[-1] == After(45.0, driven.client, "silence")
 
@@ -144,7 +150,7 @@ def test_the_server_closes() -> None:
 def test_the_client_closes() -> None:
     for whole in (True, False):
         driven = Driven([("/", None), ("/n", None), ("/closed", None)])
-        driven.take(Attached(1, 1)).got(HELLO, '40{"sid":"x"}', '40/n,{"sid":"y"}')
+        driven.begin().got(HELLO, '40{"sid":"x"}', '40/n,{"sid":"y"}')
         driven.wrote()
         driven.heard()
         one, two, never = driven.client.conns
@@ -178,7 +184,7 @@ def carry(driven: Driven, socket: Socket) -> None:
 @pytest.mark.parametrize("auth", [None, {"token": 1}])
 def test_it_comes_back_with_what_it_missed(auth: Json) -> None:
     server = Server(Settings(recovery=Recovery()))
-    driven = Driven([("/", auth)]).take(Attached(1, 1))
+    driven = Driven([("/", auth)]).begin()
     [conn] = driven.client.conns
     socket = server.socket()
     driven.got(*socket.got())
@@ -193,7 +199,7 @@ def test_it_comes_back_with_what_it_missed(auth: Json) -> None:
     assert driven.take(Detached(1)).heard() == [Closed(conn, 1006)]
     server.after(2)
     again = server.socket()
-    driven.take(Attached(1, 1)).got(*again.got())
+    driven.begin().got(*again.got())
     carry(driven, again)
     late, opened = driven.heard()
     assert (late.message, opened, conn.sid) == (root("late", "missed"), Opened(conn), sid)

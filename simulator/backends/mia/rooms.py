@@ -116,7 +116,7 @@ class State:
             instance = self.instance(earlier.instance)
             assert instance is not None
             talk = self.open(instance, earlier.room_id)
-            for stored in earlier.messages:
+            for stored in sorted(earlier.messages, key=lambda stored: stored.created_at):
                 self.add(_row(talk, stored))
 
     # --- instances and persons

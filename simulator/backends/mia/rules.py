@@ -29,6 +29,7 @@ from simulator.core.events import (
 )
 from simulator.core.message import Json, Message
 from simulator.core.world import World
+from simulator.wire.socketio_packets import RESERVED
 from simulator.wire.socketio_socket import INVALID_NAMESPACE
 
 CHAT = "chat"
@@ -39,6 +40,28 @@ DOMAIN = "chat.channel.morada.ai"
 
 MOST_CALLS = 1_000
 """Messages that wait for the gateway; one more fails at once (ours)."""
+
+
+def _flaw(act: bot.Act) -> str | None:
+    """What an act lacks to mean something, or None."""
+    match act:
+        case bot.Status() if act.status not in STATUSES:
+            return f"status: expected one of {', '.join(STATUSES)}"
+        case bot.Say() if not act.text.strip():
+            return "text: expected something to say"
+        case bot.Stream() if not "".join(act.chunks).strip():
+            return "chunks: expected something to say"
+        case bot.Say() | bot.HandOff() if act.agent is not None and not act.agent.strip():
+            return "agent: expected a name"
+        case bot.Picture() | bot.File() if not act.url.strip():
+            return "url: expected the one where it lies"
+        case bot.Picture() | bot.File() if not act.type.strip():
+            return "type: expected a media type"
+        case bot.Queue() if act.position < 1:
+            return "position: expected a place from 1 on"
+        case bot.Raw() if not act.name or act.name in RESERVED:
+            return f"name: expected that of an event, none of {', '.join(sorted(RESERVED))}"
+    return None
 
 
 class MiaRules:
@@ -98,8 +121,9 @@ class MiaRules:
         found = self._state.talk(talk)
         if found is None:
             return f"there is no conversation {talk!r}"
-        if isinstance(act, bot.Status) and act.status not in STATUSES:
-            return f"status: expected one of {', '.join(STATUSES)}"
+        flaw = _flaw(act)
+        if flaw is not None:
+            return flaw
         if isinstance(act, bot.Status) and found.last_outgoing() is None:
             return "status: the person has said nothing yet"
         if isinstance(act, bot.Raw) and not self._state.members(found.room_id):

@@ -50,7 +50,9 @@ class Settings(_Model):
     )
     bot_delay: float = Field(1.0, ge=0, description="seconds until the bot answers")
     bot_typing: float | None = Field(
-        0.4, ge=0, description="seconds until the bot is composing, at most bot_delay; null: it never is"
+        0.4,
+        ge=0,
+        description="seconds until the bot is composing, at most bot_delay; null, or empty in --set: it never is",
     )
     statuses: Literal["documented", "real"] = Field(
         "documented",
@@ -90,8 +92,8 @@ class Settings(_Model):
 class Instance(_Model):
     """A chat channel of Mia's (the table `bots` of the real server)."""
 
-    id: Annotated[int, Field(ge=0, lt=2**31)]
-    name: str
+    id: Annotated[int, Field(ge=0, lt=2**31, strict=True)]
+    name: Annotated[str, Field(min_length=1)]
     avatar: str | None = None
     chat_id: Annotated[str, Field(min_length=1)]
     enabled: bool = True
@@ -111,12 +113,18 @@ class Person(_Model):
     phone_number: str | None = None
 
 
+def _whole(content: str | MediaLink) -> str | MediaLink:
+    if isinstance(content, MediaLink) and (content.type is None or content.uri is None):
+        raise ValueError("expected a text, or a media-link with type and uri")
+    return content
+
+
 class Stored(_Model):
     """A message that is already there when the server starts."""
 
     actor: Literal["user", "assistant", "function"]
-    id: str
-    content: str | MediaLink
+    id: Annotated[str, Field(min_length=1)]
+    content: Annotated[str | MediaLink, AfterValidator(_whole)]
     created_at: Annotated[str, AfterValidator(_instant)]
     status: Status = "sent"
 
@@ -124,9 +132,10 @@ class Stored(_Model):
 class Earlier(_Model):
     """A conversation that is already there when the server starts: one of a room with an instance."""
 
-    instance: int
+    instance: Annotated[int, Field(strict=True)]
     room_id: Annotated[str, Field(min_length=1)]
     messages: list[Stored] = []
+    """Told in the order of their times, as the real server's database gives them."""
 
 
 class Seed(_Model):
@@ -143,6 +152,7 @@ class Seed(_Model):
         _unique("instances", "chat_id", [instance.chat_id for instance in self.instances])
         _unique("persons", "room_id", [person.room_id for person in self.persons])
         _unique("conversations", "instance and room_id", [(c.instance, c.room_id) for c in self.conversations])
+        _unique("messages", "id", [stored.id for earlier in self.conversations for stored in earlier.messages])
         known = {instance.id for instance in self.instances}
         for earlier in self.conversations:
             if earlier.instance not in known:
@@ -151,6 +161,8 @@ class Seed(_Model):
 
 
 def _unique(what: str, key: str, values: list[Any]) -> None:
-    twice = next((value for i, value in enumerate(values) if value in values[:i]), None)
-    if twice is not None:
-        raise ValueError(f"{what}: {key} {twice} stands there twice")
+    seen: set[Any] = set()
+    for value in values:
+        if value in seen:
+            raise ValueError(f"{what}: {key} {value} stands there twice")
+        seen.add(value)

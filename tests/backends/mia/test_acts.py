@@ -96,6 +96,9 @@ def test_the_end_empties_the_list() -> None:
     assert dict(events(enter(talk, "tab", "r")))["EVENT_SERVER_INIT_MESSAGE_LIST"] == []
 
 
+NONE = "connect, connect_error, disconnect, disconnecting, newListener, removeListener"
+
+
 @pytest.mark.parametrize(
     ("name", "act", "why"),
     [
@@ -104,6 +107,15 @@ def test_the_end_empties_the_list() -> None:
         ("34/r", bot.Status("seen"), "status: expected one of sent, delivered, read, failed"),
         ("34/r", bot.Status("read"), "status: the person has said nothing yet"),
         ("34/0f8a51c6-93d2-4c6e-8d8b-0c7f1f2b9e10", bot.Raw("x"), "raw: nobody is in the room"),
+        ("34/r", bot.Say(" "), "text: expected something to say"),
+        ("34/r", bot.Stream(["", " "]), "chunks: expected something to say"),
+        ("34/r", bot.Say("x", agent=""), "agent: expected a name"),
+        ("34/r", bot.HandOff(""), "agent: expected a name"),
+        ("34/r", bot.Picture(""), "url: expected the one where it lies"),
+        ("34/r", bot.File("http://x/", type=""), "type: expected a media type"),
+        ("34/r", bot.Queue(0), "position: expected a place from 1 on"),
+        ("34/r", bot.Raw(""), f"name: expected that of an event, none of {NONE}"),
+        ("34/r", bot.Raw("disconnect"), f"name: expected that of an event, none of {NONE}"),
     ],
 )
 def test_what_cannot_be_done(name: str, act: Act, why: str) -> None:

@@ -8,7 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from simulator.backends.mia import js
+from simulator.backends.mia.rooms import State
 from simulator.backends.mia.state import Seed
+from simulator.core.ids import Ids
 from tests.backends.mia.chats import chat, enter, events, inside, push, say
 
 INSTANCE: dict[str, Any] = {"id": 1, "name": "Mia", "chat_id": "c"}
@@ -76,6 +78,13 @@ def test_persons_have_a_bound() -> None:
     assert "EVENT_SERVER_SEND_USER_DATA" in dict(events(enter(talk, "b", "b")))
 
 
+def earlier(*messages: dict[str, Any]) -> dict[str, Any]:
+    """Fixtures with a conversation of these messages."""
+    whole = {"actor": "user", "id": "1", "content": "x", "created_at": "2026-01-01T00:00:00Z"}
+    told = [{**whole, **message} for message in messages]
+    return {"instances": [INSTANCE], "conversations": [{"instance": 1, "room_id": "r", "messages": told}]}
+
+
 @pytest.mark.parametrize(
     ("seed", "why"),
     [
@@ -84,19 +93,13 @@ def test_persons_have_a_bound() -> None:
         ({"instances": [INSTANCE, {**INSTANCE, "id": 2}]}, "instances: chat_id c stands there twice"),
         ({"instances": [INSTANCE], "persons": [{"room_id": "r"}] * 2}, "persons: room_id r stands there twice"),
         ({"instances": [INSTANCE], "conversations": [{"instance": 2, "room_id": "r"}]}, "instance 2 is not in instances"),
-        (
-            {
-                "instances": [INSTANCE],
-                "conversations": [
-                    {
-                        "instance": 1,
-                        "room_id": "r",
-                        "messages": [{"actor": "user", "id": "1", "content": "x", "created_at": "2026-01-01T00:00:00"}],
-                    }
-                ],
-            },
-            "expected a time with its zone",
-        ),
+        (earlier({"created_at": "2026-01-01T00:00:00"}), "expected a time with its zone"),
+        (earlier({}, {"id": "2"}, {}), "messages: id 1 stands there twice"),
+        (earlier({"id": ""}), "at least 1 character"),
+        (earlier({"content": {"typ": "image/png", "uri": "x"}}), "a media-link with type and uri"),
+        (earlier({"content": {"type": "image/png"}}), "a media-link with type and uri"),
+        ({"instances": [{**INSTANCE, "id": True}]}, "valid integer"),
+        ({"instances": [{**INSTANCE, "name": ""}]}, "at least 1 character"),
         ({"instances": [INSTANCE], "settings": {"gateway_url": "ftp://x"}}, "expected a URL such as"),
         ({"instances": [INSTANCE], "settings": {"gateway_url": "http://x:0"}}, "expected a URL such as"),
         ({"instances": [INSTANCE], "settings": {"gateway_url": "http://x y"}}, "expected a URL such as"),
@@ -106,6 +109,14 @@ def test_persons_have_a_bound() -> None:
 def test_fixtures_that_contradict_themselves(seed: dict[str, Any], why: str) -> None:
     with pytest.raises(ValidationError, match=why):
         Seed.model_validate(seed)
+
+
+def test_what_was_said_earlier_is_told_in_its_order() -> None:
+    late, soon = {"id": "late", "created_at": "2026-01-01T02:00:00+01:00"}, {"id": "soon"}
+    seed = Seed.model_validate(earlier(late, soon))
+    state = State(seed, Ids.seeded(7))
+    [talk] = state.talks()
+    assert [msg.id for msg in talk.messages] == ["soon", "late"]
 
 
 def test_the_page_without_an_open_instance() -> None:
