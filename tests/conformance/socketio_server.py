@@ -75,7 +75,10 @@ class Suite:
 
     def handle(self, event: Event) -> list[Action]:
         if type(event) is Received:
-            return self.received(event.conn, event.message)
+            message = event.message
+            if message.name == "message":
+                return [Send((event.conn,), Message("message-back", message.args))]
+            return self.received(event.conn, message)
         match event:
             case Knocked():
                 return [self.knocked(event)]
@@ -105,8 +108,6 @@ class Suite:
 
     def received(self, conn: Conn, message: Message) -> list[Action]:
         args = message.args
-        if message.name == "message":
-            return [Send((conn,), Message("message-back", args))]
         match message.name:
             case "message-with-ack" if message.ref is not NO_REF:
                 return [Reply(conn, message.ref, args)]
