@@ -148,13 +148,6 @@ class Single:
             except WireError as error:
                 return [Malformed(peer, error)]
         if type(given) is Send:
-            conns = given.conns
-            if len(conns) == 1 and type(one := conns[0]) is Peer and (link := one.link) in self._links:
-                encode = self._encode
-                try:
-                    return [Write(link, encode(given.message))]
-                except WireError as error:
-                    return [Malformed(one, error)]
             return self._send(given)
         match given:
             case Due():
