@@ -54,6 +54,11 @@ class Msg:
     deleted: bool = False
     """Unsent, whether history still has it or not."""
 
+    @property
+    def waiting(self) -> set[Msg]:
+        """Where it stands for as long as it is there and was not seen: counted by nobody, however long the history."""
+        return self.session.unseen if self.agent is None else self.session.party.unread
+
 
 @dataclass(slots=True, eq=False)
 class Session:
@@ -69,6 +74,8 @@ class Session:
     agent_pinged: int | None = None
     closed: bool = False
     messages: list[Msg] = field(default_factory=list)
+    unseen: set[Msg] = field(default_factory=set)
+    """What the tenant said that nobody of the other side has seen."""
 
 
 @dataclass(slots=True, eq=False)
@@ -85,7 +92,7 @@ class Link:
 class Party:
     """A tenant with all that is theirs; the ids of one do not depend on what others do."""
 
-    __slots__ = ("_next", "ids", "links", "person", "rows", "sessions", "size", "sockets")
+    __slots__ = ("_next", "ids", "links", "person", "rows", "sessions", "size", "sockets", "unread")
 
     def __init__(self, person: Person, ids: Ids) -> None:
         self.person = person
@@ -98,6 +105,8 @@ class Party:
         """All messages, the oldest first, also those that were unsent: the shelf's."""
         self.size = 0
         """Characters of these."""
+        self.unread: set[Msg] = set()
+        """What was said to the tenant, in all sessions, and not seen."""
         self._next: dict[str, int] = {}
 
     def new_id(self, table: str) -> int:
@@ -181,6 +190,8 @@ class Shelf:
         msg.size = 300 + len(msg.content) + _weight(msg.metadata)
         party.rows.append(msg)
         msg.session.messages.append(msg)
+        if msg.seen is None:
+            msg.waiting.add(msg)
         self._add(party, 1, msg.size)
         while self._count > self._most:
             self._let_go(max(self._parties, key=lambda party: len(party.rows)))
@@ -197,8 +208,14 @@ class Shelf:
         self._add(party, -1, -old.size)
         if old in old.session.messages:
             old.session.messages.remove(old)
+            old.waiting.discard(old)
+
+    def hide(self, msg: Msg) -> None:
+        """It is unsent: nobody waits for it to be seen."""
+        msg.deleted = True
+        msg.waiting.discard(msg)
 
     def drop(self, msg: Msg) -> None:
         """Take a message out of its session; its place here goes when its turn comes."""
-        msg.deleted = True
+        self.hide(msg)
         msg.session.messages.remove(msg)

@@ -322,7 +322,8 @@ class ConciergeRules:
     def _message(self, socket: Socket, command: OfMessage) -> tuple[Session, Msg]:
         session = self._own(socket, command.chatSessionId)
         wanted = int(command.messageId)
-        msg = next((msg for msg in session.messages if msg.id == wanted and not msg.deleted), None)
+        # The newest first: these are marked and unsent.
+        msg = next((msg for msg in reversed(session.messages) if msg.id == wanted and not msg.deleted), None)
         if msg is None:
             raise Refused("message")
         return session, msg

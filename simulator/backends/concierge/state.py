@@ -382,8 +382,4 @@ class State:
 
     def unread(self, party: Party) -> int:
         """How many messages to a tenant were not seen."""
-        return sum(
-            msg.agent is not None and msg.seen is None and not msg.deleted
-            for session in party.sessions
-            for msg in session.messages
-        )
+        return len(party.unread)

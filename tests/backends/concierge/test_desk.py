@@ -134,6 +134,8 @@ def test_statuses(talk: Talk) -> None:
     assert (push["channel"], push["payload"]) == ("chat-message-delete", {"messageId": int(number)})
     assert push["senderType"] == "BACKEND_USER"
     assert [message["messageContent"] for message in history(client)] == ["first"]
+    talk.act(OPEN, Say("seen again"))
+    assert (history(client)[0]["status"], history(client)[0]["seenAt"]) == (4, str(START + 3000))
     assert "expected one of" in str(talk.running.engine.rules.objection(OPEN, Status("lost")))
 
 

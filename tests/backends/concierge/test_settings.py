@@ -261,12 +261,17 @@ def test_a13_unknown_route(way: str) -> None:
 
 @pytest.mark.parametrize("deleted", ["remove", "status0"])
 def test_a14_deleted(deleted: str) -> None:
-    _, client = two(deleted=deleted)
+    talk, client = two(deleted=deleted)
     number = say(client, "mine")["id"]
     good(client, "delete-message", chatSessionId=OPEN, messageId=number)
     left = history(client)
     assert [message["status"] for message in left] == ([] if deleted == "remove" else [0])
     assert ask(client, "delete-message", chatSessionId=OPEN, messageId=number)["status"] == 404
+    assert good(client, "get-unread-msg-count")["unreadMsgCount"] == "1"
+    talk.act(OPEN, Say("theirs"))
+    assert [message["status"] for message in history(client)][:-1] == ([] if deleted == "remove" else [0]), "not seen"
+    assert good(client, "get-unread-msg-count")["unreadMsgCount"] == "2"
+    talk.act(OPEN, Status("unsent"))
     assert good(client, "get-unread-msg-count")["unreadMsgCount"] == "1"
 
 
