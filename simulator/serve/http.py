@@ -125,7 +125,10 @@ class Door:
         backend = self._running.backend
         route = find(backend.routes, request.method, request.path)
         if isinstance(route, NoRoute | NoMethod):
-            return await self._write(asked, request, backend.miss(request, route))
+            missed = backend.miss(request, route)
+            # Real servers answer with little, some with riddles; a wrong path is what newcomers have most often.
+            self._running.engine.world.log("warning", f"{missed.status}: nothing is at {request.method} {request.path}")
+            return await self._write(asked, request, missed)
         if isinstance(route.body, Stored):
             return await self._upload(asked, request, route, route.body)
         stays = await _read(asked, request, route.body)
