@@ -342,6 +342,7 @@ def test_a20_upload_auth(wanted: str) -> None:
     assert status() == (401 if wanted == "required" else 200)
     for wrong in ("Bearer x.y.z", f"Basic {token}", "", f"Bearer {token}x"):
         assert status(wrong) == (200 if wanted == "off" else 401)
+        assert (talk.logged[-1:] == []) is (wanted == "off"), "the operator learns why"
     talk.after(3600)
     assert status(f"Bearer {token}") == (200 if wanted == "off" else 401), "expired"
 
