@@ -105,11 +105,13 @@ class Web:
             status, body = work(request)
             response = answer(status, body, self._world.now(), self._ids(request))
         if self._settings.cors and request.header("Origin") is not None:
+            # Frontends add lines of their own (a tenant, a trace): a preflight must not fail for these.
+            asked = request.header("Access-Control-Request-Headers") or "authorization, content-type"
             response.headers = (
                 *response.headers,
                 ("Access-Control-Allow-Origin", "*"),
                 ("Access-Control-Allow-Methods", "POST"),
-                ("Access-Control-Allow-Headers", "authorization, content-type"),
+                ("Access-Control-Allow-Headers", asked),
             )
         return response
 
