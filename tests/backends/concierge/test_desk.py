@@ -236,6 +236,15 @@ def test_a_stale_session_closes() -> None:
     assert ask(client, "ping-on-chat-session", chatSessionId=OPEN)["status"] == 409
 
 
+def test_what_was_ended_does_not_go_stale_as_well() -> None:
+    talk = concierge(stale_after=70)
+    client = connected(talk)
+    good(client, "end-chat-with-concierge", chatSessionId=OPEN)
+    assert len(texts(client)) == 1
+    talk.after(100)
+    assert texts(client) == [], "told once that it is closed"
+
+
 def test_who_leaves_the_page_loses_the_session_all_the_same() -> None:
     talk = concierge(stale_after=70)
     client = connected(talk)

@@ -15,7 +15,19 @@ from simulator.core.bot import Say
 from simulator.core.message import Headers, Response
 from simulator.core.wire import Shut
 from tests.backends.concierge.sign import signed
-from tests.backends.concierge.speak import ACCESS, OPEN, REGION, SECRET, ask, concierge, connected, good, say, texts
+from tests.backends.concierge.speak import (
+    ACCESS,
+    OPEN,
+    REGION,
+    SECRET,
+    ask,
+    concierge,
+    connected,
+    frame,
+    good,
+    say,
+    texts,
+)
 from tests.talk import UPGRADE, Socket, Talk
 
 NOW = 1767225600
@@ -265,9 +277,15 @@ def test_management(talk: Talk, client: Socket) -> None:
         "identity": {"sourceIp": "127.0.0.1", "userAgent": ""},
         "lastActiveAt": "2026-01-01T00:00:05Z",
     }
+    for data in (frame("get-unread-msg-count", {}), "no request at all"):
+        talk.after(5)
+        client.send(data)
+        last = json.loads(manage(talk, "GET", number).body)["lastActiveAt"]
+        assert last == f"2026-01-01T00:00:{talk.clock.now() - NOW:02.0f}Z", "what comes counts"
+    client.got.clear()
     talk.after(5)
     talk.act(OPEN, Say("hi"))
-    assert json.loads(manage(talk, "GET", number).body)["lastActiveAt"] == "2026-01-01T00:00:10Z", "a push counts"
+    assert json.loads(manage(talk, "GET", number).body)["lastActiveAt"] == "2026-01-01T00:00:20Z", "a push counts"
     assert manage(talk, "POST", number, b"x" * 131_072).status == 200
     client.got.clear()
     large = manage(talk, "POST", number, b"x" * 131_073)

@@ -256,6 +256,7 @@ def test_header_signatures() -> None:
     assert code(put(talk, key=Key(ACCESS, "x", REGION))) == (403, "SignatureDoesNotMatch")
     assert code(put(talk, key=Key(ACCESS, SECRET, "us-east-1"))) == (400, "AuthorizationHeaderMalformed")
     assert code(put(talk, at=NOW - 901)) == (403, "RequestTimeTooSkewed")
+    assert code(put(talk, at=NOW + 901)) == (403, "RequestTimeTooSkewed")
     assert put(talk, at=NOW + 900).status == 200
     lines = signed("DELETE", f"/{BUCKET}/chat-images/a.png", KEY, NOW, b"", HOST)
     for _ in range(2):
