@@ -92,7 +92,7 @@ def test_refused_before_any_upgrade(talk: Talk, query: str, status: int, kind: s
     assert not any(part in told for part in query.partition("Auth=")[2].split("&")[0].split(".") if len(part) > 3)
     headers = dict(response.headers)
     assert response.status == status
-    assert response.body == f'{{"message":"{text}"}}'.encode()
+    assert response.body == f'{{"{"Message" if kind == "AccessDeniedException" else "message"}":"{text}"}}'.encode()
     assert headers["Content-Type"] == "application/json"
     assert headers["x-amzn-ErrorType"] == kind
     assert len(headers["x-amzn-RequestId"]) == 36
