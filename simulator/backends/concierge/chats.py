@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -92,9 +93,10 @@ class Link:
 class Party:
     """A tenant with all that is theirs; the ids of one do not depend on what others do."""
 
-    __slots__ = ("_next", "ids", "links", "person", "rows", "sessions", "size", "sockets", "unread")
+    __slots__ = ("_next", "_taken", "ids", "links", "person", "rows", "sessions", "size", "sockets", "unread")
 
-    def __init__(self, person: Person, ids: Ids) -> None:
+    def __init__(self, person: Person, ids: Ids, taken: Mapping[str, Collection[int]]) -> None:
+        """With the ids that are taken in each table, by the fixtures."""
         self.person = person
         self.ids = ids
         self.sessions: list[Session] = []
@@ -108,12 +110,16 @@ class Party:
         self.unread: set[Msg] = set()
         """What was said to the tenant, in all sessions, and not seen."""
         self._next: dict[str, int] = {}
+        self._taken = taken
 
     def new_id(self, table: str) -> int:
         """The next id of a table; the real ones are one sequence for all, ours start at a seeded place for each."""
         number = self._next.get(table)
         if number is None:
             number = (1_000 + self.ids.child(table).below(1_000_000)) * 1_000
+        # Fixtures may come from what an earlier run with the same seed has said.
+        while number in self._taken.get(table, ()):
+            number += 1
         self._next[table] = number + 1
         return number
 

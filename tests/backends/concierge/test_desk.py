@@ -356,6 +356,23 @@ def test_messages_of_the_fixtures_are_in_the_order_of_their_times() -> None:
     assert [msg["id"] for msg in history(connected(talk))] == ["7", "8", "9"]
 
 
+def test_ids_of_the_fixtures_are_taken() -> None:
+    """Somebody makes fixtures of what an earlier run with the same seed has said."""
+    first = concierge()
+    client = connected(first)
+    session = good(client, "init-chat-with-concierge", newSession=True)["chatSession"]
+    numbers = [int(say(client, str(n))["id"]) for n in range(3)]
+    rows = [said(id=numbers[0]), said(id=numbers[1])]
+    uuid = session["chatSessionId"]
+    world = fixtures(sessions=[stored(id=int(session["id"]), uuid=uuid, messages=rows)])
+    again = connected(Talk("concierge", settings={"bot": "none"}, seeded=world))
+    new = good(again, "init-chat-with-concierge", newSession=True)["chatSession"]
+    assert new["id"] != session["id"]
+    assert new["chatSessionId"] != uuid
+    texts(again)
+    assert int(say(again, session=uuid)["id"]) == numbers[2]
+
+
 def test_a_seen_message_of_the_fixtures() -> None:
     rows = [{"id": 7, "agent": 32314, "content": "x", "sent": 5, "seen": 6}]
     session = {"id": 1, "uuid": OPEN, "tenant": 34, "pinged": 1, "messages": rows}
