@@ -153,7 +153,8 @@ class Admin:
             found = [known for known in talks if talk in (known, known.rpartition("/")[2])]
             if len(found) == 1 or talk in found:
                 return talk if talk in found else found[0]
-        raise Complaint(404, f"talk: there is no {talk!r}; the latest are: {', '.join(talks[-10:]) or 'none'}")
+        why = "nobody is connected, so name one" if talk is None else f"there is no {talk!r}"
+        raise Complaint(404, f"talk: {why}; the latest are: {', '.join(talks[-10:]) or 'none'}")
 
 
 def _split(url: str) -> SplitResult:
