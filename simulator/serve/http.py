@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from http import HTTPStatus
 
 from aiohttp import web
@@ -28,6 +29,14 @@ _LEFT_OVER = 256 << 10
 
 _NO_LINE = dict.fromkeys((0, 10, 13), " ")
 """What a peer has brought into a header's value must not begin a line of its own (RFC 9110, 5.5)."""
+
+_INERT = re.compile(
+    r"(image/(?!svg)[\w.-]+|(audio|font|video)/[\w.-]+|text/plain|"
+    r"(application|binary)/(octet-stream|pdf|zip|msword|vnd\.[\w.-]+))(; ?charset=[\w-]+)?",
+    re.ASCII | re.IGNORECASE,
+)
+"""Types in which no browser finds a script, however wrong they are: several at once, or none, are looked into."""
+_SANDBOX = ("Content-Security-Policy", "sandbox")
 
 _log = logging.getLogger("simulator")
 
@@ -158,6 +167,9 @@ class Door:
                 response = Response(503)
         with reading or nullcontext():
             dressed = running.backend.dress(running.seed.settings, request, response, self._driver.clock.now())
+            if response.stored is not None and not _inert(dressed):
+                # Whoever uploads a page must not act in our name: the control API has this origin, too.
+                dressed = replace(dressed, headers=(*dressed.headers, _SANDBOX))
             exact = Exact(dressed, asked, stays, reading)
             await exact.prepare(asked)
         return exact
@@ -225,6 +237,11 @@ class Door:
             driver.aborted(running, call)
             return links.Handed()
         return response
+
+
+def _inert(response: Response) -> bool:
+    kinds = [value for name, value in response.headers if name.lower() == "content-type"]
+    return len(kinds) == 1 and _INERT.fullmatch(kinds[0]) is not None
 
 
 def _span(chunks: Iterable[bytes], span: tuple[int, int] | None) -> Iterator[bytes]:

@@ -38,15 +38,6 @@ _USERS = "x-amz-meta-"
 _UNKNOWN = ("acl", "tagging", "uploads", "uploadId", "partNumber", "retention", "legal-hold", "torrent", "versionId")
 """What S3 knows more of; asked for, it is said that it is not here."""
 
-_INERT = re.compile(
-    r"(image/(?!svg)[\w.-]+|(audio|font|video)/[\w.-]+|text/plain|"
-    r"(application|binary)/(octet-stream|pdf|zip|msword|vnd\.[\w.-]+))(; ?charset=[\w-]+)?",
-    re.ASCII | re.IGNORECASE,
-)
-"""Types in which no browser finds a script, however wrong they are: several at once, or none, are looked into."""
-_SANDBOX = ("Content-Security-Policy", "sandbox")
-"""Whoever uploads a page must not act in our name: at S3 objects have a host of their own, here the control API's."""
-
 _EXPOSED = (
     ("Access-Control-Allow-Origin", "*"),
     ("Access-Control-Allow-Methods", "GET, PUT, POST, DELETE, HEAD"),
@@ -268,8 +259,6 @@ class Store:
         )
         if overrides:
             lines = (*(line for line in lines if line[0].title() not in overrides), *overrides.items())
-        if not all(_INERT.fullmatch(value) for name, value in lines if name == "Content-Type"):
-            lines = (*lines, _SANDBOX)
         if request.header("If-None-Match") in (etag, "*"):
             return Response(304, lines)
         size = kept.upload.size
