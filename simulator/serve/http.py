@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from http import HTTPStatus
 
 from aiohttp import web
@@ -36,6 +37,13 @@ _OLDER = {
     422: "Unprocessable Entity",
 }
 """Python names these after RFC 9110 from 3.13 on; before, and as the real servers do, after RFC 2616 and 4918."""
+_INERT = re.compile(
+    r"(image/(?!svg)[\w.-]+|(audio|font|video)/[\w.-]+|text/plain|"
+    r"(application|binary)/(octet-stream|pdf|zip|msword|vnd\.[\w.-]+))(; ?charset=[\w-]+)?",
+    re.ASCII | re.IGNORECASE,
+)
+"""Types in which no browser finds a script, however wrong they are: several at once, or none, are looked into."""
+_SANDBOX = ("Content-Security-Policy", "sandbox")
 
 _log = logging.getLogger("simulator")
 
@@ -133,7 +141,10 @@ class Door:
         backend = self._running.backend
         route = find(backend.routes, request.method, request.path)
         if isinstance(route, NoRoute | NoMethod):
-            return await self._write(asked, request, backend.miss(request, route))
+            missed = backend.miss(request, route)
+            # Real servers answer with little, some with riddles; a wrong path is what newcomers have most often.
+            self._running.engine.world.log("warning", f"{missed.status}: nothing is at {request.method} {request.path}")
+            return await self._write(asked, request, missed)
         if isinstance(route.body, Stored):
             return await self._upload(asked, request, route, route.body)
         stays = await _read(asked, request, route.body)
@@ -163,6 +174,9 @@ class Door:
                 response = Response(503)
         with reading or nullcontext():
             dressed = running.backend.dress(running.seed.settings, request, response, self._driver.clock.now())
+            if response.stored is not None and not _inert(dressed):
+                # Whoever uploads a page must not act in our name: the control API has this origin, too.
+                dressed = replace(dressed, headers=(*dressed.headers, _SANDBOX))
             exact = Exact(dressed, asked, stays, reading)
             await exact.prepare(asked)
         return exact
@@ -234,6 +248,11 @@ class Door:
 
 def _phrase(status: int) -> str:
     return _OLDER.get(status) or HTTPStatus(status).phrase
+
+
+def _inert(response: Response) -> bool:
+    kinds = [value for name, value in response.headers if name.lower() == "content-type"]
+    return len(kinds) == 1 and _INERT.fullmatch(kinds[0]) is not None
 
 
 def _span(chunks: Iterable[bytes], span: tuple[int, int] | None) -> Iterator[bytes]:

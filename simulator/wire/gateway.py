@@ -250,4 +250,6 @@ _REFUSALS = {
 def refusal(status: int, now: float, ids: Ids, message: str = "", error: str = "") -> Response:
     """Why there is no connection, as HTTP before any upgrade; another message or error name where it says more."""
     known, text = _REFUSALS.get(status, ("InternalServerErrorException", BROKEN))
-    return answer(status, {"message": message or text}, now, ids, error or known)
+    # Recorded from a REST API: {"message":"Unauthorized"}, but {"Message":"User is not authorized to ..."}.
+    key = "Message" if error == "AccessDeniedException" else "message"
+    return answer(status, {key: message or text}, now, ids, error or known)

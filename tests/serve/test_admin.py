@@ -114,6 +114,7 @@ async def test_clock_of_the_wall_is_nobodys() -> None:
             "talk: there is no 'nobody'; the latest are",
         ),
         ("POST", "act", {"act": "say", "text": "x", "talk": 7}, 404, "talk: there is no 7; the latest are"),
+        ("POST", "act", {"act": "say", "text": "x"}, 404, "talk: nobody is connected, so say which; the latest are"),
         (
             "POST",
             "act",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import io
 import logging
 import zlib
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ import pytest
 from simulator.serve.app import Simulator
 from simulator.serve.clock import ManualClock
 from simulator.serve.http import _NO_LINE
+from simulator.serve.reporter import Reporter
 from tests.served import ACCEPT, INACTIVE, SECONDS, WEBSITE, Raw, ask, chip, client_frame, handshake, request
 
 DATE = "Date: Thu, 01 Jan 2026 00:00:00 GMT"
@@ -263,6 +265,20 @@ async def test_client_that_goes_in_the_middle_of_its_body(
     assert await ask(url, "GET", "/") == (OK, VERSION)
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert not server.driver._answers
+
+
+async def test_the_operator_is_told_of_a_wrong_path() -> None:
+    """Without the query, which may have a token in it; a path makes no line of its own."""
+    log = io.StringIO()
+    async with chip(ManualClock(), reporter=Reporter(lambda: 0.0, stream=log)) as simulator:
+        url = simulator.url("chip")
+        assert await ask(url, "GET", "/nowhere%0a?token=secret") == NOT_FOUND
+        await ask(url, "PUT", "/")
+        await ask(url, "GET", "/")
+    assert log.getvalue().splitlines() == [
+        "00:00:00.000 chip warning 404: nothing is at GET /nowhere%0a",
+        "00:00:00.000 chip warning 405: nothing is at PUT /",
+    ]
 
 
 async def test_slow_request_is_waited_for(url: str) -> None:

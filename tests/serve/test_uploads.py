@@ -330,7 +330,7 @@ async def test_object_that_is_deleted_while_it_is_read(server: Simulator, url: s
     async with Raw.open(url, request("GET", "/objects/1")) as raw:
         head = await raw.head()
         server.space.running["keeper"].engine.world.objects.delete("1")
-        assert head[-1] == f"Content-Length: {size}"
+        assert f"Content-Length: {size}" in head
         assert await raw.exactly(size) == bytes(size)
 
 

@@ -245,6 +245,8 @@ def test_answers() -> None:
     ]  # fmt: skip
     assert dict(response.headers)["x-amzn-ErrorType"] == "UnauthorizedException"
     assert base64.urlsafe_b64decode(dict(response.headers)["x-amz-apigw-id"])[8] == HTTP
+    denied = refusal(403, 1e9, ids(), "User is not authorized", "AccessDeniedException")
+    assert denied.body == b'{"Message":"User is not authorized"}', "a capital letter, as in the public recordings"
     said = refusal(403, 1e9, ids(), "Missing Authentication Token", "MissingAuthenticationTokenException")
     assert said.body == b'{"message":"Missing Authentication Token"}'
     assert dict(refusal(418, 1e9, ids()).headers)["x-amzn-ErrorType"] == "InternalServerErrorException"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,11 @@ class Msg:
     deleted: bool = False
     """Unsent, whether history still has it or not."""
 
+    @property
+    def waiting(self) -> set[Msg]:
+        """Where it stands for as long as it is there and was not seen: counted by nobody, however long the history."""
+        return self.session.unseen if self.agent is None else self.session.party.unread
+
 
 @dataclass(slots=True, eq=False)
 class Session:
@@ -69,6 +75,8 @@ class Session:
     agent_pinged: int | None = None
     closed: bool = False
     messages: list[Msg] = field(default_factory=list)
+    unseen: set[Msg] = field(default_factory=set)
+    """What the tenant said that nobody of the other side has seen."""
 
 
 @dataclass(slots=True, eq=False)
@@ -85,9 +93,10 @@ class Link:
 class Party:
     """A tenant with all that is theirs; the ids of one do not depend on what others do."""
 
-    __slots__ = ("_next", "ids", "links", "person", "rows", "sessions", "size", "sockets")
+    __slots__ = ("_next", "_taken", "ids", "links", "person", "rows", "sessions", "size", "sockets", "unread")
 
-    def __init__(self, person: Person, ids: Ids) -> None:
+    def __init__(self, person: Person, ids: Ids, taken: Mapping[str, Collection[int]]) -> None:
+        """With the ids that are taken in each table, by the fixtures."""
         self.person = person
         self.ids = ids
         self.sessions: list[Session] = []
@@ -98,13 +107,19 @@ class Party:
         """All messages, the oldest first, also those that were unsent: the shelf's."""
         self.size = 0
         """Characters of these."""
+        self.unread: set[Msg] = set()
+        """What was said to the tenant, in all sessions, and not seen."""
         self._next: dict[str, int] = {}
+        self._taken = taken
 
     def new_id(self, table: str) -> int:
         """The next id of a table; the real ones are one sequence for all, ours start at a seeded place for each."""
         number = self._next.get(table)
         if number is None:
             number = (1_000 + self.ids.child(table).below(1_000_000)) * 1_000
+        # Fixtures may come from what an earlier run with the same seed has said.
+        while number in self._taken.get(table, ()):
+            number += 1
         self._next[table] = number + 1
         return number
 
@@ -181,6 +196,8 @@ class Shelf:
         msg.size = 300 + len(msg.content) + _weight(msg.metadata)
         party.rows.append(msg)
         msg.session.messages.append(msg)
+        if msg.seen is None:
+            msg.waiting.add(msg)
         self._add(party, 1, msg.size)
         while self._count > self._most:
             self._let_go(max(self._parties, key=lambda party: len(party.rows)))
@@ -197,8 +214,14 @@ class Shelf:
         self._add(party, -1, -old.size)
         if old in old.session.messages:
             old.session.messages.remove(old)
+            old.waiting.discard(old)
+
+    def hide(self, msg: Msg) -> None:
+        """It is unsent: nobody waits for it to be seen."""
+        msg.deleted = True
+        msg.waiting.discard(msg)
 
     def drop(self, msg: Msg) -> None:
         """Take a message out of its session; its place here goes when its turn comes."""
-        msg.deleted = True
+        self.hide(msg)
         msg.session.messages.remove(msg)

@@ -77,13 +77,15 @@ class Desk:
         """The other side has seen it; the first time counts."""
         if msg.seen is None:
             msg.seen, msg.status = self.now(), self._settings.status_seen
+            msg.waiting.discard(msg)
 
     def unsend(self, msg: Msg, by: Socket | None) -> list[Action]:
         """Take a message back."""
         if self._settings.deleted == "remove":
             self._state.shelf.drop(msg)
         else:
-            msg.deleted, msg.status = True, self._settings.status_unsent
+            self._state.shelf.hide(msg)
+            msg.status = self._settings.status_unsent
         number: Json = str(msg.id) if self._settings.message_id == "string" else msg.id
         sender = TENANT if msg.agent is None else AGENT
         return self._push("chat-message-delete", "", {"messageId": number}, msg.session, sender, by)
@@ -195,9 +197,8 @@ class Desk:
         agent = self._answering(session, who)
         joins = session.agent is not agent
         session.agent, session.agent_pinged = agent, self.now()
-        for msg in session.messages:
-            if msg.agent is None and not msg.deleted:
-                self.see(msg)
+        for msg in [*session.unseen]:
+            self.see(msg)
         return self.update("join", session, AGENT, None) if joins else []
 
     def _leave(self, session: Session) -> list[Action]:
@@ -234,6 +235,7 @@ class Desk:
         else:
             sent = status == "sent"
             rows[-1].seen = None
+            rows[-1].waiting.add(rows[-1])
             rows[-1].status = self._settings.status_sent if sent else self._settings.status_delivered
         return []
 

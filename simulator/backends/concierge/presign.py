@@ -42,6 +42,8 @@ NO_PAYLOAD = (
 SKEW = 900
 """Seconds that a signature may be ahead, or off."""
 WEEK = 604_800
+NAMES = 64
+"""Signed headers that are looked at: SDKs sign a dozen, and each costs botocore a look at all others."""
 PARAMETERS = (
     "X-Amz-Algorithm",
     "X-Amz-Credential",
@@ -188,8 +190,9 @@ def _by_header(request: Request, header: str, query: str, key: Key, now: float) 
 
 
 def _names(text: str) -> tuple[str, ...]:
-    """Signed headers; what can't be a header's name is never there."""
-    return tuple(name for name in text.lower().split(";") if re.fullmatch(r"[\w!#$%&'*+.^`|~-]+", name, re.ASCII))
+    """Signed headers; what can't be a header's name is never there, and a signature of too many is none."""
+    found = [name for name in text.lower().split(";") if re.fullmatch(r"[\w!#$%&'*+.^`|~-]+", name, re.ASCII)]
+    return tuple(found[:NAMES])
 
 
 def _scope(credential: str, date: str, key: Key, code: str) -> None:

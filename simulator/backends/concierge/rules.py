@@ -135,24 +135,31 @@ class ConciergeRules:
         world, request = self._world, knock.request
         query = {name: values[-1] for name, values in parse_qs(request.query).items()}
 
-        def refused(status: int, message: str = "", error: str = "") -> list[Action]:
+        def refused(status: int, why: str, message: str = "", error: str = "") -> list[Action]:
+            # A browser's WebSocket says nothing of it to its page, and the body says little to anyone.
+            world.log("warning", f"refused with {status}: {why}")
             ids = world.ids.child("knock", request.method, request.path, request.query, world.now())
             return [Refuse(knock.conn, refusal(status, world.now(), ids, message, error))]
 
         if "Auth" not in query:
-            return refused(401)
+            return refused(401, "there is no Auth=<token> in the URL")
         if self._settings.connect_status != 200:
-            return refused(self._settings.connect_status)
-        tenant = tokens.tenant_of(world.seed.keys.jwt, query["Auth"], world.now())
-        if tenant is None:
-            return refused(401)
+            return refused(self._settings.connect_status, "so the setting connect_status says")
+        try:
+            tenant = tokens.tenant_of(world.seed.keys.jwt, query["Auth"], world.now())
+        except tokens.Unfit as unfit:
+            return refused(401, str(unfit))
         party = self._state.parties.get(tenant)
         if party is None or not party.person.active:
+            why = f"the token is good, but there is no active tenant {tenant!r} in the fixtures"
             return refused(
-                403, "User is not authorized to access this resource with an explicit deny", "AccessDeniedException"
+                403,
+                why,
+                "User is not authorized to access this resource with an explicit deny",
+                "AccessDeniedException",
             )
         if "deviceId" not in query:
-            return refused(400)
+            return refused(400, "there is no deviceId=<id> in the URL")
         socket = Socket(knock.conn, party, query["deviceId"], request.header("User-Agent") or "")
         self._state.sockets[knock.conn] = socket
         return [Accept(knock.conn)]
@@ -322,7 +329,8 @@ class ConciergeRules:
     def _message(self, socket: Socket, command: OfMessage) -> tuple[Session, Msg]:
         session = self._own(socket, command.chatSessionId)
         wanted = int(command.messageId)
-        msg = next((msg for msg in session.messages if msg.id == wanted and not msg.deleted), None)
+        # The newest first: these are marked and unsent.
+        msg = next((msg for msg in reversed(session.messages) if msg.id == wanted and not msg.deleted), None)
         if msg is None:
             raise Refused("message")
         return session, msg

@@ -320,7 +320,11 @@ class State:
     def __init__(self, seed: Seed, ids: Ids) -> None:
         settings = seed.settings
         self.agents = {agent.id: agent for agent in seed.agents}
-        self.parties = {str(person.id): Party(person, ids.child("tenant", person.id)) for person in seed.tenants}
+        taken = {
+            "session": {stored.id for stored in seed.sessions},
+            "message": {row.id for stored in seed.sessions for row in stored.messages},
+        }
+        self.parties = {str(who.id): Party(who, ids.child("tenant", who.id), taken) for who in seed.tenants}
         self.sockets: dict[Conn, Socket] = {}
         self.sessions: dict[str, Session] = {}
         """All of them by UUID, the one that was begun or went on last at the end."""
@@ -358,7 +362,11 @@ class State:
             del self.sessions[old.uuid]
             for msg in [*old.messages]:
                 self.shelf.drop(msg)
-        session = Session(party.new_id("session"), party.ids.uuid(), party, now)
+        uuid = party.ids.uuid()
+        while uuid in self.sessions:
+            # See Party.new_id.
+            uuid = party.ids.uuid()
+        session = Session(party.new_id("session"), uuid, party, now)
         self._put(session)
         return session, old
 
@@ -382,8 +390,4 @@ class State:
 
     def unread(self, party: Party) -> int:
         """How many messages to a tenant were not seen."""
-        return sum(
-            msg.agent is not None and msg.seen is None and not msg.deleted
-            for session in party.sessions
-            for msg in session.messages
-        )
+        return len(party.unread)

@@ -78,6 +78,9 @@ class Web:
                 response = self._object(request)
             case "connections":
                 response, actions = self._connections(request)
+                if response.status >= 400:
+                    why = dict(response.headers)["x-amzn-ErrorType"]
+                    self._world.log("warning", f"@connections: refused with {response.status}: {why}")
             case "upload_url":
                 response = self._api(request, self._upload_url)
             case _:
@@ -102,11 +105,13 @@ class Web:
             status, body = work(request)
             response = answer(status, body, self._world.now(), self._ids(request))
         if self._settings.cors and request.header("Origin") is not None:
+            # Frontends add lines of their own (a tenant, a trace): a preflight must not fail for these.
+            asked = request.header("Access-Control-Request-Headers") or "authorization, content-type"
             response.headers = (
                 *response.headers,
                 ("Access-Control-Allow-Origin", "*"),
                 ("Access-Control-Allow-Methods", "POST"),
-                ("Access-Control-Allow-Headers", "authorization, content-type"),
+                ("Access-Control-Allow-Headers", asked),
             )
         return response
 
@@ -115,11 +120,15 @@ class Web:
         given = request.header("Authorization")
         if wanted == "required" or (wanted == "optional" and given is not None):
             kind, _, token = (given or "").partition(" ")
-            if kind.lower() != "bearer" or not tokens.tenant_of(world.seed.keys.jwt, token.strip(), world.now()):
-                return 401, {"message": "Unauthorized"}
+            if kind.lower() != "bearer":
+                return self._unauthorized("there is no Authorization: Bearer <token>")
+            try:
+                tokens.tenant_of(world.seed.keys.jwt, token.strip(), world.now())
+            except tokens.Unfit as unfit:
+                return self._unauthorized(str(unfit))
         body = _read(UploadUrl, request.body)
         if not isinstance(body, UploadUrl):
-            return 400, {"message": body}
+            return self._wrong(body)
         asked = (body.filename, body.mimeType, body.type)
         # Equal ones are counted, so that strangers do not change each other's ids, but not each for ever: by a hash.
         which = world.ids.child("uploads", *asked).below(COUNTERS)
@@ -139,13 +148,23 @@ class Web:
         keys, now = self._world.seed.keys, int(self._world.now())
         body = _read(Authorize, request.body)
         if not isinstance(body, Authorize):
-            return 400, {"message": body}
+            return self._wrong(body)
         party = self._state.parties.get(str(body.tenantId))
-        if body.clientSecret != keys.client or party is None or not party.person.active:
-            return 401, {"message": "Unauthorized"}
+        if body.clientSecret != keys.client:
+            return self._unauthorized("clientSecret is not the one of the fixtures (keys.client)")
+        if party is None or not party.person.active:
+            return self._unauthorized(f"there is no active tenant {str(body.tenantId)!r} in the fixtures")
         seconds = self._settings.token_seconds
         token = tokens.mint(keys.jwt, str(party.person.id), str(self._world.seed.org), now, now + seconds)
         return 200, {"accessToken": token, "tokenValidFor": f"{seconds}s", "tokenExpiryTime": (now + seconds) * 1000}
+
+    def _wrong(self, why: str) -> tuple[int, Json]:
+        self._world.log("warning", f"refused with 400: {why}")
+        return 400, {"message": why}
+
+    def _unauthorized(self, why: str) -> tuple[int, Json]:
+        self._world.log("warning", f"refused with 401: {why}")
+        return 401, {"message": "Unauthorized"}
 
     # --- /uat/@connections/<id>
 

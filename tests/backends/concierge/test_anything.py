@@ -91,6 +91,16 @@ def look(socket: Socket) -> None:
             fits(str(item.data))
 
 
+def counted(talk: Talk) -> None:
+    """Who waits for whom to see what, which nobody counts anew."""
+    state: Any = talk.running.engine.rules._state  # type: ignore[attr-defined]
+    for party in state.parties.values():
+        rows = [msg for session in party.sessions for msg in session.messages if msg.seen is None and not msg.deleted]
+        assert party.unread == {msg for msg in rows if msg.agent is not None}
+        for session in party.sessions:
+            assert session.unseen == {msg for msg in rows if msg.agent is None and msg.session is session}
+
+
 def step(talk: Talk, sockets: list[Socket], what: object) -> None:
     if isinstance(what, float):
         talk.after(what)
@@ -118,6 +128,7 @@ def test_anything_over_a_socket(chosen: dict[str, Any], script: list[object]) ->
         step(talk, sockets, what)
         for socket in sockets:
             look(socket)
+        counted(talk)
 
 
 @settings(max_examples=150, deadline=None)

@@ -134,6 +134,8 @@ def test_statuses(talk: Talk) -> None:
     assert (push["channel"], push["payload"]) == ("chat-message-delete", {"messageId": int(number)})
     assert push["senderType"] == "BACKEND_USER"
     assert [message["messageContent"] for message in history(client)] == ["first"]
+    talk.act(OPEN, Say("seen again"))
+    assert (history(client)[0]["status"], history(client)[0]["seenAt"]) == (4, str(START + 3000))
     assert "expected one of" in str(talk.running.engine.rules.objection(OPEN, Status("lost")))
 
 
@@ -232,6 +234,15 @@ def test_a_stale_session_closes() -> None:
     talk.after(500)
     assert texts(client) == [], "once"
     assert ask(client, "ping-on-chat-session", chatSessionId=OPEN)["status"] == 409
+
+
+def test_what_was_ended_does_not_go_stale_as_well() -> None:
+    talk = concierge(stale_after=70)
+    client = connected(talk)
+    good(client, "end-chat-with-concierge", chatSessionId=OPEN)
+    assert len(texts(client)) == 1
+    talk.after(100)
+    assert texts(client) == [], "told once that it is closed"
 
 
 def test_who_leaves_the_page_loses_the_session_all_the_same() -> None:
@@ -343,6 +354,23 @@ def test_messages_of_the_fixtures_are_in_the_order_of_their_times() -> None:
     rows = [said(id=9, sent=30), said(id=8, sent=10), said(id=7, sent=10)]
     talk = Talk("concierge", seeded=fixtures(sessions=[stored(messages=rows)]))
     assert [msg["id"] for msg in history(connected(talk))] == ["7", "8", "9"]
+
+
+def test_ids_of_the_fixtures_are_taken() -> None:
+    """Somebody makes fixtures of what an earlier run with the same seed has said."""
+    first = concierge()
+    client = connected(first)
+    session = good(client, "init-chat-with-concierge", newSession=True)["chatSession"]
+    numbers = [int(say(client, str(n))["id"]) for n in range(3)]
+    rows = [said(id=numbers[0]), said(id=numbers[1])]
+    uuid = session["chatSessionId"]
+    world = fixtures(sessions=[stored(id=int(session["id"]), uuid=uuid, messages=rows)])
+    again = connected(Talk("concierge", settings={"bot": "none"}, seeded=world))
+    new = good(again, "init-chat-with-concierge", newSession=True)["chatSession"]
+    assert new["id"] != session["id"]
+    assert new["chatSessionId"] != uuid
+    texts(again)
+    assert int(say(again, session=uuid)["id"]) == numbers[2]
 
 
 def test_a_seen_message_of_the_fixtures() -> None:

@@ -15,7 +15,19 @@ from simulator.core.bot import Say
 from simulator.core.message import Headers, Response
 from simulator.core.wire import Shut
 from tests.backends.concierge.sign import signed
-from tests.backends.concierge.speak import ACCESS, OPEN, REGION, SECRET, ask, concierge, connected, good, say, texts
+from tests.backends.concierge.speak import (
+    ACCESS,
+    OPEN,
+    REGION,
+    SECRET,
+    ask,
+    concierge,
+    connected,
+    frame,
+    good,
+    say,
+    texts,
+)
 from tests.talk import UPGRADE, Socket, Talk
 
 NOW = 1767225600
@@ -43,31 +55,44 @@ def talk_request(method: str) -> Any:
     return Request(method, "/uat")
 
 
+UNAUTHORIZED = ("UnauthorizedException", "Unauthorized")
+DENIED = ("AccessDeniedException", "User is not authorized to access this resource with an explicit deny")
+
+
+def signed_as(head: object) -> str:
+    """A token with the right signature under another head."""
+    text = f"{tokens._encoded(json.dumps(head).encode())}.{token().split('.')[1]}"
+    return f"{text}.{tokens._encoded(tokens._mac('not-a-secret', text))}"
+
+
 UNSIGNED = ".".join([base64.urlsafe_b64encode(b'{"alg":"none"}').decode().rstrip("="), *token().split(".")[1:]])
 
 
 @pytest.mark.parametrize(
-    ("query", "status", "kind", "text"),
+    ("query", "status", "kind", "text", "why"),
     [
-        ("", 401, "UnauthorizedException", "Unauthorized"),
-        ("?Auth=&deviceId=a", 401, "UnauthorizedException", "Unauthorized"),
-        ("?Auth=garbage&deviceId=a", 401, "UnauthorizedException", "Unauthorized"),
-        ("?Auth=a.b.c&deviceId=a", 401, "UnauthorizedException", "Unauthorized"),
-        (f"?Auth={token(secret='forged')}&deviceId=a", 401, "UnauthorizedException", "Unauthorized"),
-        (f"?Auth={token(expires=NOW)}&deviceId=a", 401, "UnauthorizedException", "Unauthorized"),
-        (f"?Auth={UNSIGNED}&deviceId=a", 401, "UnauthorizedException", "Unauthorized"),
-        (f"?Auth={token('36')}&deviceId=a", 403, "AccessDeniedException",
-         "User is not authorized to access this resource with an explicit deny"),
-        (f"?Auth={token('99')}&deviceId=a", 403, "AccessDeniedException",
-         "User is not authorized to access this resource with an explicit deny"),
-        (f"?Auth={token()}", 400, "BadRequestException", "Bad Request"),
+        ("", 401, *UNAUTHORIZED, "no Auth=<token>"),
+        ("?Auth=&deviceId=a", 401, *UNAUTHORIZED, "no Auth=<token>"),
+        ("?Auth=garbage&deviceId=a", 401, *UNAUTHORIZED, "no JWT"),
+        ("?Auth=a.b.c&deviceId=a", 401, *UNAUTHORIZED, "no JWT"),
+        (f"?Auth={token(secret='forged')}&deviceId=a", 401, *UNAUTHORIZED, "keys.jwt"),
+        (f"?Auth={token(expires=NOW)}&deviceId=a", 401, *UNAUTHORIZED, "expired 0 s ago: it is 2026-01-01T00:00:00Z"),
+        (f"?Auth={UNSIGNED}&deviceId=a", 401, *UNAUTHORIZED, "keys.jwt"),
+        (f"?Auth={signed_as({'alg': 'none'})}&deviceId=a", 401, *UNAUTHORIZED, "HS256"),
+        (f"?Auth={signed_as([])}&deviceId=a", 401, *UNAUTHORIZED, "HS256"),
+        (f"?Auth={token('36')}&deviceId=a", 403, *DENIED, "no active tenant '36'"),
+        (f"?Auth={token('99')}&deviceId=a", 403, *DENIED, "no active tenant '99'"),
+        (f"?Auth={token()}", 400, "BadRequestException", "Bad Request", "no deviceId=<id>"),
     ],
-)  # fmt: skip
-def test_refused_before_any_upgrade(talk: Talk, query: str, status: int, kind: str, text: str) -> None:
+)
+def test_refused_before_any_upgrade(talk: Talk, query: str, status: int, kind: str, text: str, why: str) -> None:
     response = refused(talk, query)
+    level, told, _ = talk.logged[-1]
+    assert (level, told.startswith(f"refused with {status}: "), why in told) == ("warning", True, True), told
+    assert not any(part in told for part in query.partition("Auth=")[2].split("&")[0].split(".") if len(part) > 3)
     headers = dict(response.headers)
     assert response.status == status
-    assert response.body == f'{{"message":"{text}"}}'.encode()
+    assert response.body == f'{{"{"Message" if kind == "AccessDeniedException" else "message"}":"{text}"}}'.encode()
     assert headers["Content-Type"] == "application/json"
     assert headers["x-amzn-ErrorType"] == kind
     assert len(headers["x-amzn-RequestId"]) == 36
@@ -79,6 +104,7 @@ def test_refused_before_any_upgrade(talk: Talk, query: str, status: int, kind: s
 def test_what_connect_answers_is_the_status(status: int) -> None:
     talk = concierge(connect_status=status)
     assert refused(talk, f"?Auth={token()}&deviceId=a").status == status
+    assert "connect_status" in talk.logged[-1][1]
     assert refused(talk, "?deviceId=a").status == 401, "the identity source comes first"
 
 
@@ -107,10 +133,10 @@ def test_a_token_with_other_claims() -> None:
         return f"{head}.{tokens._encoded(tokens._mac('s', head))}"
 
     assert tokens.tenant_of("s", made(tenantId=34, exp=5.5), 5) == "34"
-    assert tokens.tenant_of("s", made(tenantId=34, exp="x"), 5) is None
-    assert tokens.tenant_of("s", made(tenantId=None, exp=9), 5) is None
-    assert tokens.tenant_of("s", "é.é.é", 5) is None
-    assert tokens.tenant_of("s", "\udcff.x.y", 5) is None
+    wrong = (made(tenantId=34, exp="x"), made(tenantId=None, exp=9), made(exp=9), "é.é.é", "\udcff.x.y")
+    for given, why in zip(wrong, ["claims", "claims", "claims", "no JWT", "no JWT"], strict=True):
+        with pytest.raises(tokens.Unfit, match=why):
+            tokens.tenant_of("s", given, 5)
 
 
 # ---- the gateway's own words ----
@@ -211,10 +237,14 @@ def test_authorize_tenant(talk: Talk) -> None:
     for wrong in ({"clientSecret": "x", "tenantId": "34"}, {"clientSecret": "client-secret", "tenantId": "99"},
                   {"clientSecret": "client-secret", "tenantId": 36}):  # fmt: skip
         assert asked(wrong).status == 401
+        why = "keys.client" if wrong["clientSecret"] == "x" else "no active tenant"
+        assert talk.logged[-1][1].startswith("refused with 401: ")
+        assert why in talk.logged[-1][1]
     bodies: tuple[object, ...] = ({}, [], {"clientSecret": 1, "tenantId": "34"})
     for bad in bodies:
         assert asked(bad).status == 400
     assert b"clientSecret: Field required" in asked({}).body
+    assert talk.logged[-1][1] == "refused with 400: clientSecret: Field required"
     assert talk.request("POST", "/client/auth/authorize-tenant", b"{").status == 400
     assert talk.request("GET", "/client/auth/authorize-tenant").status == 403
 
@@ -247,9 +277,15 @@ def test_management(talk: Talk, client: Socket) -> None:
         "identity": {"sourceIp": "127.0.0.1", "userAgent": ""},
         "lastActiveAt": "2026-01-01T00:00:05Z",
     }
+    for data in (frame("get-unread-msg-count", {}), "no request at all"):
+        talk.after(5)
+        client.send(data)
+        last = json.loads(manage(talk, "GET", number).body)["lastActiveAt"]
+        assert last == f"2026-01-01T00:00:{talk.clock.now() - NOW:02.0f}Z", "what comes counts"
+    client.got.clear()
     talk.after(5)
     talk.act(OPEN, Say("hi"))
-    assert json.loads(manage(talk, "GET", number).body)["lastActiveAt"] == "2026-01-01T00:00:10Z", "a push counts"
+    assert json.loads(manage(talk, "GET", number).body)["lastActiveAt"] == "2026-01-01T00:00:20Z", "a push counts"
     assert manage(talk, "POST", number, b"x" * 131_072).status == 200
     client.got.clear()
     large = manage(talk, "POST", number, b"x" * 131_073)
@@ -260,6 +296,7 @@ def test_management(talk: Talk, client: Socket) -> None:
     for method in ("GET", "POST", "DELETE"):
         answer = manage(talk, method, number)
         assert (answer.status, dict(answer.headers)["x-amzn-ErrorType"]) == (410, "GoneException")
+        assert talk.logged[-1][1] == "@connections: refused with 410: GoneException"
     assert manage(talk, "GET", "").status == 403, "not a connection's path"
 
 

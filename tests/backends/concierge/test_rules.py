@@ -310,7 +310,7 @@ def test_a_body_that_is_no_object(talk: Talk) -> None:
 
 
 def test_foreign_and_unknown(talk: Talk) -> None:
-    client = connected(talk)
+    client, bob = connected(talk), connected(talk, "bob", Auth=bobs(talk))
     for route, more in (
         ("get-chat-session", {}),
         ("get-chat-messages", {}),
@@ -324,7 +324,9 @@ def test_foreign_and_unknown(talk: Talk) -> None:
         assert ask(client, route, chatSessionId=BOBS, **more)["status"] == 403
         unknown = ask(client, route, chatSessionId="nobody", **more)
         assert (unknown["status"], unknown["body"]) == (404, {"message": "Chat session not found"})
-    assert texts(client) == []
+        # A closed one is no less somebody else's.
+        assert ask(bob, route, chatSessionId=CLOSED, **more)["status"] == 403
+    assert texts(client) == texts(bob) == []
 
 
 def test_tenants_do_not_change_each_others_ids() -> None:

@@ -261,12 +261,17 @@ def test_a13_unknown_route(way: str) -> None:
 
 @pytest.mark.parametrize("deleted", ["remove", "status0"])
 def test_a14_deleted(deleted: str) -> None:
-    _, client = two(deleted=deleted)
+    talk, client = two(deleted=deleted)
     number = say(client, "mine")["id"]
     good(client, "delete-message", chatSessionId=OPEN, messageId=number)
     left = history(client)
     assert [message["status"] for message in left] == ([] if deleted == "remove" else [0])
     assert ask(client, "delete-message", chatSessionId=OPEN, messageId=number)["status"] == 404
+    assert good(client, "get-unread-msg-count")["unreadMsgCount"] == "1"
+    talk.act(OPEN, Say("theirs"))
+    assert [message["status"] for message in history(client)][:-1] == ([] if deleted == "remove" else [0]), "not seen"
+    assert good(client, "get-unread-msg-count")["unreadMsgCount"] == "2"
+    talk.act(OPEN, Status("unsent"))
     assert good(client, "get-unread-msg-count")["unreadMsgCount"] == "1"
 
 
@@ -337,6 +342,7 @@ def test_a20_upload_auth(wanted: str) -> None:
     assert status() == (401 if wanted == "required" else 200)
     for wrong in ("Bearer x.y.z", f"Basic {token}", "", f"Bearer {token}x"):
         assert status(wrong) == (200 if wanted == "off" else 401)
+        assert (talk.logged[-1:] == []) is (wanted == "off"), "the operator learns why"
     talk.after(3600)
     assert status(f"Bearer {token}") == (200 if wanted == "off" else 401), "expired"
 

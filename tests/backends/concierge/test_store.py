@@ -162,7 +162,7 @@ def test_a_signed_url_says_what_its_answer_says() -> None:
     talk, _ = with_store()
     assert http(talk, "PUT", url_for(), PNG, (("Cache-Control", "no-store"),)).status == 200
     wanted = [
-        ("response-content-disposition", 'attachment; filename="a b.png"'), ("response-content-type", "x/y"),
+        ("response-content-disposition", 'attachment; filename="a b.png"'), ("response-content-type", "image/gif"),
         ("response-cache-control", "no-cache"), ("response-x", "z"),
     ]  # fmt: skip
     url = presign.presigned("GET", OBJECT, wanted, KEY, NOW, 900)
@@ -171,7 +171,7 @@ def test_a_signed_url_says_what_its_answer_says() -> None:
     assert answer.status == 200
     assert sorted(headers) == [
         ("Cache-Control", "no-cache"), ("Content-Disposition", 'attachment; filename="a b.png"'),
-        ("Content-Length", str(len(PNG))), ("Content-Type", "x/y"),
+        ("Content-Length", str(len(PNG))), ("Content-Type", "image/gif"),
     ]  # fmt: skip
     assert code(http(talk, "GET", f"{OBJECT}?response-content-type=text%2Fhtml")) == (400, "InvalidRequest")
     assert http(talk, "GET", f"{OBJECT}?response-x=1&x=2").status == 200
@@ -304,6 +304,9 @@ ORIGIN = ("Origin", "https://app.example.com")
 ASKS = (ORIGIN, ("Access-Control-Request-Method", "PUT"), ("Access-Control-Request-Headers", "content-type"))
 
 
+ASKED_MORE = ("Access-Control-Request-Headers", "authorization,content-type,x-requested-with,x-tenant-id")
+
+
 def test_cors() -> None:
     talk, _ = with_store()
     allowed = http(talk, "OPTIONS", OBJECT, headers=ASKS)
@@ -320,7 +323,10 @@ def test_cors() -> None:
     refused = http(talk, "PUT", OBJECT, PNG, (ORIGIN,))
     assert dict(refused.headers)["Access-Control-Allow-Origin"] == "*", "an error can be read"
     api = http(talk, "OPTIONS", f"http://{HOST}/file-new/get-upload-url", headers=ASKS)
-    assert (api.status, dict(api.headers)["Access-Control-Allow-Headers"]) == (204, "authorization, content-type")
+    assert (api.status, dict(api.headers)["Access-Control-Allow-Headers"]) == (204, "content-type")
+    for asks, allowed_to in ((ASKS[:2], "authorization, content-type"), ((*ASKS[:2], ASKED_MORE), ASKED_MORE[1])):
+        api = http(talk, "OPTIONS", f"http://{HOST}/client/auth/authorize-tenant", headers=asks)
+        assert dict(api.headers)["Access-Control-Allow-Headers"] == allowed_to
 
 
 def test_no_cors() -> None:
