@@ -77,8 +77,11 @@ def encode(item: Item) -> bytes:
     """One whole unfragmented server frame; a text's lone surrogates become the bytes they stand for."""
     data = item.data
     if isinstance(data, str):
-        # What is ASCII can't fail: no error handler has to be looked up.
-        first, data = 0x81, data.encode() if data.isascii() else data.encode("utf-8", "surrogateescape")
+        first, text = 0x81, data
+        try:
+            data = text.encode()
+        except UnicodeEncodeError:
+            data = text.encode("utf-8", "surrogateescape")
     elif type(item) is Frame:
         first = 0x82
     else:

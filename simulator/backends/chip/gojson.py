@@ -279,8 +279,12 @@ def commands(known: frozenset[str]) -> Callable[[str | bytes], Json]:
             value = loads(data)
         except ValueError:
             return _command(data, known)
-        if type(value) is dict and value.keys() <= known and None not in value.values():
-            return value
+        if type(value) is dict:
+            for name, member in value.items():
+                if member is None or name not in known:
+                    break
+            else:
+                return value
         return _command(data, known)
 
     return read

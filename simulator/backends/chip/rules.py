@@ -350,19 +350,20 @@ class ChipRules:
             self._world.log("warning", f"there is no chat {acted.talk!r}")
             return []
         channel, contact = found
+        if type(act) is bot.Say and act.agent is None:
+            # Nearly always; nothing can be wrong with it.
+            return self._say(channel, contact, act.text, self._agent(contact))
         why = self._state.objection(contact, act)
         if why is not None:
             self._world.log("warning", why)
             return []
         match act:
             case bot.Say():
-                agent = self._state.find_agent(act.agent) if act.agent else self._state.agent(contact.agent)
-                return self._say(channel, contact, act.text, agent)
+                return self._say(channel, contact, act.text, self._state.find_agent(act.agent or ""))
             case bot.Picture() | bot.File():
-                agent = self._state.agent(contact.agent)
-                return self._say(channel, contact, act.text, agent, (f"{act.type}:{act.url}",))
+                return self._say(channel, contact, act.text, self._agent(contact), (f"{act.type}:{act.url}",))
             case bot.Stream():
-                return self._say(channel, contact, "".join(act.chunks), self._state.agent(contact.agent))
+                return self._say(channel, contact, "".join(act.chunks), self._agent(contact))
             case bot.HandOff():
                 contact.agent = getattr(self._state.find_agent(act.agent), "id", 0)
                 return []
@@ -379,6 +380,10 @@ class ChipRules:
                 return []
             case _:  # pragma: no cover
                 assert_never(act)
+
+    def _agent(self, contact: Contact) -> Agent | None:
+        """To whom the bot has handed over, if anybody."""
+        return self._state.agent(contact.agent) if contact.agent else None
 
     def _say(
         self, channel: str, contact: Contact, text: str, agent: Agent | None, attachments: tuple[str, ...] = ()
