@@ -166,8 +166,8 @@ async def requests(url: str) -> None:
                 assert (await some(raw)).startswith(b"HTTP/1."), (path[:80], lines)
 
 
-async def somebody(url: str, stopped: asyncio.Event) -> int:
-    """A client that means well, and how often it was answered."""
+async def somebody(url: str, stopped: asyncio.Event, pings: asyncio.Queue[None]) -> int:
+    """A client that means well, the pings that it got, and how often it was answered."""
     answers = 0
     async with Raw.open(url, handshake(url).replace(b"GET  ", f"GET {WEBSOCKET} ".encode())) as raw:
         await raw.head()
@@ -177,8 +177,8 @@ async def somebody(url: str, stopped: asyncio.Event) -> int:
             while '"outgoing"' not in (text := await raw.text()):
                 if text == "2":
                     raw.send("3")
+                    pings.put_nowait(None)
             answers += 1
-            await asyncio.sleep(0.02)
         # What is left of the bot's answers and the pings is of no interest.
         return answers
 
@@ -194,11 +194,16 @@ async def test_nothing_that_comes_is_a_mistake_of_ours(tmp_path: Path) -> None:
         url = json.loads(ready.read_bytes())["backends"][0]["url"]
         stopped = asyncio.Event()
         log = asyncio.create_task(run.stderr.read())
-        good = asyncio.create_task(somebody(url, stopped))
+        pings: asyncio.Queue[None] = asyncio.Queue()
+        good = asyncio.create_task(somebody(url, stopped, pings))
         try:
             await asyncio.gather(posts(url), polls(url), sockets(url), requests(url))
-            # Until all that was left open has run into its deadlines.
-            await asyncio.sleep(2)
+            # Until all that was left open has run into its deadlines: none of them is later than four pings.
+            while not pings.empty():
+                pings.get_nowait()
+            async with asyncio.timeout(20):
+                for _ in range(5):
+                    await pings.get()
         finally:
             stopped.set()
             answers = await good
