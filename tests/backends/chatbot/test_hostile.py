@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -252,7 +253,9 @@ def test_what_is_relayed_and_kept_has_a_bound() -> None:
     for _ in range(900):
         deep = [deep]
     big = user(chat(metadata_limit=10_000), "user-ada")
-    assert codes(big.emit("track-activity", {"activity": "x", "data": deep})) == ["INVALID_PAYLOAD"]
+    # Too deep for Python 3.11 to write; later ones write it, as Node does.
+    refused = ["INVALID_PAYLOAD"] if sys.version_info < (3, 12) else []
+    assert codes(big.emit("track-activity", {"activity": "x", "data": deep})) == refused
     ada.socket.send('451-["track-activity",{"activity":"photo","data":{"_placeholder":true,"num":0}}]')
     ada.socket.send(b"x" * 101)
     assert codes(ada.events()) == ["INVALID_PAYLOAD"]
