@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from simulator.backends.chatbot.commands import fits
 from simulator.backends.chatbot.names import COMMANDS
 from simulator.core.bot import Raw
 from simulator.core.events import Received
@@ -239,6 +240,16 @@ def test_an_error_as_deep_as_one_likes() -> None:
     assert visitor.emit("error", {"error": deep}) == []
     assert visitor.emit("error", {"error": "short"}) == []
     assert names(visitor.emit("ping")) == ["pong"]
+
+
+def test_what_no_python_can_write_does_not_fit() -> None:
+    deep: Any = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert not fits(deep, 1_000_000)
+    # A payload is a list of arguments: two brackets more.
+    assert fits("ab", 6)
+    assert not fits("ab", 5)
 
 
 def test_what_is_relayed_and_kept_has_a_bound() -> None:
