@@ -87,6 +87,7 @@ class Settings(_Model):
     kept_megabytes: int = Field(64, ge=1, description="millions of characters kept of all messages")
     kept_persons: int = Field(10_000, ge=1, description="persons kept; the oldest goes first")
     kept_away: int = Field(10_000, ge=1, description="clients that are away and may come back")
+    kept_polling: int = Field(10_000, ge=1, description="sessions that poll at once; one more is told 403 Forbidden")
 
 
 class Instance(_Model):

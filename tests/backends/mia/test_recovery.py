@@ -111,6 +111,12 @@ def test_no_more_are_remembered_than_the_setting_says() -> None:
     assert "EVENT_SERVER_INIT_MESSAGE_LIST" not in "".join(again(talk, second, "second"))
 
 
+def test_no_more_sessions_poll_than_the_setting_says() -> None:
+    talk = Talk("mia", settings={"kept_polling": 1})
+    statuses = [talk.request("GET", "/socket.io/?EIO=4&transport=polling").status for _ in range(2)]
+    assert statuses == [200, 403]
+
+
 def test_without_recovery() -> None:
     talk = Talk("mia", settings={"recovery": 0})
     client = talk.connect()
