@@ -117,6 +117,25 @@ def test_no_more_sessions_poll_than_the_setting_says() -> None:
     assert statuses == [200, 403]
 
 
+def test_long_rooms_of_those_who_are_away_have_a_bound() -> None:
+    talk = Talk("mia", settings={"kept_megabytes": 1})
+    (one, first), (two, second) = met(talk, "one", "1" * 600_000), met(talk, "two", "2" * 600_000)
+    one.close(1006)
+    two.close(1006)
+    rules = talk.running.engine.rules
+    assert [client.auth for client in rules._state.away.values()] == [{}]
+    assert "EVENT_SERVER_INIT_MESSAGE_LIST" in "".join(again(talk, first, "first"))
+    assert "EVENT_SERVER_INIT_MESSAGE_LIST" not in "".join(again(talk, second, "second"))
+    assert rules._state._away_left == 1_000_000
+
+
+def test_a_client_keeps_nothing_of_what_it_brought_but_the_referral() -> None:
+    talk = Talk("mia")
+    client = talk.connect()
+    client.send(f"40{json.dumps({'instance': GARDEN, 'roomId': 'r', 'more': 'x' * 1000, 'referral': {'from': 'a'}})}")
+    assert [kept.auth for kept in talk.running.engine.rules._state.clients.values()] == [{"referral": {"from": "a"}}]
+
+
 def test_without_recovery() -> None:
     talk = Talk("mia", settings={"recovery": 0})
     client = talk.connect()
