@@ -192,6 +192,11 @@ def test_all_buffers_together_have_an_end() -> None:
     assert server.wire._engine._waiting == 0
 
 
+def test_times_are_told_in_milliseconds() -> None:
+    server = echo(ping_interval=0.3, ping_timeout=0.2)
+    assert b'"pingInterval":300,"pingTimeout":200,' in server.request("GET", POLLING).body
+
+
 def test_no_more_sessions_poll_than_the_setting_says() -> None:
     """Sockets are not counted, of which the system has a limit; one that is over makes room."""
     server = echo(max_polling=2)

@@ -57,6 +57,23 @@ def test_what_was_missed_comes_before_the_room() -> None:
     assert json.loads(talk.sockets["again"].texts()[0][2:])[1]["from"] == "Ana Silva"
 
 
+def test_ids_go_on_where_the_lost_connection_left_them() -> None:
+    """A cut changes no id of what is said later."""
+    found = []
+    for cut in (False, True):
+        talk = Talk("mia", settings={"bot": "none"})
+        client, auth = met(talk, room="r")
+        say(client, "one")
+        if cut:
+            client.close(1006)
+            again(talk, auth)
+            client = talk.sockets["again"]
+        client.got.clear()
+        say(client, "two")
+        found.append(json.loads(client.texts()[0][2:])[1]["id"])
+    assert found[0] == found[1]
+
+
 def test_who_brings_no_room_gets_a_new_one_and_stays_in_the_old_one() -> None:
     """initRoom runs again, and auth has no roomId: the real server mints another (socket.recovered is not asked)."""
     talk = Talk("mia", settings={"statuses": "real", "bot": "none"})
