@@ -76,8 +76,7 @@ class EngineIO:
         self._polls: dict[CallId, Session] = {}
         self._upgrades: dict[CallId, tuple[Request, dict[str, str]]] = {}
         self._owed: dict[Session, int] = {}
-        self._waiting = 0
-        """Characters in all buffers."""
+        self._waiting = 0  # Characters in all buffers.
 
     def owes(self) -> Collection[tuple[Hashable, int]]:
         """Pings that no pong has answered yet, those that wait for a poll included."""
@@ -122,11 +121,14 @@ class EngineIO:
             out.append(Answer(asked.call, Response(500, cors)))
         elif query.get("EIO") != "4":
             out.append(Answer(asked.call, http.refusal(http.UNSUPPORTED, False, cors)))
+        elif len(self.sessions) - len(self.links) >= settings.max_polling:
+            self._upper.refused(f"{settings.max_polling} sessions poll already")
+            out.append(Answer(asked.call, http.refusal(http.FORBIDDEN, False, cors)))
         else:
             session = self._new(request, None)
-            packets: list[Packet] = [handshake(session, self._settings)]
-            out.append(Answer(asked.call, http.answer(_TEXT, join(packets), request, cors)))
-            self._opened(session, out)
+            body = join([handshake(session, settings)])
+            out += (Answer(asked.call, http.answer(_TEXT, body, request, cors)), self._ping(session))
+            self._upper.opened(session, out)
 
     def _poll(self, session: Session, call: CallId, request: Request, cors: Headers, out: list[Output]) -> None:
         if session.poll is not None:
@@ -175,15 +177,16 @@ class EngineIO:
         elif kind == PONG:
             self._pong(session, out)
         elif kind in (PING, CLOSE):
-            # A ping is the server's to send. A close packet over a WebSocket Node leaves to its ping timeout; the
-            # protocol's document, and so we, close at once.
+            # A ping is the server's to send. A close packet over a WebSocket Node leaves to its ping timeout.
             self._end(session, NO_CODE, True, out)
 
     def _pong(self, session: Session, out: list[Output]) -> None:
         if self._owed.pop(session, None) is None and session.beats:
             session.beats -= 1
             return
-        out += (Cancel(session, "pong"), After(self._settings.ping_interval, session, "ping"))
+        ping = self._ping(session)
+        if out[-1:] != [ping]:  # Of a payload's many pongs one changes something.
+            out += (Cancel(session, "pong"), ping)
 
     def attached(self, attached: Attached, out: list[Output]) -> None:
         """The socket of an upgrade (lib/server.ts, onWebSocket)."""
@@ -199,8 +202,8 @@ class EngineIO:
         elif not sid:
             session = self._new(request, link)
             self.links[link] = session
-            out.append(Write(link, Frame(handshake(session, self._settings))))
-            self._opened(session, out)
+            out += (Write(link, Frame(handshake(session, self._settings))), self._ping(session))
+            self._upper.opened(session, out)
         elif (old := self.sessions.get(sid)) is None or old.probe is not None or old.upgraded:
             out.append(Shut(link, None))
         else:
@@ -228,14 +231,13 @@ class EngineIO:
         """A timer of a session."""
         session = due.owner
         assert isinstance(session, Session)
-        settings = self._settings
         match due.name:
             case "ping":
                 if session.state is _OPEN:
                     session.pings += 1
                     self._owed[session] = session.pings
                     self._write(session, PING, out)
-                out.append(After(settings.ping_timeout, session, "pong"))
+                out.append(After(self._settings.ping_timeout, session, "pong"))
             case "pong":
                 self._end(session, ABNORMAL, True, out)
             case "check":
@@ -329,9 +331,8 @@ class EngineIO:
         self.sessions[session.sid] = session
         return session
 
-    def _opened(self, session: Session, out: list[Output]) -> None:
-        out.append(After(self._settings.ping_interval, session, "ping"))
-        self._upper.opened(session, out)
+    def _ping(self, session: Session) -> After:
+        return After(self._settings.ping_interval, session, "ping")
 
     # ---- the upgrade
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any, Protocol
 
@@ -36,6 +36,8 @@ class Settings:
     """Characters that wait for a client's next poll, above which its session ends; Node has no such limit."""
     max_waiting: int = 64 << 20
     """And for those of all clients: above it the session for which the most waits ends."""
+    max_polling: int = 10_000
+    """Sessions that poll at once: no socket stands for them, of which the system has a limit. One more is refused."""
 
 
 class State(Enum):
@@ -68,8 +70,8 @@ class Session:
 
     def __init__(self, sid: str, request: Request, link: Link | None) -> None:
         self.sid = sid
-        self.request = request
-        """The request that opened it."""
+        self.request = replace(request, body=b"") if request.body else request
+        """The request that opened it, without the body that nobody reads: it is kept for long."""
         self.link = link
         """None while it polls."""
         self.state = State.OPEN
@@ -109,6 +111,10 @@ class Upper(Protocol):
 
     def opened(self, session: Session, out: list[Output]) -> None:
         """A session is open, its handshake written."""
+        ...
+
+    def refused(self, why: str) -> None:
+        """A session was not opened, by no mistake of who asked for it."""
         ...
 
     def message(self, session: Session, data: Packet, out: list[Output]) -> None:

@@ -208,6 +208,10 @@ class SocketIO:
         session.upper = Client(self._settings.max_attachments)
         out.append(After(self._settings.connect_timeout, session, "connect"))
 
+    def refused(self, why: str) -> None:
+        """Our operator has to know: who asked is only told that it is forbidden."""
+        self._world.log("warning", f"refused: {why}")
+
     def message(self, session: Session, data: Packet, out: list[Output]) -> None:
         """A message of a session."""
         client: Client = session.upper

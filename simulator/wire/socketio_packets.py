@@ -129,7 +129,10 @@ def number_of(text: str) -> float:
     if _DECIMAL.fullmatch(text):
         return float(text)
     if _RADIX.fullmatch(text):
-        return float(int(text, 0))
+        try:
+            return float(int(text, 0))
+        except OverflowError:
+            return math.inf
     return math.inf if text in ("Infinity", "+Infinity") else math.nan
 
 

@@ -160,6 +160,9 @@ class EngineEcho:
     def opened(self, session: Session, out: list[Output]) -> None:
         pass
 
+    def refused(self, why: str) -> None:
+        pass
+
     def message(self, session: Session, data: Packet, out: list[Output]) -> None:
         self._engine.send(session, [MESSAGE + data if isinstance(data, str) else data], out)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from simulator.core.message import Frame, Ping, Pong, Response
-from simulator.core.wire import Attached, Beat, Detached, Drain, Drop, Got
+from simulator.core.message import Frame, Ping, Pong, Request, Response
+from simulator.core.wire import Asked, Attached, Beat, Detached, Drain, Drop, Got
 from tests.wire.sio import POLLING, UPGRADE, WEBSOCKET, Server, code_of
 
 BIN = b"\1\2\3\4"
@@ -190,6 +190,43 @@ def test_all_buffers_together_have_an_end() -> None:
     server.post(modest, "4b")
     assert server.probe(modest).send("5") == ["4b"]
     assert server.wire._engine._waiting == 0
+
+
+def test_times_are_told_in_milliseconds() -> None:
+    server = echo(ping_interval=0.3, ping_timeout=0.2)
+    assert b'"pingInterval":300,"pingTimeout":200,' in server.request("GET", POLLING).body
+
+
+def test_no_more_sessions_poll_than_the_setting_says() -> None:
+    """Sockets are not counted, of which the system has a limit; one that is over makes room."""
+    server = echo(max_polling=2)
+    sids = [server.open(), server.open()]
+    response = server.request("GET", POLLING)
+    assert (response.status, response.body) == (403, b'{"code":4,"message":"Forbidden"}')
+    assert server.socket().got()
+    assert server.probe(sids[0]).send("5") == []
+    server.post(server.open(), "1")
+    server.open()
+    assert code_of(server.request("GET", POLLING)) == 4
+    server.after(45)
+    server.open()
+
+
+def test_a_session_does_not_keep_the_body_of_its_request() -> None:
+    server = echo()
+    server.request("GET", POLLING, b"x" * 1000)
+    call = server.ask("GET", WEBSOCKET, b"x" * 1000, UPGRADE)
+    server.take(Attached(call, call))
+    assert [session.request.body for session in server.wire._engine.sessions.values()] == [b"", b""]
+
+
+def test_a_payload_of_pongs_is_one() -> None:
+    """The timers are set once: half a million pongs fit into one payload."""
+    server = echo()
+    sid = server.open()
+    server.after(20)
+    asked = Asked(0, Request("POST", "/socket.io/", f"{POLLING}&sid={sid}", (), b"3\x1e3\x1e3"), server.route)
+    assert [type(output).__name__ for output in server.wire.take(asked)] == ["Cancel", "After", "Answer"]
 
 
 def test_a_socket_that_just_ends() -> None:

@@ -14,7 +14,7 @@ from simulator.core.message import NO_REF, Message, Request, Response
 from simulator.core.wire import Asked, Beat, Drain
 from simulator.wire.engineio_session import Settings as EngineSettings
 from simulator.wire.socketio_socket import INVALID_NAMESPACE, Settings, routes
-from tests.wire.sio import Server
+from tests.wire.sio import POLLING, Server
 
 BIN = b"\1\2\3"
 HOLE = '{"_placeholder":true,"num":0}'
@@ -608,6 +608,15 @@ def test_a_session_that_does_not_poll_ends_while_it_is_closed() -> None:
         do(server, Close(conn(server, 0)))
         assert server.status(sid) == 400, left
         assert len(server.rules.all(Closed)) == 2
+
+
+def test_our_operator_hears_of_sessions_that_are_too_many() -> None:
+    server = Server(max_polling=1)
+    said: list[str] = []
+    server.world.log = lambda level, text, /, **facts: said.append(f"{level}: {text}")
+    server.open()
+    assert server.request("GET", POLLING).status == 403
+    assert said == ["warning: refused: 1 sessions poll already"]
 
 
 @pytest.mark.parametrize("room", [20, 60, 100])

@@ -25,7 +25,7 @@ PACKETS = [
     "4", "40", "40{}", "40/custom,", "40/nope,", "41", "41/custom,", "42", '42["message",1]', '421["message-with-ack",1]',
     '42["ask"]', '430["r"]', '42["leave"]', '42["kick"]', '42["many",3]', '42["volatile",1]', '42["later",50,1]',
     '42/custom,["message",1]', '42/custom,["kick"]', '451-["message",{"_placeholder":true,"num":0}]', "bAQI=", "44", "45-",
-    "2", "2probe", "3", "5", "6", "1", "0", "abc", "", '42["connect"]',
+    f"450x{'f' * 300}-[]", "2", "2probe", "3", "5", "6", "1", "0", "abc", "", '42["connect"]',
 ]  # fmt: skip
 
 _PACKET = st.sampled_from(PACKETS) | st.text(st.sampled_from('0123456["a]{},/-b '), max_size=12)

@@ -94,6 +94,7 @@ def test_json_as_javascript_reads_it() -> None:
     [
         ("", 0), (" ", 0), ("\ufeff1\u2003", 1), ("007", 7), ("1.5", 1.5), (".5", 0.5), ("5.", 5), ("+1", 1), ("-1", -1),
         ("1e3", 1000), ("0x1F", 31), ("0b11", 3), ("0o17", 15), ("Infinity", math.inf), ("+Infinity", math.inf),
+        (f"0x{'f' * 300}", math.inf), (f"0b{'1' * 2000}", math.inf),
         ("-Infinity", None), ("1_0", None), ("0x", None), ("1 2", None), ("nan", None), ("\u0661", None), ("e1", None),
     ],
 )  # fmt: skip
@@ -170,7 +171,7 @@ def test_heads() -> None:
 
 
 _JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text() | st.binary(),
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text() | st.binary(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )

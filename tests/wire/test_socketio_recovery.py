@@ -141,6 +141,16 @@ def test_not_recovered(auth: dict[str, Any]) -> None:
     assert str(frames[-1]).startswith('42["auth"')
 
 
+def test_a_private_id_is_good_for_its_own_namespace() -> None:
+    server = recovering()
+    socket, known = joined(server)
+    socket.close(1006)
+    frames = "".join(map(str, back(server, known, "40/custom,")))
+    assert "40/custom," in frames
+    assert known["sid"] not in frames
+    assert is_recovered(back(server, known), known)
+
+
 def test_another_namespace_is_not_recovered() -> None:
     server = recovering()
     socket, known = joined(server)

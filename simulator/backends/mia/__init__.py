@@ -40,7 +40,8 @@ class Echo(EchoBot):
 
 def _wire(world: World) -> SocketIO:
     settings: Settings = world.settings
-    engine = EngineSettings(settings.ping_interval, settings.ping_timeout, cors=Cors())
+    polling = settings.kept_polling
+    engine = EngineSettings(settings.ping_interval, settings.ping_timeout, cors=Cors(), max_polling=polling)
     recovery = Recovery(settings.recovery, settings.kept_away) if settings.recovery else None
     chosen = WireSettings(engine, connect_timeout=settings.connect_timeout, recovery=recovery)
     return SocketIO(chosen, world)

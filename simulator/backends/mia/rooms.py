@@ -61,7 +61,7 @@ class Conversation:
 class Client:
     """One socket."""
 
-    __slots__ = ("auth", "conn", "first", "ids", "person", "recovered", "rooms", "talk")
+    __slots__ = ("auth", "conn", "first", "ids", "person", "recovered", "rooms", "size", "talk")
 
     def __init__(self, conn: Conn, auth: dict[str, Json]) -> None:
         self.conn = conn
@@ -76,16 +76,20 @@ class Client:
         """Whether the gateway has not taken a message of this socket yet."""
         self.ids: Ids | None = None
         """The source of its messages' ids."""
+        self.size = 0
+        """Characters of its rooms' ids when it went away."""
 
 
 class State:
     """Everything of one running M.I.A."""
 
     __slots__ = (
+        "_away_left",
         "_conversations",
         "_forgotten",
         "_ids",
         "_left",
+        "_room_left",
         "_rooms",
         "_settings",
         "away",
@@ -98,7 +102,7 @@ class State:
     def __init__(self, seed: Seed, ids: Ids) -> None:
         self._settings = seed.settings
         self._ids = ids
-        self._left = seed.settings.kept_megabytes * 1_000_000
+        self._left = self._room_left = self._away_left = seed.settings.kept_megabytes * 1_000_000
         self._forgotten = 0
         self.instances = seed.instances
         self.dropped: list[Msg] = []
@@ -172,14 +176,27 @@ class State:
         for room_id in [*client.rooms]:
             self.leave(client, room_id)
 
-    def rest(self, client: Client) -> Client | None:
-        """Remember one that is away; the one that is away longest makes room, and is given back."""
+    def rest(self, client: Client) -> list[Client]:
+        """Remember one that is away; those that are away longest make room, and are given back."""
+        # Whoever comes back brings it again.
+        client.auth = {}
         self.away[client.conn] = client
-        if len(self.away) <= self._settings.kept_away:
-            return None
-        oldest = self.away.pop(next(iter(self.away)))
-        self.go(oldest)
-        return oldest
+        client.size = sum(map(len, client.rooms))
+        self._away_left -= client.size
+        displaced: list[Client] = []
+        while len(self.away) > self._settings.kept_away or self._away_left < 0:
+            oldest = self.back(next(iter(self.away)))
+            assert oldest is not None
+            self.go(oldest)
+            displaced.append(oldest)
+        return displaced
+
+    def back(self, conn: Conn) -> Client | None:
+        """One that was away and is not any more; it is in its rooms still."""
+        client = self.away.pop(conn, None)
+        if client is not None:
+            self._away_left += client.size
+        return client
 
     # --- conversations
 
@@ -202,14 +219,21 @@ class State:
             talk = Conversation(instance, room_id, self._ids.child("conversation", *key, self._forgotten))
             if len(self._conversations) >= self._settings.kept_conversations:
                 self._forget_one()
+            # How long a room's id is, is its client's choice.
+            self._room_left -= len(room_id)
+            while self._room_left < 0 and self._forget_one():
+                pass
         self._conversations[key] = talk
         return talk
 
-    def _forget_one(self) -> None:
+    def _forget_one(self) -> bool:
         idle = next((key for key, known in self._conversations.items() if known.room_id not in self._rooms), None)
-        if idle is not None:
-            self.clear(self._conversations.pop(idle))
-            self._forgotten += 1
+        if idle is None:
+            return False
+        self.clear(self._conversations.pop(idle))
+        self._room_left += len(idle[1])
+        self._forgotten += 1
+        return True
 
     def add(self, msg: Msg) -> None:
         """Keep a message; the oldest of its conversation make room, and then those of the oldest conversations."""

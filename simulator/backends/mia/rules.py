@@ -137,7 +137,7 @@ class MiaRules:
             return [Refuse(knock.conn, INVALID_NAMESPACE)]
         client = Client(knock.conn, knock.auth if isinstance(knock.auth, dict) else {})
         self._state.clients[knock.conn] = client
-        before = self._state.away.pop(knock.recovers, None) if knock.recovers is not None else None
+        before = self._state.back(knock.recovers) if knock.recovers is not None else None
         if before is None:
             return [Accept(knock.conn)]
         client.recovered = True
@@ -182,6 +182,8 @@ class MiaRules:
         if not client.recovered:
             listed: list[Json] = [self._tell.dto(msg) for msg in talk.messages]
             actions.append(Send((client.conn,), Message(names.MESSAGE_LIST, (listed,))))
+        # All that is asked for later, and what else a client has brought is its own.
+        client.auth = {"referral": client.auth["referral"]} if "referral" in client.auth else {}
         self._world.log("info", "back in its room" if client.recovered else "in its room", room=key)
         return actions
 
@@ -190,9 +192,8 @@ class MiaRules:
         if not client.rooms or not self._settings.recovery:
             self._state.go(client)
             return []
-        displaced = self._state.rest(client)
-        actions: list[Action] = [After(self._settings.recovery, client.conn, "gone")]
-        return actions if displaced is None else [*actions, Cancel(displaced.conn)]
+        gone = After(self._settings.recovery, client.conn, "gone")
+        return [gone, *(Cancel(displaced.conn) for displaced in self._state.rest(client))]
 
     # --- messages
 
@@ -288,7 +289,9 @@ class MiaRules:
             return [told, After(self._settings.read_after, owner, "read")] if fired.name == "delivered" else [told]
         if fired.name == "init":
             return self._init(self._state.clients[owner])
-        self._state.go(self._state.away.pop(owner))
+        gone = self._state.back(owner)
+        assert gone is not None
+        self._state.go(gone)
         return []
 
     # --- requests

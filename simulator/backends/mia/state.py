@@ -84,9 +84,12 @@ class Settings(_Model):
     connect_timeout: float = Field(45.0, gt=0, description="seconds until a session without a namespace is closed")
     kept_conversations: int = Field(10_000, ge=1, description="conversations kept; the oldest unused one goes first")
     kept_messages: int = Field(1_000, ge=1, description="messages kept of a conversation")
-    kept_megabytes: int = Field(64, ge=1, description="millions of characters kept of all messages")
+    kept_megabytes: int = Field(
+        64, ge=1, description="millions of characters kept of all messages, and as many of room ids"
+    )
     kept_persons: int = Field(10_000, ge=1, description="persons kept; the oldest goes first")
     kept_away: int = Field(10_000, ge=1, description="clients that are away and may come back")
+    kept_polling: int = Field(10_000, ge=1, description="sessions that poll at once; one more is told 403 Forbidden")
 
 
 class Instance(_Model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from simulator.core.message import Json
 from simulator.core.wire import Shut
@@ -57,6 +58,23 @@ def test_what_was_missed_comes_before_the_room() -> None:
     assert json.loads(talk.sockets["again"].texts()[0][2:])[1]["from"] == "Ana Silva"
 
 
+def test_ids_go_on_where_the_lost_connection_left_them() -> None:
+    """A cut changes no id of what is said later."""
+    found = []
+    for cut in (False, True):
+        talk = Talk("mia", settings={"bot": "none"})
+        client, auth = met(talk, room="r")
+        say(client, "one")
+        if cut:
+            client.close(1006)
+            again(talk, auth)
+            client = talk.sockets["again"]
+        client.got.clear()
+        say(client, "two")
+        found.append(json.loads(client.texts()[0][2:])[1]["id"])
+    assert found[0] == found[1]
+
+
 def test_who_brings_no_room_gets_a_new_one_and_stays_in_the_old_one() -> None:
     """initRoom runs again, and auth has no roomId: the real server mints another (socket.recovered is not asked)."""
     talk = Talk("mia", settings={"statuses": "real", "bot": "none"})
@@ -109,6 +127,32 @@ def test_no_more_are_remembered_than_the_setting_says() -> None:
     two.close(1006)
     assert "EVENT_SERVER_INIT_MESSAGE_LIST" in "".join(again(talk, first, "first"))
     assert "EVENT_SERVER_INIT_MESSAGE_LIST" not in "".join(again(talk, second, "second"))
+
+
+def test_no_more_sessions_poll_than_the_setting_says() -> None:
+    talk = Talk("mia", settings={"kept_polling": 1})
+    statuses = [talk.request("GET", "/socket.io/?EIO=4&transport=polling").status for _ in range(2)]
+    assert statuses == [200, 403]
+
+
+def test_long_rooms_of_those_who_are_away_have_a_bound() -> None:
+    talk = Talk("mia", settings={"kept_megabytes": 1})
+    (one, first), (two, second) = met(talk, "one", "1" * 600_000), met(talk, "two", "2" * 600_000)
+    one.close(1006)
+    two.close(1006)
+    rules: Any = talk.running.engine.rules
+    assert [client.auth for client in rules._state.away.values()] == [{}]
+    assert "EVENT_SERVER_INIT_MESSAGE_LIST" in "".join(again(talk, first, "first"))
+    assert "EVENT_SERVER_INIT_MESSAGE_LIST" not in "".join(again(talk, second, "second"))
+    assert rules._state._away_left == 1_000_000
+
+
+def test_a_client_keeps_nothing_of_what_it_brought_but_the_referral() -> None:
+    talk = Talk("mia")
+    client = talk.connect()
+    client.send(f"40{json.dumps({'instance': GARDEN, 'roomId': 'r', 'more': 'x' * 1000, 'referral': {'from': 'a'}})}")
+    rules: Any = talk.running.engine.rules
+    assert [kept.auth for kept in rules._state.clients.values()] == [{"referral": {"from": "a"}}]
 
 
 def test_without_recovery() -> None:

@@ -58,6 +58,19 @@ def test_the_oldest_conversation_without_a_socket_goes_first() -> None:
     assert len([*talk.running.engine.rules.talks()]) == len(tabs)
 
 
+def test_ids_of_rooms_have_a_bound() -> None:
+    """How long they are is the clients' choice; the oldest room without a socket goes first."""
+    talk = chat(kept_megabytes=1, bot="none")
+    tabs = [inside(talk, str(number), str(number) * 300_000) for number in range(4)]
+    before = [name[:4] for name in talk.running.engine.rules.talks()]
+    # Nobody in a room is turned out of it, and what is in the fixtures is nobody's.
+    assert before == ["34/0", "34/1", "34/2", "34/3"]
+    tabs[1].close()
+    tabs[2].close()
+    inside(talk, "4", "4")
+    assert [name[:4] for name in talk.running.engine.rules.talks()] == ["34/0", "34/2", "34/3", "34/4"]
+
+
 def test_what_begins_anew_has_new_ids() -> None:
     talk = chat(kept_conversations=1, bot="none", statuses="real")
     ids = []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from importlib import resources
 from typing import Any
 
 import pytest
@@ -281,3 +283,18 @@ def test_paths_that_are_none(path: str) -> None:
         "message": f"'{path}' is not a valid url component",
         "statusCode": 400,
     }
+
+
+def test_the_first_steps_of_the_document() -> None:
+    """What PROTOCOL.md gives to paste does what it says there."""
+    text = resources.files("simulator.backends.mia").joinpath("PROTOCOL.md").read_text("utf-8").replace("\\\n", "")
+    steps = re.findall(r"^curl -X POST http://127\.0\.0\.1:3001/([a-z-]+)/34 .*?-d '(.*)'$", text, re.MULTILINE)
+    talk = chat(bot="none")
+    client = inside(talk, room="my-room")
+    for path, body in steps:
+        assert push(talk, json.loads(body), path=path).status == 200
+    assert names(client) == [
+        "EVENT_SERVER_SEND_MESSAGE",
+        "EVENT_SERVER_SEND_CHAT_STATE",
+        "EVENT_SERVER_SEND_USER_DATA",
+    ]
