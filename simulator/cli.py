@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from simulator import __version__
+from simulator.cli_cassette import cassette
 from simulator.core.errors import SimulatorError, StartError
 
 if TYPE_CHECKING:
@@ -339,3 +340,7 @@ def health(url: str, timeout: float) -> None:
     why = asking.ask(url, timeout)
     click.echo(why or f"{url} is well", err=why is not None)
     sys.exit(0 if why is None else 1)
+
+
+# Its commands import what they need when they run, as those above do.
+main.add_command(cassette)
