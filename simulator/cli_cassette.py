@@ -15,7 +15,7 @@ import click
 
 if TYPE_CHECKING:
     from simulator.cassette.tape import Tape
-    from simulator.cassette.timeline import Filter
+    from simulator.cassette.timeline import Filter, Row
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -142,12 +142,23 @@ def _filter(
 @click.option("--raw", is_flag=True, help="What was on the wire in place of the payload.")
 @click.option("--full", is_flag=True, help="Cut nothing.")
 @click.option("--json", "as_lines", is_flag=True, help="A line of JSON for each row.")
+@click.option("--html", type=_FILE, metavar="OUT", help="Write one page with lanes, search and every frame.")
+@click.option("--force", is_flag=True, help="With --html: replace a file that is there.")
 @click.option(
     "--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True, help="For less -R."
 )
 @_piped
 def show(
-    file: Path, backend: str | None, decoded: bool, raw: bool, full: bool, as_lines: bool, color: str, **wanted: Any
+    file: Path,
+    backend: str | None,
+    decoded: bool,
+    raw: bool,
+    full: bool,
+    as_lines: bool,
+    html: Path | None,
+    force: bool,
+    color: str,
+    **wanted: Any,
 ) -> None:
     """Who said what, and when.
 
@@ -158,6 +169,7 @@ def show(
     simulator cassette show talk.yaml --no-heartbeats
     simulator cassette show talk.yaml --conn 1 --name 'chat_*' --decoded
     simulator cassette show talk.yaml --text invoice --json | jq .payload
+    simulator cassette show talk.yaml --html talk.html
     """
     import shutil
 
@@ -172,6 +184,9 @@ def show(
     layout = screen.Screen(None if full else width, colour, decoded, raw)
     with _tape(file) as tape:
         rows = timeline.rows(tape, backend_of(tape.header, backend))
+        if html is not None:
+            _page(html, force, file, tape, (row for row in rows if chosen.wants(row)))
+            return
         for row in timeline.held(rows) if decoded or as_lines else rows:
             if not chosen.wants(row):
                 continue
@@ -182,6 +197,49 @@ def show(
         if tape.torn is not None:
             sys.stdout.flush()
             _warn(f"{file}:{tape.torn.line}: warning: truncated: {tape.torn.why}")
+
+
+def _page(out: Path, force: bool, file: Path, tape: Tape, rows: Iterator[Row]) -> None:
+    from simulator import __version__
+    from simulator.cassette import page
+
+    header = tape.header
+    facts = (header.backend, header.recorded, header.by_hand, header.upstream, header.recorder)
+    about = " · ".join(fact for fact in facts if fact)
+    with _new(out, force) as write:
+        for piece in page.page(file.name, f"{about} · simulator {__version__}", rows):
+            write(piece)
+    if tape.torn is not None:
+        _warn(f"{file}:{tape.torn.line}: warning: truncated: {tape.torn.why}")
+
+
+@contextmanager
+def _new(out: Path, force: bool) -> Iterator[Callable[[str], object]]:
+    """A text file that is there when all of it was written, not before; a new one is readable for its owner alone."""
+    import tempfile
+
+    from simulator.core.errors import SimulatorError
+
+    if out.exists() and not force:
+        raise SimulatorError(f"{out}: is there already; --force replaces it")
+    if out.exists() and not out.is_file():
+        # A pipe or a device: nothing can take its place.
+        with out.open("w", encoding="utf-8") as file:
+            yield file.write
+        return
+    mode = out.stat().st_mode & 0o7777 if out.exists() else 0o600
+    handle, name = tempfile.mkstemp(prefix=f".{out.name}.", dir=out.resolve().parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            yield file.write
+            file.flush()
+            os.fsync(handle)
+        Path(name).chmod(mode)
+        Path(name).replace(out.resolve())
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
 
 
 @cassette.command()

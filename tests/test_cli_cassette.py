@@ -186,6 +186,37 @@ def test_what_is_no_time(talk: Path, time: str) -> None:
     assert "expected seconds since the recording began, such as 12.5 or 1:02.5" in done.stderr
 
 
+def test_show_a_page(tmp_path: Path, talk: Path) -> None:
+    out = tmp_path / "talk.html"
+    done = invoke("cassette", "show", talk, "--html", out, "--direction", "client")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "")
+    text = out.read_text()
+    assert text.startswith("<!DOCTYPE html>")
+    assert text.endswith("</html>\n")
+    assert "chip \\u00b7 2026-11-20T20:00:00Z \\u00b7 https://chat.example.com" in text
+    assert "chat_started" not in text
+    assert out.stat().st_mode & 0o777 == 0o600
+    out.chmod(0o644)
+    done = invoke("cassette", "show", talk, "--html", out)
+    assert (done.exit_code, done.stderr) == (2, f"simulator: {out}: is there already; --force replaces it\n")
+    talk.write_bytes(talk.read_bytes()[:-10])
+    done = invoke("cassette", "show", talk, "--html", out, "--force")
+    assert done.stderr.startswith(f"{talk}:31: warning: truncated")
+    assert "chat_started" in out.read_text()
+    assert out.stat().st_mode & 0o777 == 0o644
+    assert invoke("cassette", "show", talk, "--html", "/dev/null", "--force").exit_code == 0
+
+
+def test_a_page_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    broken, out = tmp_path / "broken.yaml", tmp_path / "talk.html"
+    broken.write_bytes(written(*tapes.chip()).replace(b"from: server", b"from: mars"))
+    assert invoke("cassette", "show", broken, "--html", out).exit_code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["broken.yaml"]
+    done = invoke("cassette", "show", broken, "--html", tmp_path / "gone" / "x.html")
+    assert done.exit_code == 1
+    assert "No such file or directory" in done.stderr
+
+
 # --- stats
 
 
