@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,8 @@ def text(given: str, *rules: str) -> str:
         ('data: {"token":"S3CRET"}\n\ndata: {"token":"S3CRET"}\n\n', "\n\ndata: ", ["S3CRET"]),
         ('2["x"]\x1e42["y",{"token":"S3CRET"}]\x1e2', '2["x"]\x1e42["y",{"token":"', ["S3CRET"]),
         ("token=S3CRET&a=b", "&a=b", ["S3CRET"]),
+        ("a=b&token[]=S3CRET&token[x]=S3CRET", "a=b&token[]=", ["S3CRET"]),
+        ("https://h/#access_token=S3CRET", "https://h/#access_token=", ["S3CRET"]),
         ("a=%7B%22token%22%3A%22S3CRET%22%7D&b=c", "%22%7D&b=c", ["S3CRET"]),
         ("u=https%3A%2F%2Fh%2F%3Ftoken%3DS3CRET%26a%3Db", "%26a%3Db", ["S3CRET"]),
         ("mail=ada%40corp.example&x=1", "%40example.com&x=1", ["ada", "corp"]),
@@ -102,6 +105,10 @@ def test_by_key(given: str, kept: str, gone: list[str]) -> None:
         '40{"roomId":"r1","chatId":"c1","offset":"Q7wjqnP"}',
         "eyJ",
         "eyJhbGciOi.x",
+        "bAAECAwQFBgcICQ==",
+        "bananas1",
+        "bananasandmore",
+        "12.34 56.78 90.12 and 2023 2024 2025",
     ],
 )  # fmt: skip
 def test_what_stays_as_it_was(given: str) -> None:
@@ -259,6 +266,10 @@ def test_binary() -> None:
     assert b"corp" not in new
     assert JWT.encode() not in new
     assert one.binary(new) is new
+    packet = "b" + b64encode(b'\x00{"token":"S3CRET"}').decode()
+    cut = one.text(packet)
+    assert b64decode(cut[1:]).startswith(b'\x00{"token":"redact')
+    assert one.text(cut) is cut
 
 
 # ---- rules of the operator ----
