@@ -118,7 +118,7 @@ class Redactor:
         if low.startswith("multipart/"):
             boundary = _BOUNDARY.search(kind)
             return self._multipart(body, b"--" + boundary[1].encode()) if boundary else self.binary(body)
-        return body if low.startswith(_OPAQUE) else self.binary(body)
+        return body if low.startswith(_OPAQUE) and "svg" not in low else self.binary(body)
 
     # --- what is found
 

@@ -227,6 +227,7 @@ def test_bodies() -> None:
     assert b"S3CRET" not in (one.body(b'{"token":"S3CRET"}', "application/json") or b"S3CRET")
     picture = b"\x89PNG\r\n\x1a\n token=S3CRET ada@corp.example"
     assert one.body(picture, "image/png") is picture
+    assert b"corp" not in (one.body(b"<svg>ada@corp.example</svg>", "image/svg+xml") or b"corp")
 
 
 def test_multipart() -> None:
