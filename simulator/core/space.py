@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from simulator.core.backend import Backend
 from simulator.core.engine import Engine
-from simulator.core.ids import Ids
+from simulator.core.ids import ALPHANUMERIC, Ids
 from simulator.core.message import Frame, Ping, Pong
 from simulator.core.objects import Objects
 from simulator.core.wire import Link
@@ -135,19 +135,26 @@ class Running:
             log=self.log,
             objects=space.objects,
             by_hand=space.clock.mode == "manual",
+            mark=space.mark,
         )
         return Engine(self.backend.wire(world), self.backend.rules(world), self.backend.bot(world), world)
+
+
+def mark(name: str) -> str:
+    """What the sessions of a space bear, see `World.mark`: of its name alone, for seeds may be the same."""
+    return Ids.seeded(0).child("space", name).token(8, ALPHANUMERIC) if name else ""
 
 
 class Space:
     """One isolated copy."""
 
-    __slots__ = ("clock", "ids", "journal", "name", "objects", "running", "seed")
+    __slots__ = ("clock", "ids", "journal", "mark", "name", "objects", "running", "seed")
 
     def __init__(
         self, clock: Clock, seed: int, name: str = "", journal: Journal | None = None, objects: Store | None = None
     ) -> None:
         self.name = name
+        self.mark = mark(name)
         self.clock = clock
         self.seed = seed
         self.ids = Ids.seeded(seed)
