@@ -7,6 +7,7 @@ import gc
 import logging
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from math import inf
 from typing import Protocol, TypeAlias, assert_never
 
@@ -37,6 +38,7 @@ from simulator.serve.by_hand import Hand, Pongs
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.links import JUST_ENDED
 from simulator.serve.outgoing import Outgoing
+from simulator.serve.selector import HEADER
 
 Item: TypeAlias = Frame | Ping | Pong
 Tap: TypeAlias = Callable[[str, int, str, Item], None]
@@ -93,6 +95,9 @@ class Driver:
         self._note = space.journal.add if tap is None else _both(space.journal.add, tap)
         self._hand = Hand(self, clock) if isinstance(clock, ManualClock) else None
         self._pongs = Pongs()
+        self.left = self._loop.time()
+        """When the last socket ended, on the loop's clock."""
+        self._closed = False
         self.stirred: asyncio.Event | None = None
         """Who waits for pongs while the clock moves."""
 
@@ -104,7 +109,9 @@ class Driver:
             self._hand.beat()
 
     async def ask(self, running: Running, request: Request, route: Route) -> tuple[CallId, Answer | Upgrade]:
-        """Put a request to an engine; it may take its time. Raises Gone after a reset."""
+        """Put a request to an engine; it may take its time. Raises Gone after a reset, and where the space is gone."""
+        if self._closed:
+            raise Gone
         self._numbers += 1
         call = self._numbers
         answer = self._answers[call] = self._loop.create_future()
@@ -155,6 +162,7 @@ class Driver:
 
         def closed(code: int | None, reason: str = "") -> None:
             self._links.pop(call, None)
+            self.left = self._loop.time()
             self._pongs.gone(call)
             if code == JUST_ENDED and reason:
                 running.log("warning", reason, link=call)
@@ -162,12 +170,15 @@ class Driver:
 
         # A link has its call's number: both are drawn from the same counter.
         self.take(running, Attached(call, call))
+        if self._closed:
+            # The space ended between its answer and this.
+            link.drop()
         return receive, closed
 
     @property
-    def linked(self) -> bool:
-        """Whether there is any socket."""
-        return bool(self._links)
+    def linked(self) -> int:
+        """How many sockets there are."""
+        return len(self._links)
 
     def aborted(self, running: Running, call: CallId) -> None:
         """The client of an Upgrade was gone."""
@@ -286,6 +297,9 @@ class Driver:
             if running.engine is engine:
                 self.take(running, called)
 
+        if self.space.name:
+            # So that whoever is told can answer there.
+            call = replace(call, headers=(*call.headers, (HEADER, self.space.name)))
         self._outgoing.start(call, done)
 
     # --- time
@@ -350,9 +364,7 @@ class Driver:
     def reset(self) -> None:
         """Close all sockets as at shutdown, and begin anew: state, ids, journal, timers, a manual clock's time."""
         self.drain()
-        for answer in self._answers.values():
-            if not answer.done():
-                answer.set_exception(Gone())
+        self._turn_away()
         if self._hand is not None:
             self._hand.restart()
         self.space.reset()
@@ -364,6 +376,18 @@ class Driver:
             self._timer_due = self._never
             self._arm()
 
+    def _turn_away(self) -> None:
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(Gone())
+
+    def end(self) -> None:
+        """Close all sockets as at shutdown, turn away who waits, and do nothing more: the space is gone."""
+        self.drain()
+        self._turn_away()
+        self._closed = True
+        self._let_go()
+
     def drain(self) -> None:
         """Say goodbye to every socket as the real server does at shutdown."""
         for running in [*self.space.running.values()]:
@@ -372,11 +396,16 @@ class Driver:
     async def close(self) -> None:
         """Stop for good."""
         self.drain()
+        self._let_go()
+        await self._outgoing.close()
+
+    def _let_go(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        # Sockets that end later still tell their engine: no timer shall come of it.
+        self._timer_due = self._never = -inf
         if self._hand is not None:
             self._hand.close()
-        await self._outgoing.close()
         for link in [*self._links.values()]:
             link.drop()
