@@ -73,7 +73,15 @@ def _both(journal: Callable[[float, str, int, str, Item], None], tap: Tap) -> Ca
 class Driver:
     """Serves one space. Everything happens in the loop's thread, and from an input to its last effect nothing waits."""
 
-    def __init__(self, space: Space, clock: WallClock | ManualClock, tap: Tap | None = None) -> None:
+    def __init__(
+        self,
+        space: Space,
+        clock: WallClock | ManualClock,
+        tap: Tap | None = None,
+        tidy: Callable[[], object] = gc.collect,
+    ) -> None:
+        """`tidy` is called after a reset, see `litter`."""
+        self._tidy = tidy
         self.space = space
         self.clock = clock
         self._loop = asyncio.get_running_loop()
@@ -368,8 +376,7 @@ class Driver:
         if self._hand is not None:
             self._hand.restart()
         self.space.reset()
-        # The old world is one knot: left to itself the collector, which looks rarely here, would let several add up.
-        gc.collect()
+        self._tidy()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from simulator.core.backend import Backend
 from simulator.core.space import Journal, Space
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.driver import Driver
+from simulator.serve.litter import Litter
 from simulator.serve.objects import House, Shelf
 from simulator.serve.reporter import Reporter
 
@@ -53,10 +53,10 @@ class Plan:
             space.open(backend, fixtures, self.reporter.log(backend.name, space if name else None))
         return space
 
-    def drive(self, space: Space) -> Driver:
+    def drive(self, space: Space, litter: Litter) -> Driver:
         """Its driver; needs a running loop."""
         frame = self.reporter.tap(space) if space.name else self.reporter.frame
-        return Driver(space, self.clock_of(space), frame if self.reporter.frames else None)
+        return Driver(space, self.clock_of(space), frame if self.reporter.frames else None, litter.tidy)
 
     @staticmethod
     def clock_of(space: Space) -> WallClock | ManualClock:
@@ -113,7 +113,8 @@ class Spaces:
         self._most = most
         self._idle = idle
         self._loop = asyncio.get_running_loop()
-        self.default = Place(plan.drive(default), asked_for=True)
+        self._litter = Litter()
+        self.default = Place(plan.drive(default, self._litter), asked_for=True)
         self._named: dict[str, Place] = {"": self.default}
         self._marked: dict[str, Place] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -159,14 +160,12 @@ class Spaces:
 
     def _ended(self, end: asyncio.Task[None]) -> None:
         self._ends.discard(end)
-        # A space is one knot, which the collector would find late: see Driver.reset.
-        if not self._ends:
-            gc.collect()
+        self._litter.tidy()
 
     def _add(self, space: Space, asked_for: bool) -> Place:
         if len(self._marked) >= self._most:
             self._make_room()
-        place = Place(self._plan.drive(space), asked_for)
+        place = Place(self._plan.drive(space, self._litter), asked_for)
         self._named[space.name] = self._marked[space.mark] = place
         place.driver.start()
         if self._timer is None:
@@ -217,3 +216,4 @@ class Spaces:
             await place.driver.close()
             place.shelf.clear()
         await asyncio.gather(*self._ends)
+        self._litter.close()
