@@ -489,7 +489,7 @@ async def test_a_timer_of_a_space_that_ended_rings_no_more() -> None:
             raw.send('{"type":"send_msg","text":"hi"}')
             simulator.spaces.drop("a")
             await raw.rest()
-        assert driver._timer is None
+        assert driver._alarm._timer is None
 
 
 async def test_idle_spaces_go_and_used_ones_stay() -> None:
