@@ -20,7 +20,7 @@ from simulator.core.backend import Backend
 from simulator.core.errors import SettingError, SimulatorError, StartError
 from simulator.core.ids import fresh_seed
 from simulator.serve import seeds, trial
-from simulator.serve.admin import Admin, is_loopback
+from simulator.serve.admin.guard import is_loopback
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.driver import Driver
 from simulator.serve.intake import Intake
@@ -156,8 +156,8 @@ class Simulator:
 
     async def _bind(self, backend: Backend, fixtures: Any, own_links: bool) -> None:
         options = self._options
-        admin = Admin(self.spaces, backend.name, is_loopback(options.host), options.admin_token)
-        handler = Port(self.spaces, backend, admin, own_links, self._intake)
+        loopback = is_loopback(options.host)
+        handler = Port(self.spaces, backend, loopback, options.admin_token, own_links, self._intake)
         server = web.Server(handler, access_log=None, handler_cancellation=True, auto_decompress=False)
         runner = web.ServerRunner(server, shutdown_timeout=0.2)
         await runner.setup()

@@ -274,6 +274,7 @@ async def test_lines_of_the_log_say_the_space() -> None:
         await ask(simulator.url("chip"), "GET", "/nothing", b"", "X-Simulator-Space: gw0")
         await ask(simulator.url("chip"), "GET", "/nothing")
     lines = log.getvalue().splitlines()
+    assert lines.pop(0) == "00:00:00.000 spaces info gw0 begins seed=7 clock=manual"
     assert lines[0] == '00:00:02.500 chip in gw0 #1 client >> {"type":"start_chat"}'
     assert lines[-2:] == [
         "00:00:02.500 chip in gw0 warning 404: nothing is at GET /nothing",
@@ -283,7 +284,7 @@ async def test_lines_of_the_log_say_the_space() -> None:
     reporter = Reporter(lambda: NEW_YEAR, "json", True, log)
     async with chip(ManualClock(), reporter=reporter) as simulator:
         await ask(simulator.url("chip"), "GET", "/nothing", b"", "X-Simulator-Space: gw0")
-    (line,) = map(json.loads, log.getvalue().splitlines())
+    _, line = map(json.loads, log.getvalue().splitlines())
     assert (line["backend"], line["space"]) == ("chip", "gw0")
 
 
