@@ -639,3 +639,20 @@ async def test_npm_s_client_comes_in_by_its_path(transports: list[str]) -> None:
         while (await node.event("event"))[0] != "conversation-started":
             pass
         assert (await told(simulator, "chatbot"))[""]["journal"] == 0
+
+
+async def test_aiohttp_s_links_are_in_spaces_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check(intake: object) -> str:
+        return "as if ours did not work here"
+
+    monkeypatch.setattr("simulator.serve.trial.check", check)
+    async with prompt() as simulator:
+        async with connect(simulator.connect("chip", "a"), proxy=None) as ws:
+            first = await says(ws)
+            assert (await told(simulator))["a"]["connections"] == 1
+            assert simulator.spaces.named("a").idle(1e9) == 0
+            assert (await admin(simulator.url("chip"), "DELETE", "spaces/a"))[0] == 200
+            with pytest.raises(ConnectionClosed):
+                await asyncio.wait_for(ws.recv(), SECONDS)
+        async with connect(simulator.connect("chip", "b"), proxy=None) as ws:
+            assert await says(ws) == first
