@@ -1,0 +1,83 @@
+"""What all parts of a scenario's file have in common: known keys, short forms, durations."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, ClassVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+
+
+def seconds(value: Any) -> Any:
+    """Seconds from a number, or from a text with a unit."""
+    if isinstance(value, str):
+        found = re.fullmatch(r"(\d+(?:\.\d+)?) *(ms|s|m|min|h)", value)
+        if found is not None:
+            return float(found[1]) * _UNITS[found[2]]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("expected seconds, or a text such as 500ms, 2s, 3m, 1h")
+    return value
+
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Text = Annotated[str, Field(min_length=1)]
+Duration = Annotated[
+    float,
+    BeforeValidator(seconds),
+    Field(ge=0, le=86_400 * 30),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": "^[0-9.]+ *(ms|s|m|min|h)$"}],
+            "description": "Seconds, or a text such as 500ms, 2s, 3m, 1h.",
+            "examples": [1.5, "500ms", "3m"],
+        }
+    ),
+]
+
+
+def listed(value: Any) -> Any:
+    """One stands for a list of one."""
+    return [value] if isinstance(value, str | dict) else value
+
+
+class Shape(BaseModel):
+    """What all have in common: no key that is not known, and a short form where one field says it all."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, defer_build=True)
+    short: ClassVar[str] = ""
+    """The field that a bare value stands for."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spell_out(cls, value: Any) -> Any:
+        return {cls.short: value} if cls.short and not isinstance(value, dict) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        made = handler(core)
+        whole = handler.resolve_ref_schema(made)
+        # The first docstring line says enough; what is below it is for us.
+        if cls.short and "anyOf" not in whole:
+            long = dict(whole)
+            bare = dict(long["properties"][cls.short])
+            bare.pop("default", None)
+            whole.clear()
+            whole["anyOf"] = [bare, long]
+            whole["description"] = long.pop("description", "")
+        return made
+
+
+Words = Annotated[list[Text], BeforeValidator(listed), Field(min_length=1)]
+"""One text or several."""
