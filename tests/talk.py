@@ -18,14 +18,14 @@ from __future__ import annotations
 import re
 import textwrap
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from simulator import backends
 from simulator.core.actions import Call
-from simulator.core.backend import NoMethod, NoRoute, find
-from simulator.core.bot import Act
+from simulator.core.backend import Backend, NoMethod, NoRoute, find
+from simulator.core.bot import Act, Bot, Watcher
 from simulator.core.engine import Given
 from simulator.core.events import Acted, Called
 from simulator.core.message import Frame, Headers, Ping, Pong, Request, Response
@@ -47,6 +47,7 @@ from simulator.core.wire import (
     Upgrade,
     Write,
 )
+from simulator.core.world import World
 from simulator.serve import seeds
 from simulator.serve.clock import ManualClock
 
@@ -120,6 +121,7 @@ class Talk:
         now: float = 1767225600.0,
         settings: Mapping[str, object] | None = None,
         seeded: Mapping[str, Any] | None = None,
+        script: Callable[[Backend, World], Bot | Watcher] | None = None,
     ) -> None:
         backend = backends.load(name)
         fixtures: Any = backend.seed.model_validate(seeded) if seeded is not None else seeds.load(backend, None, [])
@@ -128,6 +130,7 @@ class Talk:
         )
         self.clock = ManualClock(now)
         self.space = Space(self.clock, seed)
+        self.space.script = script
         self.logged: list[tuple[str, str, dict[str, object]]] = []
         self.running: Running = self.space.open(backend, fixtures, self._log)
         self.backend = backend

@@ -102,6 +102,15 @@ class Cancel:
     name: Hashable = None
 
 
+class Began(Struct, gc=False):
+    """Tell the bot that a person has come into a talk, or is back in it."""
+
+    talk: str
+    conn: Conn
+    again: bool = False
+    """The talk was there before."""
+
+
 @final
 class Heard(Struct, gc=False):
     """Tell the bot what a person said in a talk."""
@@ -129,4 +138,6 @@ class Call:
     """Seconds, None for no limit."""
 
 
-Action: TypeAlias = Accept | Refuse | Send | Reply | Close | Hold | Release | Respond | After | Cancel | Heard | Call
+Action: TypeAlias = (
+    Accept | Refuse | Send | Reply | Close | Hold | Release | Respond | After | Cancel | Heard | Began | Call
+)

@@ -9,14 +9,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from simulator.core.link import LinkPolicy
-from simulator.core.message import Request, Response
+from simulator.core.message import Message, Request, Response
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from simulator.core.actions import Action
     from simulator.core.bot import Act, Bot
-    from simulator.core.events import Event
+    from simulator.core.events import Conn, Event
     from simulator.core.wire import Reader, Wire
     from simulator.core.world import World
 
@@ -34,6 +34,10 @@ class Rules(Protocol):
 
     def objection(self, talk: str, act: Act) -> str | None:
         """Why this act can't be done in this talk, or None."""
+        ...
+
+    def talk_of(self, conn: Conn, message: Message) -> str | None:
+        """The conversation to which a client's message belongs, once it is worked; None where it is of none."""
         ...
 
 

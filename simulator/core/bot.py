@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from simulator.core.message import Json
+from simulator.core.message import Json, Message
 
 if TYPE_CHECKING:
-    from simulator.core.actions import Heard
+    from simulator.core.actions import After, Began, Cancel, Heard
+    from simulator.core.events import Acted, Conn, Fired
+
+    Deed: TypeAlias = Acted | After | Cancel
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,11 +117,44 @@ ACTS: dict[str, type[Act]] = {
 """The acts by the names under which the control API and scenarios know them."""
 
 
+@dataclass(slots=True)
+class Saw:
+    """A client's message that is nothing to answer: the rules gave no Heard for it."""
+
+    talk: str
+    conn: Conn
+    message: Message
+
+
 class Bot(Protocol):
     """The other side of a conversation."""
 
     def hear(self, heard: Heard) -> list[Act]:
         """What to do about it; each act's `after` counts from now."""
+        ...
+
+
+class Watcher(Protocol):
+    """A bot that sees more than what it is to answer, and has timers.
+
+    What it does is in whichever talk it names; an Acted that names what was heard goes to who said it, where the
+    backend knows the difference. The timers are its own, whatever others bear the same owner and name.
+    """
+
+    def hear(self, heard: Heard) -> list[Deed]:
+        """What to do about what a person said."""
+        ...
+
+    def began(self, began: Began) -> list[Deed]:
+        """What to do when a person comes into a talk."""
+        ...
+
+    def saw(self, saw: Saw) -> list[Deed]:
+        """What to do about any other message."""
+        ...
+
+    def fired(self, fired: Fired) -> list[Deed]:
+        """What to do when a timer of its own is due."""
         ...
 
 

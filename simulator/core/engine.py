@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from heapq import heapify, heappop, heappush
 from math import inf
-from typing import TypeAlias, assert_never, cast
+from typing import TYPE_CHECKING, TypeAlias, assert_never, cast
 
 from simulator.core.actions import (
     Accept,
     Action,
     After,
+    Began,
     Call,
     Cancel,
     Close,
@@ -23,7 +24,7 @@ from simulator.core.actions import (
     Send,
 )
 from simulator.core.backend import Rules
-from simulator.core.bot import Bot
+from simulator.core.bot import Bot, Saw, Watcher
 from simulator.core.events import (
     Acked,
     Acted,
@@ -37,15 +38,18 @@ from simulator.core.events import (
     Received,
     Requested,
 )
-from simulator.core.wire import Answer, Due, Effect, Got, Output, Outside, Wire, Write
+from simulator.core.wire import Answer, Aside, Due, Effect, Got, Input, Output, Outside, Wire, Write
 from simulator.core.world import World
+
+if TYPE_CHECKING:
+    from simulator.core.bot import Deed
 
 Given: TypeAlias = Outside | Called | Acted
 _EVENTS = frozenset((Received, Closed, Opened, Knocked, Requested, Malformed, Acked))
 _NOTHING: list[Effect | Call] = []
 
 # Whose timer it is. Equal owners and names in two rooms are two timers.
-WIRE, RULES, BOT = range(3)
+WIRE, RULES, BOT, WATCHER, ASIDE = range(5)
 
 MOST_ACTS = 10_000
 """Of bots and operators that wait for their time: under a clock that nobody moves they would be ever more."""
@@ -60,6 +64,7 @@ class Engine:
 
     __slots__ = (
         "_armed",
+        "_aside",
         "_dead",
         "_effects",
         "_handle",
@@ -69,21 +74,23 @@ class Engine:
         "_serial",
         "_soon",
         "_waiting",
+        "_watcher",
         "_wire",
         "_wire_take",
         "due",
         "world",
     )
 
-    def __init__(self, wire: Wire, rules: Rules, bot: Bot, world: World) -> None:
+    def __init__(self, wire: Wire, rules: Rules, bot: Bot | Watcher, world: World) -> None:
         self._wire = wire
-        self._wire_take = wire.take
+        self._aside: Callable[[Input], list[Output]] = wire.take
+        self._wire_take: Callable[[Input], list[Output]] = wire.take
         self._rules = rules
         self._handle = rules.handle
-        self._hear = bot.hear
+        self.use(bot)
         self.world = world
         self._heap: list[_Entry] = []
-        self._armed: tuple[dict[Hashable, dict[Hashable, int]], ...] = ({}, {})
+        self._armed: tuple[dict[Hashable, dict[Hashable, int]], ...] = ({}, {}, {}, {}, {})
         self._serial = 0
         self._soon: list[Acted] = []
         """What a bot does at once: behind all that the input still causes, past the heap."""
@@ -103,6 +110,20 @@ class Engine:
         """The wire, for who waits for its debts."""
         return self._wire
 
+    def use(self, bot: Bot | Watcher) -> None:
+        """Let this bot hear from now on; what the one before has said it will do, it does."""
+        self._watcher: Watcher | None = cast("Watcher", bot) if hasattr(bot, "began") else None
+        self._hear = cast("Bot", bot).hear
+
+    def interpose(self, take: Callable[[Input], list[Output]] | None) -> None:
+        """Let something stand where the wire stands, which asks the wire itself; None takes it out again.
+
+        Its own timers have an Aside as owner, and come back to it as Due, also when it was taken out meanwhile.
+        """
+        if take is not None:
+            self._aside = take
+        self._wire_take = take or self._wire.take
+
     def take(self, given: Given, now: float | None = None) -> list[Effect | Call]:
         """Work one input with all that it causes, what is due at this very instant included.
 
@@ -116,7 +137,7 @@ class Engine:
         self._effects = effects
         # A callable in a slot is cheap to read but not to call as a method: so it is here and below.
         take = self._wire_take
-        if type(given) is Got:
+        if type(given) is Got and self._watcher is None:
             # Nearly all that comes: this is `_work` and `_do`, without their calls.
             for output in take(given):
                 if type(output) is Received:
@@ -200,25 +221,55 @@ class Engine:
                 world._now = due
             if room == WIRE:
                 self._work(self._wire_take(Due(owner, name)))
-            else:
+            elif room == RULES:
                 self._tell(Fired(owner, name))
+            elif room == ASIDE:
+                self._work(self._aside(Due(owner, name)))
+            elif self._watcher is not None:
+                self._perform(self._watcher.fired(Fired(owner, name)))
         self.due = heap[0][0] if heap else inf
 
     def _work(self, outputs: list[Output]) -> None:
         for output in outputs:
             if type(output) is Received:
                 handle = self._handle
-                self._do(handle(output))
+                if self._watcher is None:
+                    self._do(handle(output))
+                else:
+                    self._watched(self._watcher, output, handle(output))
             elif type(output) is Write:
                 self._effects.append(output)
             elif type(output) in _EVENTS:
                 self._tell(cast("Event", output))
             elif isinstance(output, After):
-                self._arm(WIRE, output)
+                self._arm(ASIDE if type(output.owner) is Aside else WIRE, output)
             elif isinstance(output, Cancel):
-                self._cancel(WIRE, output)
+                self._cancel(ASIDE if type(output.owner) is Aside else WIRE, output)
             else:
                 self._effects.append(cast("Effect", output))
+
+    def _watched(self, watcher: Watcher, received: Received, actions: list[Action]) -> None:
+        self._do(actions)
+        if not any(type(action) is Heard for action in actions):
+            talk = self._rules.talk_of(received.conn, received.message)
+            if talk is not None:
+                self._perform(watcher.saw(Saw(talk, received.conn, received.message)))
+
+    def _perform(self, deeds: list[Deed]) -> None:
+        for deed in deeds:
+            if isinstance(deed, Acted):
+                self._act(deed)
+            elif isinstance(deed, After):
+                self._arm(WATCHER, deed)
+            else:
+                self._cancel(WATCHER, deed)
+
+    def _act(self, acted: Acted) -> None:
+        # The heap keeps the order where something else is due at this instant, as it is while `_run` works.
+        if acted.act.after or self.due <= self.world._now:
+            self._later(acted)
+        else:
+            self._soon.append(acted)
 
     def _tell(self, event: Event) -> None:
         if isinstance(event, Closed):
@@ -236,14 +287,12 @@ class Engine:
                     else:
                         self._work([output])
             elif type(action) is Heard:
+                if self._watcher is not None:
+                    self._perform(self._watcher.hear(action))
+                    continue
                 hear = self._hear
                 for act in hear(action):
-                    acted = Acted(action.talk, act, action)
-                    # The heap keeps the order where something else is due at this instant, as it is while `_run` works.
-                    if act.after or self.due <= self.world._now:
-                        self._later(acted)
-                    else:
-                        self._soon.append(acted)
+                    self._act(Acted(action.talk, act, action))
             else:
                 match action:
                     case After():
@@ -256,6 +305,9 @@ class Engine:
                         self._cancel(RULES, action)
                     case Call():
                         self._effects.append(action)
+                    case Began():
+                        if self._watcher is not None:
+                            self._perform(self._watcher.began(action))
                     case _:
                         assert_never(action)
 

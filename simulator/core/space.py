@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from simulator.core.backend import Backend
+from simulator.core.bot import Bot, Watcher
 from simulator.core.engine import Engine
 from simulator.core.ids import Ids
 from simulator.core.message import Frame, Ping, Pong
@@ -136,13 +137,18 @@ class Running:
             objects=space.objects,
             by_hand=space.clock.mode == "manual",
         )
-        return Engine(self.backend.wire(world), self.backend.rules(world), self.backend.bot(world), world)
+        return Engine(self.backend.wire(world), self.backend.rules(world), self.bot(world), world)
+
+    def bot(self, world: World) -> Bot | Watcher:
+        """A new one: the space's script decides which, else the backend."""
+        script = self.space.script
+        return self.backend.bot(world) if script is None else script(self.backend, world)
 
 
 class Space:
     """One isolated copy."""
 
-    __slots__ = ("clock", "ids", "journal", "name", "objects", "running", "seed")
+    __slots__ = ("clock", "ids", "journal", "name", "objects", "running", "script", "seed")
 
     def __init__(
         self, clock: Clock, seed: int, name: str = "", journal: Journal | None = None, objects: Store | None = None
@@ -154,6 +160,8 @@ class Space:
         self.journal = journal or Journal()
         self.objects = objects
         self.running: dict[str, Running] = {}
+        self.script: Callable[[Backend, World], Bot | Watcher] | None = None
+        """Makes the bot of each backend, in place of its own. Set before backends are opened, or before a reset."""
 
     def open(self, backend: Backend, seed: Any, log: Log) -> Running:
         """Let a backend run here, on fixtures of its seed model."""

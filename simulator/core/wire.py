@@ -69,6 +69,13 @@ class Drain:
     """The server stops: say goodbye to everyone as the real one does."""
 
 
+@dataclass(slots=True, frozen=True)
+class Aside:
+    """Owns a timer that is not the wire's own but of what stands where the wire stands."""
+
+    owner: Hashable
+
+
 class Due(Struct, gc=False):
     """A timer of the wire is due."""
 

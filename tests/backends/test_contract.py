@@ -15,9 +15,26 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simulator import backends
+from simulator.core.actions import After, Began, Cancel, Heard
 from simulator.core.backend import Backend, NoMethod, NoRoute, find
-from simulator.core.bot import ACTS, Act, End, File, HandOff, Leave, Picture, Queue, Raw, Say, Status, Stream, Typing
+from simulator.core.bot import (
+    ACTS,
+    Act,
+    End,
+    File,
+    HandOff,
+    Leave,
+    Picture,
+    Queue,
+    Raw,
+    Saw,
+    Say,
+    Status,
+    Stream,
+    Typing,
+)
 from simulator.core.errors import UnknownBackend
+from simulator.core.events import Acted, Fired
 from simulator.core.ids import Ids
 from simulator.core.message import Frame, Headers, Ping, Pong
 from simulator.core.wire import Drop, Shut
@@ -397,3 +414,92 @@ def test_a_seed_is_a_run(name: str) -> None:
         talk.after(40.0)
         said.append((client.upgrade, [*client.got]))
     assert said[0] == said[1] != said[2]
+
+
+# ---- what a bot can see ----
+
+
+NOTHING_TO_ANSWER: dict[str, tuple[str, str]] = {
+    "aida": (
+        "put_data",
+        '["1","4","bot:3f0c8b52-7d14-4a6e-9b1f-5c2e8d7a4f60","put_data",'
+        '{"session":"b7d1c2a4-5e6f-4890-a1b2-c3d4e5f60718","data":{}}]',
+    ),
+    "chatbot": ("typing", '42["typing",{"conversationId":"conv-new","isTyping":true}]'),
+    "mia": ("EVENT_OF_NOBODY", '42["EVENT_OF_NOBODY",{}]'),
+    "chip": ("get_history", '{"type":"get_history","before":"2026-01-01T00:00:00Z"}'),
+    "concierge": (
+        "client/ping-on-chat-session",
+        '{"action":"api","data":{"route":"client/ping-on-chat-session","body":{"chatSessionId":'
+        '"4482e256-da14-47cc-b119-9575bbb3b6d3"}}}',
+    ),
+}
+"""A message that belongs to the same talk, and its name."""
+
+STRAYS: dict[str, list[str]] = {
+    "aida": [FIRST_WORDS["aida"][0], '["1","2","bot:3f0c8b52-7d14-4a6e-9b1f-5c2e8d7a4f60","put_data",{"session":"?"}]'],
+    "chatbot": [FIRST_WORDS["chatbot"][0], '42["ping"]', '42["ping",{"conversationId":"conv-of-nobody"}]'],
+    "mia": [FIRST_WORDS["mia"][0], '42["EVENT_OF_NOBODY"]'],
+    "chip": ['{"type":"get_history"}'],
+    "concierge": [
+        '{"action":"api","data":{"route":"client/ping-on-chat-session","body":{"chatSessionId":"of nobody"}}}',
+        '{"action":"api","data":{"route":"client/ping-on-chat-session","body":[]}}',
+    ],
+}
+"""From a socket of its own: messages that belong to no talk."""
+
+
+class Watching:
+    """Notes what it is told, and answers what it hears."""
+
+    def __init__(self) -> None:
+        self.noted: list[tuple[str, str]] = []
+        self.conns: set[object] = set()
+
+    def hear(self, heard: Heard) -> list[Acted | After | Cancel]:
+        self.noted.append(("heard", heard.talk))
+        self.conns.add(heard.conn)
+        return [Acted(heard.talk, Say("good morning"), heard)]
+
+    def began(self, began: Began) -> list[Acted | After | Cancel]:
+        self.noted.append(("began again" if began.again else "began", began.talk))
+        self.conns.add(began.conn)
+        return []
+
+    def saw(self, saw: Saw) -> list[Acted | After | Cancel]:
+        self.noted.append((f"saw {saw.message.name}", saw.talk))
+        self.conns.add(saw.conn)
+        return []
+
+    def fired(self, fired: Fired) -> list[Acted | After | Cancel]:
+        raise AssertionError("it has no timers")
+
+
+@every
+def test_a_watching_bot_knows_the_talk_of_all_that_comes(name: str) -> None:
+    bot = Watching()
+    talk = Talk(name, seed=7, seeded=fixtures(name), script=lambda backend, world: bot)
+    client = first_words(talk)
+    talk.after(0.5)
+    known = bot.noted[-1][1]
+    assert known in talk.running.engine.rules.talks()
+    what = [text for text, of in bot.noted if of == known]
+    assert what[-1] == "heard"
+    assert name == "aida" or any(text.startswith("began") for text in what), "aida's first words name an older session"
+    before = len(bot.noted)
+    seen, data = NOTHING_TO_ANSWER[name]
+    client.send(data)
+    assert bot.noted[before:] == [(f"saw {seen}", known)]
+    assert len(bot.conns - {None}) == 1
+
+
+@every
+def test_what_belongs_to_no_talk_is_not_shown_to_it(name: str) -> None:
+    bot = Watching()
+    # mia's clients are in a room once that much time has passed.
+    settings = {"init_delay": 5.0} if name == "mia" else {}
+    talk = Talk(name, seed=7, seeded=fixtures(name), script=lambda backend, world: bot, settings=settings)
+    client = talk.connect()
+    for data in STRAYS[name]:
+        client.send(data)
+    assert bot.noted == []

@@ -73,6 +73,9 @@ class Suite:
     def objection(self, talk: str, act: Act) -> str | None:
         return None
 
+    def talk_of(self, conn: object, message: object) -> str | None:
+        return None
+
     def handle(self, event: Event) -> list[Action]:
         if type(event) is Received:
             message = event.message

@@ -62,6 +62,9 @@ class Rules:
     def objection(self, talk: str, act: Act) -> str | None:
         return None
 
+    def talk_of(self, conn: object, message: object) -> str | None:
+        return None
+
 
 def backend(name: str) -> Backend:
     def unused(*_: object) -> Any:

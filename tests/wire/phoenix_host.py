@@ -115,6 +115,9 @@ class Host:
     def objection(self, talk: str, act: Act) -> str | None:
         return None
 
+    def talk_of(self, conn: object, message: object) -> str | None:
+        return None
+
     def take(self, given: Given) -> list[object]:
         effects: list[object] = [*self.engine.take(given)]
         self.out += [(self.engine.world.now(), effect) for effect in effects]

@@ -337,6 +337,9 @@ class Host:
     def objection(self, talk: str, act: Act) -> str | None:
         return None
 
+    def talk_of(self, conn: object, message: object) -> str | None:
+        return None
+
     def at(self, t: float, *given: Given) -> None:
         while (due := self.engine.next_due()) is not None and due <= t:
             self._keep(due, self.engine.run_until(due))

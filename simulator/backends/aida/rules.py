@@ -15,12 +15,26 @@ from simulator.backends.aida.manifest import ScheduledMessage, ScheduledMessages
 from simulator.backends.aida.messages import COMMANDS, DeleteSession, PutData, UtbImg, UtbMsg
 from simulator.backends.aida.state import FORWARD, BotSeed, Client, Session, Settings, State
 from simulator.core import bot
-from simulator.core.actions import Accept, Action, After, Call, Cancel, Close, Heard, Refuse, Reply, Respond, Send
+from simulator.core.actions import (
+    Accept,
+    Action,
+    After,
+    Began,
+    Call,
+    Cancel,
+    Close,
+    Heard,
+    Refuse,
+    Reply,
+    Respond,
+    Send,
+)
 from simulator.core.events import (
     Acked,
     Acted,
     Called,
     Closed,
+    Conn,
     Event,
     Fired,
     Knocked,
@@ -110,6 +124,13 @@ class AidaRules:
             return f"there is no session {talk!r}"
         return None
 
+    def talk_of(self, conn: Conn, message: Message) -> str | None:
+        """The session that the message names."""
+        payload = message.args[0] if message.args else None
+        named = payload.get("session") if isinstance(payload, dict) else None
+        session = self._state.session(named) if isinstance(named, str) else None
+        return None if session is None else session.id
+
     # --- the door of a channel (bot_channel.ex join)
 
     def _join(self, knock: Knocked) -> list[Action]:
@@ -195,7 +216,8 @@ class AidaRules:
         self._merge(session, data if isinstance(data, dict) else {})
         self._state.add_session(session)
         self._world.log("info", "new session", session=session.id)
-        return [Reply(client.conn, received.message.ref, ("ok", {"session": session.id}))]
+        answer = Reply(client.conn, received.message.ref, ("ok", {"session": session.id}))
+        return [answer, Began(session.id, client.conn)]
 
     def _put_data(self, client: Client, received: Received, command: PutData) -> list[Action]:
         self._merge(self._known(command.session), command.data)

@@ -18,7 +18,7 @@ from simulator.backends.chatbot.rooms import Client, Rooms
 from simulator.backends.chatbot.state import Dashboard, Seed, Settings
 from simulator.backends.chatbot.talks import Conversation, Talks
 from simulator.backends.chatbot.telling import Body, Failed, Teller
-from simulator.core.actions import Action, Heard
+from simulator.core.actions import Action, Began, Heard
 from simulator.core.errors import WireError
 from simulator.core.message import Json, Message
 from simulator.core.world import World
@@ -122,7 +122,8 @@ class Commands:
             actions += self._tell.one(client, "join", {**body, "reactions": {"liked": False, "disliked": False}})
         if client.caller.role == "agent" and talk.status in ("escalated", "queued"):
             actions += self._desk.take(talk, client.caller.user_id, client.caller.name or "Agent", in_person=True)
-        return [*actions, *self._desk.waits(client, talk)]
+        began = [] if client.caller.staff else [Began(talk.id, client.conn, again=resumed)]
+        return [*actions, *self._desk.waits(client, talk), *began]
 
     def _found(self, client: Client, order: m.JoinConversation) -> Conversation | None:
         if order.conversationId is not None:

@@ -149,6 +149,15 @@ class ChatbotRules:
             return f"agent: {act.agent!r} is somebody of the fixtures, but no agent or admin of {found.tenant_id}"
         return _flaw(act)
 
+    def talk_of(self, conn: Conn, message: Message) -> str | None:
+        """The conversation that a visitor's message names, else the one that he joined last; staff is no visitor."""
+        client, body = self._clients.get(conn), message.args[0] if message.args else None
+        if client is None or client.caller.staff:
+            return None
+        named = body.get("conversationId") if isinstance(body, dict) else None
+        talk = self._talks.get(named) if isinstance(named, str) else client.talk
+        return talk.id if talk is not None and client.caller.may_see(talk) else None
+
     # --- the door
 
     def _knocked(self, knock: Knocked) -> list[Action]:

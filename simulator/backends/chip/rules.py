@@ -12,12 +12,13 @@ from simulator.backends.chip.chats import Client, Contact, Msg, Outbox
 from simulator.backends.chip.messages import COMMANDS, AckChat, GetHistory, SendMsg, SetEmail, StartChat
 from simulator.backends.chip.state import BLANKS, Agent, Channel, Settings, State, path_flaw
 from simulator.core import bot
-from simulator.core.actions import Accept, Action, After, Heard, Hold, Refuse, Release, Respond, Send
+from simulator.core.actions import Accept, Action, After, Began, Heard, Hold, Refuse, Release, Respond, Send
 from simulator.core.events import (
     Acked,
     Acted,
     Called,
     Closed,
+    Conn,
     Event,
     Fired,
     Knocked,
@@ -103,6 +104,11 @@ class ChipRules:
         """Why this act can't be done in this talk, or None."""
         found = self._state.talk(talk)
         return f"there is no chat {talk!r}" if found is None else self._state.objection(found[1], act)
+
+    def talk_of(self, conn: Conn, message: Message) -> str | None:
+        """The chat of that socket, None before one was started."""
+        client = self._state.clients.get(conn)
+        return client.talk or None if client is not None else None
 
     # --- the door
 
@@ -193,7 +199,8 @@ class ChipRules:
         outbox = self._state.outbox(client.channel.uuid, contact.chat_id)
         if key == contact.chat_id:
             outbox.ready = True
-        return [Send(client.conns, event), *self._look_later(outbox)]
+        began = Began(client.talk, client.conn, again=not new)
+        return [Send(client.conns, event), *self._look_later(outbox), began]
 
     def _send_msg(self, client: Client, contact: Contact, command: SendMsg) -> list[Action]:
         text = command.text

@@ -17,12 +17,13 @@ from simulator.backends.concierge.state import Settings, State
 from simulator.backends.concierge.views import TENANT, Views
 from simulator.backends.concierge.web import Web
 from simulator.core import bot
-from simulator.core.actions import Accept, Action, After, Cancel, Close, Heard, Refuse, Reply, Send
+from simulator.core.actions import Accept, Action, After, Began, Cancel, Close, Heard, Refuse, Reply, Send
 from simulator.core.events import (
     Acked,
     Acted,
     Called,
     Closed,
+    Conn,
     Event,
     Fired,
     Knocked,
@@ -127,6 +128,14 @@ class ConciergeRules:
         """Why this act can't be done in this talk, or None."""
         self._desk.overdue()
         return self._desk.objection(talk, act)
+
+    def talk_of(self, conn: Conn, message: Message) -> str | None:
+        """The session that the message names, if it is one of this tenant."""
+        socket, body = self._state.sockets.get(conn), message.args[0] if message.args else None
+        named = body.get("chatSessionId") if isinstance(body, dict) else None
+        session = self._state.sessions.get(named) if isinstance(named, str) else None
+        known = socket is not None and session is not None and session.party is socket.party
+        return session.uuid if session is not None and known else None
 
     # --- the door
 
@@ -253,7 +262,8 @@ class ConciergeRules:
         return body, self._begun(session, socket)
 
     def _begun(self, session: Session, socket: Socket) -> list[Action]:
-        return [*self._desk.pinged(session), *self._desk.update("init", session, TENANT, socket)]
+        began = Began(session.uuid, socket.conn, again=bool(session.messages))
+        return [*self._desk.pinged(session), *self._desk.update("init", session, TENANT, socket), began]
 
     def _get_session(self, socket: Socket, message: Message, command: OfSession) -> Done:
         session = self._own(socket, command.chatSessionId)

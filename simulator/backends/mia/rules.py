@@ -13,12 +13,13 @@ from simulator.backends.mia.state import Instance, Settings
 from simulator.backends.mia.system import System
 from simulator.backends.mia.telling import Teller, person_data
 from simulator.core import bot
-from simulator.core.actions import Accept, Action, After, Call, Cancel, Close, Heard, Refuse, Respond, Send
+from simulator.core.actions import Accept, Action, After, Began, Call, Cancel, Close, Heard, Refuse, Respond, Send
 from simulator.core.events import (
     Acked,
     Acted,
     Called,
     Closed,
+    Conn,
     Event,
     Fired,
     Knocked,
@@ -130,6 +131,11 @@ class MiaRules:
             return "raw: nobody is in the room"
         return None
 
+    def talk_of(self, conn: Conn, message: Message) -> str | None:
+        """The conversation of the client's room, None before it is in one."""
+        client = self._state.clients.get(conn)
+        return None if client is None or client.talk is None else client.talk.name
+
     # --- the connection
 
     def _knocked(self, knock: Knocked) -> list[Action]:
@@ -185,7 +191,7 @@ class MiaRules:
         # All that is asked for later, and what else a client has brought is its own.
         client.auth = {"referral": client.auth["referral"]} if "referral" in client.auth else {}
         self._world.log("info", "back in its room" if client.recovered else "in its room", room=key)
-        return actions
+        return [*actions, Began(talk.name, client.conn, again=known)]
 
     def _closed(self, closed: Closed) -> list[Action]:
         client = self._state.clients.pop(closed.conn)

@@ -1,0 +1,155 @@
+"""A bot that watches, and what stands where the wire stands: both have timers of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import pytest
+
+from simulator.core.actions import Action, After, Began, Cancel, Heard, Send
+from simulator.core.bot import Act, EchoBot, Saw, Say
+from simulator.core.engine import Engine
+from simulator.core.events import Acted, Event, Fired, Received
+from simulator.core.ids import Ids
+from simulator.core.message import Frame, Message
+from simulator.core.wire import Aside, Due, Got, Input, Output, Write
+from simulator.core.world import World
+
+
+class Stage:
+    """A wire that reads a frame as a message's name, rules that know some of them, and a bot that notes and obeys."""
+
+    def __init__(self) -> None:
+        self.noted: list[str] = []
+        self.says: dict[str, list[Acted | After | Cancel]] = {}
+        self.world = World(now=100.0, ids=Ids.seeded(1), seed=0, settings=0)
+        self.engine = Engine(self, StageRules(), StageBot(self), self.world)
+
+    def take(self, given: Input) -> list[Output]:
+        if isinstance(given, Send):
+            return [Write(conn, Frame(given.message.name)) for conn in given.conns if isinstance(conn, int)]
+        if isinstance(given, Due):
+            return [Write(1, Frame(f"wire's {given.name}"))]
+        assert isinstance(given, Got)
+        assert isinstance(given.item, Frame)
+        return [Received(given.link, Message(str(given.item.data)))]
+
+    def owes(self) -> list[tuple[Hashable, int]]:
+        return []
+
+    def get(self, name: str) -> list[str]:
+        return texts(self.engine.take(Got(1, Frame(name))))
+
+    def until(self, t: float) -> list[str]:
+        return texts(self.engine.run_until(t))
+
+
+def texts(effects: Sequence[object]) -> list[str]:
+    return [str(effect.item.data) for effect in effects if isinstance(effect, Write)]
+
+
+class StageRules:
+    def handle(self, event: Event) -> list[Action]:
+        match event:
+            case Received(conn, Message("hello") as message):
+                return [Heard("talk", "hello", message, conn)]
+            case Received(conn, Message("begin")):
+                return [Began("talk", conn)]
+            case Acted(_, Say(text)):
+                return [Send((1,), Message(text))]
+        return []
+
+    def talks(self) -> list[str]:
+        return ["talk"]
+
+    def objection(self, talk: str, act: Act) -> str | None:
+        return None
+
+    def talk_of(self, conn: Hashable, message: Message) -> str | None:
+        return None if message.name == "stray" else "talk"
+
+
+class StageBot:
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+
+    def _note(self, what: str, key: object) -> list[Acted | After | Cancel]:
+        self.stage.noted.append(f"{what} {key} at {self.stage.world.now():g}")
+        return self.stage.says.get(str(key), [])
+
+    def hear(self, heard: Heard) -> list[Acted | After | Cancel]:
+        return self._note("hears", heard.text)
+
+    def began(self, began: Began) -> list[Acted | After | Cancel]:
+        return self._note("began", began.talk)
+
+    def saw(self, saw: Saw) -> list[Acted | After | Cancel]:
+        return self._note("saw", saw.message.name)
+
+    def fired(self, fired: Fired) -> list[Acted | After | Cancel]:
+        return self._note("fired", fired.name)
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage()
+
+
+def say(text: str, after: float = 0.0) -> Acted:
+    return Acted("talk", Say(text, after=after))
+
+
+def test_a_watcher_hears_sees_and_is_told_of_beginnings(stage: Stage) -> None:
+    for name in ("begin", "hello", "nod", "stray"):
+        stage.get(name)
+    assert stage.noted == ["began talk at 100", "saw begin at 100", "hears hello at 100", "saw nod at 100"]
+
+
+def test_what_it_does_comes_in_order_of_its_time(stage: Stage) -> None:
+    stage.says["hello"] = [say("later", after=2.0), say("now"), After(1.0, "talk", "tick")]
+    stage.says["tick"] = [say("tick"), say("tock", after=0.5)]
+    assert stage.get("hello") == ["now"]
+    assert stage.until(200.0) == ["tick", "tock", "later"]
+    assert stage.noted == ["hears hello at 100", "fired tick at 101"]
+
+
+def test_its_timers_are_its_own(stage: Stage) -> None:
+    stage.says["hello"] = [After(1.0, "talk", "a"), After(2.0, "talk", "b"), After(3.0, "talk", "a")]
+    stage.says["nod"] = [Cancel("talk", "b")]
+    stage.get("hello")
+    stage.get("nod")
+    stage.until(200.0)
+    assert stage.noted == ["hears hello at 100", "saw nod at 100", "fired a at 103"]
+
+
+def test_another_bot_takes_over(stage: Stage) -> None:
+    stage.says["hello"] = [After(1.0, "talk", "a"), say("promised", after=1.0)]
+    stage.get("hello")
+    stage.engine.use(EchoBot(0.0))
+    assert stage.until(102.0) == ["promised"]
+    assert stage.get("begin") == []
+    assert stage.get("hello") == ["You said: hello"]
+    assert stage.noted == ["hears hello at 100"]
+
+
+def test_what_stands_where_the_wire_stands(stage: Stage) -> None:
+    def late(given: Input) -> list[Output]:
+        match given:
+            case Due(Aside(owner), name):
+                return [Write(1, Frame(f"{owner} {name}"))]
+            case Got():
+                return [
+                    *(After(seconds, Aside("held"), seconds) for seconds in (1.0, 2.0, 3.0)),
+                    After(1.5, "held", 1.0),
+                    Cancel(Aside("held"), 2.0),
+                ]
+        return stage.take(given)
+
+    stage.engine.interpose(late)
+    assert stage.get("hello") == []
+    assert stage.noted == [], "nothing reached the rules"
+    assert stage.until(101.0) == ["held 1.0"]
+    stage.engine.interpose(None)
+    stage.get("hello")
+    assert stage.noted == ["hears hello at 101"]
+    assert stage.until(200.0) == ["wire's 1.0", "held 3.0"], "what was held comes although nothing stands there"
