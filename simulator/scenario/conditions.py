@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 
-from simulator.scenario.shape import Duration, Shape, Text, Words, listed
+from simulator.scenario.shape import LISTED, Duration, Shape, Text, Words
 
 
 class Match(Shape):
     """Words to look for; exactly one of equals, contains and regex."""
 
-    equals: Annotated[list[str], BeforeValidator(listed), Field(min_length=1)] | None = None
+    equals: Annotated[list[str], Field(min_length=1), LISTED] | None = None
     """The whole text, blanks around it aside; of several any."""
     contains: Words | None = None
     """Words that stand somewhere in it; of several any."""
@@ -31,7 +31,7 @@ class Match(Shape):
 
 
 class FieldMatch(Shape):
-    """A field of the client's message, found by JSONPath (RFC 9535), and what it has to be; by itself it has to be there."""
+    """A field of the client's message, found by JSONPath (RFC 9535); by itself it only has to be there."""
 
     path: Text
     """Such as $.metadata.order or $.items[0].id; of several that are found any."""
@@ -60,7 +60,7 @@ Yes = Literal[True]
 
 
 class When(Shape):
-    """When a rule applies: all that is said here has to be so. The words start, connect and message stand for themselves."""
+    """When a rule applies: all of it has to be so. The words start, connect and message can stand alone."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
@@ -74,7 +74,7 @@ class When(Shape):
     """The client says these words; short for `equals`."""
     event: Words | None = None
     """The client sends a message of this name (send_msg, EVENT_CLIENT_SEND_MESSAGE, ...), one without words too."""
-    field: Annotated[list[FieldMatch], BeforeValidator(listed), Field(min_length=1)] | None = None
+    field: Annotated[list[FieldMatch], Field(min_length=1), LISTED] | None = None
     """What stands in the client's message."""
     first: Yes | None = None
     """It is the client's first message in the talk."""
@@ -86,11 +86,11 @@ class When(Shape):
     """The client has said nothing for so long since the bot was done."""
     state: Words | None = None
     """The talk is in this state, or in one of these."""
-    if_: Annotated[Text, Field(alias="if")] | None = None
+    if_: Annotated[Text | None, Field(alias="if")] = None
     """An expression over variables that has to be true, such as `orders > 2`."""
-    all: Annotated[list[When], Field(min_length=1)] | None = None
+    all: Annotated[list[When], Field(min_length=1), LISTED] | None = None
     """All of these."""
-    any: Annotated[list[When], Field(min_length=1)] | None = None
+    any: Annotated[list[When], Field(min_length=1), LISTED] | None = None
     """At least one of these."""
     not_: Annotated[When | None, Field(alias="not")] = None
     """Not this."""
@@ -111,4 +111,3 @@ class When(Shape):
         if not self.model_fields_set:
             raise ValueError("says nothing: message is when the client says anything")
         return self
-

@@ -117,7 +117,7 @@ def _measure(yaml: Any, text: str, path: str, kind: type[FileError]) -> None:
 
 
 def _count(root: Any, path: str, kind: type[FileError], most: int) -> None:
-    """Refuse few lines that are many values: what an alias stands for is counted at each use, but only gone through once."""
+    """Refuse few lines that are many values: what an alias stands for counts at each use, but is gone through once."""
     sizes: dict[int, int] = {}
 
     def size(node: Any) -> int:

@@ -10,12 +10,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     WithJsonSchema,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, core_schema
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
@@ -47,9 +48,22 @@ Duration = Annotated[
 ]
 
 
-def listed(value: Any) -> Any:
-    """One stands for a list of one."""
-    return [value] if isinstance(value, str | dict) else value
+class _Listed:
+    """One stands for a list of one: in the file, and in what editors are told."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(_listed, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        several = handler(core)
+        return {"anyOf": [several["items"], several]}
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list) or value is None else [value]
+
+
+LISTED = _Listed()
 
 
 class Shape(BaseModel):
@@ -79,5 +93,5 @@ class Shape(BaseModel):
         return made
 
 
-Words = Annotated[list[Text], BeforeValidator(listed), Field(min_length=1)]
+Words = Annotated[list[Text], Field(min_length=1), LISTED]
 """One text or several."""

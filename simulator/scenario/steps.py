@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 
-from simulator.scenario.shape import Duration, Name, Shape, Text, Words, listed
+from simulator.scenario.shape import LISTED, Duration, Name, Shape, Text, Words
 
 Yes = Literal[True] | None
 
@@ -222,12 +222,10 @@ class Step(Shape):
 
 
 _SHARED = ("after", "jitter", "if", "only", "except")
-ACTS = tuple(
-    name for name in Step.model_fields if name not in ("after", "jitter", "if_", "only", "except_")
-)
+ACTS = tuple(name for name in Step.model_fields if name not in ("after", "jitter", "if_", "only", "except_"))
 """What a step can be, by its key."""
 
-Steps = Annotated[list[Step], BeforeValidator(listed)]
+Steps = Annotated[list[Step], LISTED]
 """One step or several."""
 
 

@@ -18,7 +18,7 @@ from simulator import backends
 from simulator.core.errors import SettingError, SimulatorError, StartError
 from simulator.core.ids import fresh_seed
 from simulator.core.space import Running, Space
-from simulator.serve import seeds, trial
+from simulator.serve import scenarios, seeds, trial
 from simulator.serve.admin import Admin, is_loopback
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.driver import Driver
@@ -26,6 +26,7 @@ from simulator.serve.http import Door
 from simulator.serve.intake import Intake
 from simulator.serve.objects import Shelf
 from simulator.serve.reporter import Reporter
+from simulator.serve.scenarios import Watch
 
 _log = logging.getLogger("simulator")
 
@@ -48,6 +49,10 @@ class Options:
     """Keys, bare or behind a backend's name and a dot, and values."""
     admin_token: str | None = None
     reporter: Reporter | None = None
+    scenario: Path | None = None
+    """What the bots do, in place of their backends' own."""
+    watch: bool = False
+    """The scenario is read anew when its file changes."""
 
 
 @dataclass(slots=True)
@@ -91,9 +96,27 @@ class Simulator:
                 "or give --port 0 for free ones"
             )
         shares = _shares(options.settings, {backend.name: _keys(backend.seed) for backend in chosen})
+        self._watch: Watch | None = None
+        if options.scenario is not None:
+            self._play(options.scenario)
         for backend in chosen:
             seed = seeds.load(backend, options.fixtures.get(backend.name), shares[backend.name])
             self.space.open(backend, seed, self.reporter.log(backend.name))
+
+    def _play(self, path: Path) -> None:
+        from simulator.scenario.stage import Stage
+
+        log = self.reporter.log("scenario")
+        self.space.script = stage = Stage(scenarios.load(path))
+        if any(key.rpartition(".")[2] == "bot" for key, _ in self._options.settings):
+            log("warning", f"--set bot=... has no effect: {path} is the bot")
+        if self._options.watch:
+            self._watch = Watch(path, stage, log)
+
+    @property
+    def scenario(self) -> Path | None:
+        """The file that the bots play."""
+        return self._options.scenario
 
     @property
     def driver(self) -> Driver:
@@ -127,6 +150,8 @@ class Simulator:
             await self.stop()
             raise
         self._driver.start()
+        if self._watch is not None:
+            self._watch.start()
 
     async def _bind(self, running: Running, own_links: bool) -> None:
         options, backend = self._options, running.backend
@@ -148,6 +173,8 @@ class Simulator:
 
     async def stop(self) -> None:
         """Say goodbye as the real servers do, and let go of everything."""
+        if self._watch is not None:
+            self._watch.stop()
         if self._driver is not None:
             await self._driver.close()
         for runner in self._runners:
