@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from copy import deepcopy
 from datetime import UTC, datetime
 from math import inf
@@ -16,7 +16,7 @@ from simulator.core.ids import Ids
 from simulator.core.message import Json
 from simulator.core.world import World
 from simulator.scenario.moments import CONNECT, SAID, SENT, SILENT, START, Moment
-from simulator.scenario.plan import Add, Assign, Choose, Cue, Do, Go, Op, Part, Plan
+from simulator.scenario.plan import Add, Assign, Choose, Cue, Do, Go, Nothing, Op, Part, Plan
 from simulator.scenario.templates import Unfilled, Values, filled
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ DEEPEST = 100
 MOST_TRACKS = 20
 """Rules of one talk that are done alongside each other."""
 _SILENCE = "silence"
+_BEHIND = 0.001
 _NOTHING: Mapping[str, Json] = {}
 
 
@@ -83,7 +84,7 @@ class Talk:
         self.variables: dict[str, Any] = deepcopy(plan.variables)
         self.count = 0
         """Of the client's words."""
-        self.tracks: dict[int, Track] = {}
+        self.tracks: dict[Hashable, Track] = {}
         self.waiting: deque[Moment] = deque()
         self.used: set[int] = set()
         """Rules that apply once, and did."""
@@ -179,15 +180,16 @@ class ScenarioBot:
 
     def fired(self, fired: Fired) -> list[Deed]:
         """A delay or a silence is over."""
-        # Of a talk that is over or forgotten all timers were cancelled.
-        talk = self._talks[str(fired.owner)]
-        assert talk is not None
-        if fired.name == _SILENCE:
-            self._silent(talk)
-        else:
-            track = talk.tracks[int(str(fired.name))]
+        talk = self._talks.get(str(fired.owner))
+        if talk is None:
+            # A timer of the bot whose place this one took.
+            return []
+        track = talk.tracks.get(fired.name)
+        if track is not None:
             track.ripe = True
             self._run(talk, track)
+        elif fired.name == _SILENCE:
+            self._silent(talk)
         return self._done(talk)
 
     def _done(self, talk: Talk) -> list[Deed]:
@@ -218,11 +220,11 @@ class ScenarioBot:
         ids = self._world.ids.nth("scenario", name)
         talk = self._talks[name] = Talk(name, self._source.plan, ids, self._world, self._backend)
         moment = Moment(START, CONNECT) if connects else Moment(START)
-        enter = talk.part.enter
-        if enter:
-            self._begin(talk, enter, moment)
         self._quiet(talk)
-        self._meet(talk, moment)
+        cue = self._cue(talk, moment)
+        if cue is not None:
+            self._mark(talk, cue)
+        self._begin(talk, [*talk.part.enter, *(cue.ops if cue is not None else ())], moment)
         return talk
 
     def _adopt(self, talk: Talk) -> None:
@@ -388,7 +390,7 @@ class ScenarioBot:
     def _act(self, talk: Talk, track: Track, what: Do, values: Values) -> None:
         try:
             act = what.make(values)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, ArithmeticError) as error:
             raise Unfilled(f"{what.act}: {error}") from None
         if isinstance(act, bot.Typing):
             track.typing = act.on
@@ -398,7 +400,12 @@ class ScenarioBot:
             talk.agent = ""
         elif isinstance(act, bot.End):
             talk.over = True
-        self._deeds.append(Acted(talk.name, act, track.moment.heard))
+        elif isinstance(act, bot.Stream):
+            # A backend that streams ends one a pace behind the last chunk; what comes next is not to overtake it.
+            lasts = len(act.chunks) * (act.pace or 0.0)
+            track.frames.append(([Op(Nothing(), 0, lasts + _BEHIND, 0.0, None)], 0))
+        # What an agent says is no answer of the bot's.
+        self._deeds.append(Acted(talk.name, act, None if talk.agent else track.moment.heard))
 
     def _go(self, talk: Talk, track: Track, state: str) -> None:
         if state in talk.plan.parts:

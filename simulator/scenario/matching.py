@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, TypeAlias
 
@@ -68,7 +69,7 @@ def words(texts: Sequence[str], case: bool, whole: bool) -> Sought:
 
 def regex(pattern: str, case: bool) -> Sought:
     """Whether it matches somewhere; the moment keeps what its groups found. Raises re.error."""
-    compiled = re.compile(pattern, 0 if case else re.IGNORECASE)
+    compiled = compile_regex(pattern, case)
 
     def find(text: str, moment: Moment) -> bool:
         found = compiled.search(text)
@@ -79,6 +80,17 @@ def regex(pattern: str, case: bool) -> Sought:
         return True
 
     return find
+
+
+def compile_regex(pattern: str, case: bool = True) -> re.Pattern[str]:
+    """A regular expression. Raises re.error for whatever is wrong with it."""
+    try:
+        with warnings.catch_warnings():
+            # What may mean something else in a Python to come, means here what it means now.
+            warnings.simplefilter("ignore")
+            return re.compile(pattern, 0 if case else re.IGNORECASE)
+    except (OverflowError, RecursionError) as error:
+        raise re.error(str(error)) from None
 
 
 def sought(match: Match) -> Sought:
@@ -103,7 +115,7 @@ def field(match: FieldMatch) -> Test:
         look = words(match.contains, match.case, whole=False)
     if look is not None:
         seek = look
-        return lambda moment, talk: any(seek(_text(value), moment) for value in find(moment.body))
+        return lambda moment, talk: any(seek(text, moment) for value in find(moment.body) for text in _texts(value))
     there = match.exists is not False
     return lambda moment, talk: bool(find(moment.body)) is there
 
@@ -113,7 +125,8 @@ def _same(value: Json, wanted: Any) -> bool:
     return value == wanted and isinstance(value, bool) is isinstance(wanted, bool)
 
 
-def _text(value: Json) -> str:
+def _texts(value: Json) -> list[str]:
+    """The text in which words are looked for: that of a text, a number, true or false."""
     if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else str(value)
+        return ["true" if value else "false"]
+    return [str(value)] if isinstance(value, str | int | float) else []

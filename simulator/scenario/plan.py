@@ -15,7 +15,7 @@ from simulator.scenario.findings import Finding, nearest
 from simulator.scenario.reader import Script
 from simulator.scenario.schema import Rule
 from simulator.scenario.steps import Step
-from simulator.scenario.templates import GIVEN, Filled, Templates, Values, Wrong, filled
+from simulator.scenario.templates import GIVEN, Filled, Templates, Values, Wrong, filled, is_template
 
 Place: TypeAlias = tuple[str | int, ...]
 Make: TypeAlias = Callable[[Values], bot.Act]
@@ -130,6 +130,7 @@ class Planner:
                 variables.setdefault(step.count.name, None)
         for name in self._scenario.variables:
             self._reserved(name, "variables", name)
+            self._literal(self._scenario.variables[name], "variables", name)
         for _, rule in rules_of(script):
             for when in matching.leaves(rule.when):
                 for match in (when.text, *(when.field or ())):
@@ -328,11 +329,12 @@ class Planner:
     def _stream(self, at: Place, step: Step) -> Make:
         stream = step.stream
         assert stream is not None
+        pace = stream.pace
         if stream.text is None:
             chunks = self._value(list(stream.chunks or ()), *at, "chunks")
-            return lambda values: bot.Stream([str(chunk) for chunk in filled(chunks, values)])
+            return lambda values: bot.Stream([str(chunk) for chunk in filled(chunks, values)], pace)
         text, size = self._text(stream.text, *at, "text"), stream.words
-        return lambda values: bot.Stream(_cut(filled(text, values), size))
+        return lambda values: bot.Stream(_cut(filled(text, values), size), pace)
 
     def _agent(self, name: str | None, *place: str | int) -> Any:
         if name is None:
@@ -366,6 +368,14 @@ class Planner:
         if name in GIVEN:
             self._error(f"{name} is {GIVEN[name]} already: take another name", *place)
 
+    def _literal(self, value: Any, *place: str | int) -> None:
+        if isinstance(value, str) and is_template(value):
+            self._error("is a value, not filled in at the start: a step set does that", *place)
+        for key, inner in (
+            value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        ):
+            self._literal(inner, *place, key)
+
     def _error(self, why: str, *place: str | int) -> None:
         self.findings.append(self._script.finding("error", why, *place))
 
@@ -382,7 +392,7 @@ def _cut(text: str, size: int) -> list[str]:
 
 def _groups(pattern: str) -> list[str]:
     try:
-        return [*re.compile(pattern).groupindex]
+        return [*matching.compile_regex(pattern).groupindex]
     except re.error:
         # Told where it stands.
         return []

@@ -103,8 +103,8 @@ class Stream(Shape):
     """Words in a chunk of `text`."""
     chunks: Annotated[list[Text], Field(min_length=1)] | None = None
     """The chunks themselves, in place of `text`."""
-    pace: Duration | None = None
-    """Between two chunks; left out, the backend's own."""
+    pace: Annotated[Duration, Field(le=3600)] = 0.1
+    """Between two chunks, where the backend streams; the next step comes behind the last one everywhere."""
 
     short: ClassVar[str] = "text"
 

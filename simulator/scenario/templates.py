@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, nodes
 from jinja2.meta import find_undeclared_variables
@@ -33,6 +33,9 @@ GIVEN = {
     "number": "a number by lot, both ends included: `number(1, 6)`",
 }
 """What every template finds, beside the scenario's own variables."""
+
+
+Made = TypeVar("Made")
 
 
 class Unfilled(Exception):
@@ -78,8 +81,7 @@ class Templates:
         """A text to fill in, or the text itself where there is nothing to fill in. Raises Wrong."""
         if not is_template(source):
             return source
-        tree = self._tree(source)
-        template = _environment().from_string(tree)
+        template = self._made(source, lambda: _environment().from_string(source))
         return _caught(lambda values: template.render(values))
 
     def value(self, source: Json) -> Filled | Json:
@@ -104,30 +106,19 @@ class Templates:
     def expression(self, source: str) -> Filled:
         """An expression, with or without `{{ }}` around it; gives its value. Raises Wrong."""
         bare = source.strip().removeprefix("{{").removesuffix("}}")
-        self._tree("{{ " + bare + " }}")
-        try:
-            compiled = _environment().compile_expression(bare, undefined_to_none=False)
-        except TemplateSyntaxError as error:
-            raise Wrong(error.message or "is no expression") from None
+        compiled = self._made(
+            "{{ " + bare + " }}", lambda: _environment().compile_expression(bare, undefined_to_none=False)
+        )
+        return _caught(lambda values: plain(compiled(values)))
 
-        def evaluate(values: Values) -> Any:
-            value = compiled(values)
-            if isinstance(value, StrictUndefined):
-                # To look at it is what makes it say what is missing.
-                str(value)
-            return value
-
-        return _caught(evaluate)
-
-    def _tree(self, source: str) -> nodes.Template:
+    def _made(self, source: str, make: Callable[[], Made]) -> Made:
         try:
             tree = _environment().parse(source)
-            # Filters and tests are looked up when code is made of it.
-            _environment().compile(tree)
-            tree = _environment().parse(source)
+            made = make()
         except TemplateSyntaxError as error:
             raise Wrong(error.message or "is no template") from None
-        except RecursionError:
+        except (RecursionError, MemoryError, SyntaxError):
+            # The last two are what Python's own compiler says of it.
             raise Wrong("is nested too deep") from None
         for name in sorted(find_undeclared_variables(tree) - self._known):
             if name not in _environment().globals:
@@ -135,7 +126,7 @@ class Templates:
         for group in _groups(tree):
             if group not in self._groups:
                 raise Wrong(f"match.{group}: no regex here has a group of that name", group, sorted(self._groups))
-        return tree
+        return made
 
 
 def _groups(tree: nodes.Template) -> Iterator[str]:
@@ -164,6 +155,24 @@ def _caught(fill: Filled) -> Filled:
 def filled(made: Any, values: Values) -> Any:
     """What a compiled template gives for these values; anything else is itself. Raises Unfilled."""
     return made(values) if callable(made) else made
+
+
+def plain(value: Any) -> Json:
+    """A value as messages can have it. Raises TypeError for what is none, and says what a missing one misses."""
+    if isinstance(value, StrictUndefined):
+        # To look at it is what makes it say what is missing.
+        str(value)
+    if value is None or isinstance(value, bool | str | float):
+        return value
+    if isinstance(value, int):
+        if not -(2**63) <= value < 2**64:
+            raise ValueError("a whole number of more than 64 bits")
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, Iterable) and not isinstance(value, bytes):
+        return [plain(inner) for inner in value]
+    raise TypeError(f"{type(value).__name__} is nothing that a message can have")
 
 
 def is_template(text: str) -> bool:
