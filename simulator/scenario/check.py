@@ -130,8 +130,8 @@ def _message(script: Script, backend: Backend, raw: Raw, place: Place) -> Iterat
     model = backend.events.get(raw.name)
     if model is None:
         hint = nearest(raw.name, backend.events)
-        only = "; only: says for which backends a step is"
-        yield script.finding("error", f"{backend.name} has no message {raw.name!r}{hint}{only}", *place)
+        why = f"{backend.name} has no message {raw.name!r} (`only` says for which backends a step is)"
+        yield script.finding("error", f"{why}{hint}", *place)
         return
     try:
         model.model_validate({} if raw.body is None else raw.body)

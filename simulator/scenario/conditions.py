@@ -47,6 +47,7 @@ class FieldMatch(Shape):
     """Whether capital letters are others than small ones."""
 
     short: ClassVar[str] = "path"
+    empty: ClassVar[tuple[str, ...]] = ("equals",)
 
     @model_validator(mode="after")
     def _one(self) -> FieldMatch:

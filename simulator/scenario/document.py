@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -12,9 +11,6 @@ from simulator.core.errors import FileError
 
 DEEPEST = 100
 """Levels of nesting. The parser's C part goes down by recursion and would end the process where its stack ends."""
-
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(slots=True, frozen=True)
@@ -132,8 +128,6 @@ def _count(root: Any, path: str, kind: type[FileError], most: int) -> None:
             return known
         sizes[id(node)] = -1
         total = 1
-        if isinstance(node.value, str) and _SURROGATE.search(node.value):
-            raise kind(path, node.start_mark.line + 1, "a lone surrogate is no character that could be sent")
         if isinstance(node.value, list):
             for item in node.value:
                 total += sum(map(size, item)) if isinstance(item, tuple) else size(item)
@@ -153,6 +147,8 @@ def said(error: Any) -> str:
     given = error.get("input")
     if error["type"] in ("dict_type", "model_type"):
         text = "expected keys and values"
+    elif error["type"] == "invalid-json-value":
+        text = "expected a text, a number, true, false, null, a list, or keys and values"
     elif error["type"] == "string_type":
         text = "expected a text; quotes make it one" if isinstance(given, int | float | date) else "expected a text"
     if isinstance(given, date):

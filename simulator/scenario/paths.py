@@ -20,6 +20,8 @@ def compile_path(path: str) -> Callable[[Any], list[Json]]:
     """What finds all that a path means. Raises ValueError, with why it is none."""
     from jsonpath import JSONPathError
 
+    if not path.startswith("$"):
+        raise ValueError("a path begins with $, which is the message")
     try:
         compiled = _environment().compile(path)
     except (JSONPathError, RecursionError) as error:

@@ -162,7 +162,7 @@ class Planner:
         if start is None:
             start = self._states[0]
         elif start not in parts:
-            self._error(f"there is no state {start!r}{nearest(start, self._states)}", "start")
+            self._error(f"there is no state {start!r}{nearest(start, scenario.states)}", "start")
         variables: dict[str, Any] = {}
         for _, step in steps_of(self._script):
             if step.count is not None:
@@ -227,7 +227,9 @@ class Planner:
             case "state":
                 for name in value:
                     if name not in self._states:
-                        self._error(f"there is no state {name!r}{nearest(name, self._states)}", *place, "state")
+                        self._error(
+                            f"there is no state {name!r}{nearest(name, self._scenario.states)}", *place, "state"
+                        )
                 yield lambda moment, talk: talk.state in value
             case "if_":
                 condition = self._expression(value, *place, "if")

@@ -49,7 +49,7 @@ def read(text: bytes, path: str) -> tuple[Script | None, list[Finding]]:
 def _finding(document: Document, error: Any) -> Finding:
     place = document.place(error)
     why = said(error)
-    if error["type"] == "extra_forbidden":
+    if error["type"] in ("extra_forbidden", "invalid_key"):
         why += nearest(str(place[-1]), _keys(error["loc"][:-1]))
     elif error["type"] == "missing":
         why = "is missing"

@@ -18,6 +18,8 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from simulator.core.flaw import flaw
+
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
@@ -72,11 +74,19 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, defer_build=True)
     short: ClassVar[str] = ""
     """The field that a bare value stands for."""
+    empty: ClassVar[tuple[str, ...]] = ()
+    """Keys that may stand there without a value."""
 
     @model_validator(mode="before")
     @classmethod
     def _spell_out(cls, value: Any) -> Any:
-        return {cls.short: value} if cls.short and not isinstance(value, dict) else value
+        if cls.short and not isinstance(value, dict):
+            value = {cls.short: value}
+        if isinstance(value, dict):
+            for key, given in value.items():
+                if given is None and key not in cls.empty:
+                    raise flaw("there is no value: give it one, or leave the key out", key)
+        return value
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:

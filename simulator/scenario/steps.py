@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, JsonValue, model_validator
+from pydantic import ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from simulator.scenario.shape import LISTED, Duration, Name, Shape, Text, Words
 
@@ -55,10 +55,17 @@ class Status(Shape):
 class Queue(Shape):
     """Tell the position in the waiting queue."""
 
-    position: Annotated[int, Field(ge=1)] | Text
+    position: int | str
     """From 1; a text is a template, such as `{{ waiting }}`."""
 
     short: ClassVar[str] = "position"
+
+    @field_validator("position", mode="before")
+    @classmethod
+    def _place(cls, value: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, str | int) or (isinstance(value, int) and value < 1):
+            raise ValueError("expected a place from 1, or a template")
+        return value
 
 
 class HandOff(Shape):
@@ -124,6 +131,7 @@ class Raw(Shape):
     """Texts in it are templates."""
 
     short: ClassVar[str] = "name"
+    empty: ClassVar[tuple[str, ...]] = ("body",)
 
 
 class Count(Shape):
@@ -153,6 +161,7 @@ class Step(Shape):
     """One thing that the bot does: exactly one act, and when."""
 
     model_config = ConfigDict(json_schema_extra=lambda schema: _one_act(schema))
+    empty: ClassVar[tuple[str, ...]] = ("end", "leave")
 
     say: Say | None = None
     typing: Typing | None = None

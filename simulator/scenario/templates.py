@@ -117,9 +117,9 @@ class Templates:
             made = make()
         except TemplateSyntaxError as error:
             raise Wrong(error.message or "is no template") from None
-        except (RecursionError, MemoryError, SyntaxError):
-            # The last two are what Python's own compiler says of it.
-            raise Wrong("is nested too deep") from None
+        except Exception as error:
+            # jinja2 goes down by recursion, and has Python compile what it makes of it.
+            raise Wrong(f"can't be compiled: {str(error) or repr(error)}") from None
         for name in sorted(find_undeclared_variables(tree) - self._known):
             if name not in _environment().globals:
                 raise Wrong(f"{name}: there is no such variable", name, sorted(self._known))
@@ -146,7 +146,8 @@ def _caught(fill: Filled) -> Filled:
             return fill(values)
         except TemplateError as error:
             raise Unfilled(error.message or "can't be filled in") from None
-        except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError) as error:
+        except Exception as error:
+            # The author's own expression, over whatever a client sent: it may raise anything.
             raise Unfilled(str(error)) from None
 
     return caught

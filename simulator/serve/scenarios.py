@@ -72,11 +72,15 @@ def load(path: Path) -> Script:
 def judge(path: Path, names: Sequence[str]) -> list[Finding]:
     """All that is to be said about a scenario on these backends. Raises ScenarioError where it can't be read at all."""
     from simulator.scenario import stage
-    from simulator.scenario.check import Stand, check
 
     script, findings = stage.judged(read(path), str(path))
-    if script is None or findings:
-        return findings
+    return findings if script is None or findings else remarks(script, names)
+
+
+def remarks(script: Script, names: Sequence[str]) -> list[Finding]:
+    """What is to be said about a script that can be played, on these backends with their own fixtures."""
+    from simulator.scenario.check import Stand, check
+
     stands = []
     for name in names:
         backend = backends.load(name)
