@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from simulator.core.backend import Backend
 from simulator.core.bot import Bot, Watcher
 from simulator.core.engine import Engine
-from simulator.core.ids import Ids
+from simulator.core.ids import ALPHANUMERIC, Ids
 from simulator.core.message import Frame, Ping, Pong
 from simulator.core.objects import Objects
 from simulator.core.wire import Link
 from simulator.core.world import Log, World
+
+Script: TypeAlias = Callable[[Backend, World], Bot | Watcher]
+"""Makes a backend's bot."""
 
 
 class Clock(Protocol):
@@ -136,6 +139,7 @@ class Running:
             log=self.log,
             objects=space.objects,
             by_hand=space.clock.mode == "manual",
+            mark=space.mark,
         )
         return Engine(self.backend.wire(world), self.backend.rules(world), self.bot(world), world)
 
@@ -145,22 +149,28 @@ class Running:
         return self.backend.bot(world) if script is None else script(self.backend, world)
 
 
+def mark(name: str) -> str:
+    """What the sessions of a space bear, see `World.mark`: of its name alone, for seeds may be the same."""
+    return Ids.seeded(0).child("space", name).token(8, ALPHANUMERIC) if name else ""
+
+
 class Space:
     """One isolated copy."""
 
-    __slots__ = ("clock", "ids", "journal", "name", "objects", "running", "script", "seed")
+    __slots__ = ("clock", "ids", "journal", "mark", "name", "objects", "running", "script", "seed")
 
     def __init__(
         self, clock: Clock, seed: int, name: str = "", journal: Journal | None = None, objects: Store | None = None
     ) -> None:
         self.name = name
+        self.mark = mark(name)
         self.clock = clock
         self.seed = seed
         self.ids = Ids.seeded(seed)
         self.journal = journal or Journal()
         self.objects = objects
         self.running: dict[str, Running] = {}
-        self.script: Callable[[Backend, World], Bot | Watcher] | None = None
+        self.script: Script | None = None
         """Makes the bot of each backend, in place of its own. Set before backends are opened, or before a reset."""
 
     def open(self, backend: Backend, seed: Any, log: Log) -> Running:

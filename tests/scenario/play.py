@@ -101,15 +101,13 @@ class Story:
         self.logged: deque[str] = deque()
         self.stage = Stage(text if isinstance(text, Script) else script(text))
         self.rules = _Rules()
-        self.world = World(
-            now=START,
-            ids=Ids.seeded(seed),
-            seed=None,
-            settings=None,
-            log=lambda level, text, **facts: self.logged.append(text),
-        )
-        self.bot: ScenarioBot = self.stage(cast("Backend", SimpleNamespace(name=backend)), self.world)
+        self.backend = cast("Backend", SimpleNamespace(name=backend))
+        self.world = World(now=START, ids=Ids.seeded(seed), seed=None, settings=None, log=self._log)
+        self.bot: ScenarioBot = self.stage(self.backend, self.world)
         self.engine = Engine(_Wire(), self.rules, self.bot, self.world)
+
+    def _log(self, level: str, text: str, /, **facts: object) -> None:
+        self.logged.append(text)
 
     def give(self, talk: str, event: str, body: Json = None) -> None:
         self.engine.take(Got(1, Frame(f"{talk} {event} {json.dumps(body)}")))

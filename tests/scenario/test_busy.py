@@ -336,7 +336,7 @@ def test_silences_follow_the_new_plan() -> None:
 def test_timers_of_another_bot_are_nothing_to_this_one() -> None:
     story = Story("rules: [{when: message, then: [{wait: 1}, {say: x}]}, {when: {silence: 5}, then: {say: silence}}]")
     story.say("x")
-    story.engine.use(story.stage(type("Backend", (), {"name": "none"})(), story.world))  # type: ignore[arg-type]
+    story.engine.use(story.stage(story.backend, story.world))
     story.play("after 100\nann is silent")
     story.engine.use(EchoBot(0))
     story.play("ann >> hi\nann << say You said: hi")
