@@ -16,7 +16,7 @@ from simulator.core.objects import Objects
 from simulator.core.wire import Link
 from simulator.core.world import Log, World
 
-Script: TypeAlias = Callable[[Backend, World], Bot | Watcher]
+BotMaker: TypeAlias = Callable[[Backend, World], Bot | Watcher]
 """Makes a backend's bot."""
 
 
@@ -170,7 +170,7 @@ class Space:
         self.journal = journal or Journal()
         self.objects = objects
         self.running: dict[str, Running] = {}
-        self.script: Script | None = None
+        self.script: BotMaker | None = None
         """Makes the bot of each backend, in place of its own. Set before backends are opened, or before a reset."""
 
     def open(self, backend: Backend, seed: Any, log: Log) -> Running:

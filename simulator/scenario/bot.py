@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import OrderedDict, deque
 from collections.abc import Hashable, Mapping
 from copy import deepcopy
 from datetime import UTC, datetime
+from itertools import accumulate
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,7 +19,7 @@ from simulator.core.message import Json
 from simulator.core.world import World
 from simulator.scenario.moments import CONNECT, SAID, SENT, SILENT, START, Moment
 from simulator.scenario.plan import Add, Assign, Choose, Cue, Do, Go, Nothing, Op, Part, Plan
-from simulator.scenario.templates import Unfilled, Values, filled
+from simulator.scenario.templates import Unfilled, Values, filled, fits
 
 if TYPE_CHECKING:
     from simulator.core.bot import Deed
@@ -32,6 +34,8 @@ DEEPEST = 100
 """Steps within steps that wait for their end: more are a loop which is not at its last step when it begins again."""
 MOST_TRACKS = 20
 """Rules of one talk that are done alongside each other."""
+LARGEST = 100_000
+"""Characters and values that one variable may have: a client could make it longer with each word."""
 _SILENCE = "silence"
 _BEHIND = 0.001
 _NOTHING: Mapping[str, Json] = {}
@@ -376,7 +380,10 @@ class ScenarioBot:
                 self._go(talk, track, what.state)
             case Assign():
                 for name, value in what.values.items():
-                    talk.variables[name] = filled(value, talk.values(track.moment))
+                    made = filled(value, talk.values(track.moment))
+                    if not fits(made, LARGEST):
+                        raise Unfilled(f"{name} would have more than {LARGEST} characters")
+                    talk.variables[name] = made
             case Add():
                 before = talk.variables.get(what.name)
                 if not isinstance(before, int | float):
@@ -418,12 +425,10 @@ class ScenarioBot:
 
     @staticmethod
     def _way(talk: Talk, choose: Choose) -> list[Op]:
-        draw = talk.ids.below(1 << 53) / (1 << 53) * sum(choose.weights)
-        for way, weight in zip(choose.ways, choose.weights, strict=True):
-            draw -= weight
-            if draw < 0:
-                return way
-        return choose.ways[-1]
+        bounds = [*accumulate(choose.weights)]
+        draw = talk.ids.below(1 << 53) / (1 << 53) * bounds[-1]
+        # A draw just below the last bound may be rounded up to it.
+        return choose.ways[bisect_right(bounds, draw, hi=len(bounds) - 1)]
 
     # --- silence
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from simulator.core.backend import Backend
-from simulator.core.space import Journal, Script, Space
+from simulator.core.space import BotMaker, Journal, Space
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.driver import Driver
 from simulator.serve.litter import Litter
@@ -43,7 +43,7 @@ class Plan:
     clock: WallClock | ManualClock
     reporter: Reporter
     house: House
-    script: Script | None = None
+    script: BotMaker | None = None
     """Makes the bots, in place of the backends' own."""
 
     def space(self, name: str = "", seed: int | None = None, clock: WallClock | ManualClock | None = None) -> Space:

@@ -102,10 +102,24 @@ def lines(text: str, *names: str) -> list[str]:
         ("states:\n  a: {}\n  b: {}\n  c:\n    enter: {go: b}", [
             "3: error: states.b: no step goes to this state, and no talk begins in it",
             "4: error: states.c: no step goes to this state, and no talk begins in it"]),
+        ("states:\n  a: {enter: [{go: b}, {go: b}]}\n  b: {enter: {go: a}}\n  c: {}", [
+            "4: error: states.c: no step goes to this state, and no talk begins in it"]),
         ("states:\n  a: {}\nrules:\n- {when: {text: x, state: b}, then: []}", ["4: error: rules.0.when.state: there is no state 'b'; there are: a"]),
+        # rules
+        ("rules:\n- {when: {text: a}, then: []}\n- {when: message, then: []}\n- {when: {text: b}, then: []}\n- {when: {event: x}, then: []}", [
+            "4: warning: rules.2: never applies: the rule of line 3 always does before"]),
+        ("states:\n  a:\n    rules:\n    - {when: message, once: true, then: []}\n    - {when: message, then: []}\n"
+         "    - {when: {state: a}, then: []}\nrules:\n- {when: message, only: chip, then: []}\n- {when: message, then: []}", [
+            "6: warning: states.a.rules.2: never applies: the rule of line 5 always does before"]),
         # templates
         ("else:\n- say: '{{ txet }}'", ["2: error: else.0.say: txet: there is no such variable; did you mean text?"]),
         ("variables: {dish: a}\nelse:\n- say: '{{ dihs }}'", ["3: error: else.0.say: dihs: there is no such variable; did you mean dish?"]),
+        (f"else:\n- say: '{{{{ {'not ' * 3000}text }}}}'", [
+            "2: error: else.0.say: is nested too deep"]),
+        (f"else:\n- say: '{'{% for a in text %}' * 30}{'{% endfor %}' * 30}'", [
+            "2: error: else.0.say: can't be compiled: too many statically nested blocks (<template>, line 72)"]),
+        (f"else:\n- status: {'x' * 1000}", [
+            f"2: error: else.0.status: Input should be 'sent', 'delivered', 'read' or 'failed' (got '{'x' * 99}...)"]),
         ("else:\n- say: '{{ a }'", ["2: error: else.0.say: unexpected '}'"]),
         ("else:\n- say: '{% if %}'", ["2: error: else.0.say: Expected an expression, got 'end of statement block'"]),
         ("else:\n- say: '{{ text|uper }}'", ["2: error: else.0.say: No filter named 'uper'."]),

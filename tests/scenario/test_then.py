@@ -343,6 +343,24 @@ def test_variables_are_each_talk_s_own() -> None:
     assert story.did() == ["ann say [1, 1]", "ann say [1, 1, 2]", "bob say [1, 1]"]
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "'{{ v }}{{ v }}'",
+        "'{{ v + v }}'",
+        "'{{ [v, v, v] }}'",
+        "'{{ {v|string ~ v|string: 1} }}'",
+        "'{{ {\"a\": [v, v]} }}'",
+    ],
+)
+def test_a_variable_does_not_grow_without_end(value: str) -> None:
+    story = Story(f"variables: {{v: abc}}\nelse: [{{set: {{v: {value}}}}}]")
+    for _ in range(30):
+        if not story.logged:
+            story.say("x")
+    assert [*story.logged] == ["my.yaml:2: v would have more than 100000 characters: this step is left out"]
+
+
 def test_acts_are_the_core_s_own() -> None:
     story = Story(ONE % "[{say: a}, end]")
     story.say("x")
