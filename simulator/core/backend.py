@@ -157,5 +157,9 @@ class Backend:
     """The answer to an upload that its head alone decides, before any of its body is read; None reads on."""
     full: Callable[[World, Request], Response] = lambda world, request: Response(500)
     """The answer to an upload for which there is no room: the store's bound is reached, or the disk says no."""
+    agents: Callable[[Any], Collection[str]] | None = None
+    """From the seed: the names (ids, emails) under which agents can act, where only those can who are known."""
+    statuses: tuple[str, ...] = ("sent", "delivered", "read", "failed")
+    """What an act Status can say."""
     volatile: frozenset[str] = field(default_factory=frozenset)
     """Paths into messages whose values differ from run to run (ids, times), such as `chat_out.msg_out.time`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from simulator.core.backend import Backend
 from simulator.core.bot import Bot, Watcher
@@ -15,6 +15,9 @@ from simulator.core.message import Frame, Ping, Pong
 from simulator.core.objects import Objects
 from simulator.core.wire import Link
 from simulator.core.world import Log, World
+
+BotMaker: TypeAlias = Callable[[Backend, World], Bot | Watcher]
+"""Makes a backend's bot."""
 
 
 class Clock(Protocol):
@@ -167,7 +170,7 @@ class Space:
         self.journal = journal or Journal()
         self.objects = objects
         self.running: dict[str, Running] = {}
-        self.script: Callable[[Backend, World], Bot | Watcher] | None = None
+        self.script: BotMaker | None = None
         """Makes the bot of each backend, in place of its own. Set before backends are opened, or before a reset."""
 
     def open(self, backend: Backend, seed: Any, log: Log) -> Running:

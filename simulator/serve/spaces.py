@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from simulator.core.backend import Backend
-from simulator.core.space import Journal, Space
+from simulator.core.space import BotMaker, Journal, Space
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.driver import Driver
 from simulator.serve.litter import Litter
@@ -40,12 +40,15 @@ class Plan:
     clock: WallClock | ManualClock
     reporter: Reporter
     house: House
+    script: BotMaker | None = None
+    """Makes the bots, in place of the backends' own."""
 
     def space(self, name: str = "", seed: int | None = None, clock: WallClock | ManualClock | None = None) -> Space:
         """A space in which every backend runs."""
         time = clock or (self.clock.again() if name else self.clock)
         journal = Journal(room=ROOM) if name else None
         space = Space(time, self.seed if seed is None else seed, name, journal, Shelf(self.house))
+        space.script = self.script
         for backend, fixtures in self.backends:
             space.open(backend, fixtures, self.reporter.log(backend.name, space if name else None))
         return space

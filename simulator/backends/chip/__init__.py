@@ -87,6 +87,7 @@ BACKEND = Backend(
     },
     connect=_connect,
     example=_example,
+    agents=lambda seed: {who for user in seed.users if user.active for who in (str(user.id), user.name, user.email)},
     volatile=frozenset(
         {
             "chat_started.chat_id",
