@@ -44,7 +44,7 @@ from simulator.core.world import World
 if TYPE_CHECKING:
     from simulator.core.bot import Deed
 
-Given: TypeAlias = Outside | Called | Acted
+Given: TypeAlias = Outside | Due | Called | Acted
 _EVENTS = frozenset((Received, Closed, Opened, Knocked, Requested, Malformed, Acked))
 _NOTHING: list[Effect | Call] = []
 

@@ -17,6 +17,7 @@ from simulator import __version__
 from simulator.core.bot import ACTS
 from simulator.core.message import Frame, Message
 from simulator.core.space import Entry, Running
+from simulator.serve.admin import faults
 from simulator.serve.clock import LAST, ManualClock, written
 from simulator.serve.driver import Driver
 
@@ -57,8 +58,10 @@ class Admin:
             found = self._routes.get(path)
             if path != "/__admin/health":
                 self._guard(request)
+            if f"{path}/".startswith(f"{faults.PATH}/"):
+                return _json(200, await self._faults(request, path))
             if found is None:
-                raise Complaint(404, f"there is no {path}; there are: {', '.join(self._routes)}")
+                raise Complaint(404, f"there is no {path}; there are: {', '.join([*self._routes, faults.PATH])}")
             method, answer = found
             if request.method != method and not (method == "GET" and request.method == "HEAD"):
                 raise Complaint(405, f"{path} takes {method}", Allow="GET, HEAD" if method == "GET" else method)
@@ -137,6 +140,15 @@ class Admin:
         shown = [*journal][-limit:] if limit > 0 else []
         lines = [line for entry in shown for line in _lines(entry, readers[entry.backend])]
         return {"total": journal.total, "messages": lines}
+
+    async def _faults(self, request: web.BaseRequest, path: str) -> Any:
+        if request.method not in faults.METHODS.split(", "):
+            raise Complaint(405, f"{path} takes {faults.METHODS}", Allow=faults.METHODS)
+        body = await _read(request) if request.method == "POST" else None
+        try:
+            return faults.answer(self._driver, request.method, path, body)
+        except faults.Wrong as wrong:
+            raise Complaint(wrong.status, str(wrong)) from None
 
     async def _reset(self, request: web.BaseRequest) -> Any:
         self._driver.reset()
@@ -238,18 +250,22 @@ def _made(kind: Any, body: dict[str, Any]) -> Any:
 
 
 async def _body(request: web.BaseRequest) -> dict[str, Any]:
+    body = await _read(request)
+    if not isinstance(body, dict):
+        raise Complaint(400, "expected a JSON object")
+    return body
+
+
+async def _read(request: web.BaseRequest) -> Any:
     raw = bytearray()
     async for chunk in request.content.iter_any():
         raw += chunk
         if len(raw) > _BODY:
             raise Complaint(413, f"the body is longer than {_BODY} bytes")
     try:
-        body = orjson.loads(bytes(raw) or b"{}")
+        return orjson.loads(bytes(raw) or b"{}")
     except ValueError as error:
         raise Complaint(400, f"the body is not JSON: {error}") from None
-    if not isinstance(body, dict):
-        raise Complaint(400, "expected a JSON object")
-    return body
 
 
 def _no_more(body: dict[str, Any]) -> None:
