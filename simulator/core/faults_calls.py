@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from simulator.core.backend import Backend, Stored
-from simulator.core.envelope import Data, Look
+from simulator.core.envelope import Data
 from simulator.core.events import CallId
 from simulator.core.faults import DOWN, UP, FailedUpload, Fault, Kind, RefusedHandshake
 from simulator.core.faults_fate import HANDSHAKE, PACKET, REQUEST, UPLOAD, Fate, Passing, judge
@@ -128,10 +128,9 @@ class Calls:
         return None
 
     def _whole(self, way: Way, stream: str, size: int) -> Fate:
-        side = way.side(stream)
-        return judge(
-            self._faults, Passing(REQUEST, stream, way.transport, Look("request"), size, chosen=side.chosen), self._say
-        )
+        poll, chosen = self.polls(way), way.side(stream).chosen
+        passing = Passing(REQUEST, stream, way.transport, size=size, chosen=chosen, poll=poll, met=way.met)
+        return judge(self._faults, passing, self._say)
 
     def _packets(self, way: Way, stream: str, parts: Sequence[Data]) -> tuple[list[Data], bool, Fate]:
         """The packets of a body after what struck them, whether that is another body, and what becomes of it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from simulator.core.envelope import ACK, HEARTBEAT, MESSAGE, Look
@@ -65,6 +65,10 @@ class Passing:
     """Of its link or call: which faults of whole links were found to strike it."""
     passed: dict[str, int] = field(default_factory=dict)
     """Of its link: bytes by fault."""
+    poll: bool = False
+    """Whether it is a poll, which a session's end may answer."""
+    met: Collection[str] = ()
+    """Faults that were asked about this link or call as a whole."""
 
     @property
     def told(self) -> str:
@@ -120,9 +124,9 @@ def fits(fault: Fault, passing: Passing) -> bool:
     if fault.pointed:
         return False
     if what == REQUEST:
-        return of in _WHOLE_REQUESTS and not (of is Close and passing.transport != "polling")
+        return of in _WHOLE_REQUESTS and (of is not Close or passing.poll) and fault.name not in passing.met
     if what == OPENING:
-        return of in ENDS
+        return of in ENDS and fault.name not in passing.met
     return of in (SlowClose, Latency)
 
 

@@ -86,7 +86,9 @@ class Machine:
         elif isinstance(given, Asked):
             way = self._calls.begin(given)
             thing, fate = self._calls.asked(way, given)
-            self._call(way, UP if thing is given else DOWN, thing, fate, out)
+            self._call(way, DOWN if isinstance(thing, Answer) else UP, thing, fate, out)
+            if self._calls.get(given.call) is way and self._calls.polls(way):
+                self._open(way, out)
         elif isinstance(given, Attached):
             way = self._links[given.link] = Way(given.link, _WEBSOCKET)
             self._down(self._take(given), out)
@@ -121,6 +123,8 @@ class Machine:
             elif isinstance(output, Shut | Drop) and (way := self._links.get(output.link)) is not None:
                 self._last(way, output, out)
             elif isinstance(output, Answer | Upgrade) and (way := self._calls.get(output.call)) is not None:
+                if way.down.silenced(self._names):
+                    continue
                 thing, fate = self._calls.answered(way, output)
                 self._call(way, DOWN, thing, fate, out)
             else:
@@ -185,10 +189,7 @@ class Machine:
     # ---- requests
 
     def _call(self, way: Way, stream: str, thing: Asked | Answer | Upgrade, fate: Fate, out: list[Output]) -> None:
-        side = way.side(stream)
-        if side.silenced(self._names):
-            return
-        end = fate.end
+        side, end = way.side(stream), fate.end
         if end is None or (stream == UP and not isinstance(end.of, Timeout) and end.of.deliver):  # type: ignore[union-attr]
             size = len(thing.request.body) if isinstance(thing, Asked) else 0
             if isinstance(thing, Answer) and thing.response is not None:
@@ -241,10 +242,10 @@ class Machine:
     # ---- ends
 
     def _open(self, way: Way, out: list[Output]) -> None:
-        """A link is there: faults that end links as a whole strike it, each once."""
-        for stream in (UP, DOWN):
-            faults = [fault for fault in self.faults if fault.name not in way.met]
-            fate = judge(faults, Passing(OPENING, stream, _WEBSOCKET, Look("")), self._say)
+        """A link is there, or a poll waits: faults that end them as a whole strike, each once."""
+        for stream in (UP, DOWN) if way.asked is None else (DOWN,):
+            passing = Passing(OPENING, stream, way.transport, poll=way.asked is not None, met=way.met)
+            fate = judge(self.faults, passing, self._say)
             if fate.end is not None and not way.over:
                 self._end(way, stream, fate.end, out)
         way.met.update(self._names)
@@ -377,5 +378,5 @@ class Machine:
                 owed, way.owed, way.ended = way.owed, None, False
                 self._last(way, owed, out)
             self._flow(way, stream, out)
-        if way.asked is None and not way.over:
+        if not way.over and (way.asked is None or self._calls.polls(way)):
             self._open(way, out)

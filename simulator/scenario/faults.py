@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -145,7 +145,6 @@ _ONE_WAY: Final = {
     "slow_close": (DOWN, "the client's close can't be held back"),
     "slicer": (DOWN, "fragments of a client are put together before anybody sees them"),
     "oversized": (DOWN, "what a client sends is as long as it is"),
-    "close": (DOWN, "a close frame is the server's; `match` may name what it answers with `stream: upstream`"),
     "refused_handshake": (UP, "it strikes what a client asks for"),
     "failed_upload": (UP, "it strikes what a client brings"),
 }
@@ -193,8 +192,6 @@ class FaultSpec(BaseModel):
     backend: str | None = Field(default=None, description="Only at this one.")
     transport: Literal["websocket", "polling", "http"] | None = Field(default=None, description="Only over this one.")
 
-    kinds: ClassVar = KINDS
-
     @field_validator("attributes", mode="after")
     @classmethod
     def _shaped(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
@@ -204,14 +201,13 @@ class FaultSpec(BaseModel):
         try:
             return shape.model_validate(value).model_dump()
         except ValidationError as error:
-            raise ValidationError.from_exception_data("attributes", [_worded(shape, one) for one in error.errors()])
+            raise ValidationError.from_exception_data(
+                "attributes", [_worded(shape, one) for one in error.errors()]
+            ) from None
 
     @model_validator(mode="after")
     def _possible(self) -> FaultSpec:
         way, why = _ONE_WAY.get(self.type, (self.stream, ""))
-        if self.type == "close":
-            # Struck by what comes up as well: the close frame still goes down.
-            way = self.stream
         if self.stream is not None and self.stream != way:
             raise _flaw(f"{way} or nothing: {why}", "stream")
         if self.stream == UP and self.attributes.get("form") in BROKEN:
@@ -256,10 +252,8 @@ class FaultSpec(BaseModel):
         known = {name for one in meant for name in names(one, self.way)}
         message = self.match.message
         if message is not None and message not in known | _CONTROL:
-            return (
-                "match",
-                "message",
-            ), f"nothing {self.way} is called {message!r}; there are: {', '.join(sorted(known))}"
+            there = ", ".join(sorted(known))
+            return ("match", "message"), f"nothing {self.way} is called {message!r}; there are: {there}"
         sender = "client" if self.way == UP else "server"
         if self.type == "dropped_ack" and not any(sender in one.envelope.acks for one in meant):
             return ("stream",), f"no {sender} acknowledges anything there"
