@@ -183,6 +183,11 @@ class Driver:
         """Whether there is any socket."""
         return bool(self._links)
 
+    @property
+    def asked(self) -> bool:
+        """Whether any request waits for its answer."""
+        return bool(self._asked)
+
     def aborted(self, running: Running, call: CallId) -> None:
         """The client of an Upgrade was gone."""
         self.take(running, Aborted(call))

@@ -8,7 +8,7 @@
 //   send    args                      ws: a text; io: an event; phoenix: [event, payload], with its reply
 //   ask     args                      io: an event, and its acknowledgement within `timeout` ms
 //   put     url, headers, body        fetch
-//   end                               closes; what is told before ["ended"] is all
+//   end                               closes; what is told before ["ended"] is all there was
 //
 // To stdout: [case, what, ...] for each thing that the client tells its user.
 
@@ -20,6 +20,7 @@ import WebSocket from "ws";
 const { Socket, LongPoll } = createRequire(import.meta.url)("phoenix-1.8");
 const tell = (...event) => process.stdout.write(`${JSON.stringify(event)}\n`);
 const open = new Map();
+console.log = () => {}; // Phoenix says there what it could not read.
 let current;
 
 // A frame that can't be read is thrown out of the client's own code: its user sees it here.
@@ -57,7 +58,7 @@ const clients = {
       end: () => socket.disconnect(),
     };
   },
-  phoenix(id, { url, topic, token, longpoll = false, heartbeat = 3_600_000, timeout = 200 }) {
+  phoenix(id, { url, topic, token, longpoll = false, heartbeat = 3_600_000, timeout = 400 }) {
     const socket = new Socket(url, {
       transport: longpoll ? LongPoll : WebSocket,
       reconnectAfterMs: () => 5,
@@ -98,8 +99,8 @@ createInterface({ input: process.stdin })
         tell(id, "failed", error.cause?.code ?? error.message);
       }
     } else {
+      if (verb === "end") tell(id, "ended");
       open.get(id)[verb](rest.args);
-      if (verb === "end") setImmediate(() => tell(id, "ended"));
     }
   })
   .on("close", () => process.exit());
