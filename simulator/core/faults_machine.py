@@ -259,7 +259,7 @@ class Machine:
                 self._last(way, Shut(number, of.code, of.reason), out)
             else:
                 answer = self._calls.farewell() if self._calls.polls(way) else None
-                self._emit(way, Answer(number, answer), out)
+                self._cut(way, Answer(number, answer), out)
             return
         if isinstance(of, LimitData):
             self._last(way, last, out)
