@@ -107,6 +107,12 @@ class Machine:
             self._down(self._take(given), out)
         return out
 
+    def answer(self, answer: Answer) -> list[Output]:
+        """What the rules answer to a request."""
+        out: list[Output] = []
+        self._down([answer], out)
+        return out
+
     def _say(self, fault: Fault, what: str) -> None:
         self._world.log("info", f"fault {fault.name} strikes {what}", struck=fault.struck)
 

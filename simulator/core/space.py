@@ -146,7 +146,7 @@ class Running:
             from simulator.core.faults_machine import Machine
 
             self._machine = Machine(self.engine.wire.take, self.backend, self.engine.world)
-            self.engine.interpose(self._machine.take)
+            self.engine.interpose(self._machine.take, self._machine.answer)
         self._machine.use(faults, links, calls)
         return LOOK
 

@@ -316,6 +316,7 @@ def complaint(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     place = ".".join(map(str, first["loc"]))
     if first["type"] == "extra_forbidden":
-        return f"{place}: there is no such key; there are: {', '.join(FaultSpec.model_fields)}"
+        known = Match.model_fields if first["loc"][0] == "match" else FaultSpec.model_fields
+        return f"{place}: there is no such key; there are: {', '.join(known)}"
     text = first["msg"][:1].lower() + first["msg"][1:]
     return f"{place}: {text}" if place else text

@@ -77,7 +77,7 @@ const clients = {
     return {
       send([event, payload]) {
         const push = channel.push(event, payload);
-        for (const status of ["ok", "error", "timeout"]) push.receive(status, () => tell(id, "reply", status));
+        for (const status of ["ok", "error", "timeout"]) push.receive(status, () => tell(id, event, status));
       },
       end: () => socket.disconnect(),
     };

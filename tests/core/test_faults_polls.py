@@ -360,3 +360,22 @@ def test_failed_upload_of_aida() -> None:
     response = talk.request("POST", "/content/image/3f0c8b52-7d14-4a6e-9b1f-5c2e8d7a4f60/b7d1c2a4-5e6f-4890-a1b2-c3d4e5f60718")
     assert response.status == 500
     assert json.loads(response.body) == {"errors": {"detail": "Internal server error"}}
+
+
+def test_plain_requests(room: tuple[Talk, Poller]) -> None:
+    talk, _ = room
+    talk.fault(fault("latency", latency=300, transport="http"))
+    call = talk.ask("GET", "/health-check")
+    assert call not in talk.answers
+    talk.after(0.3)
+    assert talk.answered(call).status == 200
+    talk.fault(fault("reset_peer", count=1, transport="http"), without="latency")
+    assert talk.ask("GET", "/health-check") in talk.reset
+    talk.fault(fault("timeout", transport="http", timeout=100))
+    call = talk.ask("GET", "/health-check")
+    talk.after(0.1)
+    assert call in talk.cut
+    call = talk.ask("GET", "/health-check")
+    talk.fault(without="timeout")
+    talk.after(1)
+    assert call not in talk.answers, "an answer that was lost is lost"

@@ -32,12 +32,15 @@ SAY = '{"type":"send_msg","text":"two"}'
 CHIP = [HISTORY, SAY]
 MIA = [["EVENT_CLIENT_SEND_MESSAGE", {"content": "one"}], ["EVENT_CLIENT_SEND_MESSAGE", {"content": "two"}]]
 AIDA = [["new_session", {}]]
+AIDA_TWICE = [*AIDA, ["delete_session", {"session": "b7d1c2a4-5e6f-4890-a1b2-c3d4e5f60718"}]]
 PROBES: dict[str, list[Any]] = {
     "ws": CHIP, "websockets": CHIP, "io-websocket": MIA, "io-polling": MIA, "phoenix": AIDA, "phoenix-longpoll": AIDA,
 }  # fmt: skip
 PINGS = [["ask", "ping", {}], ["ask", "ping", {}]]
+CHATBOT: dict[str, dict[str, Any]] = {"io-websocket": {"at": "chatbot"}, "io-polling": {"at": "chatbot"}}
+"""mia acknowledges nothing, and its pings are far between."""
 NONE: dict[str, list[Any]] = dict.fromkeys(PROBES, [])
-TWICE: dict[str, list[Any]] = {**PROBES, "phoenix": AIDA * 2, "phoenix-longpoll": AIDA * 2}
+TWICE: dict[str, list[Any]] = {**PROBES, "phoenix": AIDA_TWICE, "phoenix-longpoll": AIDA_TWICE}
 
 
 @dataclass
@@ -49,6 +52,8 @@ class Case:
     first: bool = False
     """The faults are there before the client comes."""
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    more: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Faults for one client alone."""
 
 
 def _of(type: str, attributes: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
@@ -81,8 +86,14 @@ CASES: dict[str, Case] = {
     "drop": Case([_of("drop", count=1)], {**TWICE, "ws": [HISTORY, SAY], "websockets": [HISTORY, SAY]}),
     "oversized": Case([_of("oversized", {"size": 1100000}, count=1)], options={"ws": {"options": {"maxPayload": 1 << 20}}}),
     "refused_handshake": Case([_of("refused_handshake", {"status": 429, "body": "later"}, count=1)], NONE, True),
-    "starved_ping": Case([_of("starved_ping", count=1)], {**NONE, "ws": [None, None], "websockets": [None, None]}, options={"phoenix": {"heartbeat": 60}, "phoenix-longpoll": {"heartbeat": 60}}),
-    "dropped_ack": Case([_of("dropped_ack", count=1)], {"io-websocket": PINGS, "io-polling": PINGS, "phoenix": AIDA, "phoenix-longpoll": AIDA}, options={"io-websocket": {"at": "chatbot"}, "io-polling": {"at": "chatbot"}}),
+    "starved_ping": Case(
+        [_of("starved_ping")],
+        {**NONE, "ws": [None], "websockets": [None]},
+        options={**CHATBOT, "phoenix": {"heartbeat": 60}, "phoenix-longpoll": {"heartbeat": 60}},
+        # The server gives up at the same moment: its close comes later, so that the client is seen to do so.
+        more={"io-websocket": [_of("slow_close", {"delay": 2000})], "io-polling": [_of("latency", {"latency": 2000})]},
+    ),
+    "dropped_ack": Case([_of("dropped_ack", count=1)], {"io-websocket": PINGS, "io-polling": PINGS, "phoenix": AIDA, "phoenix-longpoll": AIDA}, options=CHATBOT),
 }  # fmt: skip
 
 
@@ -163,6 +174,9 @@ FIRST = {"ws": "chat_started", "websockets": "chat_started", "phoenix": "join ok
 """By what a client knows that it may go on."""
 
 
+QUIET = 0.5
+
+
 class Player:
     """Plays cases, one after the other."""
 
@@ -200,7 +214,7 @@ class Player:
                     self._write(do="ask" if asks else "send", args=probe[1:] if asks else probe)
             if expected is None:
                 while True:
-                    seen += await self._next(0.5)
+                    seen += await self._next(QUIET)
             while len(seen) < len(expected):
                 seen += await self._next(SECONDS)
         except TimeoutError:
@@ -220,7 +234,7 @@ class Player:
     async def _fault(self, case: Case) -> None:
         backend = {"ws": "chip", "websockets": "chip", "phoenix": "aida", "phoenix-longpoll": "aida"}.get(self._name)
         backend = backend or case.options.get(self._name, {}).get("at", "mia")
-        faults = [{**fault, "backend": backend} for fault in case.faults]
+        faults = [{**fault, "backend": backend} for fault in [*case.faults, *case.more.get(self._name, [])]]
         status, told = await admin(self.sim.url("chip"), "POST", "faults", faults)
         assert status == 200, told
 
@@ -275,5 +289,7 @@ def simulator() -> Simulator:
         ("mia.init_delay", "0"),
         ("aida.profile", "1.8"),
         ("chatbot.acknowledge", "true"),
+        ("chatbot.ping_interval", "0.3"),
+        ("chatbot.ping_timeout", "0.6"),
     ]
     return Simulator(Options(["chip", "mia", "aida", "chatbot"], port=0, seed=7, settings=settings))
