@@ -156,7 +156,7 @@ class Way:
         self.ended = False
         """Its last word is on its way."""
         self.owed: Effect | None = None
-        """The wire's last word, which is lost in silence."""
+        """What is lost in silence, for who hears again: the wire's last word, or the answer to a call."""
         self.ends: dict[str, Effect] = {}
         """How faults will end it, by their names."""
         self.met: set[str] = set()

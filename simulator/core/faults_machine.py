@@ -130,6 +130,7 @@ class Machine:
                 self._last(way, output, out)
             elif isinstance(output, Answer | Upgrade) and (way := self._calls.get(output.call)) is not None:
                 if way.down.silenced(self._names):
+                    way.owed = output
                     continue
                 thing, fate = self._calls.answered(way, output)
                 self._call(way, DOWN, thing, fate, out)
@@ -206,6 +207,9 @@ class Machine:
             self._put(side, [held])
             self._flow(way, stream, out)
         if end is not None:
+            if isinstance(end.of, Timeout):
+                # What never came can't be answered later; what was answered can.
+                way.owed = Answer(way.number, None) if isinstance(thing, Asked) else thing
             self._end(way, stream, end, out)
 
     # ---- what is under way
@@ -380,9 +384,11 @@ class Machine:
             silent = side.silenced(self._names)
             if side.swap and side.swapper not in self._names:
                 self._unswap(way, stream, out)
-            if stream == DOWN and way.owed is not None and not silent:
+            if stream == DOWN and way.asked is None and way.owed is not None and not silent:
                 owed, way.owed, way.ended = way.owed, None, False
                 self._last(way, owed, out)
             self._flow(way, stream, out)
+        if way.owed is not None and not way.up.silenced(self._names) and not way.down.silenced(self._names):
+            self._emit(way, way.owed, out)
         if not way.over and (way.asked is None or self._calls.polls(way)):
             self._open(way, out)
