@@ -123,7 +123,7 @@ class Machine:
                 way = self._links.get(output.link)
                 if way is None:
                     out.append(output)
-                elif not way.over:
+                else:
                     for items, look in way.down.gather(output.item, self._look("server", output.item)):
                         self._frames(way, DOWN, items, look, out)
             elif isinstance(output, Shut | Drop) and (way := self._links.get(output.link)) is not None:
@@ -143,7 +143,7 @@ class Machine:
         way = self._links.get(got.link)
         if way is None:
             self._down(self._take(got), out)
-        elif not way.over:
+        else:
             for items, look in way.up.gather(got.item, self._look("client", got.item)):
                 self._frames(way, UP, items, look, out)
 
@@ -155,7 +155,7 @@ class Machine:
     def _frames(self, way: Way, stream: str, items: list[Item], look: Look, out: list[Output]) -> None:
         """A frame with all that belongs to it."""
         side = way.side(stream)
-        if way.ended or side.silenced(self._names):
+        if way.over or way.ended or side.silenced(self._names):
             return
         size = sum(len(item.data) for item in items)
         data = isinstance(items[0], Frame)
@@ -358,13 +358,12 @@ class Machine:
     def _rung(self, way: Way, name: object, out: list[Output]) -> None:
         match name:
             case ("end", str(fault)):
-                last = way.ends.pop(fault, None)
-                if last is not None:
-                    self._cut(way, last, out)
+                self._cut(way, way.ends.pop(fault), out)
             case (str(stream), "swap"):
                 self._unswap(way, stream, out)
                 self._flow(way, stream, out)
-            case str(stream):
+            case _:
+                stream = cast("str", name)
                 way.side(stream).armed = False
                 self._flow(way, stream, out)
 

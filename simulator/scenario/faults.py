@@ -301,14 +301,10 @@ def _worded(shape: type[_Attributes], error: Any) -> InitErrorDetails:
     if error["type"] == "fault":
         expected = error["ctx"]["expected"]
     elif place[0] in known:
-        expected = known[place[0]].description or _described(known[place[0]].metadata)
+        expected = known[place[0]].description
     else:
         expected = f"one of {', '.join(known)}" if known else "no attributes"
     return _details(str(expected), place, error["input"])
-
-
-def _described(metadata: Sequence[Any]) -> str:
-    return next((str(one.description) for one in metadata if getattr(one, "description", None)), "another value")
 
 
 def complaint(error: ValidationError) -> str:

@@ -13,8 +13,7 @@ from simulator.core.message import Frame, Ping, Pong, Request
 from simulator.core.wire import Aside, Due, Raw, Reset, Shut
 from simulator.serve.frames import encode
 from tests.faulty import HISTORY, SAY, chip, fault, seen
-from tests.talk import Talk
-
+from tests.talk import Socket, Talk
 
 
 def say(talk: Talk, text: str = "there") -> None:
@@ -419,7 +418,9 @@ def test_only_at_one_backend_and_on_one_transport() -> None:
 
 
 def test_what_was_held_comes_when_the_last_fault_goes() -> None:
-    talk, socket = chip(fault("latency", "down", latency=10**9), fault("latency", "up", latency=5000, stream="upstream"))
+    talk, socket = chip(
+        fault("latency", "down", latency=10**9), fault("latency", "up", latency=5000, stream="upstream")
+    )
     for _ in range(3):
         socket.send(HISTORY)
     talk.fault(without="down")
@@ -594,3 +595,67 @@ def test_an_envelope_that_nobody_knows() -> None:
 def test_effects_are_told_apart() -> None:
     assert Shut(1, None) != Reset(1)
     assert Ping() != Pong()
+
+
+def test_the_server_has_one_last_word() -> None:
+    talk, socket = chip(fault("slow_close", delay=60_000), ping_interval=0, pong_timeout=10)
+    talk.fault(fault("close", code=4000))
+    talk.after(59.9)
+    assert seen(socket) == []
+    talk.after(0.1)
+    assert seen(socket) == ["shut 4000"]
+
+
+# ---- frames that belong together
+
+PICTURE = '["EVENT_CLIENT_SEND_MESSAGE",{"content":{"_placeholder":true,"num":0}}]'
+
+
+def mia(*faults: Fault) -> tuple[Talk, Socket]:
+    talk = Talk("mia", settings={"bot": "none", "init_delay": 0})
+    socket = talk.connect()
+    socket.send('40{"instance":{"chatId":"garden-homes","token":"garden-web-token"}}')
+    talk.after(0.1)
+    socket.got.clear()
+    talk.fault(*faults)
+    return talk, socket
+
+
+def frames(socket: Socket) -> list[str | bytes]:
+    """Beginnings of texts, and bytes."""
+    found = [item.data for item in socket.got if isinstance(item, Frame)]
+    socket.got.clear()
+    return [data[:34] if isinstance(data, str) else data for data in found]
+
+
+def test_attachments_share_the_fate_of_their_packet() -> None:
+    came = ['451-["EVENT_SERVER_SEND_MESSAGE",{', b"picture"]
+    _, socket = mia(fault("duplicate", count=1))
+    socket.send(f"451-{PICTURE}")
+    socket.send(b"picture")
+    assert frames(socket) == came * 2
+    _, socket = mia(fault("drop", stream="upstream", count=1))
+    for _ in range(2):
+        socket.send(f"451-{PICTURE}")
+        socket.ping()
+        socket.send(b"picture")
+    assert frames(socket) == came
+    _, socket = mia(fault("oversized", size=300, count=1), fault("latency", latency=0))
+    socket.send(f"451-{PICTURE}")
+    socket.send(b"picture")
+    text, data = (item.data for item in socket.got if isinstance(item, Frame))
+    assert len(text) == len(data) == 300
+
+
+def test_two_attachments_come_or_what_was_announced_does_not() -> None:
+    two = '["EVENT_CLIENT_SEND_MESSAGE",{"content":[{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]}]'
+    _, socket = mia(fault("latency", latency=0, stream="upstream"))
+    socket.send(f"452-{two}")
+    socket.send(b"a")
+    assert frames(socket) == []
+    socket.send(b"b")
+    assert frames(socket) == ['452-["EVENT_SERVER_SEND_MESSAGE",{', b"a", b"b"]
+    socket.send(f"452-{two}")
+    socket.send(b"a")
+    socket.send('42["EVENT_CLIENT_SEND_MESSAGE",{"content":"x"}]')
+    assert seen(socket) == ["shut None"], "the wire reads what came, in its order, and closes"

@@ -53,7 +53,9 @@ def _fault(draw: st.DrawFn) -> dict[str, Any]:
     said["count"] = draw(st.sampled_from([None, 1, 3]))
     if type not in _LINKS:
         said["nth"] = draw(st.sampled_from([None, None, 1, 4]))
-        said["message"] = draw(st.sampled_from([None, None, "history" if said["stream"] == "downstream" else "get_history"]))
+        said["message"] = draw(
+            st.sampled_from([None, None, "history" if said["stream"] == "downstream" else "get_history"])
+        )
     return {key: value for key, value in said.items() if value is not None}
 
 
@@ -162,7 +164,9 @@ def test_faults_that_never_strike_change_no_byte() -> None:
         talk.after(70)
         return [*socket.got]
 
-    never = [fault(type, toxicity=0.0, **more) for type, more in (("drop", {}), ("latency", {"latency": 5}), ("close", {}))]
+    never = [
+        fault(type, toxicity=0.0, **more) for type, more in (("drop", {}), ("latency", {"latency": 5}), ("close", {}))
+    ]
     assert day() == day(*never)
 
 

@@ -357,7 +357,9 @@ def test_failed_upload_in_words_of_ones_own() -> None:
 def test_failed_upload_of_aida() -> None:
     talk = Talk("aida")
     talk.fault(fault("failed_upload"))
-    response = talk.request("POST", "/content/image/3f0c8b52-7d14-4a6e-9b1f-5c2e8d7a4f60/b7d1c2a4-5e6f-4890-a1b2-c3d4e5f60718")
+    response = talk.request(
+        "POST", "/content/image/3f0c8b52-7d14-4a6e-9b1f-5c2e8d7a4f60/b7d1c2a4-5e6f-4890-a1b2-c3d4e5f60718"
+    )
     assert response.status == 500
     assert json.loads(response.body) == {"errors": {"detail": "Internal server error"}}
 

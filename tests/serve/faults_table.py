@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,7 +38,7 @@ PROBES: dict[str, list[Any]] = {
 PINGS = [["ask", "ping", {}], ["ask", "ping", {}]]
 CHATBOT: dict[str, dict[str, Any]] = {"io-websocket": {"at": "chatbot"}, "io-polling": {"at": "chatbot"}}
 """mia acknowledges nothing, and its pings are far between."""
-NONE: dict[str, list[Any]] = dict.fromkeys(PROBES, [])
+NONE: dict[str, list[Any]] = {name: [] for name in PROBES}
 TWICE: dict[str, list[Any]] = {**PROBES, "phoenix": AIDA_TWICE, "phoenix-longpoll": AIDA_TWICE}
 
 
@@ -87,8 +86,8 @@ CASES: dict[str, Case] = {
     "oversized": Case([_of("oversized", {"size": 1100000}, count=1)], options={"ws": {"options": {"maxPayload": 1 << 20}}}),
     "refused_handshake": Case([_of("refused_handshake", {"status": 429, "body": "later"}, count=1)], NONE, True),
     "starved_ping": Case(
-        [_of("starved_ping")],
-        {**NONE, "ws": [None], "websockets": [None]},
+        [_of("starved_ping", count=1)],
+        {**NONE, "ws": [None, HISTORY], "websockets": [None, HISTORY]},
         options={**CHATBOT, "phoenix": {"heartbeat": 60}, "phoenix-longpoll": {"heartbeat": 60}},
         # The server gives up at the same moment: its close comes later, so that the client is seen to do so.
         more={"io-websocket": [_of("slow_close", {"delay": 2000})], "io-polling": [_of("latency", {"latency": 2000})]},
@@ -107,7 +106,14 @@ def play_options(name: str, sim: Simulator, options: dict[str, Any]) -> dict[str
         return {"do": "io", "url": sim.url(at), "transports": [name[3:]], "auth": auth}
     url = sim.connect("aida").partition("/websocket?")[0]
     longpoll = name.endswith("longpoll")
-    return {"do": "phoenix", "url": url, "topic": f"bot:{KITCHEN}", "token": KITCHEN_TOKEN, "longpoll": longpoll, **options}
+    return {
+        "do": "phoenix",
+        "url": url,
+        "topic": f"bot:{KITCHEN}",
+        "token": KITCHEN_TOKEN,
+        "longpoll": longpoll,
+        **options,
+    }
 
 
 def label(name: str, what: str, *rest: Any) -> str | None:
@@ -150,7 +156,13 @@ class Python:
                         self.events.put_nowait(f"thrown {type(error).__name__}")
         except websockets.ConnectionClosed as error:
             got, sent = error.rcvd, error.sent
-            said = f"received {got.code} {got.reason}".strip() if got else f"sent {sent.code}" if sent else "no close frame"
+            said = (
+                f"received {got.code} {got.reason}".strip()
+                if got
+                else f"sent {sent.code}"
+                if sent
+                else "no close frame"
+            )
             self.events.put_nowait(f"{type(error).__name__}: {said}")
         except (websockets.InvalidStatus, OSError) as error:
             told = getattr(error, "response", None)
@@ -161,7 +173,9 @@ class Python:
             await self._socket.send(text)
             return
         pong = await self._socket.ping()
-        pong.add_done_callback(lambda done: None if done.cancelled() or done.exception() else self.events.put_nowait("pong"))
+        pong.add_done_callback(
+            lambda done: None if done.cancelled() or done.exception() else self.events.put_nowait("pong")
+        )
 
     async def end(self) -> None:
         if self._task is not None:

@@ -127,7 +127,7 @@ async def test_a_manual_clock_moves_delays() -> None:
         await post(sim, {"type": "latency", "attributes": {"latency": 60_000}})
         raw.send(HISTORY)
         raw.send('{"type":"nothing"}')
-        while sim.space.journal.total < 4:
+        while sim.space.journal.total < 4:  # noqa: ASYNC110
             await asyncio.sleep(0)
         assert await admin(sim.url("chip"), "POST", "clock/advance", {"seconds": 59}) is not None
         reading = asyncio.ensure_future(raw.text_after_pings())
@@ -151,7 +151,7 @@ async def test_a_reset_closes_what_was_held_and_brings_back_first_faults() -> No
         await started(raw)
         await post(sim, {"type": "latency", "attributes": {"latency": 10**9}})
         raw.send(HISTORY)
-        while sim.space.journal.total < 3:
+        while sim.space.journal.total < 3:  # noqa: ASYNC110
             await asyncio.sleep(0)
         await admin(sim.url("chip"), "POST", "reset")
         assert await raw.frame() == (0x81, CAME)
@@ -174,7 +174,13 @@ def test_frames_are_written_alike() -> None:
     from simulator.core.message import Ping, Pong
     from simulator.serve.frames import encode
 
-    for item in (Frame(""), Frame("a" * 125), Frame("a" * 126), Frame(b"a" * 65536), Frame("é\udcff"), Ping(b"x"), Pong()):
+    for item in (
+        Frame(""),
+        Frame("a" * 125),
+        Frame("a" * 126),
+        Frame(b"a" * 65536),
+        Frame("é\udcff"),
+        Ping(b"x"),
+        Pong(),
+    ):
         assert whole(item) == encode(item)
-
-
