@@ -108,10 +108,23 @@ class Fixtures(Words):
         return [CompletionItem(f"{name}={path}{'/' * path.is_dir()}") for path in found]
 
 
-class Port(click.IntRange):
-    """A TCP port; click would call it an integer range."""
+class Number(click.IntRange):
+    """A TCP port, or how many; click would call it an integer range."""
 
     name = "number"
+
+
+class Seconds(click.FloatRange):
+    """A duration that has an end."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number."""
+        seconds = super().convert(value, param, ctx)
+        if not seconds < float("inf"):
+            self.fail(f"{value} is not a number of seconds.", param, ctx)
+        return seconds
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -174,7 +187,7 @@ def _chosen(names: Iterable[str]) -> list[str]:
 @click.option(
     "-p",
     "--port",
-    type=Port(0, 65535),
+    type=Number(0, 65535),
     metavar="NUMBER",
     envvar="SIMULATOR_PORT",
     show_envvar=True,
@@ -224,6 +237,26 @@ def _chosen(names: Iterable[str]) -> list[str]:
     help="Asked for by the control API under /__admin, on every address.",
 )
 @click.option(
+    "--spaces",
+    type=Number(0),
+    default=100,
+    show_default=True,
+    metavar="NUMBER",
+    envvar="SIMULATOR_SPACES",
+    show_envvar=True,
+    help="How many spaces clients can have at once, each with a state, a clock and a seed of its own.",
+)
+@click.option(
+    "--space-idle",
+    type=Seconds(0),
+    default=3600,
+    show_default=True,
+    metavar="SECONDS",
+    envvar="SIMULATOR_SPACE_IDLE",
+    show_envvar=True,
+    help="A space without a connection or a request for so long is dropped; 0 keeps it.",
+)
+@click.option(
     "--ready-file",
     type=click.Path(path_type=Path, dir_okay=False),
     envvar="SIMULATOR_READY_FILE",
@@ -248,6 +281,8 @@ def serve(
     fixtures: tuple[str, ...],
     settings: tuple[str, ...],
     admin_token: str | None,
+    spaces: int,
+    space_idle: float,
     ready_file: Path | None,
     log_format: str,
     verbose: bool,
@@ -280,6 +315,8 @@ def serve(
                 fixtures=dict(_fixtures(fixtures, chosen)),
                 settings=[_setting(text) for text in settings],
                 admin_token=admin_token,
+                spaces=spaces,
+                space_idle=space_idle,
                 reporter=reporter,
             )
         )

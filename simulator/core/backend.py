@@ -74,6 +74,8 @@ class Route:
     body: Buffered | Stored = Buffered()
     via: str = ""
     """Bodies that come and go here are frames, via `polling` or `longpoll`: journal and taps see them as such."""
+    ticket: Callable[[Request], str] = lambda request: ""
+    """The name of the session with which a request goes on, `World.mark` at its start; "" where it begins one."""
 
 
 @dataclass(slots=True, frozen=True)

@@ -12,7 +12,7 @@ from simulator.core.bot import Bot, Watcher
 from simulator.core.engine import Engine
 from simulator.core.events import CallId
 from simulator.core.faults import LOOK, Faults
-from simulator.core.ids import Ids
+from simulator.core.ids import ALPHANUMERIC, Ids
 from simulator.core.message import Frame, Ping, Pong
 from simulator.core.objects import Objects
 from simulator.core.wire import Asked, Due, Link
@@ -168,6 +168,7 @@ class Running:
             log=self.log,
             objects=space.objects,
             by_hand=space.clock.mode == "manual",
+            mark=space.mark,
         )
         return Engine(self.backend.wire(world), self.backend.rules(world), self.bot(world), world)
 
@@ -177,15 +178,21 @@ class Running:
         return self.backend.bot(world) if script is None else script(self.backend, world)
 
 
+def mark(name: str) -> str:
+    """What the sessions of a space bear, see `World.mark`: of its name alone, for seeds may be the same."""
+    return Ids.seeded(0).child("space", name).token(8, ALPHANUMERIC) if name else ""
+
+
 class Space:
     """One isolated copy."""
 
-    __slots__ = ("clock", "faults", "ids", "journal", "name", "objects", "running", "script", "seed")
+    __slots__ = ("clock", "faults", "ids", "journal", "mark", "name", "objects", "running", "script", "seed")
 
     def __init__(
         self, clock: Clock, seed: int, name: str = "", journal: Journal | None = None, objects: Store | None = None
     ) -> None:
         self.name = name
+        self.mark = mark(name)
         self.clock = clock
         self.seed = seed
         self.ids = Ids.seeded(seed)

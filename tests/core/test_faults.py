@@ -9,8 +9,8 @@ from simulator.core.bot import Say
 from simulator.core.envelope import Bare
 from simulator.core.faults import Fault, Faults, Latency
 from simulator.core.ids import Ids
-from simulator.core.message import Frame, Ping, Pong, Request
-from simulator.core.wire import Aside, Due, Raw, Reset, Shut
+from simulator.core.message import Frame, Pong, Request
+from simulator.core.wire import Aside, Due, Raw
 from simulator.serve.frames import encode
 from tests.faulty import HISTORY, SAY, chip, fault, seen
 from tests.talk import Socket, Talk
@@ -590,11 +590,6 @@ def test_an_envelope_that_nobody_knows() -> None:
     assert bare.posted(request, ()) is request
     assert bare.answered(b"x", ()) == b"x"
     assert bare.farewell().status == 410
-
-
-def test_effects_are_told_apart() -> None:
-    assert Shut(1, None) != Reset(1)
-    assert Ping() != Pong()
 
 
 def test_the_server_has_one_last_word() -> None:

@@ -116,9 +116,11 @@ def test_nothing_raises_and_all_is_well_afterwards(steps: list[tuple[str, Any]])
     _healthy(talk)
 
 
-_DELAYS = st.one_of(
-    *(_KINDS[name].map(lambda said, name=name: {"type": name, **said}) for name in ("latency", "bandwidth", "slicer"))
-)
+def _delay(name: str) -> st.SearchStrategy[dict[str, Any]]:
+    return _KINDS[name].map(lambda said: {"type": name, **said})
+
+
+_DELAYS = st.one_of(*map(_delay, ("latency", "bandwidth", "slicer")))
 
 
 def _numbers(socket: Socket) -> list[str]:

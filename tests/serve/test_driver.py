@@ -186,7 +186,8 @@ async def test_tap_sees_what_the_journal_keeps() -> None:
 
 async def test_no_beat_where_no_pings_are() -> None:
     async with chip(ManualClock(), ping_interval=0) as simulator:
-        assert simulator.driver._beat is None
+        assert simulator.driver._hand is not None
+        assert not simulator.driver._hand.beats
 
 
 async def test_wall_clock_pings_and_drops() -> None:

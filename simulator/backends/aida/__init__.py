@@ -14,6 +14,7 @@ from simulator.core.message import Request
 from simulator.core.world import World
 from simulator.wire.phoenix import Onlooker, Phoenix
 from simulator.wire.phoenix_envelope import PhoenixEnvelope
+from simulator.wire.phoenix_poll import ticket
 from simulator.wire.phoenix_profile import PROFILES
 
 
@@ -74,7 +75,7 @@ BACKEND = Backend(
     reader=Onlooker,
     routes=(
         Route("websocket", "/socket/websocket/?"),
-        Route("longpoll", "/socket/longpoll/?", body=Buffered(8_000_000), via="longpoll"),
+        Route("longpoll", "/socket/longpoll/?", body=Buffered(8_000_000), via="longpoll", ticket=ticket),
         Route("options", "/.*", frozenset({"OPTIONS"})),
         Route("upload", f"/+content/+image{_PART}{_PART}/*", _POST, body=Stored("file", pages.CONTENT_LIMIT)),
         Route("image", f"/+content/+image{_PART}/*", _GET),

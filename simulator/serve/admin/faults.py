@@ -1,74 +1,92 @@
-"""`/__admin/faults`: what goes wrong on the way, listed, added and taken away."""
+"""What goes wrong on the way, by control call: `/__admin/faults`, each call for the space that it names."""
 
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import unquote
 
+from simulator.core.faults import Fault
 from simulator.core.space import Space
-from simulator.serve.driver import Driver
-
-PATH = "/__admin/faults"
-METHODS = "DELETE, GET, HEAD, POST"
+from simulator.serve.admin.asking import Asking, Complaint
 
 
-class Wrong(Exception):
-    """What is wrong with a request: a status, and why."""
-
-    def __init__(self, status: int, why: str) -> None:
-        super().__init__(why)
-        self.status = status
+async def every(asking: Asking) -> Any:
+    """`GET /__admin/faults`: all of them, with how often each struck, and what last."""
+    return _told([*asking.place().driver.space.faults])
 
 
-def answer(driver: Driver, method: str, path: str, body: object) -> dict[str, Any]:
-    """Answer one request, below or at PATH. Raises Wrong."""
-    space, name = driver.space, unquote(path.removeprefix(PATH).strip("/"))
-    if method == "POST":
-        if name:
-            raise Wrong(405, f"{PATH}/{name} takes DELETE, GET; POST goes to {PATH}")
-        added = _add(space, body)
-        driver.fault()
-        return {"faults": added}
-    if name and space.faults.get(name) is None:
-        there = ", ".join(fault.name for fault in space.faults) or "none"
-        raise Wrong(404, f"there is no fault {name!r}; there are: {there}")
+async def one(asking: Asking) -> Any:
+    """`GET /__admin/faults/NAME`."""
+    return _told([_known(asking)])
+
+
+async def add(asking: Asking) -> Any:
+    """`POST /__admin/faults`: one or a list of them, all or none; what has no name gets one."""
+    driver, body = asking.place().driver, await asking.json()
+    added = _added(driver.space, body)
+    driver.fault()
+    return _told(added)
+
+
+async def end(asking: Asking) -> Any:
+    """`DELETE /__admin/faults/NAME`: what it held comes at once."""
+    _known(asking)
+    return _ended(asking, asking.rest)
+
+
+async def end_all(asking: Asking) -> Any:
+    """`DELETE /__admin/faults`."""
+    return _ended(asking, None)
+
+
+def _ended(asking: Asking, name: str | None) -> Any:
+    driver = asking.place().driver
+    gone = driver.space.faults.remove(name)
+    driver.fault()
+    return _told(gone)
+
+
+def _known(asking: Asking) -> Fault:
+    faults = asking.place().driver.space.faults
+    found = faults.get(asking.rest)
+    if found is None:
+        there = ", ".join(fault.name for fault in faults) or "none"
+        raise Complaint(404, f"there is no fault {asking.rest!r}; there are: {there}")
+    return found
+
+
+def _told(faults: list[Fault]) -> dict[str, Any]:
     from simulator.scenario.faults import listed
 
-    shown = [listed(fault) for fault in space.faults if name in ("", fault.name)]
-    if method == "DELETE":
-        space.faults.remove(name or None)
-        driver.fault()
-    return {"faults": shown}
+    return {"faults": [listed(fault) for fault in faults]}
 
 
-def _add(space: Space, body: object) -> list[dict[str, Any]]:
-    """Add one or a list of them: all, or none."""
+def _added(space: Space, body: object) -> list[Fault]:
+    # Only who has faults pays for their model.
     from pydantic import ValidationError
 
-    from simulator.scenario.faults import FaultSpec, complaint, listed
+    from simulator.scenario.faults import FaultSpec, complaint
 
-    several = isinstance(body, list)
     specs = []
-    for i, one in enumerate(body if isinstance(body, list) else [body]):
-        place = f"{i}." if several else ""
+    for i, said in enumerate(body if isinstance(body, list) else [body]):
+        place = f"{i}." if isinstance(body, list) else ""
         try:
-            spec = FaultSpec.model_validate(one)
+            spec = FaultSpec.model_validate(said)
         except ValidationError as error:
-            raise Wrong(400, f"{place}{complaint(error)}") from None
+            raise Complaint(400, f"{place}{complaint(error)}") from None
         objection = spec.objection([running.backend for running in space.running.values()])
         if objection is not None:
-            raise Wrong(400, f"{place}{'.'.join(objection[0])}: {objection[1]}")
+            raise Complaint(400, f"{place}{'.'.join(objection[0])}: {objection[1]}")
         specs.append(spec)
     faults = []
-    taken = {fault.name for fault in space.faults} | {spec.name for spec in specs}
+    taken = {spec.name for spec in specs}
     for spec in specs:
-        made = spec.fault(space.faults.mint(spec.type, spec.way, taken))
-        taken.add(made.name)
-        faults.append(made)
+        fault = spec.fault(space.faults.mint(spec.type, spec.way, taken))
+        taken.add(fault.name)
+        faults.append(fault)
     try:
         space.faults.add(*faults)
     except KeyError as error:
-        raise Wrong(409, f"name: there is a fault {error.args[0]!r} already") from None
+        raise Complaint(409, f"name: there is a fault {error.args[0]!r} already") from None
     except OverflowError as error:
-        raise Wrong(409, str(error)) from None
-    return [listed(fault) for fault in faults]
+        raise Complaint(409, str(error)) from None
+    return faults

@@ -654,9 +654,11 @@ def test_row_45_silence_ends_a_socket() -> None:
     join(talk)
     talk.play("""
         after 59
+        client is pinged
         client >> [null,"2","phoenix","heartbeat",{}]
         server << [null,"2","phoenix",$OK
         after 59.9
+        client is pinged
         client is silent
         after 0.1
         client is shut 1000
