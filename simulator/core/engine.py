@@ -44,7 +44,7 @@ from simulator.core.world import World
 if TYPE_CHECKING:
     from simulator.core.bot import Deed
 
-Given: TypeAlias = Outside | Called | Acted
+Given: TypeAlias = Outside | Due | Called | Acted
 _EVENTS = frozenset((Received, Closed, Opened, Knocked, Requested, Malformed, Acked))
 _NOTHING: list[Effect | Call] = []
 
@@ -63,6 +63,7 @@ class Engine:
     """One running backend."""
 
     __slots__ = (
+        "_answer",
         "_armed",
         "_aside",
         "_dead",
@@ -85,6 +86,7 @@ class Engine:
         self._wire = wire
         self._aside: Callable[[Input], list[Output]] = wire.take
         self._wire_take: Callable[[Input], list[Output]] = wire.take
+        self._answer: Callable[[Answer], list[Output]] | None = None
         self._rules = rules
         self._handle = rules.handle
         self.use(bot)
@@ -115,14 +117,19 @@ class Engine:
         self._watcher: Watcher | None = cast("Watcher", bot) if hasattr(bot, "began") else None
         self._hear = cast("Bot", bot).hear
 
-    def interpose(self, take: Callable[[Input], list[Output]] | None) -> None:
+    def interpose(
+        self, take: Callable[[Input], list[Output]] | None, answer: Callable[[Answer], list[Output]] | None = None
+    ) -> None:
         """Let something stand where the wire stands, which asks the wire itself; None takes it out again.
+
+        With `answer` it is shown what rules answer to requests, of which the wire is not told.
 
         Its own timers have an Aside as owner, and come back to it as Due, also when it was taken out meanwhile.
         """
         if take is not None:
             self._aside = take
         self._wire_take = take or self._wire.take
+        self._answer = answer
 
     def take(self, given: Given, now: float | None = None) -> list[Effect | Call]:
         """Work one input with all that it causes, what is due at this very instant included.
@@ -300,7 +307,11 @@ class Engine:
                     case Reply() | Close() | Accept() | Refuse() | Hold() | Release():
                         self._work(self._wire_take(action))
                     case Respond():
-                        self._effects.append(Answer(action.call, action.response))
+                        answer = Answer(action.call, action.response)
+                        if self._answer is None:
+                            self._effects.append(answer)
+                        else:
+                            self._work(self._answer(answer))
                     case Cancel():
                         self._cancel(RULES, action)
                     case Call():

@@ -29,6 +29,8 @@ from simulator.core.wire import (
     Effect,
     Got,
     Pause,
+    Raw,
+    Reset,
     Shut,
     Upgrade,
     Write,
@@ -54,8 +56,10 @@ class Link(Protocol):
     """One socket, whichever way it is served."""
 
     def send(self, item: Item) -> None: ...
+    def raw(self, data: bytes) -> None: ...
     def shut(self, code: int | None, reason: str = "") -> None: ...
     def drop(self) -> None: ...
+    def abort(self) -> None: ...
     def pause(self) -> None: ...
     def resume(self) -> None: ...
     @property
@@ -87,8 +91,10 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self._outgoing = Outgoing()
         self._links: dict[int, Link] = {}
-        self._answers: dict[CallId, asyncio.Future[Answer | Upgrade]] = {}
+        self._answers: dict[CallId, asyncio.Future[Answer | Upgrade | Reset]] = {}
         self._polls: dict[CallId, str] = {}
+        self._asked: dict[CallId, tuple[Running, Asked]] = {}
+        self._whose: dict[int, Running] = {}
         self._numbers = 0
         self._queue: deque[tuple[Running, Given]] = deque()
         self._busy = False
@@ -112,7 +118,7 @@ class Driver:
         if self._hand is not None:
             self._hand.beat()
 
-    async def ask(self, running: Running, request: Request, route: Route) -> tuple[CallId, Answer | Upgrade]:
+    async def ask(self, running: Running, request: Request, route: Route) -> tuple[CallId, Answer | Upgrade | Reset]:
         """Put a request to an engine; it may take its time. Raises Gone after a reset, and where the space is gone."""
         if self._closed:
             raise Gone
@@ -120,18 +126,21 @@ class Driver:
         call = self._numbers
         answer = self._answers[call] = self._loop.create_future()
         try:
-            self.take(running, Asked(call, request, route))
+            asked = Asked(call, request, route)
+            self._asked[call] = (running, asked)
+            self.take(running, asked)
             return call, await answer
         except asyncio.CancelledError:
             self.take(running, Aborted(call))
             raise
         finally:
-            del self._answers[call]
+            del self._answers[call], self._asked[call]
             self._polls.pop(call, None)
 
     def attach(self, running: Running, call: CallId, link: Link) -> tuple[Callable[[Item], None], Callable[..., None]]:
         """Tell the engine of a call's socket; what the link has to call for each item, and at its end."""
         self._links[call] = link
+        self._whose[call] = running
         now, name, note, links, alarm = self._now, running.name, self._note, self._links, self._alarm
 
         def receive(item: Item) -> None:
@@ -166,6 +175,7 @@ class Driver:
 
         def closed(code: int | None, reason: str = "") -> None:
             self._links.pop(call, None)
+            self._whose.pop(call, None)
             self.left = self._loop.time()
             self._pongs.gone(call)
             if code == JUST_ENDED and reason:
@@ -184,6 +194,11 @@ class Driver:
         """How many sockets there are."""
         return len(self._links)
 
+    @property
+    def asked(self) -> bool:
+        """Whether any request waits for its answer."""
+        return bool(self._asked)
+
     def aborted(self, running: Running, call: CallId) -> None:
         """The client of an Upgrade was gone."""
         self.take(running, Aborted(call))
@@ -192,6 +207,16 @@ class Driver:
         """Let every engine come to now, for those who look at its world outside of an input."""
         self.run_due()
         self._alarm.arm()
+
+    def fault(self) -> None:
+        """The space has other faults now: let these strike, and free what others held."""
+        for running in [*self._running]:
+            links = [link for link, owner in self._whose.items() if owner is running]
+            calls = {call: asked for call, (owner, asked) in self._asked.items() if owner is running}
+            look = running.fault(links, calls)
+            if look is not None:
+                self.take(running, look)
+                running.settle()
 
     def act(self, running: Running, talk: str, act: Act) -> None:
         """Let the operator do something in a talk, as the bot would."""
@@ -269,6 +294,19 @@ class Driver:
                         response = effect.response if via and isinstance(effect, Answer) else None
                         if via and not quiet and response is not None and response.status == 200:
                             self._seen(running, effect.call, "server", response.body, via)
+                case Raw():
+                    link = self._links.get(effect.link)
+                    if link is not None:
+                        link.raw(effect.data)
+                        if effect.shown is not None:
+                            now = running.engine.world.now()
+                            self._note(now, running.name, effect.link, "server", effect.shown)
+                case Reset():
+                    answer = self._answers.get(effect.number)
+                    if (link := self._links.get(effect.number)) is not None:
+                        link.abort()
+                    elif answer is not None and not answer.done():
+                        answer.set_result(effect)
                 case Shut():
                     if (link := self._links.get(effect.link)) is not None:
                         link.shut(effect.code, effect.reason)

@@ -45,22 +45,26 @@ class Asking:
 
     async def body(self) -> dict[str, Any]:
         """The JSON object that it brings. Raises Complaint."""
+        body = await self.json()
+        if not isinstance(body, dict):
+            raise Complaint(400, "expected a JSON object")
+        return body
+
+    async def json(self) -> Any:
+        """Whatever JSON it brings. Raises Complaint."""
         return await _read(self.request)
 
 
-async def _read(request: web.BaseRequest) -> dict[str, Any]:
+async def _read(request: web.BaseRequest) -> Any:
     raw = bytearray()
     async for chunk in request.content.iter_any():
         raw += chunk
         if len(raw) > _BODY:
             raise Complaint(413, f"the body is longer than {_BODY} bytes")
     try:
-        body = orjson.loads(bytes(raw) or b"{}")
+        return orjson.loads(bytes(raw) or b"{}")
     except ValueError as error:
         raise Complaint(400, f"the body is not JSON: {error}") from None
-    if not isinstance(body, dict):
-        raise Complaint(400, "expected a JSON object")
-    return body
 
 
 def no_more(body: dict[str, Any]) -> None:
