@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -194,9 +195,15 @@ async def test_a_step_ends_the_socket_of_its_talk_alone(tmp_path: Path) -> None:
         assert await said(other, "x") == "on"
 
 
+async def control(simulator: Simulator, space: str, method: str, path: str, body: object = None) -> Any:
+    named = [f"X-Simulator-Space: {space}"] if space else []
+    status, told = await admin(simulator.url("chip"), method, path, body, *named)
+    assert status == 200, told
+    return told
+
+
 async def faults(simulator: Simulator, space: str = "") -> list[tuple[str, int]]:
-    status, told = await admin(simulator.url("chip", space), "GET", "faults")
-    assert status == 200
+    told = await control(simulator, space, "GET", "faults")
     return [(fault["name"], fault["struck"]) for fault in told["faults"]]
 
 
@@ -216,12 +223,13 @@ async def test_faults_of_a_scenario_strike_in_every_space(tmp_path: Path) -> Non
                 raw.send('{"type":"get_history","before":"2030-01-01T00:00:00Z"}')
                 assert "history" in await raw.text()
             assert (await faults(simulator, space))[0] == ("lost", 1)
-        url = simulator.url("chip", "two")
-        await admin(url, "POST", "faults", {"type": "drop", "name": "mine"})
-        assert (await admin(url, "POST", "reset"))[0] == 200
+        await control(simulator, "two", "POST", "faults", {"type": "drop", "name": "mine"})
+        await control(simulator, "two", "POST", "reset")
         assert await faults(simulator, "two") == [("lost", 0), ("latency_downstream", 0)]
         # A save puts other ones in their place, and leaves an operator's where they are.
-        await admin(url, "POST", "faults", [{"type": "drop", "name": "mine"}, {"type": "drop", "name": "slow"}])
+        await control(
+            simulator, "two", "POST", "faults", [{"type": "drop", "name": "mine"}, {"type": "drop", "name": "slow"}]
+        )
         path.write_text(f"faults:\n- {{type: latency, name: slow}}\n{HELLO % 'hello'}", encoding="utf-8")
         simulator.watch()
         assert await faults(simulator, "one") == [("slow", 0)]
