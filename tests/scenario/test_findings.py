@@ -224,6 +224,22 @@ def test_raw_messages_are_held_against_the_backend() -> None:
     ]
 
 
+def test_channels_of_a_gateway_have_a_session_behind_their_names() -> None:
+    told = "{receiverId: 1, receiverType: TENANT, senderId: 2, senderType: BACKEND_USER, socketMessageId: x, payload: '{{ message }}', actions: %s}"
+    text = f"""
+        else:
+          - raw: {{name: "chat-message-delete-{{{{ talk }}}}", body: {told % "[]"}}}
+          - raw: {{name: chat-message-4482e256-da14-47cc-b119-9575bbb3b6d3, body: {told % "7"}}}
+          - raw: "chatmessage-{{{{ talk }}}}"
+        """
+    found = [line for line in lines(text, "concierge") if "actions" in line or "no message" in line]
+    assert found == [
+        "my.yaml:3: error: else.1.raw.body.actions: concierge's chat-message is not so: actions: Input should be a valid list (got 7)",
+        "my.yaml:4: error: else.2.raw: concierge has no message 'chatmessage-{{ talk }}' (`only` says for which backends a step is);"
+        " did you mean chat-message?",
+    ]
+
+
 def test_agents_whom_a_backend_does_not_know() -> None:
     text = """
         agents:
