@@ -108,6 +108,21 @@ class Fixtures(Words):
         return [CompletionItem(f"{name}={path}{'/' * path.is_dir()}") for path in found]
 
 
+class Scenario(click.ParamType):  # type: ignore[type-arg]
+    """`--scenario`: completes the names of those that come along, and files."""
+
+    name = "text"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Names first; where none fits, the shell knows files best."""
+        from click.shell_completion import CompletionItem
+
+        from simulator.serve import scenarios
+
+        found = [CompletionItem(name) for name in scenarios.shipped() if name.startswith(incomplete)]
+        return found or [CompletionItem(incomplete, type="file")]
+
+
 class Number(click.IntRange):
     """A TCP port, or how many; click would call it an integer range."""
 
@@ -231,6 +246,22 @@ def _chosen(names: Iterable[str]) -> list[str]:
     help="Change a setting; `simulator backends NAME` lists them.",
 )
 @click.option(
+    "--scenario",
+    type=Scenario(),
+    envvar="SIMULATOR_SCENARIO",
+    show_envvar=True,
+    metavar="FILE|NAME",
+    help="What the bot does, in place of the backend's own (and of --set bot=...); `simulator scenario list` names "
+    "those that come along.",
+)
+@click.option(
+    "--watch",
+    is_flag=True,
+    envvar="SIMULATOR_WATCH",
+    show_envvar=True,
+    help="Read the scenario anew whenever its file is saved.",
+)
+@click.option(
     "--admin-token",
     envvar="SIMULATOR_ADMIN_TOKEN",
     show_envvar=True,
@@ -280,6 +311,8 @@ def serve(
     clock: str,
     fixtures: tuple[str, ...],
     settings: tuple[str, ...],
+    scenario: str | None,
+    watch: bool,
     admin_token: str | None,
     spaces: int,
     space_idle: float,
@@ -293,15 +326,19 @@ def serve(
     simulator serve --backend chip
     simulator serve --backend chip --port 0 --seed 7 --clock manual --ready-file ready.json
     simulator serve --backend chip --set bot_delay=0 --set courier_url=http://127.0.0.1:8080
+    simulator serve --backend chatbot --scenario support-desk
+    simulator serve --backend chip --scenario my.yaml --watch
     """
     from simulator.serve import startup
 
     with startup.quick():
         from simulator.serve import clock as clocks
-        from simulator.serve import terminal
+        from simulator.serve import scenarios, terminal
         from simulator.serve.app import Options, Simulator
         from simulator.serve.reporter import Reporter
 
+        if watch and scenario is None:
+            raise SimulatorError("--watch: there is nothing to watch without --scenario")
         chosen = _chosen(names)
         time = clocks.parse(clock)
         reporter = Reporter(time.now, log_format, verbose)
@@ -318,6 +355,8 @@ def serve(
                 spaces=spaces,
                 space_idle=space_idle,
                 reporter=reporter,
+                scenario=None if scenario is None else scenarios.find(scenario),
+                watch=watch,
             )
         )
     try:
@@ -376,3 +415,69 @@ def health(url: str, timeout: float) -> None:
     why = asking.ask(url, timeout)
     click.echo(why or f"{url} is well", err=why is not None)
     sys.exit(0 if why is None else 1)
+
+
+@main.group(cls=Group)
+def scenario() -> None:
+    """Scripts for the bots: what comes along, the schema, and a check before serving.
+
+    \b
+    simulator scenario list
+    simulator scenario check my.yaml --backend chip
+    simulator scenario schema --out scenario.schema.json
+    """
+
+
+@scenario.command("list")
+def scenario_list() -> None:
+    """Name the scenarios that come along, and where they lie."""
+    from simulator.serve import catalogue, scenarios
+
+    rows = [("NAME", "WHAT IT IS FOR"), *scenarios.about()]
+    click.echo(f"{catalogue.columns(rows)}\n\n{scenarios.folder()}")
+
+
+@scenario.command("schema")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it there, not to stdout.")
+def scenario_schema(out: Path | None) -> None:
+    """Print the JSON Schema of scenarios, for editors.
+
+    \b
+    In a scenario's first line: # yaml-language-server: $schema=scenario.schema.json
+    """
+    from simulator.serve import scenarios
+
+    text = scenarios.schema()
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        out.write_text(text, encoding="utf-8")
+
+
+@scenario.command("check")
+@click.argument("files", nargs=-1, required=True, type=Scenario(), metavar="FILE...")
+@click.option(
+    "-b",
+    "--backend",
+    "names",
+    multiple=True,
+    shell_complete=_complete,
+    metavar="NAME",
+    help="On which backend it is to be played; several times for several.  [default: all]",
+)
+def scenario_check(files: tuple[str, ...], names: tuple[str, ...]) -> None:
+    """Say by file and line what is wrong with scenarios, and what a backend can't show.
+
+    Exit code 1 if something is wrong; warnings and notes are none of that. A FILE may be the name of one that comes
+    along.
+
+    \b
+    simulator scenario check my.yaml --backend chip --backend mia
+    """
+    from simulator.serve import scenarios
+
+    chosen = _chosen(names or ("all",))
+    lines, wrong = scenarios.report([scenarios.find(file) for file in files], chosen)
+    for line in lines:
+        click.echo(line)
+    sys.exit(1 if wrong else 0)

@@ -158,6 +158,10 @@ class Backend:
     """The answer to an upload that its head alone decides, before any of its body is read; None reads on."""
     full: Callable[[World, Request], Response] = lambda world, request: Response(500)
     """The answer to an upload for which there is no room: the store's bound is reached, or the disk says no."""
+    agents: Callable[[Any], Collection[str]] | None = None
+    """From the seed: the names (ids, emails) under which agents can act, where only those can who are known."""
+    statuses: tuple[str, ...] = ("sent", "delivered", "read", "failed")
+    """What an act Status can say."""
     envelope: Envelope = Bare()  # noqa: RUF009  # has no state
     """What faults have to know of the wire's frames."""
     failed: Callable[[World, Request, int], Response] = lambda world, request, status: Response(status)

@@ -84,6 +84,8 @@ class Stream(_Timed):
     """Say a text in chunks."""
 
     chunks: list[str]
+    pace: float | None = None
+    """Seconds between two chunks; None is the backend's own."""
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from simulator.core.backend import Backend
 from simulator.core.bot import Bot, Watcher
@@ -20,6 +20,9 @@ from simulator.core.world import Log, World
 
 if TYPE_CHECKING:
     from simulator.core.faults_machine import Machine
+
+BotMaker: TypeAlias = Callable[[Backend, World], Bot | Watcher]
+"""Makes a backend's bot."""
 
 
 class Clock(Protocol):
@@ -201,7 +204,7 @@ class Space:
         self.running: dict[str, Running] = {}
         self.faults = Faults(self.ids.child("faults"))
         """A reset brings back those that it starts with."""
-        self.script: Callable[[Backend, World], Bot | Watcher] | None = None
+        self.script: BotMaker | None = None
         """Makes the bot of each backend, in place of its own. Set before backends are opened, or before a reset."""
 
     def open(self, backend: Backend, seed: Any, log: Log) -> Running:

@@ -1,1 +1,1 @@
-"""What makes a backend misbehave or play a part, as people write it in YAML or JSON."""
+"""Scenarios: one YAML file scripts the bot of any backend, through the neutral acts."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from aiohttp import web
 
@@ -19,16 +19,20 @@ from simulator import backends
 from simulator.core.backend import Backend
 from simulator.core.errors import SettingError, SimulatorError, StartError
 from simulator.core.ids import fresh_seed
-from simulator.serve import seeds, trial
-from simulator.serve.admin import Admin, is_loopback
+from simulator.serve import scenarios, seeds, trial
+from simulator.serve.admin.guard import is_loopback
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.driver import Driver
 from simulator.serve.intake import Intake
 from simulator.serve.objects import House, Shelf
 from simulator.serve.port import Port
 from simulator.serve.reporter import Reporter
+from simulator.serve.scenarios import Watch
 from simulator.serve.selector import PREFIX, Unfit, check
 from simulator.serve.spaces import IDLE, MOST, Plan, Spaces
+
+if TYPE_CHECKING:
+    from simulator.scenario.stage import Stage
 
 _log = logging.getLogger("simulator")
 
@@ -55,6 +59,10 @@ class Options:
     space_idle: float = IDLE
     """Seconds of real time without a socket or a request after which a space is dropped, 0 for never."""
     reporter: Reporter | None = None
+    scenario: Path | None = None
+    """What the bots do, in place of their backends' own."""
+    watch: bool = False
+    """The scenario is read anew when its file changes."""
 
 
 @dataclass(slots=True)
@@ -105,7 +113,9 @@ class Simulator:
         }
         # Each space has its part for sure, the default one too.
         house = House(shares=options.spaces + 1)
-        self._plan = Plan([*self._fixtures.values()], self.seed, self.clock, self.reporter, house)
+        self._watch: Watch | None = None
+        stage = None if options.scenario is None else self._staged(options.scenario)
+        self._plan = Plan([*self._fixtures.values()], self.seed, self.clock, self.reporter, house, stage)
         self.space = self._plan.space()
         """The default one."""
 
@@ -120,6 +130,22 @@ class Simulator:
         """All spaces of a started simulator."""
         assert self._spaces is not None, "not started"
         return self._spaces
+
+    def _staged(self, path: Path) -> Stage:
+        from simulator.scenario.stage import Stage
+
+        log = self.reporter.log("scenario")
+        stage = Stage(scenarios.load(path))
+        if any(key.rpartition(".")[2] == "bot" for key, _ in self._options.settings):
+            log("warning", f"--set bot=... has no effect: {path} is the bot")
+        if self._options.watch:
+            self._watch = Watch(path, stage, log)
+        return stage
+
+    @property
+    def scenario(self) -> Path | None:
+        """The file that the bots play."""
+        return self._options.scenario
 
     @property
     def driver(self) -> Driver:
@@ -153,11 +179,13 @@ class Simulator:
             await self.stop()
             raise
         self.driver.start()
+        if self._watch is not None:
+            self._watch.start()
 
     async def _bind(self, backend: Backend, fixtures: Any, own_links: bool) -> None:
         options = self._options
-        admin = Admin(self.spaces, backend.name, is_loopback(options.host), options.admin_token)
-        handler = Port(self.spaces, backend, admin, own_links, self._intake)
+        loopback = is_loopback(options.host)
+        handler = Port(self.spaces, backend, loopback, options.admin_token, own_links, self._intake)
         server = web.Server(handler, access_log=None, handler_cancellation=True, auto_decompress=False)
         runner = web.ServerRunner(server, shutdown_timeout=0.2)
         await runner.setup()
@@ -174,6 +202,8 @@ class Simulator:
 
     async def stop(self) -> None:
         """Say goodbye as the real servers do, and let go of everything."""
+        if self._watch is not None:
+            self._watch.stop()
         if self._spaces is not None:
             await self._spaces.close()
         for runner in self._runners:

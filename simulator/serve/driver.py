@@ -8,7 +8,6 @@ import logging
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from math import inf
 from typing import Protocol, TypeAlias, assert_never
 
 from simulator.core.actions import Call
@@ -36,6 +35,7 @@ from simulator.core.wire import (
     Upgrade,
     Write,
 )
+from simulator.serve.alarm import Alarm
 from simulator.serve.by_hand import Hand, Pongs
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.links import JUST_ENDED
@@ -99,13 +99,9 @@ class Driver:
         self._queue: deque[tuple[Running, Given]] = deque()
         self._busy = False
         self._resumed: dict[int, Link] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        self._wall = clock if isinstance(clock, WallClock) else None
-        # By hand nothing is ever due by itself: no timer is sooner.
-        self._never = inf if self._wall is not None else -inf
-        self._timer_due = self._never
         self._now = clock.now
         self._running = space.running.values()
+        self._alarm = Alarm(self._running, clock, self.run_due)
         self._note = space.journal.add if tap is None else _both(space.journal.add, tap)
         self._hand = Hand(self, clock) if isinstance(clock, ManualClock) else None
         self._pongs = Pongs()
@@ -145,7 +141,7 @@ class Driver:
         """Tell the engine of a call's socket; what the link has to call for each item, and at its end."""
         self._links[call] = link
         self._whose[call] = running
-        now, name, note, links = self._now, running.name, self._note, self._links
+        now, name, note, links, alarm = self._now, running.name, self._note, self._links, self._alarm
 
         def receive(item: Item) -> None:
             got = Got(call, item)
@@ -174,8 +170,8 @@ class Driver:
                 self._busy = False
             if self._queue or self._resumed or self.stirred is not None:
                 self._catch_up()
-            if engine.due < self._timer_due:
-                self._arm()
+            if engine.due < alarm.due:
+                alarm.arm()
 
         def closed(code: int | None, reason: str = "") -> None:
             self._links.pop(call, None)
@@ -210,8 +206,7 @@ class Driver:
     def catch_up(self) -> None:
         """Let every engine come to now, for those who look at its world outside of an input."""
         self.run_due()
-        if self._wall is not None:
-            self._arm()
+        self._alarm.arm()
 
     def fault(self) -> None:
         """The space has other faults now: let these strike, and free what others held."""
@@ -233,8 +228,8 @@ class Driver:
         if self._busy:
             return
         self._catch_up()
-        if running.engine.due < self._timer_due:
-            self._arm()
+        if running.engine.due < self._alarm.due:
+            self._alarm.arm()
 
     def _catch_up(self) -> None:
         """Work what waits in line, then resume links, and tell who waits for pongs."""
@@ -350,24 +345,6 @@ class Driver:
 
     # --- time
 
-    def _arm(self) -> None:
-        """Set the one timer of real time. It may ring for a timer that was cancelled: that does no harm."""
-        clock = self._wall
-        assert clock is not None
-        for running in self._running:
-            due = running.engine.due
-            if due < self._timer_due:
-                if self._timer is not None:
-                    self._timer.cancel()
-                self._timer_due = due
-                self._timer = self._loop.call_at(clock.loop_time(due), self._ring)
-
-    def _ring(self) -> None:
-        self._timer = None
-        self._timer_due = self._never
-        self.run_due()
-        self._arm()
-
     def run_due(self) -> None:
         """Let every engine come to now."""
         now = self.clock.now()
@@ -415,11 +392,7 @@ class Driver:
             self._hand.restart()
         self.space.reset()
         self._tidy()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-            self._timer_due = self._never
-            self._arm()
+        self._alarm.again()
 
     def _turn_away(self) -> None:
         for answer in self._answers.values():
@@ -445,11 +418,8 @@ class Driver:
         await self._outgoing.close()
 
     def _let_go(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         # Sockets that end later still tell their engine: no timer shall come of it.
-        self._timer_due = self._never = -inf
+        self._alarm.close()
         if self._hand is not None:
             self._hand.close()
         for link in [*self._links.values()]:

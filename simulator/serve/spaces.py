@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 from simulator.core.backend import Backend
-from simulator.core.space import Journal, Space
+from simulator.core.space import BotMaker, Journal, Space
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.driver import Driver
 from simulator.serve.litter import Litter
@@ -25,8 +24,6 @@ REST = 60.0
 """Seconds that a space has to be idle until it makes room for another, where there are `MOST`."""
 ROOM = 4 << 20
 """Characters that the journal of a space keeps, beside the default one's: there may be many of them."""
-
-_log = logging.getLogger("simulator")
 
 
 class Crowded(Exception):
@@ -43,12 +40,15 @@ class Plan:
     clock: WallClock | ManualClock
     reporter: Reporter
     house: House
+    script: BotMaker | None = None
+    """Makes the bots, in place of the backends' own."""
 
     def space(self, name: str = "", seed: int | None = None, clock: WallClock | ManualClock | None = None) -> Space:
         """A space in which every backend runs."""
         time = clock or (self.clock.again() if name else self.clock)
         journal = Journal(room=ROOM) if name else None
         space = Space(time, self.seed if seed is None else seed, name, journal, Shelf(self.house))
+        space.script = self.script
         for backend, fixtures in self.backends:
             space.open(backend, fixtures, self.reporter.log(backend.name, space if name else None))
         return space
@@ -114,6 +114,7 @@ class Spaces:
         self._idle = idle
         self._loop = asyncio.get_running_loop()
         self._litter = Litter()
+        self._tell = plan.reporter.log("spaces")
         self.default = Place(plan.drive(default, self._litter), asked_for=True)
         self._named: dict[str, Place] = {"": self.default}
         self._marked: dict[str, Place] = {}
@@ -168,6 +169,7 @@ class Spaces:
         place = Place(self._plan.drive(space, self._litter), asked_for)
         self._named[space.name] = self._marked[space.mark] = place
         place.driver.start()
+        self._tell("info", f"{space.name} begins", seed=space.seed, clock=space.clock.mode)
         if self._timer is None:
             self._look_later()
         return place
@@ -182,7 +184,7 @@ class Spaces:
             )
             raise Crowded(why)
         longest = max(resting, key=lambda place: place.idle(now))
-        _log.warning("the space %s makes room for another: it was idle, and there are %d", longest.name, self._most)
+        self._tell("warning", f"{longest.name} makes room for another: it was idle, and there are {self._most}")
         self.drop(longest.name)
 
     # --- idleness
@@ -191,7 +193,8 @@ class Spaces:
         """Drops what has been idle for too long."""
         now = self._loop.time()
         for name in [name for name, place in self._named.items() if place.idle(now) >= self._idle]:
-            self.drop(name)
+            if self.drop(name):
+                self._tell("info", f"{name} was idle for {self._idle:g} s and is gone")
 
     def _look_later(self) -> None:
         if self._idle and self._marked:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from simulator.backends.chatbot import rest
 from simulator.backends.chatbot.bots import Assistant
 from simulator.backends.chatbot.names import COMMANDS, EVENTS
-from simulator.backends.chatbot.rules import ChatbotRules
+from simulator.backends.chatbot.rules import STATUSES, ChatbotRules
 from simulator.backends.chatbot.state import Seed, Settings
 from simulator.core.backend import ActNote, Backend
 from simulator.core.bot import Bot, EchoBot, SilentBot
@@ -85,6 +85,7 @@ BACKEND = Backend(
     envelope=SocketIOEnvelope(),
     connect=_connect,
     example=_example,
+    statuses=STATUSES,
     volatile=frozenset(
         {
             "connected.userId",

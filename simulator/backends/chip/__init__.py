@@ -89,6 +89,7 @@ BACKEND = Backend(
     envelope=Coded(RawJson(), RawJson(), "[]", "client", lambda message: message.name == "ack_chat"),
     connect=_connect,
     example=_example,
+    agents=lambda seed: {who for user in seed.users if user.active for who in (str(user.id), user.name, user.email)},
     volatile=frozenset(
         {
             "chat_started.chat_id",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from simulator.backends.concierge import bodies, store, tokens, web
+from simulator.backends.concierge.desk import STATUSES
 from simulator.backends.concierge.messages import COMMANDS, EVENTS
 from simulator.backends.concierge.rules import ConciergeRules
 from simulator.backends.concierge.state import Seed, Settings
@@ -138,6 +139,10 @@ BACKEND = Backend(
     example=_example,
     judge=web.early,
     full=store.full,
+    agents=lambda seed: {
+        who for agent in seed.agents if agent.active for who in (str(agent.id), agent.name, agent.email)
+    },
+    statuses=STATUSES,
     volatile=frozenset(
         [
             *(f"client/{name}.{path}" for name in _WITH_SESSION for path in _DRAWN),

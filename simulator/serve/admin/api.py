@@ -11,7 +11,8 @@ from aiohttp import web
 
 from simulator import __version__
 from simulator.serve.admin import acts, faults, journal, spaces, time
-from simulator.serve.admin.asking import Asking, Complaint
+from simulator.serve.admin.asking import Asking
+from simulator.serve.admin.complaint import Complaint
 from simulator.serve.admin.guard import guard
 from simulator.serve.selector import Target
 from simulator.serve.spaces import Spaces

@@ -9,19 +9,11 @@ import orjson
 from aiohttp import web
 
 from simulator.core.space import Running
+from simulator.serve.admin.complaint import Complaint
 from simulator.serve.selector import Target
 from simulator.serve.spaces import Crowded, Place, Spaces
 
 _BODY = 1 << 20
-
-
-class Complaint(Exception):
-    """What is wrong with a request, for who made it."""
-
-    def __init__(self, status: int, why: str, **headers: str) -> None:
-        super().__init__(why)
-        self.status = status
-        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
 @dataclass(slots=True)

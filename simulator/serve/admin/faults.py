@@ -6,7 +6,8 @@ from typing import Any
 
 from simulator.core.faults import Fault
 from simulator.core.space import Space
-from simulator.serve.admin.asking import Asking, Complaint
+from simulator.serve.admin.asking import Asking
+from simulator.serve.admin.complaint import Complaint
 
 
 async def every(asking: Asking) -> Any:
