@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from simulator.core.faults import FORMS, KINDS
-from tests.served import Node
 from tests.serve.faults_observed import OBSERVED
 from tests.serve.faults_table import CASES, CLIENTS, Player, simulator
+from tests.served import Node
 
 DOCS = Path(__file__).parents[2] / "docs" / "faults.md"
 
