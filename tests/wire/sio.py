@@ -138,7 +138,7 @@ class Server:
             case Shut() | Drop() | Pause():
                 self.sockets[effect.link].items.append(effect)
             case _:
-                raise AssertionError(f"nobody asked for {effect}")
+                raise AssertionError(f"{effect} is for faults alone")
 
     # ---- requests
 
