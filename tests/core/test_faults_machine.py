@@ -298,3 +298,28 @@ def test_the_server_has_one_last_word() -> None:
     assert seen(socket) == []
     talk.after(0.1)
     assert seen(socket) == ["shut 4000"]
+
+
+def test_what_was_on_its_way_down_comes_too() -> None:
+    talk, socket = chip(
+        fault("latency", "down", latency=10**9), fault("drop", "other", toxicity=0.0), ping_interval=0, pong_timeout=0
+    )
+    socket.send(HISTORY)
+    talk.fault(without="down")
+    assert seen(socket) == ["history"]
+    talk.after(10**6)
+    assert seen(socket) == []
+    assert talk.running.engine.next_due() is None, "no timer is left of it"
+
+
+def test_faults_leave_alone_what_one_has_ended_already() -> None:
+    talk, socket = chip(fault("reset_peer", "first"))
+    assert seen(socket) == ["reset"]
+    machine = talk.running._machine
+    assert machine is not None
+    talk.space.faults.add(fault("close", "second"))
+    # The driver has not heard yet that the socket is gone.
+    look = talk.running.fault([socket.call], {})
+    assert look is not None
+    talk.take(look)
+    assert seen(socket) == []
