@@ -42,7 +42,7 @@ MOST_WAITING = 64 << 20
 """Bytes under way on all links and calls together, and MOST_OF_ONE on each of them. What would be more ends its
 connection: a peer that does not read is dropped, too.
 """
-MOST_OF_ONE = 4 << 20
+MOST_OF_ONE = 16 << 20
 
 _WEBSOCKET = "websocket"
 
@@ -198,12 +198,10 @@ class Machine:
     def _call(self, way: Way, stream: str, thing: Asked | Answer | Upgrade, fate: Fate, out: list[Output]) -> None:
         side, end = way.side(stream), fate.end
         if end is None or (stream == UP and not isinstance(end.of, Timeout) and end.of.deliver):  # type: ignore[union-attr]
-            size = len(thing.request.body) if isinstance(thing, Asked) else 0
-            if isinstance(thing, Answer) and thing.response is not None:
-                size = thing.response.length
-            held = Held(thing, size, self._world.now())
+            kept, length = _sizes(thing)
+            held = Held(thing, kept, self._world.now())
             held.waits.update(fate.waits)
-            held.sends.update({name: size / rate for name, rate in fate.rates.items()})
+            held.sends.update({name: length / rate for name, rate in fate.rates.items()})
             self._put(side, [held])
             self._flow(way, stream, out)
         if end is not None:
@@ -391,3 +389,12 @@ class Machine:
             self._emit(way, way.owed, out)
         if not way.over and (way.asked is None or self._calls.polls(way)):
             self._open(way, out)
+
+
+def _sizes(thing: Asked | Answer | Upgrade) -> tuple[int, int]:
+    """Bytes that it keeps in memory, and that its body has on the wire: a stored object is kept elsewhere."""
+    if isinstance(thing, Asked):
+        size = len(thing.request.body)
+        return size, size
+    response = thing.response if isinstance(thing, Answer) else None
+    return (0, 0) if response is None else (len(response.body), response.length)

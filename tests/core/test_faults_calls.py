@@ -302,3 +302,16 @@ def test_plain_requests(room: tuple[Talk, Poller]) -> None:
     call = talk.ask("GET", "/health-check")
     talk.fault(without="up")
     assert call in talk.cut, "what never came has none"
+
+
+def test_a_stored_picture_weighs_nothing_while_it_waits() -> None:
+    talk, _ = with_store()
+    assert put(talk, b"x" * 2000).status == 200
+    talk.fault(fault("latency", latency=100), fault("bandwidth", rate=1))
+    machine = talk.running._machine
+    assert machine is not None
+    before = machine.held
+    call = talk.ask("GET", "/chat-uat-resources/chat-images/a.png")
+    assert machine.held - before < 2000
+    talk.after(60)
+    assert talk.answered(call).status in (200, 403)

@@ -249,7 +249,8 @@ def test_stopping_waits_for_nothing() -> None:
     assert seen(socket) == ["dropped"]
 
 
-def test_a_year_of_latency_holds_so_much_and_no_more() -> None:
+def test_a_year_of_latency_holds_so_much_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faults_machine, "MOST_OF_ONE", 4 << 20)
     talk, socket = chip(fault("latency", latency=365 * 86_400_000, stream="upstream"))
     machine = talk.running._machine
     assert machine is not None
