@@ -324,3 +324,40 @@ def test_faults_leave_alone_what_one_has_ended_already() -> None:
     assert look is not None
     talk.take(look)
     assert seen(socket) == []
+
+
+@pytest.mark.parametrize(("type", "said"), [("close", "shut None"), ("reset_peer", "reset")])
+def test_an_end_comes_behind_a_message_that_is_late(type: str, said: str) -> None:
+    talk, socket = chip(
+        fault("latency", latency=500, stream="upstream"),
+        fault(type, message="send_msg", deliver=True, stream="upstream", count=1),
+    )
+    socket.send(SAY)
+    socket.send(HISTORY)
+    talk.after(0.499)
+    assert seen(socket) == []
+    assert not closed(talk)
+    talk.after(0.001)
+    assert seen(socket) == [said]
+    assert closed(talk)
+    talk.fault(without="latency")
+    again = talk.connect("again")
+    chat = [*talk.running.engine.rules.talks()][-1].rpartition("/")[2]
+    again.send(f'{{"type":"start_chat","chat_id":"{chat}"}}')
+    again.send(HISTORY)
+    talk.after(1)
+    assert '"text":"hi"' in str(again.got[-1]), "it arrived"
+
+
+def test_an_end_that_waits_behind_a_message_goes_with_its_fault() -> None:
+    talk, socket = chip(
+        fault("latency", latency=500, stream="upstream"),
+        fault("close", message="get_history", deliver=True, stream="upstream"),
+    )
+    socket.send(HISTORY)
+    talk.fault(without="close")
+    talk.after(1)
+    assert seen(socket) == ["history"]
+    socket.send(HISTORY)
+    talk.after(1)
+    assert seen(socket) == ["history"]
