@@ -231,10 +231,11 @@ class AidaRules:
         session = self._known(command.session)
         if not command.text.strip():
             raise Crash("text: the log takes no empty content")
-        if FORWARD in session and command.text != "##SESSION":
-            return self._forward(client, session, command.text)
         message = Message("utb_msg", ({"session": command.session, "text": command.text},))
-        return [Heard(session.id, command.text, message, client.conn, session), *self._schedule(session)]
+        heard = Heard(session.id, command.text, message, client.conn, session)
+        if FORWARD in session and command.text != "##SESSION":
+            return [heard, *self._forward(client, session, command.text)]
+        return [heard, *self._schedule(session)]
 
     def _utb_img(self, client: Client, received: Received, command: UtbImg) -> list[Action]:
         session = self._known(command.session)
