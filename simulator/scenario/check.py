@@ -127,8 +127,12 @@ def _messages(script: Script, stands: Sequence[Stand]) -> Iterator[Finding]:
 
 
 def _message(script: Script, backend: Backend, raw: Raw, place: Place) -> Iterator[Finding]:
-    model = backend.events.get(raw.name)
+    # What a template fills in is the end of a name: concierge's channels have the session's id behind them.
+    known = raw.name.partition("{{")[0].rstrip("-")
+    model = backend.events.get(known)
     if model is None:
+        if known != raw.name:
+            return
         hint = nearest(raw.name, backend.events)
         why = f"{backend.name} has no message {raw.name!r} (`only` says for which backends a step is)"
         yield script.finding("error", f"{why}{hint}", *place)

@@ -268,9 +268,10 @@ class Planner:
         line = self._script.line(*at)
         condition = None if step.if_ is None else self._expression(step.if_, *place, "if")
         whats = [*self._whats(at, step)]
-        yield Op(whats[0][0], line, step.after + whats[0][1], step.jitter, condition)
+        # Of an act that takes time, the end is what comes sooner or later.
+        yield Op(whats[0][0], line, step.after + whats[0][1], 0 if whats[1:] else step.jitter, condition)
         for what, later in whats[1:]:
-            yield Op(what, line, later, 0, condition)
+            yield Op(what, line, later, step.jitter, condition)
 
     def _whats(self, at: Place, step: Step) -> Iterator[tuple[Any, float]]:
         match step.act:
@@ -324,8 +325,8 @@ class Planner:
         if step.stream is not None:
             return self._stream(at, step)
         if step.raw is not None:
-            name, body = step.raw.name, self._value(step.raw.body, *at, "body")
-            return lambda values: bot.Raw(name, filled(body, values))
+            name, body = self._text(step.raw.name, *at, "name"), self._value(step.raw.body, *at, "body")
+            return lambda values: bot.Raw(filled(name, values), filled(body, values))
         return _constant(bot.End() if step.end else bot.Leave())
 
     def _stream(self, at: Place, step: Step) -> Make:

@@ -126,7 +126,7 @@ class Raw(Shape):
     """Send a message of the backend as it is."""
 
     name: Text
-    """chip's type, a Socket.IO event, a Phoenix event, a gateway's channel."""
+    """chip's type, a Socket.IO event, a Phoenix event, a gateway's channel; `chat-message-{{ talk }}` is filled in."""
     body: JsonValue = None
     """Texts in it are templates."""
 
@@ -189,7 +189,7 @@ class Step(Shape):
     after: Duration = 0
     """How long after the step before it."""
     jitter: Duration = 0
-    """`after` is longer or shorter by at most so much, by lot."""
+    """The step's time (`after`, `wait`, how long it types) is longer or shorter by at most so much, by lot."""
     if_: Annotated[Text | None, Field(alias="if")] = None
     """Only if this expression is true; else the step is left out."""
     only: Words | None = None

@@ -188,6 +188,12 @@ def test_raw_messages_are_held_against_the_backend() -> None:
         "my.yaml:7: error: rules.0.then.2.raw.body: chip's chat_started is not so: chat_id: Field required",
         "my.yaml:8: error: rules.0.then.3.raw: chip has no message 'chat_ended' (`only` says for which backends a step is); did you mean chat_resumed?",
     ]
+    # concierge's channels end with the session's id; of what a template makes as a whole nothing is known.
+    why = "concierge's chat-message-{{ talk }} is not so"
+    assert f"my.yaml:1: error: else.raw: {why}: payload: Field required" in lines(
+        "else: {raw: 'chat-message-{{ talk }}'}", "concierge"
+    )
+    assert lines("else: {raw: '{{ text }}'}", "concierge") == []
     assert lines("else: {raw: btu_msg}", "aida") == [
         "my.yaml:1: error: else.raw: aida's btu_msg is not so: session: Field required",
         "my.yaml:1: error: else.raw: aida's btu_msg is not so: text: Field required",
