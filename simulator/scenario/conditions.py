@@ -56,7 +56,7 @@ class FieldMatch(Shape):
         return self
 
 
-_BARE = ("start", "connect", "message")
+_BARE_WORDS = ["start", "connect", "message"]
 Yes = Literal[True]
 
 
@@ -64,6 +64,7 @@ class When(Shape):
     """When a rule applies: all of it has to be so. The words start, connect and message can stand alone."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+    bare: ClassVar[tuple[dict[str, Any], ...]] = ({"enum": _BARE_WORDS},)
 
     start: Yes | None = None
     """The talk begins."""
@@ -100,7 +101,7 @@ class When(Shape):
     @classmethod
     def _bare(cls, value: Any) -> Any:
         if isinstance(value, str):
-            if value not in _BARE:
+            if value not in _BARE_WORDS:
                 raise ValueError(
                     "expected start, connect, message, or keys and values; words of the client are {text: ...}"
                 )

@@ -86,6 +86,9 @@ def _plain(schema: Any) -> Any:
         return [_plain(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
+    if [*schema] == ["shape"]:
+        # How pydantic will call it is not known where a shape says what may stand in its place.
+        return {"$ref": f"#/$defs/{schema['shape']}"}
     plain = {key: _plain(value) for key, value in schema.items() if key != "title" or not isinstance(value, str)}
     if plain.get("default", 0) is None:
         del plain["default"]

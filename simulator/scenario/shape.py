@@ -36,18 +36,12 @@ def seconds(value: Any) -> Any:
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Text = Annotated[str, Field(min_length=1)]
-Duration = Annotated[
-    float,
-    BeforeValidator(seconds),
-    Field(ge=0, le=86_400 * 30),
-    WithJsonSchema(
-        {
-            "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": "^[0-9.]+ *(ms|s|m|min|h)$"}],
-            "description": "Seconds, or a text such as 500ms, 2s, 3m, 1h.",
-            "examples": [1.5, "500ms", "3m"],
-        }
-    ),
-]
+DURATION: dict[str, Any] = {
+    "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": "^[0-9.]+ *(ms|s|m|min|h)$"}],
+    "description": "Seconds, or a text such as 500ms, 2s, 3m, 1h.",
+    "examples": [1.5, "500ms", "3m"],
+}
+Duration = Annotated[float, BeforeValidator(seconds), Field(ge=0, le=86_400 * 30), WithJsonSchema(DURATION)]
 
 
 class _Listed:
@@ -74,6 +68,8 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, defer_build=True)
     short: ClassVar[str] = ""
     """The field that a bare value stands for."""
+    bare: ClassVar[tuple[dict[str, Any], ...]] = ()
+    """What else may stand there in place of keys and values, as JSON Schema; the validators of the shape take it."""
     empty: ClassVar[tuple[str, ...]] = ()
     """Keys that may stand there without a value."""
 
@@ -92,14 +88,12 @@ class Shape(BaseModel):
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         made = handler(core)
         whole = handler.resolve_ref_schema(made)
-        # The first docstring line says enough; what is below it is for us.
-        if cls.short and "anyOf" not in whole:
+        if "anyOf" not in whole and (cls.short or cls.bare):
             long = dict(whole)
-            bare = dict(long["properties"][cls.short])
-            bare.pop("default", None)
+            bare = [long["properties"][cls.short]] if cls.short else [*cls.bare]
             whole.clear()
-            whole["anyOf"] = [bare, long]
-            whole["description"] = long.pop("description", "")
+            whole["anyOf"] = [*bare, long]
+            whole["description"] = long.pop("description")
         return made
 
 

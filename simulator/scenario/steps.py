@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import ConfigDict, Field, JsonValue, WithJsonSchema, field_validator, model_validator
 
-from simulator.scenario.shape import LISTED, Duration, Name, Shape, Text, Words
+from simulator.scenario.shape import DURATION, LISTED, Duration, Name, Shape, Text, Words
 
-Yes = Literal[True] | None
+Yes = Annotated[Literal[True] | None, WithJsonSchema({"enum": [True, None]})]
 
 
 class Say(Shape):
@@ -29,6 +29,8 @@ class Typing(Shape):
     """So long, before the next step."""
     on: bool | None = None
     """Begin to type (true) or stop it (false), and go on at once."""
+
+    bare: ClassVar[tuple[dict[str, Any], ...]] = (*DURATION["anyOf"], {"type": "boolean"})
 
     @model_validator(mode="before")
     @classmethod
@@ -150,6 +152,11 @@ class Option(Shape):
     weight: Annotated[float, Field(gt=0, le=1_000_000)] = 1
     """How likely it is beside the others."""
 
+    bare: ClassVar[tuple[dict[str, Any], ...]] = (
+        {"shape": "Step"},
+        {"type": "array", "items": {"shape": "Step"}},
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _bare(cls, value: Any) -> Any:
@@ -161,6 +168,7 @@ class Step(Shape):
     """One thing that the bot does: exactly one act, and when."""
 
     model_config = ConfigDict(json_schema_extra=lambda schema: _one_act(schema))
+    bare: ClassVar[tuple[dict[str, Any], ...]] = ({"enum": ["end", "leave"]},)
     empty: ClassVar[tuple[str, ...]] = ("end", "leave")
 
     say: Say | None = None
