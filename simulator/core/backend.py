@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from simulator.core.envelope import Bare, Envelope
 from simulator.core.link import LinkPolicy
 from simulator.core.message import Message, Request, Response
 
@@ -161,5 +162,9 @@ class Backend:
     """From the seed: the names (ids, emails) under which agents can act, where only those can who are known."""
     statuses: tuple[str, ...] = ("sent", "delivered", "read", "failed")
     """What an act Status can say."""
+    envelope: Envelope = Bare()  # noqa: RUF009  # has no state
+    """What faults have to know of the wire's frames."""
+    failed: Callable[[World, Request, int], Response] = lambda world, request, status: Response(status)
+    """What the real server says where an upload fails with that status."""
     volatile: frozenset[str] = field(default_factory=frozenset)
     """Paths into messages whose values differ from run to run (ids, times), such as `chat_out.msg_out.time`."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import OrderedDict, deque
 from collections.abc import Hashable, Mapping
 from copy import deepcopy
 from datetime import UTC, datetime
+from itertools import accumulate
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,10 +16,11 @@ from simulator.core.actions import After, Began, Cancel, Heard
 from simulator.core.events import Acted, Fired
 from simulator.core.ids import Ids
 from simulator.core.message import Json
+from simulator.core.wire import Link, Reset, Shut
 from simulator.core.world import World
 from simulator.scenario.moments import CONNECT, SAID, SENT, SILENT, START, Moment
-from simulator.scenario.plan import Add, Assign, Choose, Cue, Do, Go, Nothing, Op, Part, Plan
-from simulator.scenario.templates import Unfilled, Values, filled
+from simulator.scenario.plan import Add, Assign, Choose, Cue, Do, Go, Hang, Nothing, Op, Part, Plan
+from simulator.scenario.templates import Unfilled, Values, filled, fits
 
 if TYPE_CHECKING:
     from simulator.core.bot import Deed
@@ -32,6 +35,8 @@ DEEPEST = 100
 """Steps within steps that wait for their end: more are a loop which is not at its last step when it begins again."""
 MOST_TRACKS = 20
 """Rules of one talk that are done alongside each other."""
+LARGEST = 100_000
+"""Characters and values that one variable may have: a client could make it longer with each word."""
 _SILENCE = "silence"
 _BEHIND = 0.001
 _NOTHING: Mapping[str, Json] = {}
@@ -62,6 +67,7 @@ class Talk:
         "count",
         "ids",
         "last",
+        "link",
         "name",
         "over",
         "plan",
@@ -95,6 +101,8 @@ class Talk:
         self.last = 0
         """The number of the latest track."""
         self.over = False
+        self.link: Link | None = None
+        """The socket over which the client sent something last."""
 
     @property
     def part(self) -> Part:
@@ -139,6 +147,7 @@ class ScenarioBot:
         self._source = source
         self._world = world
         self._backend = backend
+        self.link: Link | None = None
         self._talks: OrderedDict[str, Talk | None] = OrderedDict()
         """Those that are over, and were not begun anew, are None."""
         self._deeds: list[Deed] = []
@@ -211,6 +220,7 @@ class ScenarioBot:
         talk = self._talks.get(name)
         if talk is not None:
             self._talks.move_to_end(name)
+            talk.link = talk.link if self.link is None else self.link
             if talk.plan is not self._source.plan:
                 self._adopt(talk)
             return talk
@@ -219,6 +229,7 @@ class ScenarioBot:
             self._forget(next(iter(self._talks)))
         ids = self._world.ids.nth("scenario", name)
         talk = self._talks[name] = Talk(name, self._source.plan, ids, self._world, self._backend)
+        talk.link = self.link
         moment = Moment(START, CONNECT) if connects else Moment(START)
         self._quiet(talk)
         cue = self._cue(talk, moment)
@@ -330,7 +341,8 @@ class ScenarioBot:
             op = ops[i]
             if not track.ripe:
                 delay = self._delay(talk, op)
-                if delay > 0:
+                # The end of a socket comes by a timer: behind all that was done before, which may wait for its turn.
+                if delay > 0 or (type(op.what) is Hang and talk.link is not None):
                     track.frames.append((ops, i))
                     self._deeds.append(After(delay, talk.name, track.number))
                     return
@@ -376,12 +388,17 @@ class ScenarioBot:
                 self._go(talk, track, what.state)
             case Assign():
                 for name, value in what.values.items():
-                    talk.variables[name] = filled(value, talk.values(track.moment))
+                    made = filled(value, talk.values(track.moment))
+                    if not fits(made, LARGEST):
+                        raise Unfilled(f"{name} would have more than {LARGEST} characters")
+                    talk.variables[name] = made
             case Add():
                 before = talk.variables.get(what.name)
                 if not isinstance(before, int | float):
                     raise Unfilled(f"{what.name} is {before!r}, no number to count on")
                 talk.variables[what.name] = before + what.by
+            case Hang():
+                self._hang(talk, what)
             case Choose():
                 track.frames.append((self._way(talk, what), 0))
             case _:
@@ -407,6 +424,12 @@ class ScenarioBot:
         # What an agent says is no answer of the bot's.
         self._deeds.append(Acted(talk.name, act, None if talk.agent else track.moment.heard))
 
+    def _hang(self, talk: Talk, what: Hang) -> None:
+        if talk.link is None:
+            raise Unfilled("there is no socket that could be ended: the client polls, or is gone")
+        self._deeds.append(Reset(talk.link) if what.reset else Shut(talk.link, what.code, what.reason))
+        talk.link = None
+
     def _go(self, talk: Talk, track: Track, state: str) -> None:
         if state in talk.plan.parts:
             talk.state = state
@@ -418,12 +441,10 @@ class ScenarioBot:
 
     @staticmethod
     def _way(talk: Talk, choose: Choose) -> list[Op]:
-        draw = talk.ids.below(1 << 53) / (1 << 53) * sum(choose.weights)
-        for way, weight in zip(choose.ways, choose.weights, strict=True):
-            draw -= weight
-            if draw < 0:
-                return way
-        return choose.ways[-1]
+        bounds = [*accumulate(choose.weights)]
+        draw = talk.ids.below(1 << 53) / (1 << 53) * bounds[-1]
+        # A draw just below the last bound may be rounded up to it.
+        return choose.ways[bisect_right(bounds, draw, hi=len(bounds) - 1)]
 
     # --- silence
 

@@ -12,6 +12,8 @@ from simulator.core.backend import Backend
 from simulator.core.bot import ACTS
 from simulator.scenario.document import said
 from simulator.scenario.findings import Finding, nearest
+from simulator.scenario.matching import kinds
+from simulator.scenario.moments import SAID
 from simulator.scenario.plan import Place, rules_of, steps_of
 from simulator.scenario.reader import Script
 from simulator.scenario.schema import Rule
@@ -33,10 +35,12 @@ def check(script: Script, stands: Sequence[Stand], known: Collection[str]) -> li
     return sorted(
         {
             *_unreachable(script),
+            *_shadowed(script),
             *_misnamed(script, known),
             *_unshown(script, stands),
             *_messages(script, stands),
             *_people(script, stands),
+            *_faults(script, stands, known),
         }
     )
 
@@ -53,12 +57,28 @@ def _unreachable(script: Script) -> Iterator[Finding]:
     ahead = [*([scenario.start or states[0]] if states else []), *ways[None]]
     while ahead:
         name = ahead.pop()
-        if name in ways and name not in reached:
+        if name not in reached:
             reached.add(name)
             ahead.extend(ways[name])
     for name in states:
         if name not in reached:
             yield script.finding("error", "no step goes to this state, and no talk begins in it", "states", name)
+
+
+def _shadowed(script: Script) -> Iterator[Finding]:
+    """Rules behind one in their list that always applies when the client says something."""
+    lists: list[tuple[Place, Sequence[Rule]]] = [(("rules",), script.scenario.rules)]
+    lists += [(("states", name, "rules"), state.rules) for name, state in script.scenario.states.items()]
+    for place, rules in lists:
+        first = next((i for i, rule in enumerate(rules) if _always(rule)), len(rules))
+        for i, rule in enumerate(rules[first + 1 :], first + 1):
+            if kinds(rule.when) == {SAID}:
+                line = script.line(*place, first)
+                yield script.finding("warning", f"never applies: the rule of line {line} always does before", *place, i)
+
+
+def _always(rule: Rule) -> bool:
+    return rule.when.model_fields_set == {"message"} and not rule.once and rule.only is rule.except_ is None
 
 
 def _misnamed(script: Script, known: Collection[str]) -> Iterator[Finding]:
@@ -172,3 +192,14 @@ def _people(script: Script, stands: Sequence[Stand]) -> Iterator[Finding]:
                     hint = nearest(own, sorted(stand.agents))
                     why = f"{stand.backend.name}'s fixtures have no active agent {own!r}{hint}"
                     yield script.finding("warning", why, *place, act, "agent")
+
+
+def _faults(script: Script, stands: Sequence[Stand], known: Collection[str]) -> Iterator[Finding]:
+    """Faults that can never strike."""
+    for i, fault in enumerate(script.scenario.faults):
+        meant = [stand.backend for stand in stands if fault.backend in (None, stand.backend.name)]
+        if fault.backend is not None and fault.backend not in known:
+            why = f"there is no backend {fault.backend!r}{nearest(fault.backend, sorted(known))}"
+            yield script.finding("error", why, "faults", i, "backend")
+        elif meant and (objection := fault.objection(meant)) is not None:
+            yield script.finding("warning", f"never strikes: {objection[1]}", "faults", i, *objection[0])

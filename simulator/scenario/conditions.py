@@ -33,7 +33,7 @@ class Match(Shape):
 class FieldMatch(Shape):
     """A field of the client's message, found by JSONPath (RFC 9535); by itself it only has to be there."""
 
-    path: Text
+    path: Annotated[Text, Field(max_length=500)]
     """Such as $.metadata.order or $.items[0].id; of several that are found any."""
     equals: JsonValue = None
     """This very value."""

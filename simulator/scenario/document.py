@@ -12,6 +12,9 @@ from simulator.core.errors import FileError
 DEEPEST = 100
 """Levels of nesting. The parser's C part goes down by recursion and would end the process where its stack ends."""
 
+_SHOWN = 100
+"""Characters of a wrong value."""
+
 
 @dataclass(slots=True, frozen=True)
 class Limits:
@@ -153,7 +156,10 @@ def said(error: Any) -> str:
         text = "expected a text; quotes make it one" if isinstance(given, int | float | date) else "expected a text"
     if isinstance(given, date):
         given = str(given)
-    return f"{text} (got {given!r})" if isinstance(given, str | int | float) else text
+    shown = repr(given)
+    if len(shown) > _SHOWN:
+        shown = f"{shown[:_SHOWN]}..."
+    return f"{text} (got {shown})" if isinstance(given, str | int | float) else text
 
 
 def spelled(place: Sequence[Any]) -> str:

@@ -52,6 +52,15 @@ class Add:
 
 
 @dataclass(slots=True)
+class Hang:
+    """The client's socket ends."""
+
+    code: int | None
+    reason: str
+    reset: bool
+
+
+@dataclass(slots=True)
 class Choose:
     """One of several ways, by lot."""
 
@@ -68,7 +77,7 @@ class Nothing:
 class Op:
     """One step."""
 
-    what: Do | Go | Assign | Add | Choose | Nothing
+    what: Do | Go | Assign | Add | Hang | Choose | Nothing
     line: int
     after: float
     jitter: float
@@ -296,6 +305,11 @@ class Planner:
             case "wait":
                 assert step.wait is not None
                 yield Nothing(), step.wait
+            case "close":
+                assert step.close is not None
+                yield Hang(step.close.code, step.close.reason, reset=False), 0.0
+            case "reset":
+                yield Hang(None, "", reset=True), 0.0
             case "choose":
                 options = step.choose or []
                 ways = [self._ops((*at, i, "then"), option.then) for i, option in enumerate(options)]

@@ -117,12 +117,13 @@ class Templates:
             made = make()
         except TemplateSyntaxError as error:
             raise Wrong(error.message or "is no template") from None
+        except RecursionError:
+            raise Wrong("is nested too deep") from None
         except Exception as error:
-            # jinja2 goes down by recursion, and has Python compile what it makes of it.
-            raise Wrong(f"can't be compiled: {str(error) or repr(error)}") from None
+            # Python compiles what jinja2 makes of it, and has bounds of its own.
+            raise Wrong(f"can't be compiled: {error}") from None
         for name in sorted(find_undeclared_variables(tree) - self._known):
-            if name not in _environment().globals:
-                raise Wrong(f"{name}: there is no such variable", name, sorted(self._known))
+            raise Wrong(f"{name}: there is no such variable", name, sorted(self._known))
         for group in _groups(tree):
             if group not in self._groups:
                 raise Wrong(f"match.{group}: no regex here has a group of that name", group, sorted(self._groups))
@@ -146,6 +147,8 @@ def _caught(fill: Filled) -> Filled:
             return fill(values)
         except TemplateError as error:
             raise Unfilled(error.message or "can't be filled in") from None
+        except RecursionError:
+            raise Unfilled("is nested too deep") from None
         except Exception as error:
             # The author's own expression, over whatever a client sent: it may raise anything.
             raise Unfilled(str(error)) from None
@@ -174,6 +177,22 @@ def plain(value: Any) -> Json:
     if isinstance(value, Iterable) and not isinstance(value, bytes):
         return [plain(inner) for inner in value]
     raise TypeError(f"{type(value).__name__} is nothing that a message can have")
+
+
+def fits(value: Json, most: int) -> bool:
+    """Whether a value has at most so many characters and values."""
+    waiting: list[Json] = [value]
+    while waiting and most >= 0:
+        inner = waiting.pop()
+        most -= 1
+        if isinstance(inner, str):
+            most -= len(inner)
+        elif isinstance(inner, list):
+            waiting += inner[: most + 1]
+        elif isinstance(inner, dict):
+            most -= sum(map(len, inner))
+            waiting += inner.values()
+    return most >= 0
 
 
 def is_template(text: str) -> bool:

@@ -20,7 +20,7 @@ from simulator.core.backend import Backend
 from simulator.core.errors import SettingError, SimulatorError, StartError
 from simulator.core.ids import fresh_seed
 from simulator.serve import scenarios, seeds, trial
-from simulator.serve.admin import Admin, is_loopback
+from simulator.serve.admin.guard import is_loopback
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.driver import Driver
 from simulator.serve.intake import Intake
@@ -139,13 +139,18 @@ class Simulator:
         if any(key.rpartition(".")[2] == "bot" for key, _ in self._options.settings):
             log("warning", f"--set bot=... has no effect: {path} is the bot")
         if self._options.watch:
-            self._watch = Watch(path, stage, log)
+            self._watch = Watch(path, stage, log, lambda: self.spaces.refault(stage))
         return stage
 
     @property
     def scenario(self) -> Path | None:
         """The file that the bots play."""
         return self._options.scenario
+
+    def watch(self) -> None:
+        """Take over at once what was saved of a scenario that is watched, in place of waiting for the next look."""
+        assert self._watch is not None, "not watching"
+        self._watch.look()
 
     @property
     def driver(self) -> Driver:
@@ -184,8 +189,8 @@ class Simulator:
 
     async def _bind(self, backend: Backend, fixtures: Any, own_links: bool) -> None:
         options = self._options
-        admin = Admin(self.spaces, backend.name, is_loopback(options.host), options.admin_token)
-        handler = Port(self.spaces, backend, admin, own_links, self._intake)
+        loopback = is_loopback(options.host)
+        handler = Port(self.spaces, backend, loopback, options.admin_token, own_links, self._intake)
         server = web.Server(handler, access_log=None, handler_cancellation=True, auto_decompress=False)
         runner = web.ServerRunner(server, shutdown_timeout=0.2)
         await runner.setup()

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Hashable
+from contextlib import suppress
 from typing import Protocol
 
 from simulator.core.space import Running
 from simulator.core.wire import Beat
 from simulator.serve.clock import ManualClock
 
-PATIENCE = 0.1
-"""Seconds of real time that an advancing clock waits for the pongs of one instant."""
+FLUSH = 0.1
+"""Seconds of real time that an advancing clock waits, at each instant, for sockets and for other servers."""
+PATIENCE = 0.5
+"""And for pongs: long, for a busy machine may run many tests. Who has let it pass is not waited for until he pays."""
 
 
 class Moved(Protocol):
@@ -44,7 +47,8 @@ class Hand:
         self._clock = clock
         self._lock = asyncio.Lock()
         self._starts = 0
-        self._waited: set[tuple[str, Hashable, int]] = set()
+        self._silent: set[tuple[str, Hashable]] = set()
+        """Who owes a pong that was waited for in vain."""
         self._beat: asyncio.TimerHandle | None = None
 
     async def advance(self, seconds: float) -> bool:
@@ -56,6 +60,8 @@ class Hand:
         async with self._lock:
             target, starts = clock.now() + seconds, self._starts
             while (due := self._due()) is not None and due <= target:
+                # Before the next pings: with one of these in hand nobody could tell who has paid.
+                self._silent &= self._debtors()
                 clock.set(due)
                 driver.run_due()
                 await self._settle()
@@ -72,35 +78,35 @@ class Hand:
         dues = [due for running in self._driver.running if (due := running.engine.next_due()) is not None]
         return min(dues) if dues else None
 
-    def _debts(self) -> set[tuple[str, Hashable, int]]:
-        return {
-            (running.backend.name, peer, number)
-            for running in self._driver.running
-            for peer, number in running.engine.wire.owes()
-        }
+    def _debtors(self) -> set[tuple[str, Hashable]]:
+        return {(running.name, peer) for running in self._driver.running for peer, _ in running.engine.wire.owes()}
 
     async def _settle(self) -> None:
-        """Flush, then wait for this instant's pongs; each ping is waited for once, so a silent peer costs little."""
+        """Flush, then wait for this instant's pongs; a silent peer is waited for once, so it costs little."""
         driver = self._driver
         stirred = driver.stirred = asyncio.Event()
         try:
-            async with asyncio.timeout(PATIENCE):
-                # No transport tells when its buffer is empty; on loopback it nearly always is.
-                while driver.unsent:  # noqa: ASYNC110
-                    await asyncio.sleep(0.001)
-                while driver.busy or self._debts() - self._waited:
-                    stirred.clear()
-                    await stirred.wait()
-        except TimeoutError:
-            pass
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FLUSH):
+                    # No transport tells when its buffer is empty; on loopback it nearly always is.
+                    while driver.unsent:  # noqa: ASYNC110
+                        await asyncio.sleep(0.001)
+                    while driver.busy:
+                        stirred.clear()
+                        await stirred.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE):
+                    while self._debtors() - self._silent:
+                        stirred.clear()
+                        await stirred.wait()
         finally:
             driver.stirred = None
-        self._waited = self._debts()
+        self._silent = self._debtors()
 
     def restart(self) -> None:
         """Back to where the clock started; whoever moves it meanwhile is told."""
         self._starts += 1
-        self._waited.clear()
+        self._silent.clear()
         self._clock.restart()
 
     # --- beats

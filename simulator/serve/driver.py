@@ -8,7 +8,6 @@ import logging
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from math import inf
 from typing import Protocol, TypeAlias, assert_never
 
 from simulator.core.actions import Call
@@ -30,10 +29,13 @@ from simulator.core.wire import (
     Effect,
     Got,
     Pause,
+    Raw,
+    Reset,
     Shut,
     Upgrade,
     Write,
 )
+from simulator.serve.alarm import Alarm
 from simulator.serve.by_hand import Hand, Pongs
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.links import JUST_ENDED
@@ -54,8 +56,10 @@ class Link(Protocol):
     """One socket, whichever way it is served."""
 
     def send(self, item: Item) -> None: ...
+    def raw(self, data: bytes) -> None: ...
     def shut(self, code: int | None, reason: str = "") -> None: ...
     def drop(self) -> None: ...
+    def abort(self) -> None: ...
     def pause(self) -> None: ...
     def resume(self) -> None: ...
     @property
@@ -87,19 +91,17 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self._outgoing = Outgoing()
         self._links: dict[int, Link] = {}
-        self._answers: dict[CallId, asyncio.Future[Answer | Upgrade]] = {}
+        self._answers: dict[CallId, asyncio.Future[Answer | Upgrade | Reset]] = {}
         self._polls: dict[CallId, str] = {}
+        self._asked: dict[CallId, tuple[Running, Asked]] = {}
+        self._whose: dict[int, Running] = {}
         self._numbers = 0
         self._queue: deque[tuple[Running, Given]] = deque()
         self._busy = False
         self._resumed: dict[int, Link] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        self._wall = clock if isinstance(clock, WallClock) else None
-        # By hand nothing is ever due by itself: no timer is sooner.
-        self._never = inf if self._wall is not None else -inf
-        self._timer_due = self._never
         self._now = clock.now
         self._running = space.running.values()
+        self._alarm = Alarm(self._running, clock, self.run_due)
         self._note = space.journal.add if tap is None else _both(space.journal.add, tap)
         self._hand = Hand(self, clock) if isinstance(clock, ManualClock) else None
         self._pongs = Pongs()
@@ -116,7 +118,7 @@ class Driver:
         if self._hand is not None:
             self._hand.beat()
 
-    async def ask(self, running: Running, request: Request, route: Route) -> tuple[CallId, Answer | Upgrade]:
+    async def ask(self, running: Running, request: Request, route: Route) -> tuple[CallId, Answer | Upgrade | Reset]:
         """Put a request to an engine; it may take its time. Raises Gone after a reset, and where the space is gone."""
         if self._closed:
             raise Gone
@@ -124,19 +126,22 @@ class Driver:
         call = self._numbers
         answer = self._answers[call] = self._loop.create_future()
         try:
-            self.take(running, Asked(call, request, route))
+            asked = Asked(call, request, route)
+            self._asked[call] = (running, asked)
+            self.take(running, asked)
             return call, await answer
         except asyncio.CancelledError:
             self.take(running, Aborted(call))
             raise
         finally:
-            del self._answers[call]
+            del self._answers[call], self._asked[call]
             self._polls.pop(call, None)
 
     def attach(self, running: Running, call: CallId, link: Link) -> tuple[Callable[[Item], None], Callable[..., None]]:
         """Tell the engine of a call's socket; what the link has to call for each item, and at its end."""
         self._links[call] = link
-        now, name, note, links = self._now, running.name, self._note, self._links
+        self._whose[call] = running
+        now, name, note, links, alarm = self._now, running.name, self._note, self._links, self._alarm
 
         def receive(item: Item) -> None:
             got = Got(call, item)
@@ -165,11 +170,12 @@ class Driver:
                 self._busy = False
             if self._queue or self._resumed or self.stirred is not None:
                 self._catch_up()
-            if engine.due < self._timer_due:
-                self._arm()
+            if engine.due < alarm.due:
+                alarm.arm()
 
         def closed(code: int | None, reason: str = "") -> None:
             self._links.pop(call, None)
+            self._whose.pop(call, None)
             self.left = self._loop.time()
             self._pongs.gone(call)
             if code == JUST_ENDED and reason:
@@ -188,6 +194,11 @@ class Driver:
         """How many sockets there are."""
         return len(self._links)
 
+    @property
+    def asked(self) -> bool:
+        """Whether any request waits for its answer."""
+        return bool(self._asked)
+
     def aborted(self, running: Running, call: CallId) -> None:
         """The client of an Upgrade was gone."""
         self.take(running, Aborted(call))
@@ -195,8 +206,17 @@ class Driver:
     def catch_up(self) -> None:
         """Let every engine come to now, for those who look at its world outside of an input."""
         self.run_due()
-        if self._wall is not None:
-            self._arm()
+        self._alarm.arm()
+
+    def fault(self) -> None:
+        """The space has other faults now: let these strike, and free what others held."""
+        for running in [*self._running]:
+            links = [link for link, owner in self._whose.items() if owner is running]
+            calls = {call: asked for call, (owner, asked) in self._asked.items() if owner is running}
+            look = running.fault(links, calls)
+            if look is not None:
+                self.take(running, look)
+                running.settle()
 
     def act(self, running: Running, talk: str, act: Act) -> None:
         """Let the operator do something in a talk, as the bot would."""
@@ -208,8 +228,8 @@ class Driver:
         if self._busy:
             return
         self._catch_up()
-        if running.engine.due < self._timer_due:
-            self._arm()
+        if running.engine.due < self._alarm.due:
+            self._alarm.arm()
 
     def _catch_up(self) -> None:
         """Work what waits in line, then resume links, and tell who waits for pongs."""
@@ -274,6 +294,19 @@ class Driver:
                         response = effect.response if via and isinstance(effect, Answer) else None
                         if via and not quiet and response is not None and response.status == 200:
                             self._seen(running, effect.call, "server", response.body, via)
+                case Raw():
+                    link = self._links.get(effect.link)
+                    if link is not None:
+                        link.raw(effect.data)
+                        if effect.shown is not None:
+                            now = running.engine.world.now()
+                            self._note(now, running.name, effect.link, "server", effect.shown)
+                case Reset():
+                    answer = self._answers.get(effect.number)
+                    if (link := self._links.get(effect.number)) is not None:
+                        link.abort()
+                    elif answer is not None and not answer.done():
+                        answer.set_result(effect)
                 case Shut():
                     if (link := self._links.get(effect.link)) is not None:
                         link.shut(effect.code, effect.reason)
@@ -311,24 +344,6 @@ class Driver:
         self._outgoing.start(call, done)
 
     # --- time
-
-    def _arm(self) -> None:
-        """Set the one timer of real time. It may ring for a timer that was cancelled: that does no harm."""
-        clock = self._wall
-        assert clock is not None
-        for running in self._running:
-            due = running.engine.due
-            if due < self._timer_due:
-                if self._timer is not None:
-                    self._timer.cancel()
-                self._timer_due = due
-                self._timer = self._loop.call_at(clock.loop_time(due), self._ring)
-
-    def _ring(self) -> None:
-        self._timer = None
-        self._timer_due = self._never
-        self.run_due()
-        self._arm()
 
     def run_due(self) -> None:
         """Let every engine come to now."""
@@ -377,11 +392,7 @@ class Driver:
             self._hand.restart()
         self.space.reset()
         self._tidy()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-            self._timer_due = self._never
-            self._arm()
+        self._alarm.again()
 
     def _turn_away(self) -> None:
         for answer in self._answers.values():
@@ -407,11 +418,8 @@ class Driver:
         await self._outgoing.close()
 
     def _let_go(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         # Sockets that end later still tell their engine: no timer shall come of it.
-        self._timer_due = self._never = -inf
+        self._alarm.close()
         if self._hand is not None:
             self._hand.close()
         for link in [*self._links.values()]:

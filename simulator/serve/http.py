@@ -17,7 +17,7 @@ from simulator.core.backend import Buffered, Miss, NoMethod, NoRoute, Route, Sto
 from simulator.core.message import Request, Response
 from simulator.core.objects import Upload, UploadFlaw
 from simulator.core.space import Running
-from simulator.core.wire import Upgrade
+from simulator.core.wire import Reset, Upgrade
 from simulator.serve import fallback, forms, links
 from simulator.serve.driver import Driver, Gone
 from simulator.serve.intake import Intake
@@ -152,6 +152,10 @@ class Door:
             return await self._write(asked, request, Response(503), stays=False)
         if isinstance(answer, Upgrade):
             return await self._upgrade(asked, call, answer)
+        if isinstance(answer, Reset):
+            if asked.transport is not None:
+                links.reset(asked.transport)
+            return links.Handed()
         if answer.response is None:
             if asked.transport is not None:
                 asked.transport.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import orjson
@@ -11,10 +12,12 @@ from aiohttp import web
 from simulator.core.backend import Backend, Route, find
 from simulator.core.message import Request
 from simulator.serve import selector
-from simulator.serve.admin import Admin
 from simulator.serve.http import Door, request_of
 from simulator.serve.intake import Intake
 from simulator.serve.spaces import Crowded, Place, Spaces
+
+if TYPE_CHECKING:
+    from simulator.serve.admin.api import Admin
 
 _log = logging.getLogger("simulator")
 
@@ -22,10 +25,21 @@ _log = logging.getLogger("simulator")
 class Port:
     """Serves one backend in all spaces."""
 
-    def __init__(self, spaces: Spaces, backend: Backend, admin: Admin, own_links: bool, intake: Intake | None) -> None:
+    def __init__(
+        self,
+        spaces: Spaces,
+        backend: Backend,
+        loopback: bool,
+        token: str | None,
+        own_links: bool,
+        intake: Intake | None,
+    ) -> None:
+        """`loopback` says whether only this machine can come here; the token is that of the control API."""
         self._spaces = spaces
         self._backend = backend
-        self._admin = admin
+        self._loopback = loopback
+        self._token = token
+        self._admin: Admin | None = None
         self._own_links = own_links
         self._intake = intake
 
@@ -38,7 +52,7 @@ class Port:
             return self._refuse(400, str(unfit))
         request.path, request.query, request.headers = target.path, target.query, target.headers
         if f"{unquote(request.path)}/".startswith("/__admin/"):
-            return await self._admin(asked, target)
+            return await self._control(asked, target)
         route = find(self._backend.routes, request.method, request.path)
         try:
             place = self._place(target.space, request, route)
@@ -50,6 +64,14 @@ class Port:
         running = driver.space.running[self._backend.name]
         with place:
             return await Door(driver, running, self._own_links, place.shelf, self._intake).serve(asked, request, route)
+
+    async def _control(self, asked: web.BaseRequest, target: selector.Target) -> web.StreamResponse:
+        if self._admin is None:
+            # Not every server is controlled, and each is started.
+            from simulator.serve.admin.api import Admin
+
+            self._admin = Admin(self._spaces, self._backend.name, self._loopback, self._token)
+        return await self._admin(asked, target)
 
     def _place(self, name: str | None, request: Request, route: object) -> Place:
         if name is not None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simulator.core.backend import Backend
-from simulator.core.space import Journal, Script, Space
+from simulator.core.space import Journal, Space
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.driver import Driver
 from simulator.serve.litter import Litter
 from simulator.serve.objects import House, Shelf
 from simulator.serve.reporter import Reporter
+
+if TYPE_CHECKING:
+    from simulator.scenario.stage import Stage
 
 MOST = 100
 """Spaces beside the default one."""
@@ -25,8 +27,6 @@ REST = 60.0
 """Seconds that a space has to be idle until it makes room for another, where there are `MOST`."""
 ROOM = 4 << 20
 """Characters that the journal of a space keeps, beside the default one's: there may be many of them."""
-
-_log = logging.getLogger("simulator")
 
 
 class Crowded(Exception):
@@ -43,15 +43,17 @@ class Plan:
     clock: WallClock | ManualClock
     reporter: Reporter
     house: House
-    script: Script | None = None
-    """Makes the bots, in place of the backends' own."""
+    stage: Stage | None = None
+    """The scenario, in place of the backends' own bots."""
 
     def space(self, name: str = "", seed: int | None = None, clock: WallClock | ManualClock | None = None) -> Space:
         """A space in which every backend runs."""
         time = clock or (self.clock.again() if name else self.clock)
         journal = Journal(room=ROOM) if name else None
         space = Space(time, self.seed if seed is None else seed, name, journal, Shelf(self.house))
-        space.script = self.script
+        if self.stage is not None:
+            space.script = self.stage
+            self.stage.arm(space)
         for backend, fixtures in self.backends:
             space.open(backend, fixtures, self.reporter.log(backend.name, space if name else None))
         return space
@@ -117,6 +119,7 @@ class Spaces:
         self._idle = idle
         self._loop = asyncio.get_running_loop()
         self._litter = Litter()
+        self._tell = plan.reporter.log("spaces")
         self.default = Place(plan.drive(default, self._litter), asked_for=True)
         self._named: dict[str, Place] = {"": self.default}
         self._marked: dict[str, Place] = {}
@@ -171,6 +174,7 @@ class Spaces:
         place = Place(self._plan.drive(space, self._litter), asked_for)
         self._named[space.name] = self._marked[space.mark] = place
         place.driver.start()
+        self._tell("info", f"{space.name} begins", seed=space.seed, clock=space.clock.mode)
         if self._timer is None:
             self._look_later()
         return place
@@ -185,8 +189,14 @@ class Spaces:
             )
             raise Crowded(why)
         longest = max(resting, key=lambda place: place.idle(now))
-        _log.warning("the space %s makes room for another: it was idle, and there are %d", longest.name, self._most)
+        self._tell("warning", f"{longest.name} makes room for another: it was idle, and there are {self._most}")
         self.drop(longest.name)
+
+    def refault(self, stage: Stage) -> None:
+        """Let other faults of the scenario strike in all spaces."""
+        for place in self:
+            stage.arm(place.driver.space)
+            place.driver.fault()
 
     # --- idleness
 
@@ -194,7 +204,8 @@ class Spaces:
         """Drops what has been idle for too long."""
         now = self._loop.time()
         for name in [name for name, place in self._named.items() if place.idle(now) >= self._idle]:
-            self.drop(name)
+            if self.drop(name):
+                self._tell("info", f"{name} was idle for {self._idle:g} s and is gone")
 
     def _look_later(self) -> None:
         if self._idle and self._marked:

@@ -221,6 +221,12 @@ def test_many_that_wait_for_no_time_are_answered_without_going_deep() -> None:
     assert len(story.did()) == 100
 
 
+def test_interrupt_of_what_does_not_type() -> None:
+    Story("while_busy: interrupt\nrules: [{when: message, then: [{typing: 1}, {wait: 5}, {say: x}]}]").play(
+        "ann >> a\nann << typing on\nafter 2\nann << typing off\nann >> b\nann << typing on\nafter 6\nann << typing off\nann << say x"
+    )
+
+
 def test_talks_are_bounded_and_the_oldest_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bot, "MOST_TALKS", 3)
     story = Story(
@@ -338,5 +344,14 @@ def test_timers_of_another_bot_are_nothing_to_this_one() -> None:
     story.say("x")
     story.engine.use(story.stage(story.backend, story.world))
     story.play("after 100\nann is silent")
+    # The second track of the one before; the one that took its place is at its first.
+    story.engine.use(story.stage(story.backend, story.world))
+    story.play("ann >> a")
+    story.after(0.5)
+    story.say("b")
+    story.after(0.6)
+    assert story.did() == ["ann say x"]
+    story.engine.use(story.stage(story.backend, story.world))
+    story.play("ann sends ack\nafter 0.4\nann is silent\nafter 4.6\nann << say silence")
     story.engine.use(EchoBot(0))
     story.play("ann >> hi\nann << say You said: hi")

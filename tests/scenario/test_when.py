@@ -157,6 +157,16 @@ def test_field(field: str, yes: list[object], no: list[object]) -> None:
         assert story.did() == [], body
 
 
+def test_a_message_that_is_too_deep_for_a_path_has_nothing_there() -> None:
+    story = Story("rules: [{when: {field: $..a}, then: {say: there}}]")
+    body: dict[str, object] = {"a": 1}
+    story.give("ann", "sent", body)  # type: ignore[arg-type]
+    for _ in range(500):
+        body = {"a": body}
+    story.give("ann", "sent", body)  # type: ignore[arg-type]
+    assert story.did() == ["ann say there"]
+
+
 def test_a_field_of_what_is_said() -> None:
     Story("rules: [{when: {field: {path: $.text, equals: hi}}, then: {say: there}}]").play(
         "ann >> hi\nann << say there"

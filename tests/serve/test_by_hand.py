@@ -19,6 +19,7 @@ from simulator import backends
 from simulator.serve.app import Options, Simulator
 from simulator.serve.clock import ManualClock
 from tests.backends.concierge.speak import OPEN, frame
+from tests.serve.keeper import until
 from tests.served import SECONDS, admin
 
 STREET = "8a2d6c1e-90b4-4f37-8e55-1b7f3c9d2a08"
@@ -151,3 +152,68 @@ async def test_a_queue_an_idle_close_and_an_expired_upload_in_less_than_two_seco
         took = time.monotonic() - before
         assert (await admin(url, "GET", "clock"))[1]["time"] == "2026-01-01T00:15:01Z"
     assert took < 2, "it takes about 0.2"
+
+
+async def test_two_hours_of_a_gateway() -> None:
+    """However much is said: AWS closes after two hours, to the millisecond of the clock by hand."""
+    options = Options(["concierge"], port=0, seed=7, clock=ManualClock(), settings=[("bot", "none")])
+    async with Simulator(options) as simulator, connect(simulator.connect("concierge"), proxy=None) as busy:
+        for _ in range(13):
+            await simulator.driver.advance(540)
+            await answer(busy, frame("get-chat-messages", {"chatSessionId": OPEN}))
+        await simulator.driver.advance(179.999)
+        await answer(busy, frame("get-chat-messages", {"chatSessionId": OPEN}))
+        await simulator.driver.advance(0.001)
+        with pytest.raises(ConnectionClosedOK) as closed:
+            await asyncio.wait_for(busy.recv(), SECONDS)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1001
+
+
+async def returns(simulator: Simulator, auth: dict[str, Any], away: float = 0) -> tuple[str, dict[str, Any]]:
+    """A Socket.IO client over a bare WebSocket, which is cut: its sid, and what it brings after `away` seconds."""
+    async with connect(simulator.connect("mia"), proxy=None) as ws:
+        assert str(await ws.recv()).startswith("0{")
+        await ws.send(f"40{json.dumps(auth)}")
+        texts: list[str] = []
+        async with asyncio.timeout(SECONDS):
+            while not any(text.startswith('42["EVENT_INIT_ROOM"') for text in texts):
+                texts.append(str(await ws.recv()))
+        opened = next(json.loads(text[2:]) for text in texts if text.startswith("40"))
+        offset = json.loads(texts[-1][2:])[-1]
+        ws.transport.abort()
+    await until(lambda: not simulator.driver.linked)
+    await simulator.driver.advance(away)
+    return opened["sid"], {**auth, "pid": opened["pid"], "offset": offset}
+
+
+async def test_two_minutes_to_come_back() -> None:
+    """Socket.IO's window of recovery, whose sweeps are on the clock, too."""
+    async with Simulator(Options(["mia"], port=0, seed=7, clock=ManualClock())) as simulator:
+        first = simulator.space.running["mia"].seed.instances[0]
+        auth = {"instance": {"chatId": first.chat_id, "token": first.client_token}}
+        sid, brought = await returns(simulator, auth, away=119)
+        again, brought = await returns(simulator, brought, away=121)
+        assert again == sid
+        late, _ = await returns(simulator, brought)
+        assert late != sid
+
+
+async def test_a_poller_that_is_gone_is_missed_in_time() -> None:
+    """Engine.IO over HTTP: the ping of 25 s waits for a poll that never comes, and 20 s later the session is over."""
+    async with (
+        Simulator(Options(["chatbot"], port=0, seed=7, clock=ManualClock())) as simulator,
+        aiohttp.ClientSession() as web,
+    ):
+        url = f"{simulator.url('chatbot')}/socket.io/?EIO=4&transport=polling"
+
+        async def status(sid: str) -> int:
+            async with web.post(f"{url}&sid={sid}", data="6") as response:
+                return response.status
+
+        async with web.get(url) as response:
+            sid = json.loads((await response.text())[1:])["sid"]
+        await simulator.driver.advance(44.999)
+        assert await status(sid) == 200
+        await simulator.driver.advance(0.001)
+        assert await status(sid) == 400

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -21,7 +23,7 @@ from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.reporter import Reporter
 from simulator.serve.spaces import REST, Crowded
 from tests.serve.keeper import until
-from tests.served import SECONDS, WEBSITE, Raw, admin, ask, chip, handshake, prompt, request
+from tests.served import SECONDS, WEBSITE, Node, Raw, admin, ask, chip, clean_environment, handshake, prompt, request
 
 NEW_YEAR = 1767225600.0
 START_CHAT = '{"type":"start_chat"}'
@@ -272,6 +274,7 @@ async def test_lines_of_the_log_say_the_space() -> None:
         await ask(simulator.url("chip"), "GET", "/nothing", b"", "X-Simulator-Space: gw0")
         await ask(simulator.url("chip"), "GET", "/nothing")
     lines = log.getvalue().splitlines()
+    assert lines.pop(0) == "00:00:00.000 spaces info gw0 begins seed=7 clock=manual"
     assert lines[0] == '00:00:02.500 chip in gw0 #1 client >> {"type":"start_chat"}'
     assert lines[-2:] == [
         "00:00:02.500 chip in gw0 warning 404: nothing is at GET /nothing",
@@ -281,7 +284,7 @@ async def test_lines_of_the_log_say_the_space() -> None:
     reporter = Reporter(lambda: NEW_YEAR, "json", True, log)
     async with chip(ManualClock(), reporter=reporter) as simulator:
         await ask(simulator.url("chip"), "GET", "/nothing", b"", "X-Simulator-Space: gw0")
-    (line,) = map(json.loads, log.getvalue().splitlines())
+    _, line = map(json.loads, log.getvalue().splitlines())
     assert (line["backend"], line["space"]) == ("chip", "gw0")
 
 
@@ -489,7 +492,7 @@ async def test_a_timer_of_a_space_that_ended_rings_no_more() -> None:
             raw.send('{"type":"send_msg","text":"hi"}')
             simulator.spaces.drop("a")
             await raw.rest()
-        assert driver._timer is None
+        assert driver._alarm._timer is None
 
 
 async def test_idle_spaces_go_and_used_ones_stay() -> None:
@@ -598,3 +601,58 @@ async def test_nothing_of_a_space_is_left(server: Simulator) -> None:
     gc.collect()
     assert [ref for ref in gone if ref() is not None] == []
     assert server.shelf.house.total == 0
+
+
+@pytest.fixture
+def to_paste() -> str:
+    """The code in docs/parallel.md."""
+    text = (Path(__file__).parents[2] / "docs" / "parallel.md").read_text()
+    return text.split("```python\n")[1].split("```")[0]
+
+
+async def test_the_fixture_to_paste_works(server: Simulator, to_paste: str, tmp_path: Path) -> None:
+    """docs/parallel.md, played by pytest itself in processes of its own."""
+    file = tmp_path / "test_it.py"
+    await asyncio.to_thread(file.write_text, to_paste.replace("http://127.0.0.1:8070", server.url("chip")))
+    arguments = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(file))
+    for environment in ({"PYTEST_XDIST_WORKER": "gw0"}, {}):
+        started = await asyncio.create_subprocess_exec(
+            sys.executable, *arguments, stdout=asyncio.subprocess.PIPE, env=clean_environment(**environment)
+        )
+        out, _ = await started.communicate()
+        assert (started.returncode, b"1 passed" in out) == (0, True), out.decode()
+    clocks = {name: space["clock"]["now"] - NEW_YEAR for name, space in (await told(server)).items()}
+    assert clocks == {"": 0, "gw0": 600, "main": 600}
+
+
+@pytest.mark.node
+@pytest.mark.parametrize("transports", [["polling", "websocket"], ["websocket"], ["polling"]])
+async def test_npm_s_client_comes_in_by_its_path(transports: list[str]) -> None:
+    """As docs/parallel.md says it."""
+    async with many("chatbot") as simulator, Node.running("socketio.mjs", "socket.io-client") as node:
+        auth = {"widgetKey": "wk-harbour-1", "chatbotId": "bot-harbour"}
+        options = {"path": "/~space/gw0/socket.io", "auth": auth, "transports": transports}
+        node.write({"open": simulator.url("chatbot"), "options": options})
+        while (await node.event("event"))[0] != "(connect)":
+            pass
+        node.write({"emit": ["join-conversation", {}]})
+        while (await node.event("event"))[0] != "conversation-started":
+            pass
+        assert (await told(simulator, "chatbot"))[""]["journal"] == 0
+
+
+async def test_aiohttp_s_links_are_in_spaces_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check(intake: object) -> str:
+        return "as if ours did not work here"
+
+    monkeypatch.setattr("simulator.serve.trial.check", check)
+    async with prompt() as simulator:
+        async with connect(simulator.connect("chip", "a"), proxy=None) as ws:
+            first = await says(ws)
+            assert (await told(simulator))["a"]["connections"] == 1
+            assert simulator.spaces.named("a").idle(1e9) == 0
+            assert (await admin(simulator.url("chip"), "DELETE", "spaces/a"))[0] == 200
+            with pytest.raises(ConnectionClosed):
+                await asyncio.wait_for(ws.recv(), SECONDS)
+        async with connect(simulator.connect("chip", "b"), proxy=None) as ws:
+            assert await says(ws) == first

@@ -13,6 +13,7 @@ from simulator.core.link import LinkPolicy
 from simulator.core.message import Request
 from simulator.core.world import World
 from simulator.wire.phoenix import Onlooker, Phoenix
+from simulator.wire.phoenix_envelope import PhoenixEnvelope
 from simulator.wire.phoenix_poll import ticket
 from simulator.wire.phoenix_profile import PROFILES
 
@@ -118,6 +119,8 @@ BACKEND = Backend(
         "end": ActNote("silent", "a session of AIDA has no end"),
         "raw": ActNote("spoken", "the message as it is to all sockets of the bot"),
     },
+    envelope=PhoenixEnvelope(),
+    failed=lambda world, request, status: plug.error(status),
     connect=_connect,
     example=_example,
     volatile=frozenset(

@@ -13,9 +13,11 @@ from simulator.core.actions import Heard
 from simulator.core.backend import ActNote, Backend, Buffered, Route, Stored
 from simulator.core.bot import Act, Bot, File, Picture, Say, SilentBot
 from simulator.core.link import LinkPolicy
+from simulator.core.message import NO_REF
 from simulator.core.world import World
 from simulator.wire.gateway import BROKEN, FORBIDDEN, Envelope, Gateway, Onlook
 from simulator.wire.single import Onlooker
+from simulator.wire.single_envelope import Coded
 
 FRAME = 32_768
 """Bytes of a frame, by AWS's quotas."""
@@ -131,6 +133,8 @@ BACKEND = Backend(
         "end": ActNote("spoken", "the session closes: chat-session-update with isSessionClosed true"),
         "raw": ActNote("spoken", "a frame with that channel and these keys to all connections of the tenant"),
     },
+    envelope=Coded(Envelope(), Onlook(), "{}", "server", lambda message: message.ref is not NO_REF),
+    failed=store.failed,
     connect=_connect,
     example=_example,
     judge=web.early,

@@ -1,6 +1,1 @@
-"""The control API of a running simulator, at `/__admin`."""
-
-from simulator.serve.admin.api import Admin
-from simulator.serve.admin.guard import is_loopback
-
-__all__ = ["Admin", "is_loopback"]
+"""The control API of a running simulator, at `/__admin`: `api` is imported by the first call."""

@@ -8,7 +8,8 @@ from typing import Any, get_type_hints
 
 from simulator.core.bot import ACTS
 from simulator.core.space import Running
-from simulator.serve.admin.asking import Asking, Complaint
+from simulator.serve.admin.asking import Asking
+from simulator.serve.admin.complaint import Complaint
 from simulator.serve.driver import Driver
 
 

@@ -10,8 +10,9 @@ import orjson
 from aiohttp import web
 
 from simulator import __version__
-from simulator.serve.admin import acts, journal, spaces, time
-from simulator.serve.admin.asking import Asking, Complaint
+from simulator.serve.admin import acts, faults, journal, spaces, time
+from simulator.serve.admin.asking import Asking
+from simulator.serve.admin.complaint import Complaint
 from simulator.serve.admin.guard import guard
 from simulator.serve.selector import Target
 from simulator.serve.spaces import Spaces
@@ -19,8 +20,8 @@ from simulator.serve.spaces import Spaces
 Answer: TypeAlias = Callable[[Asking], Awaitable[Any]]
 
 _ROOT = "/__admin"
-_ONE = "/__admin/spaces/NAME"
-"""The one path that has a part of its own."""
+_NAMED = ("/__admin/spaces/", "/__admin/faults/")
+"""Paths with a part of their own, which stands as NAME among the calls."""
 
 
 async def _health(asking: Asking) -> Any:
@@ -35,7 +36,9 @@ _CALLS: dict[str, dict[str, Answer]] = {
     f"{_ROOT}/messages": {"GET": journal.messages},
     f"{_ROOT}/reset": {"POST": time.reset},
     f"{_ROOT}/spaces": {"GET": spaces.every, "POST": spaces.make, "PUT": spaces.make},
-    _ONE: {"GET": spaces.one, "DELETE": spaces.end},
+    f"{_ROOT}/spaces/NAME": {"GET": spaces.one, "DELETE": spaces.end},
+    f"{_ROOT}/faults": {"GET": faults.every, "POST": faults.add, "DELETE": faults.end_all},
+    f"{_ROOT}/faults/NAME": {"GET": faults.one, "DELETE": faults.end},
 }
 
 
@@ -55,8 +58,9 @@ class Admin:
             if path != f"{_ROOT}/health":
                 guard(request, self._loopback, self._token)
             call, rest = path, ""
-            if path.startswith(f"{_ROOT}/spaces/"):
-                call, rest = _ONE, path.removeprefix(f"{_ROOT}/spaces/")
+            for named in _NAMED:
+                if path.startswith(named):
+                    call, rest = f"{named}NAME", path.removeprefix(named)
             methods = _CALLS.get(call)
             if methods is None:
                 raise Complaint(404, f"there is no {path}; there are: {', '.join(_CALLS)}")

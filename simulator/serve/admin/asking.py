@@ -9,19 +9,11 @@ import orjson
 from aiohttp import web
 
 from simulator.core.space import Running
+from simulator.serve.admin.complaint import Complaint
 from simulator.serve.selector import Target
 from simulator.serve.spaces import Crowded, Place, Spaces
 
 _BODY = 1 << 20
-
-
-class Complaint(Exception):
-    """What is wrong with a request, for who made it."""
-
-    def __init__(self, status: int, why: str, **headers: str) -> None:
-        super().__init__(why)
-        self.status = status
-        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
 @dataclass(slots=True)
@@ -53,22 +45,26 @@ class Asking:
 
     async def body(self) -> dict[str, Any]:
         """The JSON object that it brings. Raises Complaint."""
+        body = await self.json()
+        if not isinstance(body, dict):
+            raise Complaint(400, "expected a JSON object")
+        return body
+
+    async def json(self) -> Any:
+        """Whatever JSON it brings. Raises Complaint."""
         return await _read(self.request)
 
 
-async def _read(request: web.BaseRequest) -> dict[str, Any]:
+async def _read(request: web.BaseRequest) -> Any:
     raw = bytearray()
     async for chunk in request.content.iter_any():
         raw += chunk
         if len(raw) > _BODY:
             raise Complaint(413, f"the body is longer than {_BODY} bytes")
     try:
-        body = orjson.loads(bytes(raw) or b"{}")
+        return orjson.loads(bytes(raw) or b"{}")
     except ValueError as error:
         raise Complaint(400, f"the body is not JSON: {error}") from None
-    if not isinstance(body, dict):
-        raise Complaint(400, "expected a JSON object")
-    return body
 
 
 def no_more(body: dict[str, Any]) -> None:

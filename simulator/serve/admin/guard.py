@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from aiohttp import web
 
-from simulator.serve.admin.asking import Complaint
+from simulator.serve.admin.complaint import Complaint
 
 
 def guard(request: web.BaseRequest, loopback: bool, token: str | None) -> None:

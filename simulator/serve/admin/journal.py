@@ -8,7 +8,8 @@ import orjson
 
 from simulator.core.message import Frame, Message
 from simulator.core.space import Entry
-from simulator.serve.admin.asking import Asking, Complaint
+from simulator.serve.admin.asking import Asking
+from simulator.serve.admin.complaint import Complaint
 from simulator.serve.clock import written
 
 _PAGE = 1000

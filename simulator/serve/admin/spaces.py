@@ -8,7 +8,8 @@ from typing import Any
 from simulator.core.errors import SimulatorError
 from simulator.serve import clock, selector
 from simulator.serve.admin import time
-from simulator.serve.admin.asking import Asking, Complaint, no_more
+from simulator.serve.admin.asking import Asking, no_more
+from simulator.serve.admin.complaint import Complaint
 from simulator.serve.spaces import Crowded, Place
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from simulator.serve.admin.asking import Asking, Complaint, no_more
+from simulator.serve.admin.asking import Asking, no_more
+from simulator.serve.admin.complaint import Complaint
 from simulator.serve.clock import LAST, ManualClock, WallClock, written
 
 
