@@ -9,6 +9,8 @@ A story is said in the same words for all backends, one line each:
     <~ (Hi|Hello)!                 the same as a regular expression, where lots are drawn
     << 126 messages                so many, whatever they are
     is refused                     the backend has answered the last that the person did with an error
+    is cut off                     the socket has ended without a close frame
+    comes back                     connects again, and goes on in the same talk
     aida, chip: after 20           a line for these alone; `but mia: ...` is one for all but these
 
 `lines` keeps what went to and fro as a transcript of tests/talk.py.
@@ -22,6 +24,7 @@ from typing import Any, ClassVar
 
 from simulator.core.message import Frame, Ping
 from simulator.core.objects import Upload
+from simulator.core.wire import Reset
 from simulator.scenario.stage import Stage
 from simulator.serve import scenarios
 from tests.talk import Socket, Talk
@@ -33,7 +36,10 @@ class Person:
     backend: ClassVar[str]
 
     def __init__(self, scenario: str, seed: int = 7) -> None:
-        self.talk = Talk(self.backend, seed=seed, script=Stage(scenarios.load(scenarios.find(scenario))))
+        stage = Stage(scenarios.load(scenarios.find(scenario)))
+        self.talk = Talk(self.backend, seed=seed, script=stage)
+        stage.arm(self.talk.space)
+        self.talk.fault()
         self.lines = ["client connects"]
         self.told: list[str] = []
         """What the other side said and no line of the story has spoken of yet."""
@@ -47,6 +53,7 @@ class Person:
     # --- what a client of this backend sends, and how it reads what comes
 
     def enter(self) -> None:
+        """Come into the talk; once more into the same one."""
         raise NotImplementedError
 
     def say(self, text: str) -> None:
@@ -90,7 +97,15 @@ class Person:
                 self.picture(rest.partition(" ")[0])
             case "after":
                 self.after(float(rest))
+            case "comes":
+                self._pass()
+                self.lines.append("client connects")
+                self.socket = self.talk.connect("client")
+                self.enter()
+            case "is" if rest == "cut off":
+                assert not self.socket.open
             case "is":
+                assert rest == "refused"
                 assert len(self.refused) == 1, f"{self.backend} has refused {self.refused}"
                 self.refused.clear()
             case _:
@@ -133,6 +148,8 @@ class Person:
             if isinstance(item, Ping):
                 self.lines += ["client is pinged", "client pongs"]
                 self.socket.pong()
+            elif isinstance(item, Reset):
+                self.lines.append("client is reset")
             else:
                 assert isinstance(item, Frame), (self.backend, item)
                 text = str(item.data)
@@ -149,19 +166,29 @@ class Person:
 class Chip(Person):
     backend = "chip"
 
+    chat = ""
+
+    def __init__(self, scenario: str, seed: int = 7) -> None:
+        self._acked: set[int] = set()
+        super().__init__(scenario, seed)
+
     def enter(self) -> None:
-        self.send('{"type":"start_chat"}')
+        self.send(json.dumps({"type": "start_chat", **({"chat_id": self.chat} if self.chat else {})}))
 
     def say(self, text: str) -> None:
         self.send(json.dumps({"type": "send_msg", "text": text}, ensure_ascii=False))
 
     def read(self, frame: str) -> None:
         event = json.loads(frame)
-        if event["type"] == "chat_out":
+        if event["type"] == "chat_started":
+            self.chat = event["chat_id"]
+        elif event["type"] == "chat_out":
             said = event["msg_out"]
             urls = [attachment.partition(":")[2] for attachment in said.get("attachments", [])]
             self.told.append(" ".join([said["text"], *urls]).strip())
-            self.send(f'{{"type":"ack_chat","msg_id":{said["id"]}}}')
+            if said["id"] not in self._acked:
+                self._acked.add(said["id"])
+                self.send(f'{{"type":"ack_chat","msg_id":{said["id"]}}}')
 
 
 class Concierge(Person):
@@ -169,7 +196,8 @@ class Concierge(Person):
     session = ""
 
     def enter(self) -> None:
-        self._ask("init-chat-with-concierge", newSession=True)
+        old = {"chatSessionId": self.session} if self.session else {}
+        self._ask("init-chat-with-concierge", newSession=not old, **old)
 
     def say(self, text: str) -> None:
         self._ask("send-message", chatSessionId=self.session, contentType="TEXT", messageContent=text)
@@ -205,7 +233,8 @@ class Aida(Person):
 
     def enter(self) -> None:
         self._push("phx_join", access_token="harbour-web-token")
-        self._push("new_session")
+        if not self.session:
+            self._push("new_session")
 
     def say(self, text: str) -> None:
         self._push("utb_msg", session=self.session, text=text)
@@ -226,7 +255,7 @@ class Aida(Person):
         *_, event, payload = json.loads(frame)
         if event == "phx_reply":
             assert payload["status"] == "ok"
-            self.session = payload["response"].get("session", "")
+            self.session = payload["response"].get("session", self.session)
         else:
             assert event == "btu_msg", frame
             self.told.append(payload["text"])
@@ -269,7 +298,8 @@ class Chatbot(_SocketIO):
 
     def enter(self) -> None:
         self.send('40{"widgetKey":"wk-harbour-1","chatbotId":"bot-harbour"}')
-        self.emit("join-conversation")
+        old = {"conversationId": self.conversation} if self.conversation else {}
+        self.emit("join-conversation", **old)
 
     def say(self, text: str) -> None:
         self.emit("send-message", conversationId=self.conversation, content=text)

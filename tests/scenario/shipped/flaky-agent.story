@@ -5,6 +5,7 @@ after 1
 << One moment, please.
 after 5
 << Hello, Sam here. Can you say that again?
+<< Hello, Sam here. Can you say that again?
 >> it is broken
 after 4
 << Your message got lost on its way. Could you send it again?
@@ -17,6 +18,12 @@ after 7
 << Sam is gone. I'm trying to find out where to.
 after 10
 << Sorry, my connection broke. Where were we?
+>> where are you?
+is cut off
+after 2
+comes back
+after 4
+<< Now you were gone. Are you back?
 >> at the printer
 after 5
 << Then press the green button.
