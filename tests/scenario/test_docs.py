@@ -60,3 +60,8 @@ def test_editors_find_what_we_find(text: str) -> None:
     assert not EDITOR.is_valid(YAML(typ="safe").load(text))
     with pytest.raises(ScenarioError):
         load(text.encode(), "my.yaml")
+
+
+def test_each_scenario_that_comes_along_is_told_of() -> None:
+    text = (GUIDE.parent / "shipped-scenarios.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^\| `([a-z-]+)` \|", text, re.MULTILINE)) == scenarios.shipped()
