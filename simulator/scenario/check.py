@@ -14,8 +14,7 @@ from simulator.scenario.document import said
 from simulator.scenario.findings import Finding, nearest
 from simulator.scenario.matching import kinds
 from simulator.scenario.moments import SAID
-from simulator.scenario.plan import Place, rules_of, steps_of
-from simulator.scenario.reader import Script
+from simulator.scenario.reader import Place, Script, rules_of, steps_of
 from simulator.scenario.schema import Rule
 from simulator.scenario.steps import Raw, Step
 from simulator.scenario.templates import is_template

@@ -9,7 +9,8 @@ from simulator.core.world import World
 from simulator.scenario.bot import ScenarioBot
 from simulator.scenario.faults import FaultSpec
 from simulator.scenario.findings import Finding
-from simulator.scenario.plan import Plan, Planner
+from simulator.scenario.plan import Plan
+from simulator.scenario.planner import Planner
 from simulator.scenario.reader import Script, read
 
 

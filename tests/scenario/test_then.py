@@ -372,6 +372,7 @@ def test_a_message_may_have_fields_called_as_methods_are() -> None:
         ("{say: \"{{ ''.__class__.__mro__ }}\"}", "access to attribute '__class__' of 'str' object is unsafe."),
         ("{say: '{{ client.update({}) }}'}", "access to attribute 'update' of 'dict' object is unsafe."),
         ("{say: '{{ range(1000000)|length }}'}", "Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000)."),
+        ("{say: '{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}'}", "is nested too deep"),
         ("{queue: '{{ text }}'}", "queue: invalid literal for int() with base 10: 'hello'"),
         ("{queue: '{{ nth * 1e300 * 1e300 }}'}", "queue: cannot convert float infinity to integer"),
         ("{queue: '{{ message }}'}", "queue: int() argument must be a string, a bytes-like object or a real number, not 'dict'"),
