@@ -197,17 +197,17 @@ class Concierge(Person):
 
     def enter(self) -> None:
         old = {"chatSessionId": self.session} if self.session else {}
-        self._ask("init-chat-with-concierge", newSession=not old, **old)
+        self.ask("init-chat-with-concierge", newSession=not old, **old)
 
     def say(self, text: str) -> None:
-        self._ask("send-message", chatSessionId=self.session, contentType="TEXT", messageContent=text)
+        self.ask("send-message", chatSessionId=self.session, contentType="TEXT", messageContent=text)
 
     def picture(self, url: str) -> None:
         """What its client does once the PUT to the presigned URL is done."""
         data = {"file": {"name": url.rpartition("/")[2], "type": "image/png"}}
-        self._ask("send-message", chatSessionId=self.session, contentType="IMAGE", messageContent=url, metadata=data)
+        self.ask("send-message", chatSessionId=self.session, contentType="IMAGE", messageContent=url, metadata=data)
 
-    def _ask(self, route: str, **body: object) -> None:
+    def ask(self, route: str, **body: object) -> None:
         order = {"action": "api", "data": {"route": f"client/{route}", "body": body}}
         self.send(json.dumps(order, ensure_ascii=False, separators=(",", ":")))
 
@@ -232,21 +232,21 @@ class Aida(Person):
     _refs = 0
 
     def enter(self) -> None:
-        self._push("phx_join", access_token="harbour-web-token")
+        self.push("phx_join", access_token="harbour-web-token")
         if not self.session:
-            self._push("new_session")
+            self.push("new_session")
 
     def say(self, text: str) -> None:
-        self._push("utb_msg", session=self.session, text=text)
+        self.push("utb_msg", session=self.session, text=text)
 
     def picture(self, url: str) -> None:
         path = f"/content/image/{KITCHEN}/{self.session}"
         upload = Upload(f"{len(self.lines)}", 3, "image/png", "0", url.rpartition("/")[2])
         answer = self.talk.request("POST", path, upload=upload)
         assert answer.status == 200
-        self._push("utb_img", session=self.session, image=json.loads(answer.body)["id"])
+        self.push("utb_img", session=self.session, image=json.loads(answer.body)["id"])
 
-    def _push(self, event: str, **payload: str) -> None:
+    def push(self, event: str, **payload: str) -> None:
         self._refs += 1
         frame = ["1", str(self._refs), f"bot:{KITCHEN}", event, payload]
         self.send(json.dumps(frame, ensure_ascii=False, separators=(",", ":")))

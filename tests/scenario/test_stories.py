@@ -14,7 +14,7 @@ import pytest
 
 from simulator import backends
 from simulator.serve import scenarios
-from tests.scenario.people import PEOPLE, Chatbot, Chip, Concierge, Mia, Person
+from tests.scenario.people import PEOPLE, Aida, Chatbot, Chip, Concierge, Mia, Person
 
 FOLDER = Path(__file__).parent / "shipped"
 TRANSCRIPTS = sorted(path.name.removesuffix(".txt") for path in FOLDER.glob("*.txt"))
@@ -71,6 +71,45 @@ def test_each_scenario_has_transcripts() -> None:
     assert len(of["support-desk"]) == len(backends.names())
 
 
+# ---- the client, or its silence, ends a talk in the middle of the story ----
+
+
+def waiting(backend: str) -> Person:
+    """In the support desk's queue, with a good minute of steps still to come."""
+    person = PEOPLE[backend]("support-desk")
+    person.after(3)
+    person.say("agent")
+    person.after(5)
+    person.told.clear()
+    return person
+
+
+def end(person: Person) -> None:
+    match person:
+        case Chatbot():
+            person.emit("end-conversation", conversationId=person.conversation)
+        case Concierge():
+            person.ask("end-chat-with-concierge", chatSessionId=person.session)
+        case Aida():
+            person.push("delete_session", session=person.session)
+
+
+@pytest.mark.parametrize("backend", ["aida", "chatbot", "concierge"])
+def test_the_client_ends_it(backend: str) -> None:
+    """The rest of the steps could only be refused, one warning each."""
+    person = waiting(backend)
+    end(person)
+    person.after(200)
+    assert (person.told, complaints(person)) == ([], [])
+
+
+def test_nobody_says_anything_until_the_backend_ends_it() -> None:
+    person = PEOPLE["chatbot"]("nobody-answers")
+    person.after(4000)
+    assert person.over
+    assert complaints(person) == []
+
+
 # ---- what the transcripts show of the table of acts ----
 
 
@@ -122,7 +161,7 @@ def test_concierge_gives_as_many_as_are_asked_for() -> None:
     person = cast("Concierge", long("concierge"))
     found: list[int] = []
     for page in (1, 2, 3, 4):
-        person._ask(f"get-chat-messages?page={page}&limit=50", chatSessionId=person.session)
+        person.ask(f"get-chat-messages?page={page}&limit=50", chatSessionId=person.session)
         rows = json.loads(person.lines[-1].removeprefix("server << "))["body"]["messages"]
         found = [*numbers([row["messageContent"] for row in rows]), *found]
     assert found == [*range(1, 121)]

@@ -23,6 +23,7 @@ from simulator.core.actions import (
     Call,
     Cancel,
     Close,
+    Ended,
     Heard,
     Refuse,
     Reply,
@@ -225,7 +226,8 @@ class AidaRules:
 
     def _delete_session(self, client: Client, received: Received, command: DeleteSession) -> list[Action]:
         self._state.delete_session(command.session)
-        return [Cancel(command.session.lower()), Reply(client.conn, received.message.ref, ("ok", {}))]
+        session = command.session.lower()
+        return [Cancel(session), Reply(client.conn, received.message.ref, ("ok", {})), Ended(session)]
 
     def _utb_msg(self, client: Client, received: Received, command: UtbMsg) -> list[Action]:
         session = self._known(command.session)
