@@ -64,7 +64,7 @@ IO = {
     "threading",
     "time",
 }
-ABOVE = {"cli.py", "plugin.py", "mitm.py", "serve", "drive", "__main__.py"}
+ABOVE = {"cli", "plugin.py", "mitm.py", "serve", "drive", "__main__.py"}
 
 every = pytest.mark.parametrize("backend", backends.all_backends(), ids=lambda backend: backend.name)
 

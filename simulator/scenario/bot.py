@@ -15,9 +15,9 @@ from simulator.core.events import Acted, Fired
 from simulator.core.wire import Link, Reset, Shut
 from simulator.core.world import World
 from simulator.scenario.moments import CONNECT, SAID, SENT, SILENT, START, Moment
-from simulator.scenario.plan import Add, Assign, Choose, Cue, Do, Go, Hang, Nothing, Op, Plan
+from simulator.scenario.plan import Add, Assign, Choose, Cue, Do, Go, Hang, Nothing, Only, Op, Plan
 from simulator.scenario.talk import Talk, Track
-from simulator.scenario.templates import Unfilled, Values, filled, fits
+from simulator.scenario.templates import Unfilled, filled, fits
 
 if TYPE_CHECKING:
     from simulator.core.bot import Deed
@@ -291,13 +291,13 @@ class ScenarioBot:
         return max(0.0, op.after + op.jitter * (talk.ids.below(2_000_001) - 1_000_000) / 1_000_000)
 
     def _step(self, talk: Talk, track: Track, op: Op) -> None:
-        values = talk.values(track.moment)
-        if op.only_if is not None and not filled(op.only_if, values):
-            return
         what = op.what
         match what:
             case Do():
-                self._act(talk, track, what, values)
+                self._act(talk, track, what)
+            case Only():
+                if filled(what.test, talk.values(track.moment)):
+                    track.frames.append((what.ops, 0))
             case Go():
                 self._go(talk, track, what.state)
             case Assign():
@@ -318,9 +318,9 @@ class ScenarioBot:
             case _:
                 pass
 
-    def _act(self, talk: Talk, track: Track, what: Do, values: Values) -> None:
+    def _act(self, talk: Talk, track: Track, what: Do) -> None:
         try:
-            act = what.make(values)
+            act = what.make(talk.values(track.moment))
         except (TypeError, ValueError, ArithmeticError) as error:
             raise Unfilled(f"{what.act}: {error}") from None
         if isinstance(act, bot.Typing):
@@ -334,7 +334,7 @@ class ScenarioBot:
         elif isinstance(act, bot.Stream):
             # A backend that streams ends one a pace behind the last chunk; what comes next is not to overtake it.
             lasts = len(act.chunks) * (act.pace or 0.0)
-            track.frames.append(([Op(Nothing(), 0, lasts + _BEHIND, 0.0, None)], 0))
+            track.frames.append(([Op(Nothing(), 0, lasts + _BEHIND, 0.0)], 0))
         # What an agent says is no answer of the bot's.
         self._deeds.append(Acted(talk.name, act, None if talk.agent else track.moment.heard))
 

@@ -146,24 +146,27 @@ def _messages(script: Script, stands: Sequence[Stand]) -> Iterator[Finding]:
 
 
 def _message(script: Script, backend: Backend, raw: Raw, place: Place) -> Iterator[Finding]:
-    # What a template fills in is the end of a name: concierge's channels have the session's id behind them.
-    known = raw.name.partition("{{")[0].rstrip("-")
-    model = backend.events.get(known)
-    if model is None:
-        if known != raw.name:
-            return
+    name = _event(backend, raw.name)
+    if name is None:
         hint = nearest(raw.name, backend.events)
         why = f"{backend.name} has no message {raw.name!r} (`only` says for which backends a step is)"
         yield script.finding("error", f"{why}{hint}", *place)
         return
     try:
-        model.model_validate({} if raw.body is None else raw.body)
+        backend.events[name].model_validate({} if raw.body is None else raw.body)
     except ValidationError as error:
         for one in error.errors(include_url=False):
             if not _open(raw.body, one["loc"]):
                 inner = ".".join(map(str, one["loc"]))
-                why = f"{backend.name}'s {raw.name} is not so: {inner + ': ' if inner else ''}{said(one)}"
+                why = f"{backend.name}'s {name} is not so: {inner + ': ' if inner else ''}{said(one)}"
                 yield script.finding("error", why, *place, "body", *one["loc"])
+
+
+def _event(backend: Backend, name: str) -> str | None:
+    """Which message it is: a channel of a gateway has the session behind its name, as it is or by a template."""
+    if name in backend.events:
+        return name
+    return max((event for event in backend.events if name.startswith(f"{event}-")), key=len, default=None)
 
 
 def _open(body: Any, loc: Sequence[Any]) -> bool:

@@ -53,6 +53,14 @@ class Hang:
 
 
 @dataclass(slots=True)
+class Only:
+    """Steps that are left out, their delays too, unless an expression is true."""
+
+    test: Filled
+    ops: list[Op]
+
+
+@dataclass(slots=True)
 class Choose:
     """One of several ways, by lot."""
 
@@ -69,11 +77,10 @@ class Nothing:
 class Op:
     """One step."""
 
-    what: Do | Go | Assign | Add | Hang | Choose | Nothing
+    what: Do | Go | Assign | Add | Hang | Only | Choose | Nothing
     line: int
     after: float
     jitter: float
-    only_if: Filled | None
 
 
 @dataclass(slots=True)

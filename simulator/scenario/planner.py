@@ -11,7 +11,7 @@ from simulator.core import bot
 from simulator.scenario import matching
 from simulator.scenario.conditions import When
 from simulator.scenario.findings import Finding, nearest
-from simulator.scenario.plan import Add, Assign, Choose, Cue, Do, Go, Hang, Make, Nothing, Op, Part, Plan
+from simulator.scenario.plan import Add, Assign, Choose, Cue, Do, Go, Hang, Make, Nothing, Only, Op, Part, Plan
 from simulator.scenario.reader import Place, Script, rules_of, steps_of
 from simulator.scenario.schema import Rule
 from simulator.scenario.steps import Step
@@ -175,12 +175,14 @@ class Planner:
     def _op(self, place: Place, step: Step) -> Iterator[Op]:
         at = (*place, step.act)
         line = self._script.line(*at)
-        condition = None if step.if_ is None else self._expression(step.if_, *place, "if")
-        whats = [*self._whats(at, step)]
+        (first, later), *more = self._whats(at, step)
         # Of an act that takes time, the end is what comes sooner or later.
-        yield Op(whats[0][0], line, step.after + whats[0][1], 0 if whats[1:] else step.jitter, condition)
-        for what, later in whats[1:]:
-            yield Op(what, line, later, step.jitter, condition)
+        ops = [Op(first, line, step.after + later, 0 if more else step.jitter)]
+        ops += [Op(what, line, later, step.jitter) for what, later in more]
+        if step.if_ is None:
+            yield from ops
+        else:
+            yield Op(Only(self._expression(step.if_, *place, "if"), ops), self._script.line(*place, "if"), 0, 0)
 
     def _whats(self, at: Place, step: Step) -> Iterator[tuple[Any, float]]:
         match step.act:

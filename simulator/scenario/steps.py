@@ -128,7 +128,7 @@ class Raw(Shape):
     """Send a message of the backend as it is."""
 
     name: Text
-    """chip's type, a Socket.IO event, a Phoenix event, a gateway's channel; `chat-message-{{ talk }}` is filled in."""
+    """chip's type, a Socket.IO event, a Phoenix event, a gateway's channel such as `chat-message-{{ talk }}`."""
     body: JsonValue = None
     """Texts in it are templates."""
 

@@ -49,6 +49,7 @@ def told(steps: str, text: str = "hello") -> list[str]:
         ("{raw: ping}", ["raw ping null"]),
         ("{raw: {name: x, body: {a: '{{ nth }}', b: ['{{ text }}', '{{ nth }}.'], c: 1, d: null}}}",
          ['raw x {"a": 1, "b": ["hello", "1."], "c": 1, "d": null}']),
+        ("{raw: 'chat-{{ talk }}'}", ["raw chat-ann null"]),
         ("{raw: {name: x, body: '{{ message }}'}}", ['raw x {"text": "hello"}']),
         ("{raw: {name: 'x-{{ talk }}'}}", ["raw x-ann null"]),
         ("[{set: {a: 1, b: '{{ a + 1 }}', c: '{{ a }}{{ b }}', d: [x]}}, {say: '{{ a + b }} {{ c }} {{ d[0] }}'}]",
@@ -107,6 +108,12 @@ def test_steps_take_their_time_one_after_the_other() -> None:
 def test_what_comes_behind_a_stream_comes_when_it_is_over() -> None:
     Story(ONE % "[{stream: {text: a b c, words: 1, pace: 2}}, {say: done}]").play(
         "ann >> x\nann << stream a |b |c 2\nafter 6\nann is silent\nafter 0.001\nann << say done"
+    )
+
+
+def test_a_step_that_is_left_out_takes_no_time() -> None:
+    Story(ONE % "[{say: a, after: 5, if: nth > 1}, {typing: 3, if: nth > 1}, {say: b}]").play(
+        "ann >> x\nann << say b\nann >> x\nafter 5\nann << say a\nann << typing on\nafter 3\nann << typing off\nann << say b"
     )
 
 

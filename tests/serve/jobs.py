@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +25,7 @@ from tests.backends.concierge.speak import frame
 SECONDS = 30.0
 HOST = "simulator.test"
 """What the clients call the server, so that signatures are the same on every port."""
+HISTORY = '{"type":"get_history","before":"2099-01-01T00:00:00Z"}'
 STREET = "8a2d6c1e-90b4-4f37-8e55-1b7f3c9d2a08"
 
 
@@ -88,7 +89,7 @@ class Job:
                 sockets.append(await stack.enter_async_context(opened))
                 return sockets[-1]
 
-            for part in parts[turn:] + parts[:turn]:
+            for part in [*parts[turn:], *parts[:turn], self._faulty]:
                 await part(socket)
             await self._journal()
             await self._control("POST", "reset")
@@ -148,7 +149,39 @@ class Job:
         self._note("chip", got)
         ack = {"type": "ack_chat", "msg_id": json.loads(got)["msg_out"]["id"]}
         await ws.send(json.dumps(ack))
-        await self._heard("chip", ws, '{"type":"get_history","before":"2099-01-01T00:00:00Z"}', "history")
+        await self._heard("chip", ws, HISTORY, "history")
+
+    async def _faulty(self, socket: Callable[[str], Awaitable[ClientConnection]]) -> None:
+        """Answers are lost by lot or come twice, the connection is closed; the last fault a reset takes away."""
+        asked = [
+            {"type": "drop", "match": {"message": "btu_msg"}, "toxicity": 0.4},
+            {"type": "duplicate", "match": {"message": "btu_msg"}, "toxicity": 0.4},
+        ]
+        self._note("faults", await self._control("POST", "faults", asked))
+        ws = await socket("aida")
+        topic, beat = f"bot:{STREET}", '[null,"b","phoenix","heartbeat",{}]'
+        join = json.dumps(["1", "1", topic, "phx_join", {"access_token": "street-web-token"}])
+        await self._heard("faulty", ws, join, "phx_reply")
+        got = await self._heard("faulty", ws, json.dumps(["1", "2", topic, "new_session", {}]), "phx_reply")
+        session = json.loads(got[-1])[4]["response"]["session"]
+        for n in range(8):
+            said = {"session": session, "text": "lamp" if n else f"hello of {self.space}"}
+            await ws.send(json.dumps(["1", f"s{n}", topic, "utb_msg", said]))
+            await self._after(3)
+            await self._heard("faulty", ws, beat, '"phoenix"')
+        self._note("faults", await self._control("DELETE", "faults"))
+        code = {"code": 4000 + self.number}
+        ends = {"type": "close", "attributes": code, "match": {"message": "btu_msg"}, "backend": "aida"}
+        await self._control("POST", "faults", ends)
+        await ws.send(json.dumps(["1", "9", topic, "utb_msg", said]))
+        with suppress(ConnectionClosed):
+            while True:
+                self._note("faulty", await asyncio.wait_for(ws.recv(), SECONDS))
+        self._note("faulty", str(ws.close_code))
+        assert ws.close_code == 4000 + self.number
+        await self._control("DELETE", "faults/close_downstream")
+        never = {"type": "refused_handshake", "attributes": {"status": 503}, "name": self.space}
+        self._note("faults", await self._control("POST", "faults", never))
 
     async def _concierge(self, socket: Callable[[str], Awaitable[ClientConnection]]) -> None:
         ws = await socket("concierge")

@@ -2,144 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 import sys
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
 from simulator import __version__
+from simulator.cli.group import Group
+from simulator.cli.scenarios import scenario
+from simulator.cli.words import Fixtures, Number, Scenario, Seconds, Setting, backend_names, chosen
 from simulator.core.errors import SimulatorError, StartError
 
 if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
     from simulator.serve.app import Simulator
-
-
-class Group(click.Group):
-    """Turns errors, click's too, into one line and their exit code."""
-
-    def main(  # type: ignore[override]
-        self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **extra: Any
-    ) -> Any:
-        """Run the command line."""
-        if not standalone_mode:
-            return super().main(args, standalone_mode=False, **extra)
-        try:
-            # What is left to hand back is the exit code of --help and --version.
-            sys.exit(super().main(args, standalone_mode=False, **extra) or 0)
-        except SimulatorError as error:
-            _fail(str(error), error.exit_code)
-        except OSError as error:
-            # A full disk behind stdout, say. What waits in its buffer would fail once more at the end.
-            with suppress(OSError, ValueError, AttributeError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            _fail(f"{error.filename or 'stdout'}: {error.strerror or error}", 1)
-        except click.Abort:
-            # Ctrl-C where nothing of ours waits for it.
-            sys.exit(130)
-        except click.ClickException as error:
-            if type(error).__name__ == "NoArgsIsHelpError":
-                # click >= 8.2, for `simulator` alone.
-                error.show()
-                sys.exit(error.exit_code)
-            _fail(_usage(error), error.exit_code)
-
-
-def _usage(error: click.ClickException) -> str:
-    text = " ".join(error.format_message().split()).rstrip(".")
-    ctx = getattr(error, "ctx", None)
-    return text if ctx is None else f"{text}; {ctx.command_path} --help says more"
-
-
-def _fail(text: str, code: int) -> NoReturn:
-    from simulator.serve.reporter import printable
-
-    colour = sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    name = click.style("simulator:", fg="red", bold=True) if colour else "simulator:"
-    click.echo(f"{name} {printable(text)}", err=True)
-    sys.exit(code)
-
-
-class Words(click.ParamType):  # type: ignore[type-arg]
-    """A text of which a variable can hold several, quoted as in a shell: `'version=a b' bot_delay=0`."""
-
-    name = "text"
-
-    def split_envvar_value(self, rv: str) -> Sequence[str]:
-        """The values of a variable."""
-        try:
-            return shlex.split(rv)
-        except ValueError as error:
-            raise click.BadParameter(f"{rv!r}: {str(error).lower()}") from None
-
-
-class Setting(Words):
-    """`--set`: completes the keys of the chosen backends, and what can be listed of their values."""
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Keys, and behind one that is whole its values."""
-        from click.shell_completion import CompletionItem
-
-        from simulator.serve import catalogue
-
-        found = catalogue.settings(_chosen(ctx.params.get("names") or ("all",)), incomplete)
-        return [CompletionItem(text, help=what) for text, what in found.items()]
-
-
-class Fixtures(Words):
-    """`--fixtures`: completes names of files, behind the name of a backend too."""
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """The shell knows files best, but not behind an equals sign."""
-        from click.shell_completion import CompletionItem
-
-        name, equals, start = incomplete.partition("=")
-        if not equals:
-            return [CompletionItem(incomplete, type="file")]
-        folder, _, first = start.rpartition("/")
-        where = Path(f"{folder}/" if "/" in start else ".")
-        found = sorted(path for path in where.glob(f"{first}*") if path.is_dir() or path.suffix in (".yaml", ".yml"))
-        return [CompletionItem(f"{name}={path}{'/' * path.is_dir()}") for path in found]
-
-
-class Scenario(click.ParamType):  # type: ignore[type-arg]
-    """`--scenario`: completes the names of those that come along, and files."""
-
-    name = "text"
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Names first; where none fits, the shell knows files best."""
-        from click.shell_completion import CompletionItem
-
-        from simulator.serve import scenarios
-
-        found = [CompletionItem(name) for name in scenarios.shipped() if name.startswith(incomplete)]
-        return found or [CompletionItem(incomplete, type="file")]
-
-
-class Number(click.IntRange):
-    """A TCP port, or how many; click would call it an integer range."""
-
-    name = "number"
-
-
-class Seconds(click.FloatRange):
-    """A duration that has an end."""
-
-    name = "seconds"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The number."""
-        seconds = super().convert(value, param, ctx)
-        if not seconds < float("inf"):
-            self.fail(f"{value} is not a number of seconds.", param, ctx)
-        return seconds
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -157,21 +34,8 @@ def main() -> None:
     """
 
 
-def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    from simulator import backends
-
-    every = backends.names() if isinstance(param, click.Argument) else [*backends.names(), "all"]
-    return [name for name in every if name.startswith(incomplete)]
-
-
 def _clocks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     return [word for word in ("wall", "manual") if word.startswith(incomplete)]
-
-
-def _chosen(names: Iterable[str]) -> list[str]:
-    from simulator import backends
-
-    return backends.names() if "all" in names else [*names]
 
 
 @main.command(
@@ -186,7 +50,7 @@ def _chosen(names: Iterable[str]) -> list[str]:
     required=True,
     envvar="SIMULATOR_BACKEND",
     show_envvar=True,
-    shell_complete=_complete,
+    shell_complete=backend_names,
     metavar="NAME",
     help="Which backend; several times for several, or all.",
 )
@@ -339,17 +203,17 @@ def serve(
 
         if watch and scenario is None:
             raise SimulatorError("--watch: there is nothing to watch without --scenario")
-        chosen = _chosen(names)
+        every = chosen(names)
         time = clocks.parse(clock)
         reporter = Reporter(time.now, log_format, verbose)
         simulator: Simulator = Simulator(
             Options(
-                backends=chosen,
+                backends=every,
                 host=host,
                 port=port,
                 seed=seed,
                 clock=time,
-                fixtures=dict(_fixtures(fixtures, chosen)),
+                fixtures=dict(_fixtures(fixtures, every)),
                 settings=[_setting(text) for text in settings],
                 admin_token=admin_token,
                 spaces=spaces,
@@ -386,7 +250,7 @@ def _setting(text: str) -> tuple[str, str]:
 
 
 @main.command()
-@click.argument("name", required=False, shell_complete=_complete)
+@click.argument("name", required=False, shell_complete=backend_names)
 def backends(name: str | None) -> None:
     """List the backends, or show what can be set in one.
 
@@ -417,67 +281,4 @@ def health(url: str, timeout: float) -> None:
     sys.exit(0 if why is None else 1)
 
 
-@main.group(cls=Group)
-def scenario() -> None:
-    """Scripts for the bots: what comes along, the schema, and a check before serving.
-
-    \b
-    simulator scenario list
-    simulator scenario check my.yaml --backend chip
-    simulator scenario schema --out scenario.schema.json
-    """
-
-
-@scenario.command("list")
-def scenario_list() -> None:
-    """Name the scenarios that come along, and where they lie."""
-    from simulator.serve import catalogue, scenarios
-
-    rows = [("NAME", "WHAT IT IS FOR"), *scenarios.about()]
-    click.echo(f"{catalogue.columns(rows)}\n\n{scenarios.folder()}")
-
-
-@scenario.command("schema")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it there, not to stdout.")
-def scenario_schema(out: Path | None) -> None:
-    """Print the JSON Schema of scenarios, for editors.
-
-    \b
-    In a scenario's first line: # yaml-language-server: $schema=scenario.schema.json
-    """
-    from simulator.serve import scenarios
-
-    text = scenarios.schema()
-    if out is None:
-        click.echo(text, nl=False)
-    else:
-        out.write_text(text, encoding="utf-8")
-
-
-@scenario.command("check")
-@click.argument("files", nargs=-1, required=True, type=Scenario(), metavar="FILE...")
-@click.option(
-    "-b",
-    "--backend",
-    "names",
-    multiple=True,
-    shell_complete=_complete,
-    metavar="NAME",
-    help="On which backend it is to be played; several times for several.  [default: all]",
-)
-def scenario_check(files: tuple[str, ...], names: tuple[str, ...]) -> None:
-    """Say by file and line what is wrong with scenarios, and what a backend can't show.
-
-    Exit code 1 if something is wrong; warnings and notes are none of that. A FILE may be the name of one that comes
-    along.
-
-    \b
-    simulator scenario check my.yaml --backend chip --backend mia
-    """
-    from simulator.serve import scenarios
-
-    chosen = _chosen(names or ("all",))
-    lines, wrong = scenarios.report([scenarios.find(file) for file in files], chosen)
-    for line in lines:
-        click.echo(line)
-    sys.exit(1 if wrong else 0)
+main.add_command(scenario)
