@@ -13,7 +13,7 @@ A story is said in the same words for all backends, one line each:
     comes back                     connects again, and goes on in the same talk
     aida, chip: after 20           a line for these alone; `but mia: ...` is one for all but these
 
-`lines` keeps what went to and fro as a transcript of tests/talk.py.
+`lines` keeps all frames as a transcript of tests/talk.py.
 """
 
 from __future__ import annotations

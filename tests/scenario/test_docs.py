@@ -57,7 +57,7 @@ def test_editors_know_what_may_stand_in_the_long_form(text: str) -> None:
     "text",
     [
         "rulez: []",
-        "else: [{say: {text: a, afetr: 1}}]",
+        "else: [{say: {text: a, later: 1}}]",
         "else: [{sya: x}]",
         "else: [{say: 7}]",
         "else: [{say: a, end: true}]",

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import phxsocket  # type: ignore[import-untyped]
 import pytest
 import socketio  # type: ignore[import-untyped]
@@ -20,6 +21,7 @@ from tests.served import SECONDS, admin, command
 
 pytestmark = pytest.mark.live
 
+PNG = b"\x89PNG\r\n\x1a\n and more"
 STORY = [
     (None, "Welcome to the support desk. What can we do for you?"),
     ("my tap drips", "Sorry, I don't know about that. I'll find somebody for you."),
@@ -103,6 +105,18 @@ class Concierge(_Socket):
 
     async def say(self, text: str) -> None:
         await self._ask("send-message", chatSessionId=self._session, contentType="TEXT", messageContent=text)
+
+    async def picture(self, url: str) -> None:
+        """An upload URL, the upload, and a message that names it."""
+        wanted = {"filename": "bike.png", "mimeType": "image/png", "type": "chat-images"}
+        async with aiohttp.ClientSession() as http:
+            async with http.post(f"{url}/file-new/get-upload-url", json=wanted) as answer:
+                data = (await answer.json())["data"]["uploadUrlData"]
+            async with http.put(data["uploadURL"], data=PNG, headers={"Content-Type": "image/png"}) as answer:
+                assert answer.status == 200
+        file = {"file": {"name": "bike.png", "type": "image/png"}}
+        body = {"contentType": "IMAGE", "messageContent": data["resourceUrl"], "metadata": file}
+        await self._ask("send-message", chatSessionId=self._session, **body)
 
     async def _ask(self, route: str, **body: object) -> None:
         await self._send({"action": "api", "data": {"route": f"client/{route}", "body": body}})
@@ -204,7 +218,20 @@ class Aida(Client):
             await asyncio.to_thread(socket.close)
 
     async def say(self, text: str) -> None:
-        await asyncio.to_thread(self._channel.push, "utb_msg", {"session": self._session, "text": text})
+        await self._push("utb_msg", text=text)
+
+    async def picture(self, url: str) -> None:
+        """An upload, and a message with the id that came back."""
+        form = aiohttp.FormData()
+        form.add_field("file", PNG, filename="bike.png", content_type="image/png")
+        path = f"{url}/content/image/{KITCHEN}/{self._session}"
+        async with aiohttp.ClientSession() as http, http.post(path, data=form) as answer:
+            assert answer.status == 200
+            image = (await answer.json())["id"]
+        await self._push("utb_img", image=image)
+
+    async def _push(self, event: str, **payload: str) -> None:
+        await asyncio.to_thread(self._channel.push, event, {"session": self._session, **payload})
 
 
 CLIENTS: dict[str, Any] = {"aida": Aida, "chatbot": Chatbot, "chip": Chip, "concierge": Concierge, "mia": Mia}
@@ -239,3 +266,20 @@ async def test_the_support_desk_on_all_five(tmp_path: Path, monkeypatch: pytest.
         status, clock = await admin(run.url, "GET", "clock")
         assert status == 200
         assert clock["now"] - 1767225600 < 180
+
+
+@pytest.mark.parametrize("name", ["aida", "concierge"])
+async def test_the_image_survey_where_pictures_are_uploaded(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
+    options = ["--backend", name, "--scenario", "image-survey", "--clock", "manual", "--seed", "7"]
+    async with command(tmp_path, *options) as run:
+        served = next(one for one in run.ready["backends"] if one["name"] == name)
+        async with CLIENTS[name].open(served["connect"]) as client:
+            for said in ("sample.jpg", "Picture 1 of 3", "Picture 2 of 3", "Got 3."):
+                async with asyncio.timeout(SECONDS):
+                    while said not in " ".join(client.told):
+                        await admin(run.url, "POST", "clock/advance", {"seconds": 1})
+                if said != "Got 3.":
+                    await client.picture(served["url"])
