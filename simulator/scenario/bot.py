@@ -10,7 +10,7 @@ from math import inf
 from typing import TYPE_CHECKING, Protocol
 
 from simulator.core import bot
-from simulator.core.actions import After, Began, Cancel, Heard
+from simulator.core.actions import After, Began, Cancel, Ended, Heard
 from simulator.core.events import Acted, Fired
 from simulator.core.wire import Link, Reset, Shut
 from simulator.core.world import World
@@ -79,6 +79,16 @@ class ScenarioBot:
             return []
         talk = self._talk(began.talk)
         self._meet(talk, Moment(CONNECT))
+        return self._done(talk)
+
+    def ended(self, ended: Ended) -> list[Deed]:
+        """The backend has ended a talk: the client did, or its time was over. What was still to be done is left out."""
+        talk = self._talks.get(ended.talk)
+        # After an `end` of its own the rest of the steps is the author's.
+        if talk is None or talk.over:
+            return []
+        talk.over = True
+        talk.tracks.clear()
         return self._done(talk)
 
     def saw(self, saw: bot.Saw) -> list[Deed]:

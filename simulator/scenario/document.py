@@ -63,7 +63,8 @@ class Document:
                 # pydantic makes a text of a key that is none.
                 keys = [part] if part in data else [key for key in data if str(key) == part]
             else:
-                keys = [part] if isinstance(data, list) and isinstance(part, int) else []
+                # One that stands for a list of one has an index before its keys, which may be numbers by mistake.
+                keys = [part] if isinstance(data, list) and isinstance(part, int) and part < len(data) else []
             if keys:
                 place.append(keys[0])
                 data = data[keys[0]]

@@ -176,7 +176,9 @@ class Planner:
         at = (*place, step.act)
         line = self._script.line(*at)
         (first, later), *more = self._whats(at, step)
-        ops = [Op(first, line, step.after + later, step.jitter), *(Op(what, line, later, 0) for what, later in more)]
+        # Of an act that takes time, the end is what comes sooner or later.
+        ops = [Op(first, line, step.after + later, 0 if more else step.jitter)]
+        ops += [Op(what, line, later, step.jitter) for what, later in more]
         if step.if_ is None:
             yield from ops
         else:

@@ -6,7 +6,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from simulator import backends
@@ -380,6 +380,7 @@ YAML = st.recursive(
 
 
 @settings(deadline=None, max_examples=400)
+@example({"faults": {0: []}})
 @given(value=st.dictionaries(st.sampled_from(TOP.split(", ")), YAML, max_size=6))
 def test_any_yaml_is_a_scenario_or_told_in_lines(value: object) -> None:
     from io import StringIO

@@ -51,6 +51,7 @@ def told(steps: str, text: str = "hello") -> list[str]:
          ['raw x {"a": 1, "b": ["hello", "1."], "c": 1, "d": null}']),
         ("{raw: 'chat-{{ talk }}'}", ["raw chat-ann null"]),
         ("{raw: {name: x, body: '{{ message }}'}}", ['raw x {"text": "hello"}']),
+        ("{raw: {name: 'x-{{ talk }}'}}", ["raw x-ann null"]),
         ("[{set: {a: 1, b: '{{ a + 1 }}', c: '{{ a }}{{ b }}', d: [x]}}, {say: '{{ a + b }} {{ c }} {{ d[0] }}'}]",
          ["say 3 12 x"]),
         ("[{count: n}, {count: {name: n, by: 5}}, {count: {name: n, by: -2}}, {say: '{{ n }}'}]", ["say 4"]),
@@ -132,6 +133,26 @@ def test_jitter_is_drawn_around_the_delay() -> None:
     assert max(times) <= 3
     assert min(times) < 1.3
     assert max(times) > 2.7
+
+
+@pytest.mark.parametrize(
+    ("step", "least", "most"), [("{typing: 4, after: 2, jitter: 1}", 5, 7), ("{wait: 4, jitter: 1}", 3, 5)]
+)
+def test_jitter_is_of_what_takes_time(step: str, least: float, most: float) -> None:
+    """Nobody means the moment before it, which is none, by a jitter of four seconds of typing."""
+    story = Story(ONE % f"[{step}, {{say: b}}]")
+    times = set()
+    for _ in range(20):
+        story.say("x")
+        begun = story.world.now()
+        while "ann say b" not in story.did():
+            due = story.engine.next_due()
+            assert due is not None
+            story.engine.run_until(due)
+        times.add(round(story.world.now() - begun, 6))
+    assert len(times) == 20
+    assert least <= min(times) < least + 0.5
+    assert most - 0.5 < max(times) <= most
 
 
 def test_jitter_above_the_delay_is_never_before_now() -> None:
