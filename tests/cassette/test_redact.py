@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from simulator.cassette.places import TooMany
@@ -346,6 +346,34 @@ def test_no_planted_secret_is_left(name: str, secret: str, filler: Any, way: str
     assert secret not in json.dumps(new)
     for one, other in zip(_strings(given), _strings(new), strict=True):
         assert one == other or secret in one or "Qz" in one
+
+
+LOOKS = st.sampled_from(
+    [
+        (JWT, "eyJzdWIiOiI0NzExIn0"),
+        ("Qz.lovelace@corp.example", "lovelace"),
+        ("+49 170 1234567", "1234567"),
+        ("(555) 123-4567", "4567"),
+        ("4111 1111 1111 1111", "1111"),
+        ("378282246310005", "2822463"),
+        ("https://h.example/?X-Amz-Signature=Qz0123456789abcdef&a=1", "Qz0123456789abcdef"),
+        ("AKIAIOSFODNN7EXAMPLE", "IOSFODNN7"),
+        ("Bearer Qz0123456789abcdef", "Qz0123456789abcdef"),
+    ]
+)
+around = st.text(st.sampled_from(" \n\t\"'é,;!<>\\/\u2028😀"), max_size=5)
+
+
+@given(LOOKS, around, around, fillers, st.sampled_from(sorted(ENCODINGS)), st.booleans())
+def test_nothing_is_left_that_looks_like_a_secret(
+    planted: tuple[str, str], before: str, after: str, filler: Any, way: str, ascii: bool
+) -> None:
+    secret, sign = planted
+    before = before.rstrip("/\\") + " "
+    doc = json.dumps({"a": filler, "text": f"{before}{secret} {after}"}, ensure_ascii=ascii)
+    assume(sign not in json.dumps(filler))
+    given = ENCODINGS[way](doc)
+    assert sign not in text(given)
 
 
 def _strings(given: str) -> Iterator[str]:
