@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simulator.cli_cassette_change import export, import_har, redact, trim
-from simulator.cli_files import new_file
-from simulator.cli_told import FILE, Moment, backend_option, json_line, number, piped, say, tape_of, warn
+from simulator.cli.cassettes_change import export, import_har, redact, trim
+from simulator.cli.files import new_file
+from simulator.cli.told import FILE, Moment, backend_option, json_line, number, piped, say, tape_of, warn
 
 if TYPE_CHECKING:
     from simulator.cassette.tape import Tape

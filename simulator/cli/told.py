@@ -105,9 +105,9 @@ def redactor_of(rules: tuple[str, ...]) -> Redactor:
     from simulator.cassette import rules as language
     from simulator.cassette.redact import Redactor
     from simulator.core.errors import SimulatorError
+    from simulator.core.ids import fresh_key
 
     try:
-        # Nobody keeps this key, and no seed may give it: who has it could try secrets out.
-        return Redactor(os.urandom(32), language.parse(rules))  # noqa: TID251
+        return Redactor(fresh_key(), language.parse(rules))
     except ValueError as error:
         raise SimulatorError(str(error)) from None

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simulator.cli_files import beside, bodies, new_file, whole
-from simulator.cli_told import (
+from simulator.cli.files import beside, bodies, new_file, whole
+from simulator.cli.told import (
     FILE,
     RULE,
     Moment,
