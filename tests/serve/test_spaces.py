@@ -472,7 +472,7 @@ async def test_who_waits_in_a_space_that_ends_is_turned_away() -> None:
         async with session.get(url) as response:
             sid = json.loads((await response.text())[1:])["sid"]
         waiting = asyncio.ensure_future(session.get(f"{url}&sid={sid}"))
-        await until(lambda: bool(simulator.spaces.named("a").driver._answers))
+        await until(lambda: bool(simulator.spaces.named("a").driver.asked))
         moving = asyncio.ensure_future(spaced(simulator, "a", "POST", "clock/advance", {"seconds": 3600}))
         simulator.spaces.drop("a")
         async with asyncio.timeout(SECONDS), await waiting as response:
@@ -519,10 +519,10 @@ async def test_a_waiting_request_is_use(monkeypatch: pytest.MonkeyPatch) -> None
         later = asyncio.get_running_loop().time() + 3600
         assert place.idle(later) >= 3599
         waiting = asyncio.ensure_future(session.get(f"{url}&sid={sid}"))
-        await until(lambda: bool(place.driver._answers))
+        await until(lambda: bool(place.driver.asked))
         assert place.idle(later) == 0
         waiting.cancel()
-        await until(lambda: not place.driver._answers)
+        await until(lambda: not place.driver.asked)
         assert place.idle(later) >= 3590
 
 
