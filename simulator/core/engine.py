@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from heapq import heapify, heappop, heappush
 from math import inf
 from typing import TYPE_CHECKING, TypeAlias, assert_never, cast
@@ -38,7 +38,21 @@ from simulator.core.events import (
     Received,
     Requested,
 )
-from simulator.core.wire import Answer, Aside, Due, Effect, Got, Input, Output, Outside, Wire, Write
+from simulator.core.wire import (
+    Answer,
+    Aside,
+    Detached,
+    Due,
+    Effect,
+    Got,
+    Input,
+    Output,
+    Outside,
+    Reset,
+    Shut,
+    Wire,
+    Write,
+)
 from simulator.core.world import World
 
 if TYPE_CHECKING:
@@ -57,6 +71,13 @@ MOST_ACTS = 10_000
 _Entry: TypeAlias = tuple[float, int, int, Hashable, object]
 """Due, serial, room, owner, and the timer's name, or what the bot does."""
 _NONE: dict[object, int] = {}
+
+
+def _ended(deed: Shut | Reset) -> Detached:
+    """What a wire is told of a socket that somebody else has ended."""
+    if isinstance(deed, Reset):
+        return Detached(deed.number)
+    return Detached(deed.link, 1005 if deed.code is None else deed.code)
 
 
 class Engine:
@@ -160,6 +181,10 @@ class Engine:
                             self._do([action])
                 else:
                     self._work([output])
+        elif type(given) is Got and self._watcher is not None:
+            self._watcher.link = given.link
+            self._work(take(given))
+            self._watcher.link = None
         elif type(given) is Acted:
             if given.act.after:
                 self._later(given)
@@ -262,14 +287,17 @@ class Engine:
             if talk is not None:
                 self._perform(watcher.saw(Saw(talk, received.conn, received.message)))
 
-    def _perform(self, deeds: list[Deed]) -> None:
+    def _perform(self, deeds: Sequence[Deed]) -> None:
         for deed in deeds:
             if isinstance(deed, Acted):
                 self._act(deed)
             elif isinstance(deed, After):
                 self._arm(WATCHER, deed)
-            else:
+            elif isinstance(deed, Cancel):
                 self._cancel(WATCHER, deed)
+            else:
+                self._effects.append(deed)
+                self._work(self._wire_take(_ended(deed)))
 
     def _act(self, acted: Acted) -> None:
         # The heap keeps the order where something else is due at this instant, as it is while `_run` works.

@@ -7,7 +7,7 @@ Source of names, attributes and units: github.com/Shopify/toxiproxy, README.md, 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -340,9 +340,14 @@ class Faults:
             gone = [] if found is None else [found]
         return gone
 
-    def keep(self) -> None:
-        """What is here now is what the space starts with."""
-        self._first = [*self]
+    @property
+    def first(self) -> Sequence[Fault]:
+        """What the space starts with."""
+        return self._first
+
+    def keep(self, faults: Iterable[Fault] | None = None) -> None:
+        """These are what the space starts with; None means all that are here now."""
+        self._first = [*self] if faults is None else [*faults]
 
     def reset(self, ids: Ids) -> None:
         """Those that the space started with, as they were then."""

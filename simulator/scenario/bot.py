@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import OrderedDict, deque
-from collections.abc import Hashable, Mapping
+from collections import OrderedDict
 from copy import deepcopy
-from datetime import UTC, datetime
 from itertools import accumulate
 from math import inf
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from simulator.core import bot
 from simulator.core.actions import After, Began, Cancel, Heard
 from simulator.core.events import Acted, Fired
-from simulator.core.ids import Ids
-from simulator.core.message import Json
+from simulator.core.wire import Link, Reset, Shut
 from simulator.core.world import World
 from simulator.scenario.moments import CONNECT, SAID, SENT, SILENT, START, Moment
-from simulator.scenario.plan import Add, Assign, Choose, Cue, Do, Go, Nothing, Op, Part, Plan
+from simulator.scenario.plan import Add, Assign, Choose, Cue, Do, Go, Hang, Nothing, Op, Plan
+from simulator.scenario.talk import Talk, Track
 from simulator.scenario.templates import Unfilled, Values, filled, fits
 
 if TYPE_CHECKING:
@@ -38,96 +36,6 @@ LARGEST = 100_000
 """Characters and values that one variable may have: a client could make it longer with each word."""
 _SILENCE = "silence"
 _BEHIND = 0.001
-_NOTHING: Mapping[str, Json] = {}
-
-
-class Track:
-    """Steps under way: a rule's, and what they lead to."""
-
-    __slots__ = ("beside", "frames", "moment", "number", "ripe", "typing")
-
-    def __init__(self, number: int, ops: list[Op], moment: Moment, beside: bool) -> None:
-        self.number = number
-        self.moment = moment
-        self.beside = beside
-        self.frames: list[tuple[list[Op], int]] = [(ops, 0)]
-        self.ripe = False
-        """The delay before the next step is over."""
-        self.typing = False
-
-
-class Talk:
-    """Where a talk stands in the story."""
-
-    __slots__ = (
-        "about",
-        "agent",
-        "backend",
-        "count",
-        "ids",
-        "last",
-        "name",
-        "over",
-        "plan",
-        "since",
-        "state",
-        "tracks",
-        "used",
-        "variables",
-        "waiting",
-        "world",
-    )
-
-    def __init__(self, name: str, plan: Plan, ids: Ids, world: World, backend: str) -> None:
-        self.name = name
-        self.backend = backend
-        self.plan = plan
-        self.ids = ids
-        self.world = world
-        self.state = plan.start
-        self.variables: dict[str, Any] = deepcopy(plan.variables)
-        self.count = 0
-        """Of the client's words."""
-        self.tracks: dict[Hashable, Track] = {}
-        self.waiting: deque[Moment] = deque()
-        self.used: set[int] = set()
-        """Rules that apply once, and did."""
-        self.agent = ""
-        self.about: Mapping[str, Json] = _NOTHING
-        self.since = 0.0
-        """When the client's silence began."""
-        self.last = 0
-        """The number of the latest track."""
-        self.over = False
-
-    @property
-    def part(self) -> Part:
-        """The part of the story in which it is."""
-        return self.plan.parts[self.state]
-
-    def values(self, moment: Moment) -> Values:
-        """What templates find."""
-        return {
-            **self.variables,
-            "text": moment.text,
-            "event": moment.event,
-            "message": moment.body,
-            "match": moment.match,
-            "client": self.about,
-            "nth": moment.nth or self.count,
-            "state": self.state,
-            "talk": self.name,
-            "backend": self.backend,
-            "agent": self.agent,
-            "now": datetime.fromtimestamp(self.world.now(), UTC).isoformat().replace("+00:00", "Z"),
-            "uuid": self.ids.uuid,
-            "number": self._number,
-        }
-
-    def _number(self, low: int, high: int) -> int:
-        if high < low:
-            raise ValueError(f"number({low}, {high}): the second is below the first")
-        return low + self.ids.below(high - low + 1)
 
 
 class Source(Protocol):
@@ -143,6 +51,7 @@ class ScenarioBot:
         self._source = source
         self._world = world
         self._backend = backend
+        self.link: Link | None = None
         self._talks: OrderedDict[str, Talk | None] = OrderedDict()
         """Those that are over, and were not begun anew, are None."""
         self._deeds: list[Deed] = []
@@ -215,6 +124,7 @@ class ScenarioBot:
         talk = self._talks.get(name)
         if talk is not None:
             self._talks.move_to_end(name)
+            talk.link = talk.link if self.link is None else self.link
             if talk.plan is not self._source.plan:
                 self._adopt(talk)
             return talk
@@ -223,6 +133,7 @@ class ScenarioBot:
             self._forget(next(iter(self._talks)))
         ids = self._world.ids.nth("scenario", name)
         talk = self._talks[name] = Talk(name, self._source.plan, ids, self._world, self._backend)
+        talk.link = self.link
         moment = Moment(START, CONNECT) if connects else Moment(START)
         self._quiet(talk)
         cue = self._cue(talk, moment)
@@ -334,7 +245,8 @@ class ScenarioBot:
             op = ops[i]
             if not track.ripe:
                 delay = self._delay(talk, op)
-                if delay > 0:
+                # The end of a socket comes by a timer: behind all that was done before, which may wait for its turn.
+                if delay > 0 or (type(op.what) is Hang and talk.link is not None):
                     track.frames.append((ops, i))
                     self._deeds.append(After(delay, talk.name, track.number))
                     return
@@ -389,6 +301,8 @@ class ScenarioBot:
                 if not isinstance(before, int | float):
                     raise Unfilled(f"{what.name} is {before!r}, no number to count on")
                 talk.variables[what.name] = before + what.by
+            case Hang():
+                self._hang(talk, what)
             case Choose():
                 track.frames.append((self._way(talk, what), 0))
             case _:
@@ -413,6 +327,12 @@ class ScenarioBot:
             track.frames.append(([Op(Nothing(), 0, lasts + _BEHIND, 0.0, None)], 0))
         # What an agent says is no answer of the bot's.
         self._deeds.append(Acted(talk.name, act, None if talk.agent else track.moment.heard))
+
+    def _hang(self, talk: Talk, what: Hang) -> None:
+        if talk.link is None:
+            raise Unfilled("there is no socket that could be ended: the client polls, or is gone")
+        self._deeds.append(Reset(talk.link) if what.reset else Shut(talk.link, what.code, what.reason))
+        talk.link = None
 
     def _go(self, talk: Talk, track: Track, state: str) -> None:
         if state in talk.plan.parts:

@@ -14,8 +14,7 @@ from simulator.scenario.document import said
 from simulator.scenario.findings import Finding, nearest
 from simulator.scenario.matching import kinds
 from simulator.scenario.moments import SAID
-from simulator.scenario.plan import Place, rules_of, steps_of
-from simulator.scenario.reader import Script
+from simulator.scenario.reader import Place, Script, rules_of, steps_of
 from simulator.scenario.schema import Rule
 from simulator.scenario.steps import Raw, Step
 from simulator.scenario.templates import is_template
@@ -40,6 +39,7 @@ def check(script: Script, stands: Sequence[Stand], known: Collection[str]) -> li
             *_unshown(script, stands),
             *_messages(script, stands),
             *_people(script, stands),
+            *_faults(script, stands, known),
         }
     )
 
@@ -187,3 +187,14 @@ def _people(script: Script, stands: Sequence[Stand]) -> Iterator[Finding]:
                     hint = nearest(own, sorted(stand.agents))
                     why = f"{stand.backend.name}'s fixtures have no active agent {own!r}{hint}"
                     yield script.finding("warning", why, *place, act, "agent")
+
+
+def _faults(script: Script, stands: Sequence[Stand], known: Collection[str]) -> Iterator[Finding]:
+    """Faults that can never strike."""
+    for i, fault in enumerate(script.scenario.faults):
+        meant = [stand.backend for stand in stands if fault.backend in (None, stand.backend.name)]
+        if fault.backend is not None and fault.backend not in known:
+            why = f"there is no backend {fault.backend!r}{nearest(fault.backend, sorted(known))}"
+            yield script.finding("error", why, "faults", i, "backend")
+        elif meant and (objection := fault.objection(meant)) is not None:
+            yield script.finding("warning", f"never strikes: {objection[1]}", "faults", i, *objection[0])

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, get_args
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from simulator.core.errors import ScenarioError
 from simulator.scenario.document import Document, Limits, parse, said, spelled
 from simulator.scenario.findings import Finding, nearest
-from simulator.scenario.schema import Scenario
+from simulator.scenario.schema import Rule, Scenario
+from simulator.scenario.steps import Step
+
+Place: TypeAlias = tuple[str | int, ...]
+"""Keys and indexes of a part, as the models have them."""
 
 LIMITS = Limits(characters=1_000_000, values=100_000)
 
@@ -77,3 +81,30 @@ def _shapes(annotation: Any) -> Iterator[type[BaseModel]]:
         yield annotation
     for argument in get_args(annotation):
         yield from _shapes(argument)
+
+
+def rules_of(script: Script) -> Iterator[tuple[Place, Rule]]:
+    """All rules, and where they stand."""
+    for name, state in script.scenario.states.items():
+        for i, rule in enumerate(state.rules):
+            yield ("states", name, "rules", i), rule
+    for i, rule in enumerate(script.scenario.rules):
+        yield ("rules", i), rule
+
+
+def steps_of(script: Script) -> Iterator[tuple[Place, Step]]:
+    """All steps, those within others too, and where they stand."""
+    scenario = script.scenario
+    for place, rule in rules_of(script):
+        yield from _within((*place, "then"), rule.then)
+    for name, state in scenario.states.items():
+        yield from _within(("states", name, "enter"), state.enter)
+        yield from _within(("states", name, "else"), state.otherwise or ())
+    yield from _within(("else",), scenario.otherwise)
+
+
+def _within(place: Place, steps: Sequence[Step]) -> Iterator[tuple[Place, Step]]:
+    for i, step in enumerate(steps):
+        yield (*place, i), step
+        for j, option in enumerate(step.choose or ()):
+            yield from _within((*place, i, "choose", j, "then"), option.then)

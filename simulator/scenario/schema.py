@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 
+from simulator.core.flaw import flaw
 from simulator.scenario.conditions import When
-from simulator.scenario.shape import Name, Shape, Text, Words
+from simulator.scenario.faults import FaultSpec
+from simulator.scenario.shape import LISTED, Name, Shape, Text, Words
 from simulator.scenario.steps import Steps
 
 Busy = Literal["queue", "interrupt", "ignore", "alongside"]
@@ -68,10 +70,20 @@ class Scenario(Shape):
     start: Text | None = None
     """The state in which a talk begins; left out, the first."""
     states: dict[Text, State] = Field(default_factory=dict)
+    faults: Annotated[list[FaultSpec], Field(max_length=1000), LISTED] = Field(default_factory=list)
+    """What goes wrong on the way between the clients and the backend, from the beginning."""
     rules: list[Rule] = Field(default_factory=list)
     """Rules in every state. The first that applies is done, no other."""
     otherwise: Annotated[Steps, Field(alias="else", default_factory=list)]
     """What to do when the client says something and no rule applies."""
+
+    @model_validator(mode="after")
+    def _named_once(self) -> Scenario:
+        names = [fault.name for fault in self.faults]
+        for i, name in enumerate(names):
+            if name is not None and name in names[:i]:
+                raise flaw("stands there twice", "faults", i, "name", got=name)
+        return self
 
 
 def json_schema() -> dict[str, Any]:

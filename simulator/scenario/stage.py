@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from simulator.core.backend import Backend
 from simulator.core.errors import ScenarioError
+from simulator.core.space import Space
 from simulator.core.world import World
 from simulator.scenario.bot import ScenarioBot
+from simulator.scenario.faults import FaultSpec
 from simulator.scenario.findings import Finding
-from simulator.scenario.plan import Plan, Planner
+from simulator.scenario.plan import Plan
+from simulator.scenario.planner import Planner
 from simulator.scenario.reader import Script, read
 
 
@@ -39,6 +42,28 @@ class Stage:
         self._script = script
         for name, role in self._roles.items():
             role.plan = Planner(script, name).plan()
+
+    @property
+    def faults(self) -> list[FaultSpec]:
+        """What goes wrong on the way."""
+        return self._script.scenario.faults
+
+    def arm(self, space: Space) -> None:
+        """Put its faults among those of a space, in place of the ones that it began with: a reset brings them back."""
+        faults = space.faults
+        for fault in faults.first:
+            faults.remove(fault.name)
+        taken = {spec.name for spec in self.faults}
+        made = []
+        for spec in self.faults:
+            if spec.name is not None:
+                # The file that was just saved goes before what an operator called the same.
+                faults.remove(spec.name)
+            fault = spec.fault(faults.mint(spec.type, spec.way, taken))
+            taken.add(fault.name)
+            made.append(fault)
+        faults.add(*made)
+        faults.keep(made)
 
 
 def load(text: bytes, path: str) -> Script:

@@ -145,6 +145,30 @@ class Count(Shape):
     short: ClassVar[str] = "name"
 
 
+class Close(Shape):
+    """End the client's socket with a close frame."""
+
+    code: int | None = None
+    """1000 to 1003, 1007 to 1014 or 3000 to 4999; without a value there is none in the frame, which clients see as
+    1005."""
+    reason: Annotated[str, Field(max_length=123)] = ""
+    """At most 123 bytes, and none without a code."""
+
+    short: ClassVar[str] = "code"
+    empty: ClassVar[tuple[str, ...]] = ("code",)
+
+    @model_validator(mode="after")
+    def _sendable(self) -> Close:
+        code = self.code
+        if code is not None and not (1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999):
+            raise ValueError(
+                "expected a code that may be sent: 1000 to 1003, 1007 to 1014 or 3000 to 4999 (RFC 6455, 7.4)"
+            )
+        if len(self.reason.encode()) > 123 or (self.reason and code is None):
+            raise ValueError("expected a reason of at most 123 bytes, and a code with it")
+        return self
+
+
 class Option(Shape):
     """One of several ways."""
 
@@ -164,12 +188,15 @@ class Option(Shape):
         return value if isinstance(value, dict) and "then" in value else {"then": value}
 
 
+_BARE = ("end", "leave", "reset")
+
+
 class Step(Shape):
     """One thing that the bot does: exactly one act, and when."""
 
     model_config = ConfigDict(json_schema_extra=lambda schema: _one_act(schema))
-    bare: ClassVar[tuple[dict[str, Any], ...]] = ({"enum": ["end", "leave"]},)
-    empty: ClassVar[tuple[str, ...]] = ("end", "leave")
+    bare: ClassVar[tuple[dict[str, Any], ...]] = ({"enum": [*_BARE]},)
+    empty: ClassVar[tuple[str, ...]] = (*_BARE, "close")
 
     say: Say | None = None
     typing: Typing | None = None
@@ -191,6 +218,9 @@ class Step(Shape):
     count: Count | None = None
     wait: Duration | None = None
     """Do nothing for so long."""
+    close: Close | None = None
+    reset: Yes = None
+    """End the client's socket by a TCP reset: it sees 1006."""
     choose: Annotated[list[Option], Field(min_length=1)] | None = None
     """Do one of these, by lot: the same one in every run with the same --seed."""
 
@@ -208,7 +238,7 @@ class Step(Shape):
     @model_validator(mode="before")
     @classmethod
     def _bare(cls, value: Any) -> Any:
-        if isinstance(value, str) and value in ("end", "leave"):
+        if isinstance(value, str) and value in _BARE:
             return {value: True}
         if not isinstance(value, dict):
             return value
@@ -221,7 +251,8 @@ class Step(Shape):
                 if moved:
                     step[act] = {key: inner[key] for key in inner if key not in moved}
                     step.update(moved)
-        return {key: True if key in ("end", "leave") and given is None else given for key, given in step.items()}
+        bare = {key: True for key in _BARE if key in step and step[key] is None}
+        return {**step, **bare, **({"close": {"code": None}} if step.get("close", 0) is None else {})}
 
     @model_validator(mode="after")
     def _one(self) -> Step:

@@ -139,13 +139,18 @@ class Simulator:
         if any(key.rpartition(".")[2] == "bot" for key, _ in self._options.settings):
             log("warning", f"--set bot=... has no effect: {path} is the bot")
         if self._options.watch:
-            self._watch = Watch(path, stage, log)
+            self._watch = Watch(path, stage, log, lambda: self.spaces.refault(stage))
         return stage
 
     @property
     def scenario(self) -> Path | None:
         """The file that the bots play."""
         return self._options.scenario
+
+    def watch(self) -> None:
+        """Take over at once what was saved of a scenario that is watched, in place of waiting for the next look."""
+        assert self._watch is not None, "not watching"
+        self._watch.look()
 
     @property
     def driver(self) -> Driver:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -118,7 +118,9 @@ def about() -> list[tuple[str, str]]:
 class Watch:
     """Looks at a scenario's file now and then; a new one that can be played takes the old one's place."""
 
-    def __init__(self, path: Path, stage: Stage, log: Log) -> None:
+    def __init__(self, path: Path, stage: Stage, log: Log, refault: Callable[[], None]) -> None:
+        """With what lets other faults strike."""
+        self._refault = refault
         self._path = path
         self._stage = stage
         self._log = log
@@ -150,7 +152,10 @@ class Watch:
         except ScenarioError as error:
             self._log("warning", f"{error}; the scenario goes on as it was")
             return
+        faults = self._stage.faults
         self._stage.use(script)
+        if self._stage.faults != faults:
+            self._refault()
         self._log(
             "warning",
             f"{self._path} was read anew: running talks keep state and variables and go by the new rules from now on",

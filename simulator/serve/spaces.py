@@ -6,15 +6,18 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simulator.core.backend import Backend
-from simulator.core.space import BotMaker, Journal, Space
+from simulator.core.space import Journal, Space
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.driver import Driver
 from simulator.serve.litter import Litter
 from simulator.serve.objects import House, Shelf
 from simulator.serve.reporter import Reporter
+
+if TYPE_CHECKING:
+    from simulator.scenario.stage import Stage
 
 MOST = 100
 """Spaces beside the default one."""
@@ -40,15 +43,17 @@ class Plan:
     clock: WallClock | ManualClock
     reporter: Reporter
     house: House
-    script: BotMaker | None = None
-    """Makes the bots, in place of the backends' own."""
+    stage: Stage | None = None
+    """The scenario, in place of the backends' own bots."""
 
     def space(self, name: str = "", seed: int | None = None, clock: WallClock | ManualClock | None = None) -> Space:
         """A space in which every backend runs."""
         time = clock or (self.clock.again() if name else self.clock)
         journal = Journal(room=ROOM) if name else None
         space = Space(time, self.seed if seed is None else seed, name, journal, Shelf(self.house))
-        space.script = self.script
+        if self.stage is not None:
+            space.script = self.stage
+            self.stage.arm(space)
         for backend, fixtures in self.backends:
             space.open(backend, fixtures, self.reporter.log(backend.name, space if name else None))
         return space
@@ -186,6 +191,12 @@ class Spaces:
         longest = max(resting, key=lambda place: place.idle(now))
         self._tell("warning", f"{longest.name} makes room for another: it was idle, and there are {self._most}")
         self.drop(longest.name)
+
+    def refault(self, stage: Stage) -> None:
+        """Let other faults of the scenario strike in all spaces."""
+        for place in self:
+            stage.arm(place.driver.space)
+            place.driver.fault()
 
     # --- idleness
 

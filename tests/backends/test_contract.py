@@ -37,7 +37,7 @@ from simulator.core.errors import UnknownBackend
 from simulator.core.events import Acted, Fired
 from simulator.core.ids import Ids
 from simulator.core.message import Frame, Headers, Ping, Pong
-from simulator.core.wire import Drop, Shut
+from simulator.core.wire import Drop, Link, Shut
 from simulator.core.world import World
 from simulator.serve import seeds
 from tests.talk import Socket, Talk
@@ -453,6 +453,7 @@ class Watching:
     """Notes what it is told, and answers what it hears."""
 
     def __init__(self) -> None:
+        self.link: Link | None = None
         self.noted: list[tuple[str, str]] = []
         self.conns: set[object] = set()
 

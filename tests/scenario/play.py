@@ -9,7 +9,7 @@
     log my.yaml:3: ...         the next line of the log
 
 Acts are read as `say Hello`, `say Hello as Sam`, `typing on`, `status read`, `queue 3`, `hand_off Sam`, `leave`, `picture URL TYPE TEXT`,
-`file URL TYPE TEXT`, `stream a|b 0.1`, `end`, `raw NAME BODY`.
+`file URL TYPE TEXT`, `stream a|b 0.1`, `end`, `raw NAME BODY`; and of nobody (`-`) `ended 4001`: a socket was ended.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from __future__ import annotations
 import json
 import textwrap
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
 from simulator.core import bot
-from simulator.core.actions import Action, Began, Heard
+from simulator.core.actions import Action, Began, Call, Heard
 from simulator.core.backend import Backend
 from simulator.core.engine import Engine
 from simulator.core.events import Acted, Conn, Event, Received
 from simulator.core.ids import Ids
 from simulator.core.message import Frame, Json, Message
-from simulator.core.wire import Got, Input, Output
+from simulator.core.wire import Detached, Effect, Got, Input, Output, Reset, Shut
 from simulator.core.world import World
 from simulator.scenario.bot import ScenarioBot
 from simulator.scenario.reader import Script
@@ -51,9 +51,14 @@ def play(text: str, backend: str = "chip", seed: int = 7) -> Talk:
 class _Wire:
     """Frames are `talk event body`."""
 
+    def __init__(self, rules: _Rules) -> None:
+        self.rules = rules
+
     def take(self, given: Input) -> list[Output]:
-        if not isinstance(given, Got):
+        if isinstance(given, Detached):
+            self.rules.did.append(("-", given, None))
             return []
+        assert isinstance(given, Got)
         talk, event, body = str(cast("Frame", given.item).data).split(" ", 2)
         return [Received(talk, Message(event, (json.loads(body),)))]
 
@@ -66,7 +71,7 @@ class _Rules:
 
     def __init__(self) -> None:
         self.known: set[str] = set()
-        self.did: deque[tuple[str, bot.Act, Heard | None]] = deque()
+        self.did: deque[tuple[str, bot.Act | Detached, Heard | None]] = deque()
         self.about: dict[str, Json] | None = {"name": "Ann"}
 
     def handle(self, event: Event) -> list[Action]:
@@ -100,23 +105,30 @@ class Story:
     def __init__(self, text: str | Script, seed: int = 7, backend: str = "none") -> None:
         self.logged: deque[str] = deque()
         self.stage = Stage(text if isinstance(text, Script) else script(text))
+        self.ends: list[Shut | Reset] = []
         self.rules = _Rules()
         self.backend = cast("Backend", SimpleNamespace(name=backend))
         self.world = World(now=START, ids=Ids.seeded(seed), seed=None, settings=None, log=self._log)
         self.bot: ScenarioBot = self.stage(self.backend, self.world)
-        self.engine = Engine(_Wire(), self.rules, self.bot, self.world)
+        self.engine = Engine(_Wire(self.rules), self.rules, self.bot, self.world)
 
     def _log(self, level: str, text: str, /, **facts: object) -> None:
         self.logged.append(text)
 
     def give(self, talk: str, event: str, body: Json = None) -> None:
-        self.engine.take(Got(1, Frame(f"{talk} {event} {json.dumps(body)}")))
+        self._carry(self.engine.take(Got(len(talk), Frame(f"{talk} {event} {json.dumps(body)}"))))
+
+    def _carry(self, effects: Sequence[Effect | Call]) -> None:
+        """All that can leave is the end of a socket."""
+        for effect in effects:
+            assert isinstance(effect, Shut | Reset)
+            self.ends.append(effect)
 
     def say(self, text: str, talk: str = "ann") -> None:
         self.give(talk, "say", {"text": text})
 
     def after(self, seconds: float) -> None:
-        self.engine.run_until(round(self.world.now() + seconds, 6))
+        self._carry(self.engine.run_until(round(self.world.now() + seconds, 6)))
 
     def did(self) -> list[str]:
         """All that the bot did since this was asked last, each with its talk before it."""
@@ -157,9 +169,11 @@ class Story:
                 raise AssertionError(f"not a line of a story: {line}")
 
 
-def shown(act: bot.Act) -> str:
-    """An act as a transcript has it."""
+def shown(act: bot.Act | Detached) -> str:
+    """What was done as a transcript has it."""
     match act:
+        case Detached():
+            return f"ended {act.code}"
         case bot.Say():
             return f"say {act.text}" + (f" as {act.agent}" if act.agent is not None else "")
         case bot.Typing():
@@ -179,5 +193,5 @@ def shown(act: bot.Act) -> str:
             return f"stream {'|'.join(act.chunks)} {act.pace:g}"
         case bot.End():
             return "end"
-        case bot.Raw():
+        case _:
             return f"raw {act.name} {json.dumps(act.body)}"

@@ -28,7 +28,7 @@ def test_the_table_of_acts_is_what_the_backends_say() -> None:
 
 def whole(text: str) -> str:
     """An example as a file; some are steps alone."""
-    return text if re.search(r"^(rules|states|else|agents):", text, re.MULTILINE) else f"else:\n{text}"
+    return text if re.search(r"^(rules|states|else|agents|faults):", text, re.MULTILINE) else f"else:\n{text}"
 
 
 @pytest.mark.parametrize("text", EXAMPLES)

@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 
 from simulator import backends
 from simulator.core.errors import ScenarioError
+from simulator.scenario.faults import names
 from simulator.scenario.findings import Finding, gravest, nearest
 from simulator.scenario.reader import LIMITS, Script
 from simulator.scenario.stage import Stage, judged, load
 from simulator.serve import scenarios
 
-STEPS = "say, typing, status, queue, hand_off, leave, picture, file, stream, end, raw, go, set, count, wait, choose"
+STEPS = "say, typing, status, queue, hand_off, leave, picture, file, stream, end, raw, go, set, count, wait, close, reset, choose"
 NAMES = "agent, backend, client, event, match, message, now, nth, number, state, talk, text, uuid"
-TOP = "about, variables, agents, while_busy, start, states, rules, else"
+TOP = "about, variables, agents, while_busy, start, states, faults, rules, else"
 
 
 def lines(text: str, *names: str) -> list[str]:
@@ -74,6 +75,12 @@ def lines(text: str, *names: str) -> list[str]:
         ("else:\n- status: seen", ["2: error: else.0.status: Input should be 'sent', 'delivered', 'read' or 'failed' (got 'seen')"]),
         ("else:\n- queue: 0", ["2: error: else.0.queue: expected a place from 1, or a template (got 0)"]),
         ("else:\n- stream: {words: 2}", ["2: error: else.0.stream: expected text or chunks"]),
+        ("else:\n- close: 1006", [
+            "2: error: else.0.close: expected a code that may be sent: 1000 to 1003, 1007 to 1014 or 3000 to 4999 (RFC 6455, 7.4) (got 1006)"]),
+        ("else:\n- close: {reason: bye}", ["2: error: else.0.close: expected a reason of at most 123 bytes, and a code with it"]),
+        ("else:\n- close: {code: 4000, reason: " + "ü" * 62 + "}", [
+            "2: error: else.0.close: expected a reason of at most 123 bytes, and a code with it"]),
+        ("else: [{reset: false}]", ["1: error: else.0.reset: Input should be True (got False)"]),
         ("else:\n- choose: []", ["2: error: else.0.choose: List should have at least 1 item after validation, not 0"]),
         ("else:\n- choose: [{weight: 0, then: []}]", ["2: error: else.0.choose.0.weight: Input should be greater than 0 (got 0)"]),
         ("else:\n- set: {}", ["2: error: else.0.set: Dictionary should have at least 1 item after validation, not 0"]),
@@ -145,6 +152,15 @@ def lines(text: str, *names: str) -> list[str]:
             "2: error: rules.0.when.field.regex: is no regular expression: unterminated character set at position 0"]),
         ("rules:\n- {when: {field: '$.a['}, then: []}", ["2: error: rules.0.when.field: is no JSONPath: unexpected end of query"]),
         ("rules:\n- {when: {field: [$.a, a.b]}, then: []}", ["2: error: rules.0.when.field.1: is no JSONPath: a path begins with $, which is the message"]),
+        # faults
+        ("faults:\n- type: latancy", ["2: error: faults.0.type: Input should be 'latency', 'bandwidth', 'slow_close', 'timeout', 'reset_peer', "
+         "'slicer', 'limit_data', 'close', 'malformed', 'duplicate', 'reorder', 'drop', 'dropped_ack', 'starved_ping', 'oversized', "
+         "'refused_handshake' or 'failed_upload' (got 'latancy')"]),
+        ("faults:\n- type: latency\n  attributes:\n    latency: soon", [
+            "4: error: faults.0.attributes.latency: expected milliseconds, a whole number from 0 to 316224000000 (got 'soon')"]),
+        ("faults: {type: drop, toxicty: 0.5}", ["1: error: faults.toxicty: there is no such key; did you mean toxicity?"]),
+        ("faults:\n- {type: drop, name: a}\n- {type: drop, name: b}\n- {type: drop, name: a}", ["4: error: faults.2.name: stands there twice (got 'a')"]),
+        ("faults:\n- {type: drop, backend: mai}", ["2: error: faults.0.backend: there is no backend 'mai'; did you mean mia?"]),
         # backends
         ("else:\n- {say: a, only: [chop]}", ["2: error: else.0.only: there is no backend 'chop'; did you mean chip?"]),
         ("rules:\n- {when: start, then: [], except: x}", [
@@ -230,6 +246,28 @@ def test_agents_whom_a_backend_does_not_know() -> None:
         f"my.yaml:9: warning: else.3.hand_off: chip's fixtures have no active agent 'Pat'; there are: {chip}",
         f"my.yaml:9: warning: else.3.hand_off: concierge's fixtures have no active agent 'Pat'; there are: {concierge}",
     ]
+
+
+def test_faults_that_never_strike() -> None:
+    text = """
+        faults:
+          - {type: drop, match: {message: chat_out}}
+          - {type: drop, match: {message: chat_oot}, backend: chip}
+          - {type: failed_upload}
+        """
+    assert lines(text, "mia") == [
+        "my.yaml:2: warning: faults.0.match.message: never strikes: nothing downstream is called 'chat_out'; there are: "
+        + names_of("mia"),
+        "my.yaml:4: warning: faults.2.type: never strikes: nobody uploads anything to mia",
+    ]
+    assert lines(text, "chip", "aida") == [
+        "my.yaml:3: warning: faults.1.match.message: never strikes: nothing downstream is called 'chat_oot'; there are: "
+        + names_of("chip"),
+    ]
+
+
+def names_of(backend: str) -> str:
+    return ", ".join(sorted(names(backends.load(backend), "downstream")))
 
 
 def test_a_scenario_with_nothing_wrong() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simulator.core.bot import End, Say
+from simulator.core.wire import Reset, Shut
 from tests.scenario.play import Story
 
 ONE = "rules: [{when: message, then: %s}]"
@@ -253,6 +254,58 @@ def test_what_an_agent_says_answers_nobody() -> None:
     assert [heard is not None for _, _, heard in story.rules.did] == [True, False, False, True, True]
 
 
+# ---- the end of a socket ----
+
+
+def test_a_socket_ends_behind_what_was_said() -> None:
+    story = Story(
+        """
+        rules:
+          - {when: {text: a}, then: [{say: one}, {close: 4001}, {say: two}]}
+          - {when: {text: b}, then: [{wait: 1}, {say: one}, {close: {code: 1011, reason: restart}}, {say: two}]}
+          - {when: {text: c}, then: [{say: one}, reset]}
+          - {when: {text: d}, then: [{close: }]}
+          - {when: {text: e}, then: [{reset: , after: 1}]}
+        """
+    ).play(
+        """
+        ann >> a
+        ann << say one
+        - << ended 4001
+        ann << say two
+        ann >> b
+        after 1
+        ann << say one
+        - << ended 1011
+        ann << say two
+        ann >> c
+        ann << say one
+        - << ended 1006
+        ann >> d
+        - << ended 1005
+        ann >> e
+        after 1
+        - << ended 1006
+        """
+    )
+    assert story.ends == [Shut(3, 4001), Shut(3, 1011, "restart"), Reset(3), Shut(3, None), Reset(3)]
+
+
+def test_where_no_socket_is_the_story_goes_on() -> None:
+    story = Story("rules: [{when: message, then: [reset, reset, {say: on}]}]")
+    story.say("x")
+    assert story.did() == ["- ended 1006", "ann say on"]
+    assert [*story.logged] == [
+        "my.yaml:1: there is no socket that could be ended: the client polls, or is gone: this step is left out"
+    ]
+
+
+def test_a_loop_around_the_end_of_a_socket_is_ended() -> None:
+    story = Story("states: {a: {enter: [reset, {go: a}]}}")
+    story.give("ann", "come")
+    assert story.logged.pop() == "my.yaml:1: 1000 steps at one instant: a loop, it is ended here"
+
+
 # ---- templates ----
 
 
@@ -298,6 +351,7 @@ def test_a_message_may_have_fields_called_as_methods_are() -> None:
         ("{say: \"{{ ''.__class__.__mro__ }}\"}", "access to attribute '__class__' of 'str' object is unsafe."),
         ("{say: '{{ client.update({}) }}'}", "access to attribute 'update' of 'dict' object is unsafe."),
         ("{say: '{{ range(1000000)|length }}'}", "Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000)."),
+        ("{say: '{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}'}", "is nested too deep"),
         ("{queue: '{{ text }}'}", "queue: invalid literal for int() with base 10: 'hello'"),
         ("{queue: '{{ nth * 1e300 * 1e300 }}'}", "queue: cannot convert float infinity to integer"),
         ("{queue: '{{ message }}'}", "queue: int() argument must be a string, a bytes-like object or a real number, not 'dict'"),

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from simulator.core.message import Frame
 from simulator.serve import trial
 from simulator.serve.app import Options, Simulator
 from simulator.serve.clock import ManualClock
@@ -167,20 +166,3 @@ async def test_a_spaces_faults_are_only_its_own_backends() -> None:
         assert head[0] == "HTTP/1.1 500 Internal Server Error"
         async with Raw.upgraded(sim.connect("chip")) as raw:
             await started(raw)
-
-
-def test_frames_are_written_alike() -> None:
-    from simulator.core.faults_bytes import whole
-    from simulator.core.message import Ping, Pong
-    from simulator.serve.frames import encode
-
-    for item in (
-        Frame(""),
-        Frame("a" * 125),
-        Frame("a" * 126),
-        Frame(b"a" * 65536),
-        Frame("é\udcff"),
-        Ping(b"x"),
-        Pong(),
-    ):
-        assert whole(item) == encode(item)

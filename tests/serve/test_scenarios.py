@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -84,7 +85,11 @@ def test_a_save_takes_over_and_a_bad_one_does_not(tmp_path: Path) -> None:
     path.write_text(HELLO % "one", encoding="utf-8")
     story = Story(scenarios.load(path))
     log = Log()
-    watch = scenarios.Watch(path, story.stage, log)
+
+    def refaulted() -> None:
+        raise AssertionError("there are no faults")
+
+    watch = scenarios.Watch(path, story.stage, log, refaulted)
     story.play("ann >> x\nann << say one x")
     watch.look()
     assert log.lines == []
@@ -158,6 +163,84 @@ async def test_each_space_plays_it_for_itself(tmp_path: Path) -> None:
             raw.send('{"type":"start_chat"}')
             await raw.text()
             assert await said(raw, "x") == "1"
+
+
+async def opened(raw: Raw) -> None:
+    raw.send('{"type":"start_chat"}')
+    assert "chat_started" in await raw.text()
+
+
+async def test_a_step_ends_the_socket_of_its_talk_alone(tmp_path: Path) -> None:
+    path = tmp_path / "my.yaml"
+    path.write_text(
+        "rules:\n"
+        "- {when: {text: close}, then: [{say: bye}, {close: {code: 4001, reason: enough}}]}\n"
+        "- {when: {text: reset}, then: [reset]}\n"
+        "else: {say: on}\n",
+        encoding="utf-8",
+    )
+    options = Options(["chip"], port=0, clock=ManualClock(), scenario=path, settings=[("outbox_interval", "0")])
+    async with Simulator(options) as simulator, Raw.upgraded(simulator.connect("chip")) as other:
+        await opened(other)
+        async with Raw.upgraded(simulator.connect("chip")) as raw:
+            await opened(raw)
+            raw.send('{"type":"send_msg","text":"close"}')
+            assert '"text":"bye"' in await raw.text()
+            assert await raw.frame() == (0x88, b"\x0f\xa1enough")
+        async with Raw.upgraded(simulator.connect("chip")) as raw:
+            await opened(raw)
+            raw.send('{"type":"send_msg","text":"reset"}')
+            with pytest.raises(ConnectionResetError):
+                await raw.text()
+        assert await said(other, "x") == "on"
+
+
+async def control(simulator: Simulator, space: str, method: str, path: str, body: object = None) -> Any:
+    named = [f"X-Simulator-Space: {space}"] if space else []
+    status, told = await admin(simulator.url("chip"), method, path, body, *named)
+    assert status == 200, told
+    return told
+
+
+async def faults(simulator: Simulator, space: str = "") -> list[tuple[str, int]]:
+    told = await control(simulator, space, "GET", "faults")
+    return [(fault["name"], fault["struck"]) for fault in told["faults"]]
+
+
+async def test_faults_of_a_scenario_strike_in_every_space(tmp_path: Path) -> None:
+    path = tmp_path / "my.yaml"
+    drop = "- {type: drop, name: lost, match: {message: chat_out, nth: 1}}\n"
+    path.write_text(f"faults:\n{drop}- type: latency\n{HELLO % 'hi'}", encoding="utf-8")
+    options = Options(
+        ["chip"], port=0, clock=ManualClock(), scenario=path, watch=True, settings=[("outbox_interval", "0")]
+    )
+    async with Simulator(options) as simulator:
+        assert await faults(simulator) == [("lost", 0), ("latency_downstream", 0)]
+        for space in ("one", "two"):
+            async with Raw.upgraded(simulator.connect("chip", space)) as raw:
+                await opened(raw)
+                raw.send('{"type":"send_msg","text":"never answered"}')
+                raw.send('{"type":"get_history","before":"2030-01-01T00:00:00Z"}')
+                assert "history" in await raw.text()
+            assert (await faults(simulator, space))[0] == ("lost", 1)
+        await control(simulator, "two", "POST", "faults", {"type": "drop", "name": "mine"})
+        await control(simulator, "two", "POST", "reset")
+        assert await faults(simulator, "two") == [("lost", 0), ("latency_downstream", 0)]
+        # A save puts other ones in their place, and leaves an operator's where they are.
+        await control(
+            simulator, "two", "POST", "faults", [{"type": "drop", "name": "mine"}, {"type": "drop", "name": "slow"}]
+        )
+        path.write_text(f"faults:\n- {{type: latency, name: slow}}\n{HELLO % 'hello'}", encoding="utf-8")
+        simulator.watch()
+        assert await faults(simulator, "one") == [("slow", 0)]
+        assert await faults(simulator, "two") == [("mine", 0), ("slow", 0)]
+        async with Raw.upgraded(simulator.connect("chip", "one")) as raw:
+            await opened(raw)
+            assert await said(raw, "x") == "hello x"
+        path.write_text(HELLO % "nothing", encoding="utf-8")
+        simulator.watch()
+        assert await faults(simulator, "one") == []
+        assert await faults(simulator, "three") == []
 
 
 async def test_a_scenario_that_cannot_be_played_does_not_start(tmp_path: Path) -> None:
