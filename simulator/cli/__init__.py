@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simulator import __version__
+from simulator.cli.cassettes import cassette
 from simulator.cli.group import Group
 from simulator.cli.scenarios import scenario
 from simulator.cli.words import Fixtures, Number, Scenario, Seconds, Setting, backend_names, chosen
@@ -281,4 +282,6 @@ def health(url: str, timeout: float) -> None:
     sys.exit(0 if why is None else 1)
 
 
+# Their commands import what they need when they run, as those above do.
+main.add_command(cassette)
 main.add_command(scenario)

@@ -6,6 +6,7 @@ SimulatorError                  exit code 2
     FileError                   a file of the operator's, with the line that is wrong
         FixtureError            a fixtures file can't be read, or says what the backend doesn't know
         ScenarioError           a scenario can't be read, or says what no bot could do
+        CassetteError           a cassette can't be read, or is none
     SettingError                `--set key=value` names no setting, or a value it can't take
     StartError                  exit code 3: the server could not start
 """
@@ -55,6 +56,10 @@ class FixtureError(FileError):
 
 class ScenarioError(FileError):
     """A scenario that can't be used."""
+
+
+class CassetteError(FileError):
+    """A cassette that can't be used."""
 
 
 class SettingError(SimulatorError):

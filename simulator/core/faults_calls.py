@@ -173,3 +173,12 @@ def _with(response: Response, body: bytes) -> Response:
         (name, str(len(body)) if name.lower() == "content-length" else value) for name, value in response.headers
     )
     return replace(response, headers=lines, body=body)
+
+
+def sizes(thing: Asked | Answer | Upgrade) -> tuple[int, int]:
+    """Bytes that it keeps in memory, and that its body has on the wire: a stored object is kept elsewhere."""
+    if isinstance(thing, Asked):
+        size = len(thing.request.body)
+        return size, size
+    response = thing.response if isinstance(thing, Answer) else None
+    return (0, 0) if response is None else (len(response.body), response.length)

@@ -17,7 +17,11 @@ from simulator.serve import catalogue, scenarios
 GUIDE = Path(__file__).parents[2] / "docs" / "scenarios.md"
 SHIPPED = [scenarios.find(name).read_text(encoding="utf-8") for name in scenarios.shipped()]
 EDITOR = Draft202012Validator(json_schema())
-EXAMPLES = re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+EXAMPLES = [
+    text
+    for page in (GUIDE, GUIDE.parents[1] / "README.md")
+    for text in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+]
 
 
 def test_the_table_of_acts_is_what_the_backends_say() -> None:
