@@ -4,6 +4,7 @@ SimulatorError                  exit code 2
     WireError                   a frame is not of this wire's kind; never leaves the wire and the rules
     UnknownBackend              no such folder in backends/
     FixtureError                a fixtures file can't be read, or says what the backend doesn't know
+    CassetteError               a cassette can't be read, or is none
     SettingError                `--set key=value` names no setting, or a value it can't take
     StartError                  exit code 3: the server could not start
 """
@@ -39,6 +40,16 @@ class UnknownBackend(SimulatorError):
 
 class FixtureError(SimulatorError):
     """A fixtures file that can't be used; line counts from 1, 0 where the file as a whole is meant."""
+
+    def __init__(self, path: str, line: int, why: str) -> None:
+        super().__init__(f"{path}:{line}: {why}" if line else f"{path}: {why}")
+        self.path = path
+        self.line = line
+        self.why = why
+
+
+class CassetteError(SimulatorError):
+    """A cassette that can't be used; line counts from 1, 0 where the file as a whole is meant."""
 
     def __init__(self, path: str, line: int, why: str) -> None:
         super().__init__(f"{path}:{line}: {why}" if line else f"{path}: {why}")

@@ -1,0 +1,1 @@
+"""Recordings: the file, what writes it, what keeps secrets out of it."""

@@ -1,0 +1,455 @@
+"""What passes becomes records: redacted, in order, one write each. Nothing that goes wrong here reaches the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from hashlib import sha256
+from typing import Final, Protocol
+
+from simulator.cassette.bodies import INLINE, KEPT, Room, Stream
+from simulator.cassette.entries import (
+    Beside,
+    Body,
+    Closed,
+    Cut,
+    Entry,
+    Exchange,
+    Header,
+    Lost,
+    Opened,
+    Passed,
+    Refused,
+    TapedRequest,
+    TapedResponse,
+    Upgraded,
+)
+from simulator.cassette.sessions import Line, Session, Sessions, is_engine, is_poll, sid_in, sid_of
+from simulator.cassette.sink import Sink
+from simulator.cassette.tape import LINE_LIMIT, dump, dump_header
+from simulator.core.message import Headers
+
+_RESERVE: Final = 300
+"""Bytes that the record about a full cassette takes."""
+_DIFFERENT: Final = 100
+"""Kinds of failures that are counted each for itself."""
+
+
+class Redactor(Protocol):
+    """Takes secrets out. Every method gives back the very same object when there was nothing to take out."""
+
+    rules: tuple[str, ...]
+    """For the header."""
+    count: int
+    """Values that were replaced so far."""
+
+    def text(self, text: str) -> str:
+        """A frame, or any other text."""
+        ...
+
+    def binary(self, data: bytes) -> bytes:
+        """A binary frame."""
+        ...
+
+    def headers(self, headers: Headers) -> Headers: ...
+
+    def path(self, path: str) -> str:
+        """A request's target, with its query."""
+        ...
+
+    def body(self, body: bytes, kind: str) -> bytes | None:
+        """A body of that content type; None when nobody can see what is in it, and it must not be kept."""
+        ...
+
+
+@dataclass(slots=True)
+class Call:
+    """A request that waits for its answer: what `asked` hands out."""
+
+    request: TapedRequest
+    time: float
+    session: Session | None = None
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a recording has so far."""
+
+    connections: int = 0
+    """Refused ones too."""
+    exchanges: int = 0
+    frames: int = 0
+    bytes: int = 0
+    """Of the file."""
+    redactions: int = 0
+    failures: int = 0
+    """Records that are not in the file."""
+
+
+class Recorder:
+    """Writes one cassette. `time` is always in seconds of the caller's clock, the one that `started` is of.
+
+    Methods never raise. What can't be recorded is counted, told at once, and leaves a mark (`lost`) in its place.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        started: float,
+        header: Header | None = None,
+        redactor: Redactor | None = None,
+        max_size: int | None = None,
+        tell: Callable[[str], None] = lambda line: None,
+        inline: int = INLINE,
+        keep: int = KEPT,
+    ) -> None:
+        """Begin, and write the head. `started` is Unix time; `redactor` None writes everything as it is.
+
+        `header` says backend, upstream and recorder, the rest is filled in. `max_size`, `inline` and `keep` are bytes.
+        `tell` gets a line for the operator when something could not be recorded, and when the cassette is full.
+        """
+        self.counts = Counts()
+        self.stopped = ""
+        """Why nothing is recorded any more; empty while it is."""
+        self._sink = sink
+        self._started = started
+        self._at = 0.0
+        self._redactor = redactor
+        self._max_size = max_size
+        self._tell = tell
+        self._inline = inline
+        self._keep = keep
+        self._room = Room()
+        self._numbers = 0
+        self._files = 0
+        self._sessions = Sessions()
+        self._told: dict[str, int] = {}
+        self._gap = 0
+        """Records that were lost since the last one that could be written."""
+        self._gap_why = ""
+        self._gap_conn: int | None = None
+        when = datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        rules = redactor.rules if redactor is not None else ()
+        head = replace(header or Header(), recorded=when, redacted=rules)
+        try:
+            self._write(dump_header(head))
+        except Exception as error:
+            self._failed("writing", error)
+            self.stopped = "the cassette could not be begun"
+
+    # --- sockets
+
+    def open(self, time: float, path: str, headers: Headers, answer: Headers = ()) -> Line:
+        """A WebSocket was accepted; `path` has the query, `answer` are the lines of the 101.
+
+        One that goes on with an Engine.IO session is that session's next link.
+        """
+        engine = is_engine(path)
+        session = self._sessions.named(sid_of(path)) if engine else None
+        if session is None:
+            line, session = self._begin(time, path, headers, answer, engine)
+            session.sockets = 1
+            return line
+        session.links += 1
+        session.sockets += 1
+        line = Line(session.conn, session.links, engine)
+        self._safely(
+            time,
+            line.conn,
+            lambda at: Upgraded(
+                at, line.conn, line.link, self._path(path), self._headers(headers), self._headers(answer)
+            ),
+        )
+        return line
+
+    def refused(self, time: float, path: str, headers: Headers, response: TapedResponse) -> int:
+        """A handshake was answered otherwise; the number of what was no conn."""
+        number = self._number()
+        self.counts.connections += 1
+
+        def made(at: float) -> Entry:
+            return Refused(at, number, self._path(path), self._headers(headers), self._response(number, response))
+
+        self._safely(time, number, made)
+        return number
+
+    def frame(self, time: float, line: Line, sender: str, data: str | bytes, via: str = "websocket") -> None:
+        """A message passed; `via` as in `core.message.Frame`. Whole bodies of Engine.IO polls go to `asked`."""
+        if line.engine:
+            self._engine(line, sender, data)
+        self._frame(time, line, sender, data, via, None)
+
+    def closed(self, time: float, line: Line, code: int | None, reason: str, by: str) -> None:
+        """A link ended, with the code of the close frame (1005 without one, 1006 without a frame)."""
+        self._safely(time, line.conn, lambda at: Closed(at, line.conn, code, self._text(reason), by, line.link))
+        session = self._sessions.of(line.conn)
+        if session is not None:
+            session.sockets -= 1
+            if session.sockets < 1 and not session.polls:
+                self._sessions.end(session)
+
+    # --- HTTP
+
+    def stream(self) -> Stream:
+        """For a body that comes in chunks: feed it, and put what its `done` gives into a request or response."""
+        return Stream(self._room, self._keep)
+
+    def asked(self, time: float, request: TapedRequest) -> Call:
+        """A request is there, its body bytes or what a stream's `done` gave, with no Content-Encoding left on it.
+
+        The packets of a poll are recorded now, before what they cause.
+        """
+        call = Call(request, time)
+        if is_poll(request.path):
+            session = call.session = self._sessions.named(sid_of(request.path))
+            if session is not None:
+                session.waiting += 1
+                if request.method == "POST" and isinstance(request.body, bytes):
+                    self._packets(time, session, "client", request.body)
+        return call
+
+    def answered(self, time: float, call: Call, response: TapedResponse | None) -> int | None:
+        """The answer to a call, None when the client got none: once for each call.
+
+        Gives the number of the exchange, or None for a poll, which becomes frames.
+        """
+        poll = is_poll(call.request.path)
+        if poll and response is not None and response.status == 200 and self._poll(time, call, response):
+            number = None
+        else:
+            number = self._number()
+            self.counts.exchanges += 1
+            self._safely(time, None, lambda at: self._exchange(at, number, time - call.time, call.request, response))
+        session = call.session
+        if session is not None:
+            session.waiting -= 1
+            if response is not None and response.status == 400 and _gone(response.body):
+                session.ended = session.ended or "server"
+            if session.ended and not session.waiting and self._sessions.of(session.conn) is session:
+                self._safely(time, session.conn, lambda at: Closed(at, session.conn, None, "", session.ended))
+                self._sessions.end(session)
+        return number
+
+    # --- the end
+
+    def close(self, time: float) -> None:
+        """Stop: conns that are open are marked as cut by the recorder, and all is on the disk."""
+        for conn in self._sessions.conns():
+            self._safely(time, conn, partial(Cut, conn=conn, why="the recording ended"))
+        self.stopped = self.stopped or "the recording ended"
+        try:
+            self._sink.close()
+        except Exception as error:
+            self._failed("writing", error)
+
+    # --- sessions
+
+    def _number(self) -> int:
+        self._numbers += 1
+        return self._numbers
+
+    def _begin(
+        self, time: float, path: str, headers: Headers, answer: Headers, engine: bool, polls: bool = False
+    ) -> tuple[Line, Session]:
+        line = Line(self._number(), 1, engine)
+        self.counts.connections += 1
+        session = Session(line.conn, sid_of(path) if engine else "", polls=polls)
+        forgotten = self._sessions.begin(session)
+        if forgotten is not None:
+            conn = forgotten.conn
+            self._safely(time, conn, lambda at: Cut(at, conn, "nothing was heard of it for a long time"))
+        self._safely(
+            time,
+            line.conn,
+            lambda at: Opened(at, line.conn, self._path(path), self._headers(headers), self._headers(answer)),
+        )
+        return line, session
+
+    def _engine(self, line: Line, sender: str, data: str | bytes) -> None:
+        """What a packet over a WebSocket says about its session."""
+        session = self._sessions.of(line.conn)
+        if session is None or not isinstance(data, str):
+            return
+        if sender == "server" and data.startswith("0{"):
+            self._sessions.name(session, sid_in(data))
+        elif sender == "client" and data == "5":
+            session.polls = False
+
+    def _poll(self, time: float, call: Call, response: TapedResponse) -> bool:
+        """Whether an answered poll is recorded as frames."""
+        request, session = call.request, call.session
+        if request.method == "POST" and isinstance(request.body, bytes):
+            if session is None:
+                # Older than the recording.
+                self._packets(time, self._joined(time, request), "client", request.body)
+            return True
+        if request.method != "GET" or not isinstance(response.body, bytes):
+            return False
+        if session is None:
+            sid = sid_of(request.path) or sid_in(response.body[:1000].decode("utf-8", "replace"))
+            if not sid:
+                return False
+            session = self._joined(time, request)
+            self._sessions.name(session, sid)
+        self._packets(time, session, "server", response.body)
+        return True
+
+    def _joined(self, time: float, request: TapedRequest) -> Session:
+        return self._begin(time, request.path, request.headers, (), True, polls=True)[1]
+
+    def _packets(self, time: float, session: Session, sender: str, payload: bytes) -> None:
+        """The packets of a payload, grouped; joined by U+001E they are the payload again."""
+        session.bodies += 1
+        line = Line(session.conn, 1, True)
+        for packet in payload.decode("utf-8", "surrogateescape").split("\x1e"):
+            self._frame(time, line, sender, packet, "polling", session.bodies)
+            if packet == "1":
+                # Its end is told when no poll is left that could still bring something.
+                session.ended = sender
+
+    # --- entries
+
+    def _frame(self, time: float, line: Line, sender: str, data: str | bytes, via: str, body: int | None) -> None:
+        if self.stopped:
+            return
+        at = self._clock(time)
+        doing = "redacting"
+        try:
+            said = data
+            if (redactor := self._redactor) is not None:
+                said = redactor.text(data) if isinstance(data, str) else redactor.binary(data)
+            doing = "writing"
+            self._write(dump(Passed(at, line.conn, sender, said, via, body, line.link, said is not data)))
+            if not self.stopped:
+                self.counts.frames += 1
+        except Exception as error:
+            self._failed(doing, error, line.conn)
+
+    def _safely(self, time: float, conn: int | None, make: Callable[[float], Entry]) -> None:
+        """Record what `make` gives for its `at`; what goes wrong goes no further."""
+        if self.stopped:
+            return
+        doing = "redacting"
+        try:
+            before = self._redacted()
+            entry = make(self._clock(time))
+            if not isinstance(entry, Cut | Lost):
+                entry.redacted = self._redacted() != before
+            doing = "writing"
+            self._write(dump(entry))
+        except Exception as error:
+            self._failed(doing, error, conn)
+
+    def _exchange(
+        self, at: float, number: int, took: float, request: TapedRequest, response: TapedResponse | None
+    ) -> Exchange:
+        body = self._body(f"{number:06d}-request", request.headers, request.body)
+        asked = TapedRequest(request.method, self._path(request.path), self._headers(request.headers), body)
+        said = None if response is None else self._response(number, response)
+        return Exchange(at, number, max(0.0, took), asked, said)
+
+    def _clock(self, time: float) -> float:
+        # Clocks of people's machines are set back now and then; the tape goes on.
+        self._at = max(self._at, time - self._started)
+        return self._at
+
+    def _redacted(self) -> int:
+        return 0 if self._redactor is None else self._redactor.count
+
+    def _text(self, text: str) -> str:
+        return text if self._redactor is None else self._redactor.text(text)
+
+    def _path(self, path: str) -> str:
+        return path if self._redactor is None else self._redactor.path(path)
+
+    def _headers(self, headers: Headers) -> Headers:
+        return headers if self._redactor is None else self._redactor.headers(headers)
+
+    def _response(self, number: int, response: TapedResponse) -> TapedResponse:
+        body = self._body(f"{number:06d}-response", response.headers, response.body)
+        return TapedResponse(response.status, self._headers(response.headers), body)
+
+    def _body(self, name: str, headers: Headers, body: Body) -> Body:
+        if not isinstance(body, bytes):
+            return self._text(body) if isinstance(body, str) else body
+        if not body:
+            return None
+        if len(body) > self._keep:
+            return _hashed(body)
+        if self._redactor is not None:
+            lines = {key.lower(): value for key, value in headers}
+            coded = lines.get("content-encoding", "identity").lower() != "identity"
+            safe = None if coded else self._redactor.body(body, lines.get("content-type", ""))
+            if safe is None:
+                return _hashed(body)
+            body = safe
+        if len(body) > self._inline:
+            beside = _hashed(body)
+            beside.path = self._sink.beside(f"{name}.bin", body)
+            return beside
+        try:
+            return body.decode()
+        except UnicodeDecodeError:
+            return body
+
+    # --- the file
+
+    def _write(self, record: bytes) -> None:
+        if len(record) > LINE_LIMIT:
+            raise ValueError(f"{len(record)} bytes are more than a record can have")
+        counts = self.counts
+        if self._max_size is not None and counts.bytes + len(record) + _RESERVE > self._max_size and counts.bytes:
+            self._full()
+            return
+        self._mark()
+        self._sink.write(record)
+        counts.bytes += len(record)
+        if self._redactor is not None:
+            counts.redactions = self._redactor.count
+
+    def _mark(self) -> None:
+        """Where records are missing, say so."""
+        if self._gap:
+            mark = dump(Lost(self._at, self._gap_conn, self._gap, self._gap_why))
+            self._sink.write(mark)
+            self.counts.bytes += len(mark)
+            self._gap = 0
+
+    def _full(self) -> None:
+        self.stopped = f"the cassette is full ({self._max_size} bytes)"
+        record = dump(Cut(self._at, None, self.stopped))
+        self._sink.write(record)
+        self.counts.bytes += len(record)
+        self._say(f"{self.stopped}: what passes from now on is not recorded")
+
+    def _failed(self, doing: str, error: Exception, conn: int | None = None) -> None:
+        """Count it, tell it, and leave a mark. Of an error in redaction its kind is told, its words may be secrets."""
+        self.counts.failures += 1
+        why = f"{doing} failed: {type(error).__name__ if doing == 'redacting' else error}"
+        self._gap_conn = conn if self._gap == 0 or self._gap_conn == conn else None
+        self._gap += 1
+        self._gap_why = why
+        with suppress(Exception):
+            self._mark()
+        times = self._told.get(why, 0) + 1
+        if times > 1 or len(self._told) < _DIFFERENT:
+            self._told[why] = times
+        # At once, and then ever less often: a full disk is no reason to fill a terminal.
+        if times & (times - 1) == 0:
+            self._say(f"not recorded: {why}" + (f" ({times} times)" if times > 1 else ""))
+
+    def _say(self, line: str) -> None:
+        with suppress(Exception):
+            self._tell(line)
+
+
+def _gone(body: Body) -> bool:
+    """Whether a poll was told that its session is no more: engine.io 6.6, lib/server.ts, UNKNOWN_SID."""
+    return isinstance(body, bytes) and b'"code":1,' in body
+
+
+def _hashed(body: bytes) -> Beside:
+    return Beside(None, len(body), sha256(body).hexdigest())

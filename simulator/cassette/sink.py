@@ -1,0 +1,119 @@
+"""The one place of this room that writes files: records at the end of a cassette, big bodies beside it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from threading import Event, Thread
+from typing import Final, Protocol
+
+SYNC_EVERY: Final = 1.0
+"""Seconds between two fsyncs while something is written; one for each frame would cost 70 % of the speed."""
+
+
+class Sink(Protocol):
+    """Where a recorder puts what it makes. Every method may raise OSError."""
+
+    def write(self, record: bytes) -> None:
+        """All of it at the end of the cassette at once, or nothing."""
+        ...
+
+    def beside(self, name: str, data: bytes) -> str:
+        """Keep a body in a file of its own; its path relative to the cassette's folder."""
+        ...
+
+    def close(self) -> None:
+        """Nothing comes after this; all is on the disk."""
+        ...
+
+
+class FileSink:
+    """A cassette's file. What a killed process has written stays: there is no buffer of ours."""
+
+    def __init__(self, path: Path, replace: bool = False, sync_every: float = SYNC_EVERY) -> None:
+        """Make the file, readable for its owner alone. Raises FileExistsError unless it may be replaced, OSError."""
+        self.path = path
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | (os.O_TRUNC if replace else os.O_EXCL)
+        self._file = os.open(path, flags | getattr(os, "O_BINARY", 0), 0o600)
+        self._size = 0
+        self._unsynced = False
+        self._error: OSError | None = None
+        self._over = Event()
+        self._syncer = Thread(target=self._sync_often, args=(sync_every,), name="cassette-sync", daemon=True)
+        self._syncer.start()
+
+    @property
+    def folder(self) -> Path:
+        """Where bodies go that are too big for the cassette."""
+        return self.path.with_name(f"{self.path.stem}.files")
+
+    def write(self, record: bytes) -> None:
+        """One write. Where only a part fits, it is taken back, so that the next record begins on a line of its own."""
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+        done = 0
+        try:
+            while done < len(record):
+                done += os.write(self._file, record[done:] if done else record)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(self._file, self._size)
+            raise
+        self._size += done
+        self._unsynced = True
+
+    def beside(self, name: str, data: bytes) -> str:
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        path = self.folder / name
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(data)
+        return f"{self.folder.name}/{name}"
+
+    def close(self) -> None:
+        if self._over.is_set():
+            return
+        self._over.set()
+        self._syncer.join()
+        try:
+            os.fsync(self._file)
+        finally:
+            os.close(self._file)
+        if self._error is not None:
+            raise self._error
+
+    def _sync_often(self, every: float) -> None:
+        while not self._over.wait(every):
+            if self._unsynced:
+                self._unsynced = False
+                try:
+                    os.fsync(self._file)
+                except OSError as error:
+                    # Told by the next write: this thread has nobody to tell.
+                    self._error = error
+
+
+class MemorySink:
+    """Records in memory: for tests, and for who wants a cassette without a file."""
+
+    def __init__(self) -> None:
+        self.records: list[bytes] = []
+        self.files: dict[str, bytes] = {}
+        self.closed = False
+
+    def write(self, record: bytes) -> None:
+        self.records.append(record)
+
+    def beside(self, name: str, data: bytes) -> str:
+        path = f"cassette.files/{name}"
+        self.files[path] = data
+        return path
+
+    def close(self) -> None:
+        self.closed = True
+
+    @property
+    def lines(self) -> list[bytes]:
+        """What a file would have, for a Tape."""
+        return b"".join(self.records).splitlines(keepends=True)
