@@ -34,6 +34,8 @@ from simulator.core.message import Headers
 
 _RESERVE: Final = 300
 """Bytes that the record about a full cassette takes."""
+_PACKETS: Final = 10_000
+"""In one payload; a client that sends more does not chat."""
 _DIFFERENT: Final = 100
 """Kinds of failures that are counted each for itself."""
 
@@ -304,6 +306,12 @@ class Recorder:
         """The packets of a payload, grouped; joined by U+001E they are the payload again."""
         session.bodies += 1
         line = Line(session.conn, 1, True)
+        if payload.count(b"\x1e") >= _PACKETS:
+            self.counts.failures += 1
+            why = f"a payload of more than {_PACKETS} packets"
+            self._say(f"not recorded: {why}")
+            self._safely(time, None, lambda at: Lost(at, session.conn, 1, why))
+            return
         for packet in payload.decode("utf-8", "surrogateescape").split("\x1e"):
             self._frame(time, line, sender, packet, "polling", session.bodies)
             if packet == "1":

@@ -278,6 +278,15 @@ def test_polls_whose_bodies_nobody_has_are_exchanges() -> None:
     assert on.poll(0, "GET", "", b"", b"hello") == 4
 
 
+def test_a_payload_that_is_an_attack() -> None:
+    on = Recording()
+    on.poll(0, "GET", "", b"", b'0{"sid":"abc"}')
+    on.poll(1, "POST", "abc", b"\x1e" * 100_000)
+    assert on.entries[2:] == [Lost(1, 1, 1, "a payload of more than 10000 packets")]
+    assert on.told == ["not recorded: a payload of more than 10000 packets"]
+    assert on.recorder.counts.failures == 1
+
+
 def test_sessions_that_are_left_behind_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     on = Recording()
     on.recorder._sessions._most = 2

@@ -223,7 +223,7 @@ def test_what_is_none(data: bytes, why: str) -> None:
         ("- at: 1\n  conn: 1\n  from: client\n  file: {path: a, size: 1, sha256: 'a'}\n", "x.yaml:7: a frame stands in the cassette itself"),
         ("- at: 1\n  conn: 1\n  from: client\n  via: pigeon\n  text: a\n", "x.yaml:7: via: expected one of websocket, polling, longpoll, got 'pigeon'"),
         ("- at: 1\n  conn: 1\n  from: client\n  redacted: 1\n  text: a\n", "x.yaml:7: redacted: expected true or false, got 1"),
-        ("- at: 1\n  conn: 1\n  event: opne\n", "x.yaml:6: event: expected one of open, refused, upgrade, close, cut, lost, got 'opne'"),
+        ("- at: 1\n  conn: 1\n  event: opened\n", "x.yaml:6: event: expected one of open, refused, upgrade, close, cut, lost, got 'opened'"),
         ("- at: 1\n  conn: 1\n  event: [open]\n", "x.yaml:6: event: expected one of open, refused, upgrade, close, cut, lost, got a list"),
         ("- at: 1\n  conn: 1\n  event: close\n  code: 70000\n  reason: ''\n  by: client\n", "x.yaml:7: code: expected a close code or null, got 70000"),
         ("- at: 1\n  conn: 1\n  event: open\n  path: /\n  headers: 3\n", "x.yaml:8: headers: expected names and values, got 3"),

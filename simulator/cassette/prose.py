@@ -1,0 +1,211 @@
+"""Secrets that are known by how they look, in any text: tokens, addresses, numbers, parameters of URLs.
+
+Every pattern is linear: what it may repeat is bounded, or is looked for once per run of its characters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from simulator.cassette import meanings
+from simulator.cassette.meanings import Kind
+from simulator.cassette.pseudonyms import WORD, Pseudonyms, is_ours
+
+
+@dataclass(slots=True)
+class Spot:
+    """A secret in a text."""
+
+    start: int
+    end: int
+    put: str
+    """What comes in its place."""
+    what: str
+    """Which rule found it."""
+
+
+_USERINFO = re.compile(r"://([^/\s@\"'\\?#<>]{1,256})@")
+_DOMAIN = re.compile(r"@((?:[\w-]{1,63}\.){1,8}[^\W\d_][\w-]{1,30})")
+_LOCAL = re.compile(r"[\w.+'-]+\Z")
+_RUN = re.compile(r"[\w-]*", re.ASCII)
+_JWT = re.compile(r"eyJ[\w-]{5,}+\.[\w-]*+\.[\w-]*+(?:\.[\w-]++){0,2}", re.ASCII)
+_BEARER = re.compile(r"[Bb]earer +([\w.~+/-]{8,4096}=*)", re.ASCII)
+_PARAMETER = re.compile(r"(?<![\w.\-])([A-Za-z][\w.\-]{0,60})=")
+_ARGUMENT = re.compile(r"[^&\s\"'\\<>;,{}]*")
+_KNOWN = re.compile(
+    r"\b(?:A[KS]IA[0-9A-Z]{16}|[sr]k_(?:live|test)_\w{16,200}|gh[pousr]_\w{30,200}|xox[abprs]-[\w-]{10,200})"
+    r"|-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[^-]{1,20000}-----END [A-Z ]{0,20}PRIVATE KEY-----",
+    re.ASCII,
+)
+_KNOWN_SIGNS: Final = ("AKIA", "ASIA", "_live_", "_test_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "xox", "PRIVATE KEY")
+_INTERNATIONAL = re.compile(r"\+[1-9](?:[ ().\-/]{0,2}\d){6,14}(?![\w+=/])")
+_SCHEMED = re.compile(r"(?<!\w)(?:tel|whatsapp|sms):\+?(\d{7,15})(?!\w)")
+_NATIONAL = re.compile(
+    r"\d(?<![\w.\-/].)\d{1,4}\)?[ .\-/]{1,2}\(?\d{2,5}\)?(?:[ .\-/]\d{2,5}){1,3}(?![\w\-/:]|[.,]\d)", re.ASCII
+)
+_CARD = re.compile(
+    r"[2-6](?<![\w.\-/].)\d{3}(?:[ -]?\d{4}[ -]?\d{4}[ -]?\d{1,7}|[ -]?\d{6}[ -]?\d{4,5})(?![\w\-/]|[.,]\d)", re.ASCII
+)
+_DATE = re.compile(r"(?:19|20)\d\d[ .\-/][01]?\d[ .\-/]|[0-3]?\d[ .\-/][01]?\d[ .\-/](?:19|20)\d\d")
+_ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+_KEYED = re.compile(r"\"([\w\-. ]{1,60})\\*\"\s*:\s*(\\*\")?[\w ]*\Z")
+IDS: Final = ("id", "ids", "time", "at", "ts", "timestamp", "date", "ref", "seq", "offset", "cursor", "uri", "url")
+_BEFORE: Final = re.compile(r"[\w.\-/+=@#]\Z")
+
+_SIGNS: Final = ("@", "=", "+", "eyJ", "%", "earer ", "tel:", "sms:", "app:", *_KNOWN_SIGNS)
+
+
+def suspicious(text: str) -> bool:
+    """Whether `spots` could find something; far quicker, and never wrong when it says no."""
+    for sign in _SIGNS:
+        if sign in text:
+            return True
+    return _CARD.search(text) is not None or _NATIONAL.search(text) is not None
+
+
+def spots(text: str, names: Pseudonyms) -> Iterator[Spot]:
+    """All of a text, in no order; they may overlap, and then the first one counts."""
+    if "@" in text:
+        users: set[int] = set()
+        for match in _USERINFO.finditer(text) if "://" in text else ():
+            users.add(match.end() - 1)
+            yield from _spot(match, 1, names.token, "user of a URL")
+        yield from _addresses(text, names, users)
+    if "eyJ" in text:
+        yield from _jwts(text, names)
+    if "earer " in text:
+        for match in _BEARER.finditer(text):
+            yield from _spot(match, 1, names.token, "bearer token")
+    if "=" in text:
+        yield from parameters(text, names)
+    if any(sign in text for sign in _KNOWN_SIGNS):
+        for match in _KNOWN.finditer(text):
+            yield from _spot(match, 0, names.token, "token of a known make")
+    yield from _numbers(text, names)
+
+
+def _spot(match: re.Match[str], group: int, name: Callable[[str], str], what: str) -> Iterator[Spot]:
+    if not is_ours(match[group]):
+        yield Spot(match.start(group), match.end(group), name(match[group]), what)
+
+
+def _addresses(text: str, names: Pseudonyms, users: set[int]) -> Iterator[Spot]:
+    for match in _DOMAIN.finditer(text):
+        at, domain = match.start(), match[1]
+        if at in users:
+            continue
+        local = _LOCAL.search(text[max(0, at - 64) : at])
+        if local is None or (domain.lower() == "example.com" and f"{WORD}-" in local[0]):
+            continue
+        start = at - len(local[0])
+        put = f"{names.local(f'{local[0]}@{domain}')}@example.com"
+        yield Spot(start, match.end(), put, "e-mail address")
+
+
+def _jwts(text: str, names: Pseudonyms) -> Iterator[Spot]:
+    at = text.find("eyJ")
+    while at >= 0:
+        match = _JWT.match(text, at)
+        if match:
+            if not is_ours(match[0]):
+                yield Spot(at, match.end(), names.jwt(match[0]), "JWT")
+            end = match.end()
+        else:
+            # Another beginning in the same run would fail where this one did.
+            end = _RUN.match(text, at).end()  # type: ignore[union-attr]
+        at = text.find("eyJ", end)
+
+
+def parameters(
+    text: str, names: Pseudonyms, meaning: Callable[[str, bool], Kind | None] | None = None
+) -> Iterator[Spot]:
+    """Values of parameters: `meaning` says what a name means, and is told whether `?` or `&` stands before it."""
+    for match in _PARAMETER.finditer(text):
+        start = match.start()
+        linked = start > 0 and text[start - 1] in "?&"
+        if meaning is not None:
+            kind = meaning(match[1], linked)
+        else:
+            kind = meanings.of_parameter(match[1]) if linked else meanings.of_key(match[1])
+        if kind is not None:
+            # Of what is harmless the value is gone through as well: a URL in a URL has parameters of its own.
+            value = _ARGUMENT.match(text, match.end())
+            assert value is not None
+            yield from valued(kind, value[0], value.start(), names, f"parameter {match[1]}")
+
+
+def valued(kind: Kind, value: str, start: int, names: Pseudonyms, what: str) -> Iterator[Spot]:
+    """What comes in place of a value of which is known what it is."""
+    if not value or is_ours(value):
+        return
+    put = None
+    if kind is Kind.TOKEN:
+        put = names.token(value)
+    elif kind is Kind.NAME:
+        put = names.name(value) if any(map(str.isalpha, value)) else None
+    elif kind is Kind.NUMBER or kind is Kind.CODE:
+        put = names.shaped(value) if any(map(str.isalnum, value)) else None
+    elif kind is Kind.PHONE:
+        put = names.phone(value) if sum(map(str.isdecimal, value)) >= 6 else None
+    elif "@" in value:
+        put = f"{names.local(value)}@example.com"
+    if put is not None and put != value:
+        yield Spot(start, start + len(value), put, what)
+
+
+# ---- numbers ----
+
+
+def _numbers(text: str, names: Pseudonyms) -> Iterator[Spot]:
+    if "+" in text:
+        for match in _INTERNATIONAL.finditer(text):
+            start, number = match.start(), match[0]
+            if not _BEFORE.search(text[max(0, start - 1) : start]) and not number.startswith("+999"):
+                yield Spot(start, match.end(), names.phone(number), "phone number")
+    for match in _SCHEMED.finditer(text) if ":" in text else ():
+        if not match[1].startswith("999"):
+            yield Spot(match.start(1), match.end(1), names.phone(match[1]), "phone number")
+    for match in _CARD.finditer(text):
+        if _is_card(match[0]) and _stands_alone(text, match.start(), match.end()):
+            yield Spot(match.start(), match.end(), names.shaped(match[0]), "card number")
+    for match in _NATIONAL.finditer(text):
+        number = match[0]
+        if _is_national(number) and _stands_alone(text, match.start(), match.end()):
+            yield Spot(match.start(), match.end(), names.phone(number), "phone number")
+
+
+def _is_card(number: str) -> bool:
+    """Whether an issuer could have given it: its beginning (ISO/IEC 7812), its length and its check digit."""
+    digits = [int(c) for c in number if c.isdecimal()]
+    size, first, two, four = len(digits), digits[0], digits[0] * 10 + digits[1], int("".join(map(str, digits[:4])))
+    issued = (
+        (first == 4 and size in (16, 19))
+        or (size == 16 and (51 <= two <= 55 or 2221 <= four <= 2720 or two in (35, 65) or four == 6011))
+        or (size == 15 and two in (34, 37))
+        or (size == 14 and two in (36, 38, 39))
+        or (size == 16 and two in (50, 60, 62, 63))
+    )
+    doubled = (sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
+    return issued and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+
+
+def _is_national(number: str) -> bool:
+    count = sum(map(str.isdecimal, number))
+    return (
+        9 <= count <= 13 and not number.startswith("999") and not _DATE.match(number) and not _ADDRESS.fullmatch(number)
+    )
+
+
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    """Whether a number is not a part of something else, nor by its key an id or a time, nor a number of JSON."""
+    before = text[max(0, start - 100) : start].rstrip("(")
+    if _BEFORE.search(before) or (before.endswith(":") and before[-2:-1].isdigit()):
+        return False
+    keyed = _KEYED.search(before)
+    if keyed:
+        return keyed[2] is not None and not meanings.plain(keyed[1]).endswith(IDS)
+    bare = text[start:end].isdecimal() and text[end : end + 1] in ("", ",", "]", "}")
+    return not (bare and before.rstrip().endswith(("[", ",")))
