@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from simulator import __version__
+from simulator import __version__, cli_record
 from simulator.core.errors import SimulatorError, StartError
 
 if TYPE_CHECKING:
@@ -123,6 +123,7 @@ def main() -> None:
     simulator serve --backend chip      a chat server on its documented port
     simulator backends                  which there are
     simulator backends chip             what can be set there
+    simulator record --upstream https://chat.example.com --out chat.yaml
     simulator health http://127.0.0.1:8070
 
     Shell completion: eval "$(_SIMULATOR_COMPLETE=bash_source simulator)", or zsh_source, fish_source.
@@ -307,6 +308,10 @@ def _setting(text: str) -> tuple[str, str]:
     if not equals or not key:
         raise SimulatorError(f"--set {text}: expected KEY=VALUE")
     return key, value
+
+
+main.add_command(cli_record.record)
+main.add_command(cli_record.addon_path)
 
 
 @main.command()
