@@ -55,15 +55,36 @@ _KEYED = re.compile(r"\"([\w\-. ]{1,60})\\*\"\s*:\s*(\\*\")?[\w ]*\Z")
 IDS: Final = ("id", "ids", "time", "at", "ts", "timestamp", "date", "ref", "seq", "offset", "cursor", "uri", "url")
 _BEFORE: Final = re.compile(r"[\w.\-/+=@#]\Z")
 
-_SIGNS: Final = ("@", "=", "+", "eyJ", "%", "earer ", "tel:", "sms:", "app:", *_KNOWN_SIGNS)
+_LONG = re.compile(r"\d[\d .\-/()]{10}")
+"""Eleven characters have a card, and a phone number of nine digits in three groups; an ISO date has ten."""
 
 
 def suspicious(text: str) -> bool:
     """Whether `spots` could find something; far quicker, and never wrong when it says no."""
-    for sign in _SIGNS:
-        if sign in text:
-            return True
-    return _CARD.search(text) is not None or _NATIONAL.search(text) is not None
+    # One by one: a loop, or one pattern of them all, takes several times as long.
+    return (
+        "@" in text
+        or "=" in text
+        or "+" in text
+        or "%" in text
+        or "eyJ" in text
+        or "earer " in text
+        or "tel:" in text
+        or "sms:" in text
+        or "app:" in text
+        or "AKIA" in text
+        or "ASIA" in text
+        or "_live_" in text
+        or "_test_" in text
+        or "ghp_" in text
+        or "gho_" in text
+        or "ghu_" in text
+        or "ghs_" in text
+        or "ghr_" in text
+        or "xox" in text
+        or "PRIVATE KEY" in text
+        or _LONG.search(text) is not None
+    )
 
 
 def spots(text: str, names: Pseudonyms) -> Iterator[Spot]:
@@ -168,6 +189,8 @@ def _numbers(text: str, names: Pseudonyms) -> Iterator[Spot]:
     for match in _SCHEMED.finditer(text) if ":" in text else ():
         if not match[1].startswith("999"):
             yield Spot(match.start(1), match.end(1), names.phone(match[1]), "phone number")
+    if _LONG.search(text) is None:
+        return
     for match in _CARD.finditer(text):
         if _is_card(match[0]) and _stands_alone(text, match.start(), match.end()):
             yield Spot(match.start(), match.end(), names.shaped(match[0]), "card number")
