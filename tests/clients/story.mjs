@@ -1,4 +1,4 @@
-// npm's socket.io-client plays one story against peers.mjs: node --import ./rawlog.mjs story.mjs URL '["polling", ...]' CASE
+// npm's socket.io-client plays one story against peers.mjs: node --import ./rawlog.mjs story.mjs URL '["polling", ...]' CASE [TOKEN TOKEN]
 //
 // Two namespaces of one session, acknowledgements both ways, binary both ways, a burst, a refused namespace, heartbeats,
 // a connection that breaks and is recovered. Says ["done", {...}] with what it saw.
@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { Manager } from "socket.io-client";
 
 const [url, transports, name] = [process.argv[2], JSON.parse(process.argv[3]), process.argv[4]];
+const [rootToken, adminToken] = process.argv.length > 5 ? process.argv.slice(5) : ["root-token", "admin-token"];
 const manager = new Manager(url, {
   transports,
   query: { case: name },
@@ -14,8 +15,8 @@ const manager = new Manager(url, {
   reconnectionDelayMax: 50,
   rejectUnauthorized: false,
 });
-const root = manager.socket("/", { auth: { token: "root-token", who: "Zoë 👍" } });
-const admin = manager.socket("/admin", { auth: { token: "admin-token" } });
+const root = manager.socket("/", { auth: { token: rootToken, who: "Zoë 👍" } });
+const admin = manager.socket("/admin", { auth: { token: adminToken } });
 const heard = (socket, event) => new Promise((done) => socket.once(event, (...args) => done(args)));
 const seen = {};
 
