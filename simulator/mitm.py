@@ -9,6 +9,7 @@ wrong is counted and told. A frame's hook runs before mitmproxy sends it on, so 
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import sys
 import time
@@ -137,6 +138,9 @@ class Addon:
         )
         if self.recorder.stopped:
             raise SimulatorError(f"{out}: {self.recorder.stopped}")
+        # What is here now stays; the collector need not look at it again and again. It is more than a recording costs.
+        gc.freeze()
+        gc.set_threshold(10_000, 20, 50)
         # Frames still pass between `done` and the end of the process.
         atexit.register(self._end)
         proxy: Any = ctx.master.addons.get("proxyserver")  # type: ignore[no-untyped-call]
