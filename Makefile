@@ -17,7 +17,7 @@ BIN = .venv/bin
 RECORD = .venv/record
 RECORDER = $(RECORD)/.installed
 CLIENTS = tests/clients/node_modules/.installed
-FLOORS = simulator/core simulator/wire simulator/backends simulator/cassette
+FLOORS = simulator/core simulator/wire simulator/backends simulator/scenario simulator/cassette
 LOCK_UV = uv==0.13.8
 
 # The installer is the one that the venv was made with.
@@ -47,7 +47,7 @@ test: .venv/.dev $(RECORDER) clients ## all tests but the slow ones, with branch
 	else \
 		echo; echo "Branch coverage of simulator (complete files are left out):"; \
 		$(BIN)/coverage report || exit 1; \
-		echo; echo "core, wire, backends and cassette have to be complete:"; \
+		echo; echo "core, wire, backends, scenario and cassette have to be complete:"; \
 		$(BIN)/coverage report --fail-under=100 --include="$$(printf '%s/*,' $(FLOORS))" || { \
 			echo "The lines above need a test, both ways at a branch (12->15: never went from 12 to 15)." >&2; exit 1; }; \
 	fi

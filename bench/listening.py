@@ -1,6 +1,6 @@
 """For mitmdump -s: says where it listens, as the servers of the benchmark do."""
 
-from mitmproxy import ctx
+from mitmproxy import ctx  # type: ignore[import-not-found]
 
 
 def running() -> None:

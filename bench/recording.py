@@ -76,10 +76,10 @@ def _case(case: Case, rounds: int, seconds: float, tell: Callable[[str], None]) 
         where = url(server)
         upstream = where.replace("ws://", "http://").partition("/socket.io")[0].rstrip("/")
         proxies: list[tuple[list[float], Child, str]] = []
-        for figures, options in (
-            (row.plain, []),
-            (row.recorded, ["-s", ROOT / "simulator" / "mitm.py", "--set", f"simulator_out={folder / 'tape.yaml'}"]),
-        ):
+        recording: list[str | Path] = ["-s", ROOT / "simulator" / "mitm.py"]
+        recording += _set(out=folder / "tape.yaml", lean="true")
+        plain: list[str | Path] = []
+        for figures, options in ((row.plain, plain), (row.recorded, recording)):
             command: list[str | Path] = [MITMDUMP, "-q", "--mode", f"reverse:{upstream}", "--listen-port", "0"]
             command += ["--set", f"confdir={folder}", *options, "-s", ROOT / "bench" / "listening.py"]
             proxy = stack.enter_context(Child("mitmdump", command, core[0] if core else None))
@@ -92,6 +92,10 @@ def _case(case: Case, rounds: int, seconds: float, tell: Callable[[str], None]) 
                     figures.append(spent)
     row.ratio = [plain / recorded for plain, recorded in zip(row.plain, row.recorded, strict=True)]
     return row
+
+
+def _set(**options: object) -> list[str]:
+    return [part for key, value in options.items() for part in ("--set", f"simulator_{key}={value}")]
 
 
 def _window(proxy: Child, where: str, talk: str, seconds: float) -> float:

@@ -61,8 +61,15 @@ _OPTIONS: dict[str, tuple[Any, Any, str]] = {
     "simulator_rules": (Sequence[str], [], "More that is secret, such as 'header x-session'."),
     "simulator_max_size": (str, "500MB", "Above that nothing more is written."),
     "simulator_force": (bool, False, "Write the cassette anew if it is there already."),
+    "simulator_lean": (bool, False, "Take out addons of mitmproxy that have nothing to do, as the command does."),
     "simulator_reports_to": (int, -1, "A socket to report to, for `simulator record`."),
 }
+
+_IDLE = (
+    "anticache", "anticomp", "blocklist", "comment", "cut", "export", "mapremote", "maplocal", "modifybody",
+    "modifyheaders", "stickyauth", "stickycookie", "upstreamauth",
+)  # fmt: skip
+"""Addons that only do what a command line asks for. Each is called for each frame: that costs more than we do."""
 
 _P = ParamSpec("_P")
 
@@ -138,9 +145,8 @@ class Addon:
         )
         if self.recorder.stopped:
             raise SimulatorError(f"{out}: {self.recorder.stopped}")
-        # What is here now stays; the collector need not look at it again and again. It is more than a recording costs.
-        gc.freeze()
-        gc.set_threshold(10_000, 20, 50)
+        if options.simulator_lean:
+            _lean()
         # Frames still pass between `done` and the end of the process.
         atexit.register(self._end)
         proxy: Any = ctx.master.addons.get("proxyserver")  # type: ignore[no-untyped-call]
@@ -152,7 +158,7 @@ class Addon:
     @_ours
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if self._is_ours(flow) and not is_poll(flow.request.path) and _is_long(flow.request):
-            flow.metadata[_ASKED] = stream = self._stream()
+            flow.metadata[_ASKED] = stream = self._tape().stream()
             flow.request.stream = _tee(stream)
 
     @_ours
@@ -166,7 +172,7 @@ class Addon:
         if response is None or response.status_code < 200 or is_poll(flow.request.path) or not self._is_ours(flow):
             return
         if _is_long(response) and flow.request.method != "HEAD" and response.status_code not in (204, 304):
-            flow.metadata[_ANSWERED] = stream = self._stream()
+            flow.metadata[_ANSWERED] = stream = self._tape().stream()
             response.stream = _tee(stream)
             self._live[flow.id] = flow
 
@@ -270,7 +276,6 @@ class Addon:
         self._ending = True
 
     def _end(self) -> None:
-        """The last that the process does."""
         recorder = self.recorder
         if recorder is None:
             return
@@ -305,15 +310,21 @@ class Addon:
         assert self.recorder is not None
         return self.recorder
 
-    def _stream(self) -> Stream:
-        return self._tape().stream()
-
     def _is_ours(self, flow: http.HTTPFlow) -> bool:
         """Whether the client spoke to the upstream: through a proxy of `regular` mode others are reached as well."""
         if isinstance(flow.client_conn.proxy_mode, ReverseMode):
             return True
         assert self._upstream is not None
         return bool((flow.request.host, flow.request.port) == (self._upstream.host, self._upstream.port))
+
+
+def _lean() -> None:
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
+    addons: Any = ctx.master.addons
+    for name in _IDLE:
+        if (addon := addons.get(name)) is not None:
+            addons.remove(addon)
 
 
 def _upstream(text: str) -> upstreams.Upstream:
@@ -380,7 +391,7 @@ def _taped(message: http.Message, stream: Stream | None) -> tuple[Headers, bytes
 
 
 class Stranger:
-    """In place of the addon, where the simulator can't be imported: mitmdump hangs if it is ended earlier than this."""
+    """In place of the addon where the simulator can't be imported. mitmdump hangs if it is ended any earlier."""
 
     def running(self) -> None:
         sys.exit(_MISSING)

@@ -28,6 +28,7 @@ from simulator.core.backend import Backend, NoMethod, NoRoute, find
 from simulator.core.bot import Act, Bot, Watcher
 from simulator.core.engine import Given
 from simulator.core.events import Acted, Called
+from simulator.core.faults import Fault
 from simulator.core.message import Frame, Headers, Ping, Pong, Request, Response
 from simulator.core.objects import Upload, UploadFlaw
 from simulator.core.space import Running, Space
@@ -43,6 +44,8 @@ from simulator.core.wire import (
     Effect,
     Got,
     Pause,
+    Raw,
+    Reset,
     Shut,
     Upgrade,
     Write,
@@ -69,7 +72,7 @@ class Socket:
         self.name = name
         self.upgrade: Upgrade | None = None
         self.refused: Response | None = None
-        self.got: deque[Frame | Ping | Pong | Shut | Drop] = deque()
+        self.got: deque[Frame | Ping | Pong | Shut | Drop | Raw | Reset] = deque()
         self.waiting: deque[Got] = deque()
         self.paused = False
         self.open = False
@@ -101,12 +104,12 @@ class Socket:
         else:
             self.talk.take(got)
 
-    def carry(self, effect: Write | Shut | Drop | Pause) -> None:
+    def carry(self, effect: Write | Shut | Drop | Pause | Raw | Reset) -> None:
         if isinstance(effect, Pause):
             self.paused = effect.on
             return
         self.got.append(effect.item if isinstance(effect, Write) else effect)
-        if not isinstance(effect, Write):
+        if not isinstance(effect, Write | Raw):
             self.open = False
 
 
@@ -138,6 +141,9 @@ class Talk:
         self.answers: dict[int, Response] = {}
         self.cut: set[int] = set()
         """Calls whose connection was ended without an answer."""
+        self.reset: set[int] = set()
+        """Links and calls that were reset."""
+        self._waiting: dict[int, Asked] = {}
         self.upgrades: dict[int, Upgrade] = {}
         self.calls: deque[Call] = deque()
         self.kept: dict[str, str] = {}
@@ -241,7 +247,20 @@ class Talk:
     def drain(self) -> None:
         self.take(Drain())
 
+    def fault(self, *faults: Fault, without: str | None = None) -> None:
+        """Add faults, or take one away."""
+        if without is not None:
+            self.space.faults.remove(without)
+        self.space.faults.add(*faults)
+        links = [socket.call for socket in self._by_link.values() if socket.open]
+        look = self.running.fault(links, {**self._waiting})
+        if look is not None:
+            self.take(look)
+            self.running.settle()
+
     def take(self, given: Given) -> None:
+        if isinstance(given, Asked):
+            self._waiting[given.call] = given
         self._queue.append(given)
         if self._busy:
             return
@@ -260,6 +279,8 @@ class Talk:
 
     def _carry(self, effects: list[Effect | Call]) -> None:
         for effect in effects:
+            if isinstance(effect, Answer | Upgrade):
+                self._waiting.pop(effect.call, None)
             if isinstance(effect, Answer):
                 if effect.response is None:
                     self.cut.add(effect.call)
@@ -271,6 +292,11 @@ class Talk:
                     self._by_link[effect.call].upgrade = effect
             elif isinstance(effect, Call):
                 self.calls.append(effect)
+            elif isinstance(effect, Reset):
+                if effect.number in self._by_link:
+                    self._by_link[effect.number].carry(effect)
+                self.reset.add(effect.number)
+                self._waiting.pop(effect.number, None)
             else:
                 self._by_link[effect.link].carry(effect)
 

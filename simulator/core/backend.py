@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from simulator.core.envelope import Bare, Envelope
 from simulator.core.link import LinkPolicy
 from simulator.core.message import Message, Request, Response
 
@@ -73,6 +74,8 @@ class Route:
     body: Buffered | Stored = Buffered()
     via: str = ""
     """Bodies that come and go here are frames, via `polling` or `longpoll`: journal and taps see them as such."""
+    ticket: Callable[[Request], str] = lambda request: ""
+    """The name of the session with which a request goes on, `World.mark` at its start; "" where it begins one."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -155,5 +158,13 @@ class Backend:
     """The answer to an upload that its head alone decides, before any of its body is read; None reads on."""
     full: Callable[[World, Request], Response] = lambda world, request: Response(500)
     """The answer to an upload for which there is no room: the store's bound is reached, or the disk says no."""
+    agents: Callable[[Any], Collection[str]] | None = None
+    """From the seed: the names (ids, emails) under which agents can act, where only those can who are known."""
+    statuses: tuple[str, ...] = ("sent", "delivered", "read", "failed")
+    """What an act Status can say."""
+    envelope: Envelope = Bare()  # noqa: RUF009  # has no state
+    """What faults have to know of the wire's frames."""
+    failed: Callable[[World, Request, int], Response] = lambda world, request, status: Response(status)
+    """What the real server says where an upload fails with that status."""
     volatile: frozenset[str] = field(default_factory=frozenset)
     """Paths into messages whose values differ from run to run (ids, times), such as `chat_out.msg_out.time`."""

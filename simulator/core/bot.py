@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from simulator.core.message import Json, Message
 
 if TYPE_CHECKING:
-    from simulator.core.actions import After, Began, Cancel, Heard
+    from simulator.core.actions import After, Began, Cancel, Ended, Heard
     from simulator.core.events import Acted, Conn, Fired
+    from simulator.core.wire import Link, Reset, Shut
 
-    Deed: TypeAlias = Acted | After | Cancel
+    Deed: TypeAlias = Acted | After | Cancel | Shut | Reset
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,6 +86,8 @@ class Stream(_Timed):
     """Say a text in chunks."""
 
     chunks: list[str]
+    pace: float | None = None
+    """Seconds between two chunks; None is the backend's own."""
 
 
 @dataclass(slots=True)
@@ -138,22 +142,30 @@ class Watcher(Protocol):
     """A bot that sees more than what it is to answer, and has timers.
 
     What it does is in whichever talk it names; an Acted that names what was heard goes to who said it, where the
-    backend knows the difference. The timers are its own, whatever others bear the same owner and name.
+    backend knows the difference. The timers are its own, whatever others bear the same owner and name. A Shut or a
+    Reset ends a socket past all that the backend would do.
     """
 
-    def hear(self, heard: Heard) -> list[Deed]:
+    link: Link | None
+    """The socket over which came what it is told; None where it came by a request, or later than it was sent."""
+
+    def hear(self, heard: Heard) -> Sequence[Deed]:
         """What to do about what a person said."""
         ...
 
-    def began(self, began: Began) -> list[Deed]:
+    def began(self, began: Began) -> Sequence[Deed]:
         """What to do when a person comes into a talk."""
         ...
 
-    def saw(self, saw: Saw) -> list[Deed]:
+    def ended(self, ended: Ended) -> Sequence[Deed]:
+        """What to do when a talk is over, by an act of its own, too."""
+        ...
+
+    def saw(self, saw: Saw) -> Sequence[Deed]:
         """What to do about any other message."""
         ...
 
-    def fired(self, fired: Fired) -> list[Deed]:
+    def fired(self, fired: Fired) -> Sequence[Deed]:
         """What to do when a timer of its own is due."""
         ...
 

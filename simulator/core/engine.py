@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from heapq import heapify, heappop, heappush
 from math import inf
 from typing import TYPE_CHECKING, TypeAlias, assert_never, cast
@@ -15,6 +15,7 @@ from simulator.core.actions import (
     Call,
     Cancel,
     Close,
+    Ended,
     Heard,
     Hold,
     Refuse,
@@ -38,13 +39,27 @@ from simulator.core.events import (
     Received,
     Requested,
 )
-from simulator.core.wire import Answer, Aside, Due, Effect, Got, Input, Output, Outside, Wire, Write
+from simulator.core.wire import (
+    Answer,
+    Aside,
+    Detached,
+    Due,
+    Effect,
+    Got,
+    Input,
+    Output,
+    Outside,
+    Reset,
+    Shut,
+    Wire,
+    Write,
+)
 from simulator.core.world import World
 
 if TYPE_CHECKING:
     from simulator.core.bot import Deed
 
-Given: TypeAlias = Outside | Called | Acted
+Given: TypeAlias = Outside | Due | Called | Acted
 _EVENTS = frozenset((Received, Closed, Opened, Knocked, Requested, Malformed, Acked))
 _NOTHING: list[Effect | Call] = []
 
@@ -59,10 +74,18 @@ _Entry: TypeAlias = tuple[float, int, int, Hashable, object]
 _NONE: dict[object, int] = {}
 
 
+def _ended(deed: Shut | Reset) -> Detached:
+    """What a wire is told of a socket that somebody else has ended."""
+    if isinstance(deed, Reset):
+        return Detached(deed.number)
+    return Detached(deed.link, 1005 if deed.code is None else deed.code)
+
+
 class Engine:
     """One running backend."""
 
     __slots__ = (
+        "_answer",
         "_armed",
         "_aside",
         "_dead",
@@ -85,6 +108,7 @@ class Engine:
         self._wire = wire
         self._aside: Callable[[Input], list[Output]] = wire.take
         self._wire_take: Callable[[Input], list[Output]] = wire.take
+        self._answer: Callable[[Answer], list[Output]] | None = None
         self._rules = rules
         self._handle = rules.handle
         self.use(bot)
@@ -115,14 +139,19 @@ class Engine:
         self._watcher: Watcher | None = cast("Watcher", bot) if hasattr(bot, "began") else None
         self._hear = cast("Bot", bot).hear
 
-    def interpose(self, take: Callable[[Input], list[Output]] | None) -> None:
+    def interpose(
+        self, take: Callable[[Input], list[Output]] | None, answer: Callable[[Answer], list[Output]] | None = None
+    ) -> None:
         """Let something stand where the wire stands, which asks the wire itself; None takes it out again.
+
+        With `answer` it is shown what rules answer to requests, of which the wire is not told.
 
         Its own timers have an Aside as owner, and come back to it as Due, also when it was taken out meanwhile.
         """
         if take is not None:
             self._aside = take
         self._wire_take = take or self._wire.take
+        self._answer = answer
 
     def take(self, given: Given, now: float | None = None) -> list[Effect | Call]:
         """Work one input with all that it causes, what is due at this very instant included.
@@ -153,6 +182,10 @@ class Engine:
                             self._do([action])
                 else:
                     self._work([output])
+        elif type(given) is Got and self._watcher is not None:
+            self._watcher.link = given.link
+            self._work(take(given))
+            self._watcher.link = None
         elif type(given) is Acted:
             if given.act.after:
                 self._later(given)
@@ -255,14 +288,17 @@ class Engine:
             if talk is not None:
                 self._perform(watcher.saw(Saw(talk, received.conn, received.message)))
 
-    def _perform(self, deeds: list[Deed]) -> None:
+    def _perform(self, deeds: Sequence[Deed]) -> None:
         for deed in deeds:
             if isinstance(deed, Acted):
                 self._act(deed)
             elif isinstance(deed, After):
                 self._arm(WATCHER, deed)
-            else:
+            elif isinstance(deed, Cancel):
                 self._cancel(WATCHER, deed)
+            else:
+                self._effects.append(deed)
+                self._work(self._wire_take(_ended(deed)))
 
     def _act(self, acted: Acted) -> None:
         # The heap keeps the order where something else is due at this instant, as it is while `_run` works.
@@ -300,7 +336,11 @@ class Engine:
                     case Reply() | Close() | Accept() | Refuse() | Hold() | Release():
                         self._work(self._wire_take(action))
                     case Respond():
-                        self._effects.append(Answer(action.call, action.response))
+                        answer = Answer(action.call, action.response)
+                        if self._answer is None:
+                            self._effects.append(answer)
+                        else:
+                            self._work(self._answer(answer))
                     case Cancel():
                         self._cancel(RULES, action)
                     case Call():
@@ -308,6 +348,9 @@ class Engine:
                     case Began():
                         if self._watcher is not None:
                             self._perform(self._watcher.began(action))
+                    case Ended():
+                        if self._watcher is not None:
+                            self._perform(self._watcher.ended(action))
                     case _:
                         assert_never(action)
 

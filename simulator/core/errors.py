@@ -3,8 +3,10 @@
 SimulatorError                  exit code 2
     WireError                   a frame is not of this wire's kind; never leaves the wire and the rules
     UnknownBackend              no such folder in backends/
-    FixtureError                a fixtures file can't be read, or says what the backend doesn't know
-    CassetteError               a cassette can't be read, or is none
+    FileError                   a file of the operator's, with the line that is wrong
+        FixtureError            a fixtures file can't be read, or says what the backend doesn't know
+        ScenarioError           a scenario can't be read, or says what no bot could do
+        CassetteError           a cassette can't be read, or is none
     SettingError                `--set key=value` names no setting, or a value it can't take
     StartError                  exit code 3: the server could not start
 """
@@ -38,8 +40,8 @@ class UnknownBackend(SimulatorError):
         self.known = tuple(known)
 
 
-class FixtureError(SimulatorError):
-    """A fixtures file that can't be used; line counts from 1, 0 where the file as a whole is meant."""
+class FileError(SimulatorError):
+    """A file of the operator's that can't be used; line counts from 1, 0 where the file as a whole is meant."""
 
     def __init__(self, path: str, line: int, why: str) -> None:
         super().__init__(f"{path}:{line}: {why}" if line else f"{path}: {why}")
@@ -48,14 +50,16 @@ class FixtureError(SimulatorError):
         self.why = why
 
 
-class CassetteError(SimulatorError):
-    """A cassette that can't be used; line counts from 1, 0 where the file as a whole is meant."""
+class FixtureError(FileError):
+    """A fixtures file that can't be used."""
 
-    def __init__(self, path: str, line: int, why: str) -> None:
-        super().__init__(f"{path}:{line}: {why}" if line else f"{path}: {why}")
-        self.path = path
-        self.line = line
-        self.why = why
+
+class ScenarioError(FileError):
+    """A scenario that can't be used."""
+
+
+class CassetteError(FileError):
+    """A cassette that can't be used."""
 
 
 class SettingError(SimulatorError):

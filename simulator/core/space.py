@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from simulator.core.backend import Backend
 from simulator.core.bot import Bot, Watcher
 from simulator.core.engine import Engine
-from simulator.core.ids import Ids
+from simulator.core.events import CallId
+from simulator.core.faults import LOOK, Faults
+from simulator.core.ids import ALPHANUMERIC, Ids
 from simulator.core.message import Frame, Ping, Pong
 from simulator.core.objects import Objects
-from simulator.core.wire import Link
+from simulator.core.wire import Asked, Due, Link
 from simulator.core.world import Log, World
+
+if TYPE_CHECKING:
+    from simulator.core.faults_machine import Machine
+
+BotMaker: TypeAlias = Callable[[Backend, World], Bot | Watcher]
+"""Makes a backend's bot."""
 
 
 class Clock(Protocol):
@@ -110,7 +118,7 @@ class Journal:
 class Running:
     """A backend that runs in a space; a reset gives it a new engine."""
 
-    __slots__ = ("backend", "engine", "log", "name", "seed", "space")
+    __slots__ = ("_machine", "backend", "engine", "log", "name", "seed", "space")
 
     def __init__(self, backend: Backend, space: Space, seed: Any, log: Log) -> None:
         self.backend = backend
@@ -118,11 +126,38 @@ class Running:
         self.space = space
         self.seed = seed
         self.log = log
+        self._machine: Machine | None = None
         self.engine = self._build()
+        self.fault((), {})
 
     def rebuild(self) -> None:
         """Begin anew, as at the start."""
+        self._machine = None
         self.engine = self._build()
+        self.fault((), {})
+
+    def fault(self, links: Iterable[Link], calls: Mapping[CallId, Asked]) -> Due | None:
+        """Let the space's faults strike here, and none that it had before: to be called whenever there are others.
+
+        Takes the links and calls that are open. What it gives the engine has to take next, and then `settle`.
+        """
+        faults = [fault for fault in self.space.faults if fault.backend in (None, self.name)]
+        if self._machine is None:
+            if not faults:
+                return None
+            # Without faults nobody pays for them, not even at start.
+            from simulator.core.faults_machine import Machine
+
+            self._machine = Machine(self.engine.wire.take, self.backend, self.engine.world)
+            self.engine.interpose(self._machine.take, self._machine.answer)
+        self._machine.use(faults, links, calls)
+        return LOOK
+
+    def settle(self) -> None:
+        """Where no fault is left, frames go the way they went."""
+        if self._machine is not None and not self._machine.faults:
+            self._machine = None
+            self.engine.interpose(None)
 
     def _build(self) -> Engine:
         space = self.space
@@ -136,6 +171,7 @@ class Running:
             log=self.log,
             objects=space.objects,
             by_hand=space.clock.mode == "manual",
+            mark=space.mark,
         )
         return Engine(self.backend.wire(world), self.backend.rules(world), self.bot(world), world)
 
@@ -145,22 +181,30 @@ class Running:
         return self.backend.bot(world) if script is None else script(self.backend, world)
 
 
+def mark(name: str) -> str:
+    """What the sessions of a space bear, see `World.mark`: of its name alone, for seeds may be the same."""
+    return Ids.seeded(0).child("space", name).token(8, ALPHANUMERIC) if name else ""
+
+
 class Space:
     """One isolated copy."""
 
-    __slots__ = ("clock", "ids", "journal", "name", "objects", "running", "script", "seed")
+    __slots__ = ("clock", "faults", "ids", "journal", "mark", "name", "objects", "running", "script", "seed")
 
     def __init__(
         self, clock: Clock, seed: int, name: str = "", journal: Journal | None = None, objects: Store | None = None
     ) -> None:
         self.name = name
+        self.mark = mark(name)
         self.clock = clock
         self.seed = seed
         self.ids = Ids.seeded(seed)
         self.journal = journal or Journal()
         self.objects = objects
         self.running: dict[str, Running] = {}
-        self.script: Callable[[Backend, World], Bot | Watcher] | None = None
+        self.faults = Faults(self.ids.child("faults"))
+        """A reset brings back those that it starts with."""
+        self.script: BotMaker | None = None
         """Makes the bot of each backend, in place of its own. Set before backends are opened, or before a reset."""
 
     def open(self, backend: Backend, seed: Any, log: Log) -> Running:
@@ -171,6 +215,7 @@ class Space:
     def reset(self) -> None:
         """Begin anew: ids, journal, objects and engines as at the start. The clock is its owner's to set."""
         self.ids = Ids.seeded(self.seed)
+        self.faults.reset(self.ids.child("faults"))
         self.journal.clear()
         if self.objects is not None:
             self.objects.clear()

@@ -133,10 +133,27 @@ class Pause:
     on: bool = True
 
 
+@dataclass(slots=True)
+class Raw:
+    """Write bytes to a socket that are no whole frame, or a broken one: what only faults do."""
+
+    link: Link
+    data: bytes
+    shown: Frame | None = None
+    """The message that is out with these bytes."""
+
+
+@dataclass(slots=True)
+class Reset:
+    """End the TCP connection of a link or a call by an RST: what only faults do."""
+
+    number: Link | CallId
+
+
 Outside: TypeAlias = Asked | Attached | Got | Detached | Aborted | Beat | Drain
 """What the driver brings."""
 Input: TypeAlias = Outside | Due | Accept | Refuse | Send | Reply | Close | Hold | Release
-Effect: TypeAlias = Write | Answer | Upgrade | Shut | Drop | Pause
+Effect: TypeAlias = Write | Answer | Upgrade | Shut | Drop | Pause | Raw | Reset
 """What the driver carries out."""
 Output: TypeAlias = Effect | Knocked | Opened | Received | Malformed | Acked | Closed | Requested | After | Cancel
 

@@ -23,7 +23,7 @@ def silent(level: str, text: str, /, **facts: object) -> None:
 class World:
     """One engine's view of everything outside of it."""
 
-    __slots__ = ("_now", "by_hand", "ids", "log", "objects", "seed", "settings")
+    __slots__ = ("_now", "by_hand", "ids", "log", "mark", "objects", "seed", "settings")
 
     def __init__(
         self,
@@ -35,6 +35,7 @@ class World:
         log: Log = silent,
         objects: Objects | None = None,
         by_hand: bool = False,
+        mark: str = "",
     ) -> None:
         self._now = now
         self.ids = ids
@@ -47,6 +48,11 @@ class World:
         """Uploads."""
         self.by_hand = by_hand
         """Whether time stands still until somebody moves it: what only spares a real network must not wait for that."""
+        self.mark = mark
+        """What stands at the start of every name under which a session is found again, so that its space is, too.
+
+        Eight characters of base64url; the default space has none.
+        """
 
     def now(self) -> float:
         """Unix seconds. It stands still from an input to its last effect."""

@@ -59,6 +59,7 @@ def arguments(plan: Plan, folder: Path, reports_to: int) -> list[str]:
         "simulator_redact": str(plan.redact).lower(),
         "simulator_max_size": str(plan.most),
         "simulator_force": str(plan.force).lower(),
+        "simulator_lean": "true",
         "simulator_reports_to": str(reports_to),
     }
     if (file := upstream.trusted()) is not None:

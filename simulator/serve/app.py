@@ -9,23 +9,30 @@ import os
 import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
 from aiohttp import web
 
 from simulator import backends
+from simulator.core.backend import Backend
 from simulator.core.errors import SettingError, SimulatorError, StartError
 from simulator.core.ids import fresh_seed
-from simulator.core.space import Running, Space
-from simulator.serve import seeds, trial
-from simulator.serve.admin import Admin, is_loopback
+from simulator.serve import scenarios, seeds, trial
+from simulator.serve.admin.guard import is_loopback
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.driver import Driver
-from simulator.serve.http import Door
 from simulator.serve.intake import Intake
-from simulator.serve.objects import Shelf
+from simulator.serve.objects import House, Shelf
+from simulator.serve.port import Port
 from simulator.serve.reporter import Reporter
+from simulator.serve.scenarios import Watch
+from simulator.serve.selector import PREFIX, Unfit, check
+from simulator.serve.spaces import IDLE, MOST, Plan, Spaces
+
+if TYPE_CHECKING:
+    from simulator.scenario.stage import Stage
 
 _log = logging.getLogger("simulator")
 
@@ -47,7 +54,15 @@ class Options:
     settings: Sequence[tuple[str, str]] = ()
     """Keys, bare or behind a backend's name and a dot, and values."""
     admin_token: str | None = None
+    spaces: int = MOST
+    """How many there may be, beside the default one."""
+    space_idle: float = IDLE
+    """Seconds of real time without a socket or a request after which a space is dropped, 0 for never."""
     reporter: Reporter | None = None
+    scenario: Path | None = None
+    """What the bots do, in place of their backends' own."""
+    watch: bool = False
+    """The scenario is read anew when its file changes."""
 
 
 @dataclass(slots=True)
@@ -70,15 +85,16 @@ class Simulator:
         self._options = options
         self.clock = options.clock or WallClock()
         self.seed = fresh_seed() if options.seed is None else options.seed
-        self.shelf = Shelf()
-        self.space = Space(self.clock, self.seed, objects=self.shelf)
         self.reporter = options.reporter or Reporter(self.clock.now)
         self.served: list[Served] = []
         self._runners: list[web.ServerRunner] = []
-        self._driver: Driver | None = None
+        self._spaces: Spaces | None = None
         self._intake: Intake | None = None
         if not options.host:
             raise SimulatorError("--host: expected a name or an address, such as 127.0.0.1; 0.0.0.0 is every address")
+        if options.spaces < 0 or not 0 <= options.space_idle < inf:
+            told = f"--spaces {options.spaces} --space-idle {options.space_idle:g}"
+            raise SimulatorError(f"{told}: expected how many, and seconds, both from 0 on")
         token = options.admin_token
         if token is not None and (not token.isprintable() or token != token.strip() or not token):
             raise SimulatorError(
@@ -91,28 +107,69 @@ class Simulator:
                 "or give --port 0 for free ones"
             )
         shares = _shares(options.settings, {backend.name: _keys(backend.seed) for backend in chosen})
-        for backend in chosen:
-            seed = seeds.load(backend, options.fixtures.get(backend.name), shares[backend.name])
-            self.space.open(backend, seed, self.reporter.log(backend.name))
+        self._fixtures = {
+            backend.name: (backend, seeds.load(backend, options.fixtures.get(backend.name), shares[backend.name]))
+            for backend in chosen
+        }
+        # Each space has its part for sure, the default one too.
+        house = House(shares=options.spaces + 1)
+        self._watch: Watch | None = None
+        stage = None if options.scenario is None else self._staged(options.scenario)
+        self._plan = Plan([*self._fixtures.values()], self.seed, self.clock, self.reporter, house, stage)
+        self.space = self._plan.space()
+        """The default one."""
+
+    @property
+    def shelf(self) -> Shelf:
+        """The objects of the default space."""
+        assert isinstance(self.space.objects, Shelf)
+        return self.space.objects
+
+    @property
+    def spaces(self) -> Spaces:
+        """All spaces of a started simulator."""
+        assert self._spaces is not None, "not started"
+        return self._spaces
+
+    def _staged(self, path: Path) -> Stage:
+        from simulator.scenario.stage import Stage
+
+        log = self.reporter.log("scenario")
+        stage = Stage(scenarios.load(path))
+        if any(key.rpartition(".")[2] == "bot" for key, _ in self._options.settings):
+            log("warning", f"--set bot=... has no effect: {path} is the bot")
+        if self._options.watch:
+            self._watch = Watch(path, stage, log, lambda: self.spaces.refault(stage))
+        return stage
+
+    @property
+    def scenario(self) -> Path | None:
+        """The file that the bots play."""
+        return self._options.scenario
+
+    def watch(self) -> None:
+        """Take over at once what was saved of a scenario that is watched, in place of waiting for the next look."""
+        assert self._watch is not None, "not watching"
+        self._watch.look()
 
     @property
     def driver(self) -> Driver:
-        """The driver of a started simulator."""
-        assert self._driver is not None, "not started"
-        return self._driver
+        """The driver of a started simulator's default space."""
+        return self.spaces.default.driver
 
-    def url(self, name: str) -> str:
-        """The base URL of a backend."""
-        return next(served.url for served in self.served if served.name == name)
+    def url(self, name: str, space: str = "") -> str:
+        """The base URL of a backend, in a space. Raises SimulatorError for what can be no space's name."""
+        url = next(served.url for served in self.served if served.name == name)
+        return f"{url}{PREFIX}{_checked(space)}" if space else url
 
-    def connect(self, name: str) -> str:
-        """The URL under which a client connects to a backend."""
-        return next(served.connect for served in self.served if served.name == name)
+    def connect(self, name: str, space: str = "") -> str:
+        """The URL under which a client connects to a backend, in a space."""
+        backend, fixtures = self._fixtures[name]
+        return backend.connect(fixtures, self.url(name, space))
 
     async def start(self) -> None:
         """Bind all ports. Raises StartError, with nothing left bound."""
-        tap = self.reporter.frame if self.reporter.frames else None
-        self._driver = Driver(self.space, self.clock, tap)
+        self._spaces = Spaces(self._plan, self.space, self._options.spaces, self._options.space_idle)
         self._intake = Intake.here(asyncio.get_running_loop())
         try:
             why = await trial.check(self._intake)
@@ -121,18 +178,20 @@ class Simulator:
                     "links of our own do not work here (%s): aiohttp's serve, see docs/decisions.md for what they lack",
                     why,
                 )
-            for running in self.space.running.values():
-                await self._bind(running, own_links=why is None)
+            for backend, fixtures in self._fixtures.values():
+                await self._bind(backend, fixtures, own_links=why is None)
         except BaseException:
             await self.stop()
             raise
-        self._driver.start()
+        self.driver.start()
+        if self._watch is not None:
+            self._watch.start()
 
-    async def _bind(self, running: Running, own_links: bool) -> None:
-        options, backend = self._options, running.backend
-        admin = Admin(self.driver, backend.name, is_loopback(options.host), options.admin_token)
-        door = Door(self.driver, running, admin, own_links, self.shelf, self._intake)
-        server = web.Server(door, access_log=None, handler_cancellation=True, auto_decompress=False)
+    async def _bind(self, backend: Backend, fixtures: Any, own_links: bool) -> None:
+        options = self._options
+        loopback = is_loopback(options.host)
+        handler = Port(self.spaces, backend, loopback, options.admin_token, own_links, self._intake)
+        server = web.Server(handler, access_log=None, handler_cancellation=True, auto_decompress=False)
         runner = web.ServerRunner(server, shutdown_timeout=0.2)
         await runner.setup()
         self._runners.append(runner)
@@ -143,20 +202,23 @@ class Simulator:
             raise StartError(f"{backend.name}: {_why(error, options.host, wanted)}") from None
         port = runner.addresses[0][1]
         url = f"http://{_reachable(options.host)}:{port}"
-        connect = backend.connect(running.seed, url)
-        self.served.append(Served(backend.name, url, connect, backend.example(running.seed, connect)))
+        connect = backend.connect(fixtures, url)
+        self.served.append(Served(backend.name, url, connect, backend.example(fixtures, connect)))
 
     async def stop(self) -> None:
         """Say goodbye as the real servers do, and let go of everything."""
-        if self._driver is not None:
-            await self._driver.close()
+        if self._watch is not None:
+            self._watch.stop()
+        if self._spaces is not None:
+            await self._spaces.close()
         for runner in self._runners:
             await runner.cleanup()
         if self._intake is not None:
             self._intake.close()
             self._intake = None
         # Behind the requests: one that is still under way would make its directory anew.
-        self.shelf.close()
+        self.shelf.clear()
+        self._plan.house.close()
         self._runners.clear()
         self.served.clear()
 
@@ -176,6 +238,13 @@ async def _listen(runner: web.ServerRunner, host: str, port: int) -> None:
     if len(ports) > 1:
         await site.stop()
         await _listen(runner, host, min(ports))
+
+
+def _checked(space: str) -> str:
+    try:
+        return check(space)
+    except Unfit as unfit:
+        raise SimulatorError(str(unfit)) from None
 
 
 def _keys(seed: type) -> frozenset[str]:

@@ -7,6 +7,7 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from simulator import backends
+from simulator.core.bot import ACTS
 from simulator.core.errors import UnknownBackend
 from simulator.serve import seeds
 
@@ -72,3 +73,14 @@ def columns(rows: Sequence[tuple[str, ...]]) -> str:
 
 def _shown(value: object) -> str:
     return "unset" if value is None else str(value)
+
+
+def acts_by_backend() -> str:
+    """A table in Markdown: what each backend sends for an act, what it approximates, what it can't show."""
+    every = backends.all_backends()
+    rows = [f"| act | {' | '.join(backend.name for backend in every)} |", "| --- |" + " --- |" * len(every)]
+    for act in ACTS:
+        notes = [backend.acts[act] for backend in every]
+        cells = [note.what if note.how == "spoken" else f"*{note.how}*: {note.what}" for note in notes]
+        rows.append(f"| `{act}` | {' | '.join(cells)} |")
+    return "\n".join(rows)

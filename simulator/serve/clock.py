@@ -35,6 +35,10 @@ class WallClock:
     def restart(self) -> None:
         """Nothing: real time goes on."""
 
+    def again(self) -> WallClock:
+        """For another space: it is the same time everywhere."""
+        return self
+
 
 class ManualClock:
     """Stands still until it is advanced."""
@@ -59,8 +63,12 @@ class ManualClock:
         """Back to where it started."""
         self._now = self._start
 
+    def again(self) -> ManualClock:
+        """For another space: one of its own that starts where this one did."""
+        return ManualClock(self._start)
 
-def parse(text: str) -> WallClock | ManualClock:
+
+def parse(text: str, name: str = "--clock") -> WallClock | ManualClock:
     """The clock for `--clock`: wall, manual, or an RFC 3339 instant at which a manual clock starts."""
     if text == "wall":
         return WallClock()
@@ -73,7 +81,7 @@ def parse(text: str) -> WallClock | ManualClock:
     # Near the ends of Python's calendar a step would leave it.
     if moment is None or moment.tzinfo is None or not 1 < moment.year < 9000:
         why = "expected wall, manual, or an instant such as 2026-01-01T00:00:00Z"
-        raise SimulatorError(f"--clock {text}: {why}")
+        raise SimulatorError(f"{name} {text}: {why}")
     return ManualClock(round(moment.timestamp(), 6))
 
 

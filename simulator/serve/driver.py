@@ -1,4 +1,4 @@
-"""The driver brings what happens to the engines and carries out what they answer; it holds the one timer."""
+"""The driver brings what happens to the engines and carries out what they answer, for one space."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import asyncio
 import gc
 import logging
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
-from math import inf
-from typing import Protocol, TypeAlias, assert_never
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from typing import TypeAlias, assert_never
 
 from simulator.core.actions import Call
 from simulator.core.backend import Route
 from simulator.core.bot import Act
 from simulator.core.engine import Given
 from simulator.core.events import Acted, Called, CallId
-from simulator.core.message import Frame, Ping, Pong, Request
+from simulator.core.message import Frame, Pong, Request
 from simulator.core.space import Running, Space
 from simulator.core.wire import (
     Aborted,
@@ -29,37 +29,24 @@ from simulator.core.wire import (
     Effect,
     Got,
     Pause,
+    Raw,
+    Reset,
     Shut,
     Upgrade,
     Write,
 )
+from simulator.serve.alarm import Alarm
+from simulator.serve.any_link import AnyLink, Item
+from simulator.serve.by_hand import Hand, Pongs
+from simulator.serve.calls import Calls, Gone
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.links import JUST_ENDED
 from simulator.serve.outgoing import Outgoing
+from simulator.serve.selector import HEADER
 
-Item: TypeAlias = Frame | Ping | Pong
 Tap: TypeAlias = Callable[[str, int, str, Item], None]
 
-PATIENCE = 0.1
-"""Seconds of real time that an advancing clock waits for the pongs of one instant."""
-
 _log = logging.getLogger("simulator")
-
-
-class Gone(Exception):
-    """A request whose engine was reset before it was answered."""
-
-
-class Link(Protocol):
-    """One socket, whichever way it is served."""
-
-    def send(self, item: Item) -> None: ...
-    def shut(self, code: int | None, reason: str = "") -> None: ...
-    def drop(self) -> None: ...
-    def pause(self) -> None: ...
-    def resume(self) -> None: ...
-    @property
-    def unsent(self) -> int: ...
 
 
 def _both(journal: Callable[[float, str, int, str, Item], None], tap: Tap) -> Callable[..., None]:
@@ -73,59 +60,69 @@ def _both(journal: Callable[[float, str, int, str, Item], None], tap: Tap) -> Ca
 class Driver:
     """Serves one space. Everything happens in the loop's thread, and from an input to its last effect nothing waits."""
 
-    def __init__(self, space: Space, clock: WallClock | ManualClock, tap: Tap | None = None) -> None:
+    def __init__(
+        self,
+        space: Space,
+        clock: WallClock | ManualClock,
+        tap: Tap | None = None,
+        tidy: Callable[[], object] = gc.collect,
+    ) -> None:
+        """`tidy` is called after a reset, see `litter`."""
+        self._tidy = tidy
         self.space = space
         self.clock = clock
         self._loop = asyncio.get_running_loop()
         self._outgoing = Outgoing()
-        self._links: dict[int, Link] = {}
-        self._answers: dict[CallId, asyncio.Future[Answer | Upgrade]] = {}
-        self._polls: dict[CallId, str] = {}
+        self._links: dict[int, AnyLink] = {}
+        self._calls = Calls()
+        self._whose: dict[int, Running] = {}
         self._numbers = 0
         self._queue: deque[tuple[Running, Given]] = deque()
         self._busy = False
-        self._resumed: dict[int, Link] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        self._wall = clock if isinstance(clock, WallClock) else None
-        # By hand nothing is ever due by itself: no timer is sooner.
-        self._never = inf if self._wall is not None else -inf
-        self._timer_due = self._never
+        self._resumed: dict[int, AnyLink] = {}
         self._now = clock.now
         self._running = space.running.values()
+        self._alarm = Alarm(self._running, clock, self.run_due)
         self._note = space.journal.add if tap is None else _both(space.journal.add, tap)
-        self._beats: dict[int, int] = {}
-        self._beat: asyncio.TimerHandle | None = None
-        self._stirred: asyncio.Event | None = None
-        self._waited: set[tuple[str, Hashable, int]] = set()
-        self._advancing = asyncio.Lock()
-        self._resets = 0
+        self._hand = Hand(self, clock) if isinstance(clock, ManualClock) else None
+        self._pongs = Pongs()
+        self.left = self._loop.time()
+        """When the last socket ended, on the loop's clock."""
+        self._closed = False
+        self.stirred: asyncio.Event | None = None
+        """Who waits for pongs while the clock moves."""
 
     # --- from the edge
 
     def start(self) -> None:
         """Begin to beat, where the clock is manual."""
-        if isinstance(self.clock, ManualClock):
-            self._next_beat()
+        if self._hand is not None:
+            self._hand.beat()
 
-    async def ask(self, running: Running, request: Request, route: Route) -> tuple[CallId, Answer | Upgrade]:
-        """Put a request to an engine; it may take its time. Raises Gone after a reset."""
+    async def ask(self, running: Running, request: Request, route: Route) -> tuple[CallId, Answer | Upgrade | Reset]:
+        """Put a request to an engine; it may take its time. Raises Gone after a reset, and where the space is gone."""
+        if self._closed:
+            raise Gone
         self._numbers += 1
         call = self._numbers
-        answer = self._answers[call] = self._loop.create_future()
+        asked = Asked(call, request, route)
+        answer = self._calls.begin(running, asked)
         try:
-            self.take(running, Asked(call, request, route))
+            self.take(running, asked)
             return call, await answer
         except asyncio.CancelledError:
             self.take(running, Aborted(call))
             raise
         finally:
-            del self._answers[call]
-            self._polls.pop(call, None)
+            self._calls.end(call)
 
-    def attach(self, running: Running, call: CallId, link: Link) -> tuple[Callable[[Item], None], Callable[..., None]]:
+    def attach(
+        self, running: Running, call: CallId, link: AnyLink
+    ) -> tuple[Callable[[Item], None], Callable[..., None]]:
         """Tell the engine of a call's socket; what the link has to call for each item, and at its end."""
         self._links[call] = link
-        now, name, note, links = self._now, running.name, self._note, self._links
+        self._whose[call] = running
+        now, name, note, links, alarm = self._now, running.name, self._note, self._links, self._alarm
 
         def receive(item: Item) -> None:
             got = Got(call, item)
@@ -152,26 +149,36 @@ class Driver:
                 self._failed(got, error)
             finally:
                 self._busy = False
-            if self._queue or self._resumed or self._stirred is not None:
+            if self._queue or self._resumed or self.stirred is not None:
                 self._catch_up()
-            if engine.due < self._timer_due:
-                self._arm()
+            if engine.due < alarm.due:
+                alarm.arm()
 
         def closed(code: int | None, reason: str = "") -> None:
             self._links.pop(call, None)
-            self._beats.pop(call, None)
+            self._whose.pop(call, None)
+            self.left = self._loop.time()
+            self._pongs.gone(call)
             if code == JUST_ENDED and reason:
                 running.log("warning", reason, link=call)
             self.take(running, Detached(call, 1005 if code is None else code))
 
         # A link has its call's number: both are drawn from the same counter.
         self.take(running, Attached(call, call))
+        if self._closed:
+            # The space ended between its answer and this.
+            link.drop()
         return receive, closed
 
     @property
-    def linked(self) -> bool:
-        """Whether there is any socket."""
-        return bool(self._links)
+    def linked(self) -> int:
+        """How many sockets there are."""
+        return len(self._links)
+
+    @property
+    def asked(self) -> int:
+        """How many requests wait for their answers."""
+        return len(self._calls)
 
     def aborted(self, running: Running, call: CallId) -> None:
         """The client of an Upgrade was gone."""
@@ -179,9 +186,17 @@ class Driver:
 
     def catch_up(self) -> None:
         """Let every engine come to now, for those who look at its world outside of an input."""
-        self._run_due()
-        if self._wall is not None:
-            self._arm()
+        self.run_due()
+        self._alarm.arm()
+
+    def fault(self) -> None:
+        """The space has other faults now: let these strike, and free what others held."""
+        for running in [*self._running]:
+            links = [link for link, owner in self._whose.items() if owner is running]
+            look = running.fault(links, self._calls.of(running))
+            if look is not None:
+                self.take(running, look)
+                running.settle()
 
     def act(self, running: Running, talk: str, act: Act) -> None:
         """Let the operator do something in a talk, as the bot would."""
@@ -193,8 +208,8 @@ class Driver:
         if self._busy:
             return
         self._catch_up()
-        if running.engine.due < self._timer_due:
-            self._arm()
+        if running.engine.due < self._alarm.due:
+            self._alarm.arm()
 
     def _catch_up(self) -> None:
         """Work what waits in line, then resume links, and tell who waits for pongs."""
@@ -206,8 +221,8 @@ class Driver:
             self._busy = False
         if self._resumed:
             self._go_on()
-        if self._stirred is not None:
-            self._stirred.set()
+        if self.stirred is not None:
+            self.stirred.set()
 
     def _go_on(self) -> None:
         """Resume links one by one, with no work under way: any item that waits in one may pause it again."""
@@ -218,10 +233,9 @@ class Driver:
         engine = running.engine
         try:
             self._carry(running, engine.run_until(self._now()))
-            if type(given) is Got and not (type(given.item) is Pong and self._beats and self._of_a_beat(given.link)):
+            if type(given) is Got and not (type(given.item) is Pong and self._pongs.of_a_beat(given.link)):
                 self._note(engine.world.now(), running.name, given.link, "client", given.item)
             elif type(given) is Asked and given.route.via:
-                self._polls[given.call] = given.route.via
                 self._seen(running, given.call, "client", given.request.body, given.route.via)
             self._carry(running, engine.take(given), type(given) is Beat)
         except Exception as error:
@@ -230,8 +244,8 @@ class Driver:
     def _failed(self, given: Given, error: Exception) -> None:
         """A mistake of ours: say so, and leave nobody hanging on it."""
         _log.error("a mistake of the simulator, while it worked %s", type(given).__name__, exc_info=error)
-        if isinstance(given, Asked) and (answer := self._answers.get(given.call)) is not None and not answer.done():
-            answer.set_exception(error)
+        if isinstance(given, Asked):
+            self._calls.fail(given.call, error)
         if isinstance(given, Got) and (link := self._links.get(given.link)) is not None:
             link.drop()
 
@@ -246,19 +260,28 @@ class Driver:
                     continue
                 link.send(item)
                 if quiet:
-                    self._beats[number] = self._beats.get(number, 0) + 1
+                    self._pongs.beaten(number)
                     continue
                 self._note(running.engine.world.now(), running.name, number, "server", item)
                 continue
             match effect:
                 case Answer() | Upgrade():
-                    answer = self._answers.get(effect.call)
-                    if answer is not None and not answer.done():
-                        answer.set_result(effect)
-                        via = self._polls.get(effect.call)
-                        response = effect.response if via and isinstance(effect, Answer) else None
-                        if via and not quiet and response is not None and response.status == 200:
-                            self._seen(running, effect.call, "server", response.body, via)
+                    via = self._calls.answer(effect.call, effect)
+                    response = effect.response if via and isinstance(effect, Answer) else None
+                    if via and not quiet and response is not None and response.status == 200:
+                        self._seen(running, effect.call, "server", response.body, via)
+                case Raw():
+                    link = self._links.get(effect.link)
+                    if link is not None:
+                        link.raw(effect.data)
+                        if effect.shown is not None:
+                            now = running.engine.world.now()
+                            self._note(now, running.name, effect.link, "server", effect.shown)
+                case Reset():
+                    if (link := self._links.get(effect.number)) is not None:
+                        link.abort()
+                    else:
+                        self._calls.answer(effect.number, effect)
                 case Shut():
                     if (link := self._links.get(effect.link)) is not None:
                         link.shut(effect.code, effect.reason)
@@ -283,13 +306,6 @@ class Driver:
             frame = Frame(body.decode("utf-8", "surrogateescape"), via)
             self._note(running.engine.world.now(), running.name, call, sender, frame)
 
-    def _of_a_beat(self, link: int) -> bool:
-        """Whether a pong answers a beat, which no journal knows of."""
-        beats = self._beats.get(link, 0)
-        if beats:
-            self._beats[link] = beats - 1
-        return beats > 0
-
     def _call(self, running: Running, call: Call) -> None:
         engine = running.engine
 
@@ -297,33 +313,14 @@ class Driver:
             if running.engine is engine:
                 self.take(running, called)
 
+        if self.space.name:
+            # So that whoever is told can answer there.
+            call = replace(call, headers=(*call.headers, (HEADER, self.space.name)))
         self._outgoing.start(call, done)
 
     # --- time
 
-    def _due(self) -> float | None:
-        dues = [due for running in self.space.running.values() if (due := running.engine.next_due()) is not None]
-        return min(dues) if dues else None
-
-    def _arm(self) -> None:
-        """Set the one timer of real time. It may ring for a timer that was cancelled: that does no harm."""
-        clock = self._wall
-        assert clock is not None
-        for running in self._running:
-            due = running.engine.due
-            if due < self._timer_due:
-                if self._timer is not None:
-                    self._timer.cancel()
-                self._timer_due = due
-                self._timer = self._loop.call_at(clock.loop_time(due), self._ring)
-
-    def _ring(self) -> None:
-        self._timer = None
-        self._timer_due = self._never
-        self._run_due()
-        self._arm()
-
-    def _run_due(self) -> None:
+    def run_due(self) -> None:
         """Let every engine come to now."""
         now = self.clock.now()
         for running in [*self.space.running.values()]:
@@ -339,81 +336,45 @@ class Driver:
         self._go_on()
 
     async def advance(self, seconds: float) -> bool:
-        """Move a manual clock on, instant by instant, and let the peers answer each instant's pings.
+        """Move a manual clock on, see `Hand.advance`."""
+        assert self._hand is not None, "the clock runs by itself"
+        return await self._hand.advance(seconds)
 
-        It returns when everything that fell due is written: True, or False when a reset came between.
-        """
-        clock = self.clock
-        assert isinstance(clock, ManualClock)
-        async with self._advancing:
-            target, resets = clock.now() + seconds, self._resets
-            while (due := self._due()) is not None and due <= target:
-                clock.set(due)
-                self._run_due()
-                await self._settle()
-                # Let others have a turn: the way may be long.
-                await asyncio.sleep(0)
-                if self._resets != resets:
-                    return False
-            clock.set(target)
-            self._run_due()
-            await self._settle()
-            return self._resets == resets
+    # --- what a hand asks
 
-    def _debts(self) -> set[tuple[str, Hashable, int]]:
-        return {
-            (running.backend.name, peer, number)
-            for running in self.space.running.values()
-            for peer, number in running.engine.wire.owes()
-        }
+    @property
+    def running(self) -> Collection[Running]:
+        """What runs here."""
+        return self._running
 
-    async def _settle(self) -> None:
-        """Flush, then wait for this instant's pongs; each ping is waited for once, so a silent peer costs little."""
-        stirred = self._stirred = asyncio.Event()
-        try:
-            async with asyncio.timeout(PATIENCE):
-                # No transport tells when its buffer is empty; on loopback it nearly always is.
-                while any(link.unsent for link in self._links.values()):  # noqa: ASYNC110
-                    await asyncio.sleep(0.001)
-                while self._outgoing.busy or self._debts() - self._waited:
-                    stirred.clear()
-                    await stirred.wait()
-        except TimeoutError:
-            pass
-        finally:
-            self._stirred = None
-        self._waited = self._debts()
+    @property
+    def busy(self) -> bool:
+        """Whether another server has been asked something and has not answered."""
+        return bool(self._outgoing.busy)
 
-    def _next_beat(self) -> None:
-        intervals = [r.backend.ping_interval(r.seed.settings) for r in self.space.running.values()]
-        shortest = min((seconds for seconds in intervals if seconds), default=None)
-        if shortest is not None:
-            self._beat = self._loop.call_later(shortest, self._on_beat)
-
-    def _on_beat(self) -> None:
-        for running in [*self.space.running.values()]:
-            self.take(running, Beat())
-        self._next_beat()
+    @property
+    def unsent(self) -> bool:
+        """Whether a socket still holds something."""
+        return any(link.unsent for link in self._links.values())
 
     # --- ends
 
     def reset(self) -> None:
         """Close all sockets as at shutdown, and begin anew: state, ids, journal, timers, a manual clock's time."""
         self.drain()
-        for answer in self._answers.values():
-            if not answer.done():
-                answer.set_exception(Gone())
-        self._resets += 1
-        self.clock.restart()
+        self._calls.fail_all(Gone)
+        if self._hand is not None:
+            self._hand.restart()
         self.space.reset()
-        # The old world is one knot: left to itself the collector, which looks rarely here, would let several add up.
-        gc.collect()
-        self._waited.clear()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-            self._timer_due = self._never
-            self._arm()
+        self._tidy()
+        self._alarm.again()
+
+    def end(self) -> None:
+        """Close all sockets as at shutdown, turn away who waits, and do nothing more: the space is gone."""
+        self.drain()
+        self._calls.fail_all(Gone)
+        self._closed = True
+        self._let_go()
 
     def drain(self) -> None:
         """Say goodbye to every socket as the real server does at shutdown."""
@@ -423,10 +384,13 @@ class Driver:
     async def close(self) -> None:
         """Stop for good."""
         self.drain()
-        for timer in (self._timer, self._beat):
-            if timer is not None:
-                timer.cancel()
-        self._timer = self._beat = None
+        self._let_go()
         await self._outgoing.close()
+
+    def _let_go(self) -> None:
+        # Sockets that end later still tell their engine: no timer shall come of it.
+        self._alarm.close()
+        if self._hand is not None:
+            self._hand.close()
         for link in [*self._links.values()]:
             link.drop()

@@ -41,8 +41,8 @@ class PublicLink:
         self._receive: Receive | None = None
         self._closed: Closed | None = None
         self._go = asyncio.Event()
-        self._outbox: asyncio.Queue[tuple[bytes, WSMsgType] | None] = asyncio.Queue()
-        """None at the end: then the TCP connection is closed."""
+        self._outbox: asyncio.Queue[tuple[bytes, WSMsgType | None] | None] = asyncio.Queue()
+        """None at the end: then the TCP connection is closed. Bytes without a type are no frame of aiohttp's."""
         self._queued = 0
         self._linger: asyncio.TimerHandle | None = None
         self._done = False
@@ -65,6 +65,13 @@ class PublicLink:
             self._put(item.data.encode("utf-8", "surrogateescape"), kind)
         if self.unsent > self._policy.write_bound:
             self.drop()
+
+    def raw(self, data: bytes) -> None:
+        """Queues bytes that need not be a frame, as faults do."""
+        if not self._done and self._linger is None:
+            self._put(data, None)
+            if self.unsent > self._policy.write_bound:
+                self.drop()
 
     def shut(self, code: int | None, reason: str = "") -> None:
         """Sends a close frame, an empty one without a code, and waits `policy.linger` seconds for the peer's."""
@@ -145,7 +152,11 @@ class PublicLink:
                 payload, kind = entry
                 self._queued -= len(payload)
                 async with asyncio.timeout(self._policy.write_timeout):
-                    await self._ws.send_frame(payload, kind)
+                    if kind is None:
+                        # aiohttp holds nothing back: what was written before is in the transport already.
+                        self._transport.write(payload)
+                    else:
+                        await self._ws.send_frame(payload, kind)
         self._end()
         self._transport.close()
 
@@ -156,7 +167,7 @@ class PublicLink:
         self._end()
         self._report(code or NO_CODE, found.extra or "")
 
-    def _put(self, payload: bytes, kind: WSMsgType) -> None:
+    def _put(self, payload: bytes, kind: WSMsgType | None) -> None:
         self._queued += len(payload)
         self._outbox.put_nowait((payload, kind))
 

@@ -1,4 +1,4 @@
-"""One catch-all handler: requests become Asked; Answer and Upgrade become what goes over the socket."""
+"""The way of a request: it becomes Asked; Answer and Upgrade become what goes over the socket."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from simulator.core.backend import Buffered, NoMethod, NoRoute, Route, Stored, find
+from simulator.core.backend import Buffered, Miss, NoMethod, NoRoute, Route, Stored, find
 from simulator.core.message import Request, Response
 from simulator.core.objects import Upload, UploadFlaw
 from simulator.core.space import Running
-from simulator.core.wire import Upgrade
+from simulator.core.wire import Reset, Upgrade
 from simulator.serve import fallback, forms, links
-from simulator.serve.admin import Admin
-from simulator.serve.driver import Driver, Gone
+from simulator.serve.calls import Gone
+from simulator.serve.driver import Driver
 from simulator.serve.intake import Intake
 from simulator.serve.objects import CHUNK, Cleared, Full, Reading, Shelf
 
@@ -115,31 +115,27 @@ class Exact(web.StreamResponse):
 
 
 class Door:
-    """The handler of one port."""
+    """Where requests come into a backend that runs in a space."""
+
+    __slots__ = ("_driver", "_intake", "_own_links", "_running", "_shelf")
 
     def __init__(
-        self,
-        driver: Driver,
-        running: Running,
-        admin: Admin | None,
-        own_links: bool,
-        shelf: Shelf,
-        intake: Intake | None = None,
+        self, driver: Driver, running: Running, own_links: bool, shelf: Shelf, intake: Intake | None = None
     ) -> None:
         self._driver = driver
         self._running = running
-        self._admin = admin
         self._own_links = own_links
         self._shelf = shelf
         self._intake = intake
 
     async def __call__(self, asked: web.BaseRequest) -> web.StreamResponse:
-        """Serve one request."""
-        if self._admin is not None and f"{asked.path}/".startswith("/__admin/"):
-            return await self._admin(asked)
-        request = _request(asked)
+        """Serve one request, where there is nothing but this backend."""
+        request = request_of(asked)
+        return await self.serve(asked, request, find(self._running.backend.routes, request.method, request.path))
+
+    async def serve(self, asked: web.BaseRequest, request: Request, route: Route | Miss) -> web.StreamResponse:
+        """Serve one request whose route is found."""
         backend = self._running.backend
-        route = find(backend.routes, request.method, request.path)
         if isinstance(route, NoRoute | NoMethod):
             missed = backend.miss(request, route)
             # Real servers answer with little, some with riddles; a wrong path is what newcomers have most often.
@@ -157,6 +153,10 @@ class Door:
             return await self._write(asked, request, Response(503), stays=False)
         if isinstance(answer, Upgrade):
             return await self._upgrade(asked, call, answer)
+        if isinstance(answer, Reset):
+            if asked.transport is not None:
+                links.reset(asked.transport)
+            return links.Handed()
         if answer.response is None:
             if asked.transport is not None:
                 asked.transport.close()
@@ -275,7 +275,8 @@ def _arrived(asked: web.BaseRequest) -> str:
     return links.named(name) or "localhost"
 
 
-def _request(asked: web.BaseRequest) -> Request:
+def request_of(asked: web.BaseRequest) -> Request:
+    """A request without its body."""
     target = asked.raw_path
     if not target.startswith("/"):
         # RFC 9112, 3.2.2: a whole URL, as a proxy gets it.

@@ -107,6 +107,13 @@ class Link(asyncio.Protocol):
         if self._timer is not None and self._transport.get_write_buffer_size() > self._policy.write_bound:
             self.drop()
 
+    def raw(self, data: bytes) -> None:
+        """Writes bytes that need not be a frame, as faults do."""
+        if self._state is _OPEN:
+            self._write(data)
+            if self._timer is not None and self._transport.get_write_buffer_size() > self._policy.write_bound:
+                self.drop()
+
     def shut(self, code: int | None, reason: str = "") -> None:
         """Sends a close frame, an empty one without a code, and waits `policy.linger` seconds for the peer's."""
         if self._state is not _OPEN:

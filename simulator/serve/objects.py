@@ -52,23 +52,25 @@ class _Bytes:
     def append(self, data: bytes) -> None:
         """Raises Full; nothing of `data` counts then."""
         shelf, size = self._shelf, len(data)
-        if shelf.total + size > shelf.most:
+        house = shelf.house
+        if not house.fits(shelf, size):
             _log.warning(
-                "no upload fits any more: all objects together may have %d bytes; a reset throws them away", shelf.most
+                "no upload fits any more: all objects together may have %d bytes; a reset throws them away", house.most
             )
             raise Full
         try:
-            if self._file is None and shelf.in_memory + size > shelf.memory:
+            if self._file is None and house.in_memory + size > house.memory:
                 self._spill()
             if self._file is not None:
                 _write(self._file, data)
             else:
                 self._remember(data)
         except OSError as error:
-            _log.warning("an upload can't be stored in %s: %s", shelf.folder, error.strerror or error)
+            _log.warning("an upload can't be stored in %s: %s", house.folder, error.strerror or error)
             raise Full from error
         self.size += size
         shelf.total += size
+        house.total += size
 
     def _remember(self, data: bytes) -> None:
         # Many tiny pieces would cost many times their length.
@@ -76,10 +78,10 @@ class _Bytes:
         if len(self._tail) >= CHUNK:
             self._parts.append(bytes(self._tail))
             self._tail.clear()
-        self._shelf.in_memory += len(data)
+        self._shelf.house.in_memory += len(data)
 
     def _spill(self) -> None:
-        path = self._shelf.new_path()
+        path = self._shelf.house.new_path()
         # Unbuffered: what the disk refuses is known at once, and closing has nothing left to write.
         self._file = path.open("xb", buffering=0)
         # Not before: what was there already is not ours to unlink.
@@ -89,7 +91,7 @@ class _Bytes:
         self._forget()
 
     def _forget(self) -> None:
-        self._shelf.in_memory -= sum(map(len, self._parts)) + len(self._tail)
+        self._shelf.house.in_memory -= sum(map(len, self._parts)) + len(self._tail)
         self._parts, self._tail = [], bytearray()
 
     def _in_memory(self) -> Iterator[bytes]:
@@ -128,6 +130,7 @@ class _Bytes:
         if self._holders:
             return
         self._shelf.total -= self.size
+        self._shelf.house.total -= self.size
         self._forget()
         self.finish()
         if self._path is not None:
@@ -219,23 +222,56 @@ class _Object:
         self.kept = False
 
 
-class Shelf:
-    """A space's objects, under the keys "1", "2" and so on in the order in which their uploads were complete."""
+class House:
+    """What the objects of all spaces share: memory, disk, and one directory."""
 
-    def __init__(self, memory: int = MEMORY, most: int = MOST) -> None:
-        """Bounds in bytes, see MEMORY and MOST."""
+    def __init__(self, memory: int = MEMORY, most: int = MOST, shares: int = 1) -> None:
+        """Bounds in bytes, see MEMORY and MOST; each of `shares` spaces has its part for sure."""
         self.memory = memory
         self.most = most
+        self.shares = shares
         self.total = 0
         """Bytes of all that is stored, on its way in, or on its way out."""
         self.in_memory = 0
         """Bytes of these that are in memory."""
         self.folder: Path | None = None
         """The directory of what does not fit into memory, made when it is first needed."""
+        self._files = 0
+
+    def fits(self, shelf: Shelf, size: int) -> bool:
+        """Whether a space may store so many bytes more.
+
+        One that fills the house takes nothing from another's part: so all together may have twice `most` at worst.
+        """
+        return self.total + size <= self.most or shelf.total + size <= self.most // self.shares
+
+    def new_path(self) -> Path:
+        """For a file that is to be made. Raises OSError."""
+        # One that lives long may lose its directory to those who tidy up temporary files.
+        if self.folder is None or not self.folder.is_dir():
+            self.folder = Path(tempfile.mkdtemp(prefix="simulator-"))
+        # Not the key: after a clear a reader may still have the file of an older object with that key.
+        self._files += 1
+        return self.folder / str(self._files)
+
+    def close(self) -> None:
+        """Throws the directory away; a new one is made when it is needed again."""
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder = None
+
+
+class Shelf:
+    """A space's objects, under the keys "1", "2" and so on in the order in which their uploads were complete."""
+
+    def __init__(self, house: House | None = None) -> None:
+        """In a house of its own, or with others."""
+        self.house = house or House()
+        self.total = 0
+        """Bytes of all that is stored here, on its way in, or on its way out."""
         self._objects: dict[str, _Object] = {}
         self._writings: set[Writing] = set()
         self._serial = 0
-        self._files = 0
 
     # --- what rules may do (core/objects.py)
 
@@ -294,22 +330,6 @@ class Shelf:
         for writing in [*self._writings]:
             writing.abandon()
         self._serial = 0
-
-    def close(self) -> None:
-        """Throws away everything, the directory too; the store can be used again, as after a clear."""
-        self.clear()
-        if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            self.folder = None
-
-    def new_path(self) -> Path:
-        """For a file that is to be made. Raises OSError."""
-        # One that lives long may lose its directory to those who tidy up temporary files.
-        if self.folder is None or not self.folder.is_dir():
-            self.folder = Path(tempfile.mkdtemp(prefix="simulator-"))
-        # Not the key: after a clear a reader may still have the file of an older object with that key.
-        self._files += 1
-        return self.folder / str(self._files)
 
 
 def _write(file: BinaryIO, data: bytes) -> None:

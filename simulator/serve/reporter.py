@@ -10,13 +10,16 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import orjson
 
 from simulator.core.message import Frame, Ping, Pong
 from simulator.core.world import Log
 from simulator.serve.clock import written
+
+if TYPE_CHECKING:
+    from simulator.core.space import Space
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _COLOURS = {"debug": "2", "info": "36", "warning": "33", "error": "31", "client": "32", "server": "34"}
@@ -88,26 +91,37 @@ class Reporter:
         self._pump: Pump | None = None
         self._colour = self._stream.isatty() and not os.environ.get("NO_COLOR") and not self._json
 
-    def log(self, backend: str) -> Log:
-        """The log of one backend."""
+    def log(self, backend: str, space: Space | None = None) -> Log:
+        """The log of one backend, in a space that is not the default one."""
 
         def log(level: str, text: str, /, **facts: object) -> None:
             if _LEVELS[level] >= self._least:
-                self._write(level, backend, text, facts)
+                self._write(level, backend, text, facts, space)
 
         return log
 
-    def frame(self, backend: str, link: int, sender: str, item: Frame | Ping | Pong) -> None:
+    def tap(self, space: Space) -> Callable[[str, int, str, Frame | Ping | Pong], None]:
+        """Shows the frames of a space that is not the default one."""
+
+        def tap(backend: str, link: int, sender: str, item: Frame | Ping | Pong) -> None:
+            self.frame(backend, link, sender, item, space)
+
+        return tap
+
+    def frame(
+        self, backend: str, link: int, sender: str, item: Frame | Ping | Pong, space: Space | None = None
+    ) -> None:
         """One frame as it passed."""
         shown = item.data if isinstance(item.data, str) else repr(item.data)[1:]
         if not isinstance(item, Frame):
             shown = f"({type(item).__name__.lower()} {shown})"
         shown = _cut(shown)
         if self._json:
-            self._write("debug", backend, "frame", {"link": link, "sender": sender, "data": shown})
+            self._write("debug", backend, "frame", {"link": link, "sender": sender, "data": shown}, space)
             return
         arrow = ">>" if sender == "client" else "<<"
-        self._line(f"{self._time()} {backend} #{link} {self._paint(sender, f'{sender} {arrow}')} {printable(shown)}")
+        where = _where(backend, space)
+        self._line(f"{self._time(space)} {where} #{link} {self._paint(sender, f'{sender} {arrow}')} {printable(shown)}")
 
     def attach(self) -> None:
         """Show what libraries say in warnings, in the same form, and write from a thread from now on."""
@@ -125,19 +139,24 @@ class Reporter:
         if self._pump is not None:
             self._pump.close()
 
-    def _write(self, level: str, backend: str, text: str, facts: dict[str, object]) -> None:
+    def _write(self, level: str, backend: str, text: str, facts: dict[str, object], space: Space | None = None) -> None:
         if self._json:
             told = {key: _cut(value) if isinstance(value, str) else value for key, value in facts.items()}
-            line = {"time": written(self._now()), "level": level, "backend": backend, "text": _cut(text), **told}
+            at = {"backend": backend} if space is None else {"backend": backend, "space": space.name}
+            line = {"time": written(self._when(space)), "level": level, **at, "text": _cut(text), **told}
             self._line(orjson.dumps({key: _whole(value) for key, value in line.items()}, default=str).decode())
             return
         rest = "".join(f" {key}={_cut(str(value))}" for key, value in facts.items() if value != "")
         text = _cut(text)
-        self._line(f"{self._time()} {backend} {self._paint(level, level)} {printable(text)}{printable(rest)}")
+        where = _where(backend, space)
+        self._line(f"{self._time(space)} {where} {self._paint(level, level)} {printable(text)}{printable(rest)}")
 
-    def _time(self) -> str:
+    def _when(self, space: Space | None) -> float:
+        return self._now() if space is None else space.clock.now()
+
+    def _time(self, space: Space | None) -> str:
         # A full second is written without its fraction.
-        return f"{written(self._now())[11:].rstrip('Z')}.000"[:12]
+        return f"{written(self._when(space))[11:].rstrip('Z')}.000"[:12]
 
     def _paint(self, what: str, text: str) -> str:
         return f"\x1b[{_COLOURS[what]}m{text}\x1b[0m" if self._colour else text
@@ -151,6 +170,10 @@ class Reporter:
         except (OSError, ValueError):
             # The terminal is gone; serving goes on.
             return
+
+
+def _where(backend: str, space: Space | None) -> str:
+    return backend if space is None else f"{backend} in {space.name}"
 
 
 def printable(text: str) -> str:

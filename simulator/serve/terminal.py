@@ -78,6 +78,8 @@ def block(simulator: Simulator, colour: bool = False) -> str:
             f"  try it   {served.example}",
             f"  control  {served.url}/__admin/health",
         ]
+    if simulator.scenario is not None:
+        lines += ["", f"the bot plays {simulator.scenario}"]
     lines += ["", f"seed {simulator.seed}, {simulator.clock.mode} clock. Ctrl-C stops it."]
     return "\n".join(lines)
 

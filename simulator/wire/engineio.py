@@ -53,6 +53,7 @@ class EngineIO:
     __slots__ = (
         "_check",
         "_ids",
+        "_mark",
         "_owed",
         "_polls",
         "_probes",
@@ -64,11 +65,12 @@ class EngineIO:
         "sessions",
     )
 
-    def __init__(self, settings: Settings, ids: Ids, upper: Upper, by_hand: bool = False) -> None:
-        """By hand: a poll that holds an upgrade up is freed at once, for no time would pass."""
+    def __init__(self, settings: Settings, ids: Ids, upper: Upper, by_hand: bool = False, mark: str = "") -> None:
+        """By hand: a poll that holds an upgrade up is freed at once, for no time would pass. The mark begins sids."""
         self._settings = settings
         self._check = 0.0 if by_hand else _CHECK
         self._ids = ids
+        self._mark = mark
         self._upper = upper
         self.sessions: dict[str, Session] = {}
         self.links: dict[Link, Session] = {}
@@ -327,7 +329,7 @@ class EngineIO:
     # ---- beginnings
 
     def _new(self, request: Request, link: Link | None) -> Session:
-        session = Session(sid_for(request, self._ids), request, link)
+        session = Session(sid_for(request, self._ids, self._mark), request, link)
         self.sessions[session.sid] = session
         return session
 

@@ -67,6 +67,11 @@ def parameters(request: Request) -> dict[str, str]:
     return dict(parse_qsl(request.query, keep_blank_values=True, errors="replace"))
 
 
+def ticket(request: Request) -> str:
+    """The session that a request names."""
+    return parameters(request).get("sid", "")
+
+
 def is_upgrade(request: Request) -> bool:
     """Whether Node hands the request to who listens for upgrades, whatever they are to."""
     return request.header("Upgrade") is not None and "upgrade" in request.tokens("Connection")

@@ -133,10 +133,10 @@ def new_sid(ids: Ids, *brought: object) -> str:
     return ids.child(*brought, serial).token(16, SID_LETTERS) + tail
 
 
-def sid_for(request: Request, ids: Ids) -> str:
-    """The sid of a session that a request opens, by what it brought."""
+def sid_for(request: Request, ids: Ids, mark: str = "") -> str:
+    """The sid of a session that a request opens, by what it brought; a mark takes the place of what it covers."""
     brought = "&".join(part for part in request.query.split("&") if part.partition("=")[0] not in ("t", "sid"))
-    return new_sid(ids, "engine", request.path, brought[:256])
+    return mark + new_sid(ids, "engine", request.path, brought[:256])[len(mark) :]
 
 
 def handshake(session: Session, settings: Settings) -> str:

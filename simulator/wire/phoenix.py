@@ -38,7 +38,7 @@ from typing import TypeAlias, assert_never
 from simulator.core.actions import Accept, After, Cancel, Close, Hold, Refuse, Release, Reply, Send
 from simulator.core.errors import WireError
 from simulator.core.events import CallId, Closed, Knocked, Opened, Requested
-from simulator.core.message import NO_REF, Frame, Headers, Message, Request, Response
+from simulator.core.message import NO_REF, Frame, Headers, Message, Ping, Request, Response
 from simulator.core.wire import (
     Aborted,
     Answer,
@@ -56,6 +56,7 @@ from simulator.core.wire import (
     Shut,
     Turn,
     Upgrade,
+    Write,
 )
 from simulator.core.world import World
 from simulator.wire.phoenix_channels import Channel, Channels, Socket
@@ -77,6 +78,8 @@ class Phoenix:
         "_doors",
         "_idle",
         "_links",
+        "_owed",
+        "_pings",
         "_polling",
         "_profile",
         "_serializers",
@@ -109,10 +112,12 @@ class Phoenix:
         self._channels = Channels(profile, topics, self._polling.taken, self._lose)
         self._waiting: dict[CallId, Socket] = {}
         self._links: dict[Link, Socket] = {}
+        self._pings = 0
+        self._owed: dict[Socket, int] = {}
 
     def owes(self) -> Collection[tuple[Hashable, int]]:
-        """Answered long polls that the client has not followed with its next; Phoenix never pings."""
-        return self._polling.owes()
+        """Answered long polls that the client has not followed with its next, and the pings of a clock by hand."""
+        return [*self._polling.owes(), *self._owed.items()]
 
     def take(self, given: Input) -> list[Output]:
         """Work one input wholly; what it causes, in order."""
@@ -122,6 +127,8 @@ class Phoenix:
                 if socket is None:
                     return []
                 socket.heard = self._world.now()
+                if self._owed:
+                    self._owed.pop(socket, None)
                 return self._channels.got(socket, given)
             case Reply():
                 return self._channels.reply(given)
@@ -240,7 +247,7 @@ class Phoenix:
         socket.link = attached.link
         socket.heard = self._world.now()
         self._links[attached.link] = socket
-        timers: list[Output] = [After(self._idle, socket, "idle")] if self._idle else []
+        timers: list[Output] = [After(self._look(), socket, "idle")] if self._idle else []
         return [*timers, Opened(socket)]
 
     # ---- time
@@ -259,9 +266,19 @@ class Phoenix:
         assert socket.link is not None
         left = socket.heard + self._idle - self._world.now()
         # One timer looks again when it has to: nothing is armed for each frame. Less than a microsecond is none.
-        if left >= 1e-6:
-            return [After(left, socket, "idle")]
-        return self._lose(socket, self._profile.idle_code)
+        if left < 1e-6:
+            return self._lose(socket, self._profile.idle_code)
+        sooner = socket.heard + self._look() - self._world.now()
+        if sooner >= 1e-6:
+            return [After(sooner, socket, "idle")]
+        # Clients heartbeat by a clock of their own, which nobody has moved: who is there answers this in its place.
+        self._pings += 1
+        self._owed[socket] = self._pings
+        return [Write(socket.link, Ping()), After(left, socket, "idle")]
+
+    def _look(self) -> float:
+        """After how many silent seconds something is done: by hand half of them, as a client's heartbeat has it."""
+        return self._idle / 2 if self._world.by_hand else self._idle
 
     # ---- ends
 
@@ -301,6 +318,7 @@ class Phoenix:
     def _over(self, socket: Socket, code: int) -> list[Output]:
         """The socket and all its channels are gone."""
         outputs: list[Output] = [Cancel(socket)]
+        self._owed.pop(socket, None)
         if socket.link is not None:
             del self._links[socket.link]
         if socket.session is not None:

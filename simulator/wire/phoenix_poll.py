@@ -33,6 +33,7 @@ TOKEN_HEADER = "x-phoenix-longpoll-token"  # noqa: S105
 """Where 1.9 has the token; before that it is the parameter `token`."""
 MOST_LINES = 100
 """Of one newline-delimited body; the rest is passed over."""
+_HEADER = "SFMyNTY."
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
@@ -114,10 +115,7 @@ class Polling:
 
     def find(self, request: Request) -> Session | None:
         """The session whose token the request brings."""
-        token = request.header(TOKEN_HEADER)
-        if token is None:
-            token = params(request).get("token") or ""
-        return self._sessions.get(token)
+        return self._sessions.get(_named(request))
 
     def begin(self, socket: Socket, call: CallId, request: Request) -> list[Output]:
         """A new session; the call is answered with its token."""
@@ -206,8 +204,19 @@ class Polling:
     def _token(self, request: Request) -> str:
         """Looks like Phoenix.Token's: header, payload and signature in base64url. It says nothing to anyone."""
         known = sorted((key, value) for key, value in params(request).items() if key != "token")
-        ids = self._world.ids.nth("longpoll", request.path, tuple(known))
-        return f"SFMyNTY.{ids.token(172, _ALPHABET)}.{ids.token(43, _ALPHABET)}"
+        ids, mark = self._world.ids.nth("longpoll", request.path, tuple(known)), self._world.mark
+        payload = mark + ids.token(172, _ALPHABET)[len(mark) :]
+        return f"{_HEADER}{payload}.{ids.token(43, _ALPHABET)}"
+
+
+def _named(request: Request) -> str:
+    token = request.header(TOKEN_HEADER)
+    return (params(request).get("token") or "") if token is None else token
+
+
+def ticket(request: Request) -> str:
+    """The session that a request names, without what is the same in all tokens."""
+    return _named(request).removeprefix(_HEADER)
 
 
 def status(code: int) -> Response:

@@ -71,7 +71,7 @@ class SocketIO:
         self._world = world
         self._doors = (door, f"{door} files")
         self._ids = world.ids
-        self._engine = EngineIO(settings.engine, world.ids, self, world.by_hand)
+        self._engine = EngineIO(settings.engine, world.ids, self, world.by_hand, world.mark)
         self._links = self._engine.links
         self._outbound = Outbound(self._engine, settings, world)
         self._left: list[Socket] = []

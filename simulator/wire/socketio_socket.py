@@ -9,6 +9,7 @@ from enum import Enum, auto
 from simulator.core.backend import Buffered, Route
 from simulator.core.message import Json
 from simulator.wire import socketio_packets as packets
+from simulator.wire.engineio_http import ticket
 from simulator.wire.engineio_payload import Packet
 from simulator.wire.engineio_session import Session
 from simulator.wire.engineio_session import Settings as EngineSettings
@@ -41,7 +42,7 @@ def routes(settings: Settings, name: str = "socketio") -> tuple[Route, ...]:
     path = settings.path.replace(".", r"\.")
     body = Buffered(settings.engine.max_payload + 1, spare=64 << 20)
     files = (Route(f"{name} files", rf"{path}socket\.io(\.esm)?(\.min)?\.js(\.map)?", body=body),)
-    engine = Route(name, f"{path}.*", body=body, via="polling")
+    engine = Route(name, f"{path}.*", body=body, via="polling", ticket=ticket)
     return (*(files if settings.serve_client else ()), engine)
 
 

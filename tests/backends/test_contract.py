@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simulator import backends
-from simulator.core.actions import After, Began, Cancel, Heard
+from simulator.core.actions import After, Began, Cancel, Ended, Heard
 from simulator.core.backend import Backend, NoMethod, NoRoute, find
 from simulator.core.bot import (
     ACTS,
@@ -37,7 +37,7 @@ from simulator.core.errors import UnknownBackend
 from simulator.core.events import Acted, Fired
 from simulator.core.ids import Ids
 from simulator.core.message import Frame, Headers, Ping, Pong
-from simulator.core.wire import Drop, Shut
+from simulator.core.wire import Drop, Link, Shut
 from simulator.core.world import World
 from simulator.serve import seeds
 from tests.talk import Socket, Talk
@@ -453,6 +453,7 @@ class Watching:
     """Notes what it is told, and answers what it hears."""
 
     def __init__(self) -> None:
+        self.link: Link | None = None
         self.noted: list[tuple[str, str]] = []
         self.conns: set[object] = set()
 
@@ -465,6 +466,9 @@ class Watching:
         self.noted.append(("began again" if began.again else "began", began.talk))
         self.conns.add(began.conn)
         return []
+
+    def ended(self, ended: Ended) -> list[Acted | After | Cancel]:
+        raise AssertionError("nobody ends anything")
 
     def saw(self, saw: Saw) -> list[Acted | After | Cancel]:
         self.noted.append((f"saw {saw.message.name}", saw.talk))

@@ -216,7 +216,7 @@ async def serve(settings: Settings, port: int, engine: bool = False) -> AsyncIte
     running = space.open(backend(settings, engine), Seed(), silent)
     driver = Driver(space, clock)
     intake = Intake.here(asyncio.get_running_loop())
-    door = Door(driver, running, None, own_links=True, shelf=Shelf(), intake=intake)
+    door = Door(driver, running, own_links=True, shelf=Shelf(), intake=intake)
     runners: list[web.ServerRunner] = []
     try:
         for host in ("127.0.0.1", "::1"):

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from simulator.core.backend import ActNote, Buffered, Miss, NoMethod, NoRoute, Route, find
+from simulator.core.message import Request
 
 DOOR = Route("door", "/talk/[0-9]+/?")
 INDEX = Route("index", "/", frozenset({"GET"}))
@@ -56,3 +57,7 @@ def test_values_stay_as_they_are(value: Route | Miss | Buffered | ActNote) -> No
     name = next(iter([field.name for field in dataclasses.fields(value)]), "anything")
     with pytest.raises((AttributeError, TypeError)):
         setattr(value, name, None)
+
+
+def test_a_route_without_sessions_has_no_tickets() -> None:
+    assert DOOR.ticket(Request("GET", "/talk/1?sid=1")) == ""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING
 
 import pytest
 
-from simulator.core.actions import Action, After, Began, Cancel, Heard, Send
+from simulator.core.actions import Action, After, Began, Cancel, Ended, Heard, Send
 from simulator.core.bot import Act, EchoBot, Saw, Say
 from simulator.core.engine import Engine
 from simulator.core.events import Acted, Event, Fired, Received
 from simulator.core.ids import Ids
 from simulator.core.message import Frame, Message
-from simulator.core.wire import Aside, Due, Got, Input, Output, Write
+from simulator.core.wire import Aside, Detached, Due, Got, Input, Link, Output, Reset, Shut, Write
 from simulator.core.world import World
+
+if TYPE_CHECKING:
+    from simulator.core.bot import Deed
 
 
 class Stage:
@@ -21,15 +25,19 @@ class Stage:
 
     def __init__(self) -> None:
         self.noted: list[str] = []
-        self.says: dict[str, list[Acted | After | Cancel]] = {}
+        self.says: dict[str, list[Deed]] = {}
         self.world = World(now=100.0, ids=Ids.seeded(1), seed=0, settings=0)
-        self.engine = Engine(self, StageRules(), StageBot(self), self.world)
+        self.bot = StageBot(self)
+        self.engine = Engine(self, StageRules(), self.bot, self.world)
 
     def take(self, given: Input) -> list[Output]:
         if isinstance(given, Send):
             return [Write(conn, Frame(given.message.name)) for conn in given.conns if isinstance(conn, int)]
         if isinstance(given, Due):
             return [Write(1, Frame(f"wire's {given.name}"))]
+        if isinstance(given, Detached):
+            self.noted.append(f"detached {given.link} {given.code}")
+            return []
         assert isinstance(given, Got)
         assert isinstance(given.item, Frame)
         return [Received(given.link, Message(str(given.item.data)))]
@@ -55,6 +63,8 @@ class StageRules:
                 return [Heard("talk", "hello", message, conn)]
             case Received(conn, Message("begin")):
                 return [Began("talk", conn)]
+            case Received(_, Message("end")):
+                return [Ended("talk")]
             case Acted(_, Say(text)):
                 return [Send((1,), Message(text))]
         return []
@@ -72,21 +82,27 @@ class StageRules:
 class StageBot:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
+        self.link: Link | None = None
+        self.links: list[Link | None] = []
 
-    def _note(self, what: str, key: object) -> list[Acted | After | Cancel]:
+    def _note(self, what: str, key: object) -> list[Deed]:
+        self.links.append(self.link)
         self.stage.noted.append(f"{what} {key} at {self.stage.world.now():g}")
         return self.stage.says.get(str(key), [])
 
-    def hear(self, heard: Heard) -> list[Acted | After | Cancel]:
+    def hear(self, heard: Heard) -> list[Deed]:
         return self._note("hears", heard.text)
 
-    def began(self, began: Began) -> list[Acted | After | Cancel]:
+    def began(self, began: Began) -> list[Deed]:
         return self._note("began", began.talk)
 
-    def saw(self, saw: Saw) -> list[Acted | After | Cancel]:
+    def ended(self, ended: Ended) -> list[Deed]:
+        return self._note("ended", ended.talk)
+
+    def saw(self, saw: Saw) -> list[Deed]:
         return self._note("saw", saw.message.name)
 
-    def fired(self, fired: Fired) -> list[Acted | After | Cancel]:
+    def fired(self, fired: Fired) -> list[Deed]:
         return self._note("fired", fired.name)
 
 
@@ -100,9 +116,12 @@ def say(text: str, after: float = 0.0) -> Acted:
 
 
 def test_a_watcher_hears_sees_and_is_told_of_beginnings(stage: Stage) -> None:
-    for name in ("begin", "hello", "nod", "stray"):
+    for name in ("begin", "hello", "nod", "stray", "end"):
         stage.get(name)
-    assert stage.noted == ["began talk at 100", "saw begin at 100", "hears hello at 100", "saw nod at 100"]
+    assert stage.noted == [
+        *["began talk at 100", "saw begin at 100", "hears hello at 100", "saw nod at 100"],
+        *["ended talk at 100", "saw end at 100"],
+    ]
 
 
 def test_what_it_does_comes_in_order_of_its_time(stage: Stage) -> None:
@@ -120,6 +139,23 @@ def test_its_timers_are_its_own(stage: Stage) -> None:
     stage.get("nod")
     stage.until(200.0)
     assert stage.noted == ["hears hello at 100", "saw nod at 100", "fired a at 103"]
+
+
+def test_it_knows_over_which_socket_it_is_told_and_can_end_it(stage: Stage) -> None:
+    stage.says["hello"] = [say("bye"), After(0.0, "talk", "end")]
+    stage.says["end"] = [Shut(1, 4001, "gone"), Shut(2, None), Reset(3)]
+    effects = stage.engine.take(Got(1, Frame("hello")))
+    assert texts(effects) == ["bye"]
+    assert effects[1:] == [Shut(1, 4001, "gone"), Shut(2, None), Reset(3)]
+    assert stage.noted == [
+        "hears hello at 100",
+        "fired end at 100",
+        "detached 1 4001",
+        "detached 2 1005",
+        "detached 3 1006",
+    ]
+    # A timer is no socket.
+    assert stage.bot.links == [1, None]
 
 
 def test_another_bot_takes_over(stage: Stage) -> None:

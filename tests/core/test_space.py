@@ -14,7 +14,7 @@ from simulator.core.events import Event
 from simulator.core.link import LinkPolicy
 from simulator.core.message import Frame, Ping, Pong, Response
 from simulator.core.objects import Nothing
-from simulator.core.space import Entry, Journal, Space
+from simulator.core.space import Entry, Journal, Space, mark
 from simulator.core.wire import Input, Output
 from simulator.core.world import World
 
@@ -202,3 +202,15 @@ def test_reset_begins_anew() -> None:
     for data in ("a", "b", "c" * 6):
         space.journal.add(0.0, "one", 1, "client", Frame(data))
         assert len([*space.journal]) == (len(data) == 1), "the bounds stay"
+
+
+def test_a_space_bears_a_mark_that_its_name_alone_decides() -> None:
+    marks = {name: Space(Clock(), seed, name).mark for name, seed in (("gw0", 7), ("gw1", 7), ("gw2", 8))}
+    assert len({*marks.values()}) == 3
+    assert marks["gw0"] == Space(Clock(), 8, "gw0").mark == mark("gw0")
+    assert all(len(found) == 8 and found.isalnum() for found in marks.values())
+    assert Space(Clock(), 7).mark == ""
+    named = Space(Clock(), 7, "gw0").open(backend("one"), Seed(), log)
+    other = Space(Clock(), 7).open(backend("one"), Seed(), log)
+    assert (named.engine.world.mark, other.engine.world.mark) == (marks["gw0"], "")
+    assert [*named.engine.rules.talks()] == [*other.engine.rules.talks()], "all else is of the seed"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
 
 from simulator.cassette.entries import Exchange, Opened, Passed
 from tests.record.proxied import Peers, Recording, needs_recorder, wait_for
@@ -64,9 +65,8 @@ async def test_nothing_planted_is_found(tmp_path: Path, peers: Peers, redact: bo
             "Cookie": f"session={SECRETS['cookie']}",
             "X-Session-Of-Ours": SECRETS["own header"],
         }
-        async with connect(
-            url, additional_headers=headers, subprotocols=["chat", f"token.{SECRETS['subprotocol']}"]
-        ) as ws:  # type: ignore[list-item]
+        protocols = [Subprotocol("chat"), Subprotocol(f"token.{SECRETS['subprotocol']}")]
+        async with connect(url, additional_headers=headers, subprotocols=protocols) as ws:
             async with asyncio.timeout(SECONDS):
                 await ws.send(frame)
                 assert await ws.recv() == frame, "the other side gets what was sent"

@@ -145,7 +145,7 @@ def keeper(folder: Path, memory: int = 1 << 20, most: int = 1 << 30) -> Simulato
     fixtures.write_text("settings: {}\n")
     with patch("simulator.backends.load", lambda name: BACKEND):
         simulator = Simulator(Options(["keeper"], port=0, seed=7, clock=ManualClock(), fixtures={"keeper": fixtures}))
-    simulator.shelf.memory, simulator.shelf.most = memory, most
+    simulator.shelf.house.memory, simulator.shelf.house.most = memory, most
     return simulator
 
 
@@ -158,7 +158,7 @@ def rules(simulator: Simulator) -> Keeper:
 
 def files(shelf: Shelf) -> list[str]:
     """What lies in the store's directory."""
-    return [] if shelf.folder is None else sorted(path.name for path in shelf.folder.iterdir())
+    return [] if shelf.house.folder is None else sorted(path.name for path in shelf.house.folder.iterdir())
 
 
 def form(*parts: tuple[str, bytes], mark: str = "xYz") -> bytes:

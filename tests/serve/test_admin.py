@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosedOK
 from simulator import __version__
 from simulator.core.bot import ACTS
 from simulator.core.errors import SimulatorError
-from simulator.serve.admin import is_loopback
+from simulator.serve.admin.guard import is_loopback
 from simulator.serve.app import Simulator
 from simulator.serve.clock import LAST, ManualClock
 from tests.served import WEBSITE, Raw, admin, ask, chip, prompt, request

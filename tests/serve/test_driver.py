@@ -15,6 +15,7 @@ from websockets.asyncio.client import connect
 from simulator.core.events import Received
 from simulator.core.message import Ping
 from simulator.serve.app import Options, Simulator
+from simulator.serve.by_hand import PATIENCE
 from simulator.serve.clock import ManualClock
 from tests.served import SECONDS, WEBSITE, Raw, admin, ask, chip, prompt, request
 
@@ -126,6 +127,22 @@ async def test_many_silent_peers_cost_little() -> None:
             assert await advance(simulator.url("chip"), 300) < 2
 
 
+async def test_who_is_silent_is_waited_for_once_until_he_pays() -> None:
+    """A machine may be busy, so that is long; but not for each ping of a peer that never answers any."""
+    async with (
+        chip(ManualClock(), ping_interval=1, pong_timeout=0) as simulator,
+        Raw.upgraded(simulator.connect("chip")) as silent,
+    ):
+        url = simulator.url("chip")
+        assert PATIENCE <= await advance(url, 100) < 2 * PATIENCE
+        assert await advance(url, 100) < PATIENCE
+        for _ in range(200):
+            assert await silent.frame() == PING
+        silent.write(PONG)
+        await ask(url, "GET", "/")
+        assert await advance(url, 1) >= PATIENCE
+
+
 async def test_advance_from_two_sides_adds_up() -> None:
     async with chip(ManualClock()) as simulator:
         url = simulator.url("chip")
@@ -186,7 +203,8 @@ async def test_tap_sees_what_the_journal_keeps() -> None:
 
 async def test_no_beat_where_no_pings_are() -> None:
     async with chip(ManualClock(), ping_interval=0) as simulator:
-        assert simulator.driver._beat is None
+        assert simulator.driver._hand is not None
+        assert not simulator.driver._hand.beats
 
 
 async def test_wall_clock_pings_and_drops() -> None:
@@ -278,7 +296,7 @@ async def test_our_own_mistake_answers_with_500(quiet: pytest.LogCaptureFixture)
         running.engine._handle = rules.handle
         head, _ = await ask(simulator.url("chip"), "POST", f"/wc/send/{WEBSITE}/", b"{}")
         assert head[0] == "HTTP/1.1 400 Bad Request"
-        assert not simulator.driver._answers
+        assert not simulator.driver.asked
     assert quiet.records[0].getMessage() == "a mistake of the simulator, while it worked Asked"
 
 

@@ -13,7 +13,7 @@ from simulator.core.backend import Stored
 from simulator.core.message import Headers, Request
 from simulator.core.objects import Upload, UploadFlaw
 from simulator.serve.forms import HEAD, PARTS, Form, Whole, boundary, parameters, taker
-from simulator.serve.objects import Shelf
+from simulator.serve.objects import House, Shelf
 from tests.serve.keeper import PICTURE, form
 
 NOT_A_FORM, MALFORMED, NO_FIELD, TOO_BIG, _ = UploadFlaw
@@ -253,7 +253,7 @@ def test_parts_have_a_bound() -> None:
 
 
 def test_nothing_of_it_is_held_in_memory() -> None:
-    shelf = Shelf(memory=0)
+    shelf = Shelf(House(memory=0))
     taken = Form(b"xYz", "file", 1 << 30, shelf.begin)
     chunk = b"\r\n--xY" * 10_000
     tracemalloc.start()
@@ -267,7 +267,8 @@ def test_nothing_of_it_is_held_in_memory() -> None:
     finally:
         tracemalloc.stop()
         taken.abandon()
-        shelf.close()
+        shelf.clear()
+        shelf.house.close()
 
 
 def test_it_is_over_at_once() -> None:

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from simulator.core.errors import StartError
 from simulator.core.objects import Objects, Upload
 from simulator.core.space import Store
-from simulator.serve.objects import Cleared, Full, Shelf, Writing
+from simulator.serve.objects import Cleared, Full, House, Shelf, Writing
 from tests.serve.keeper import files, keeper
 
 MIB = 1 << 20
@@ -25,10 +25,11 @@ MIB = 1 << 20
 
 @pytest.fixture
 def shelf() -> Iterator[Shelf]:
-    shelf = Shelf(memory=1000, most=10_000)
+    shelf = Shelf(House(memory=1000, most=10_000))
     yield shelf
-    shelf.close()
-    assert (shelf.total, shelf.in_memory, shelf.folder) == (0, 0, None)
+    shelf.clear()
+    shelf.house.close()
+    assert (shelf.total, shelf.house.in_memory, shelf.house.folder) == (0, 0, None)
 
 
 def put(shelf: Shelf, data: bytes, *, kept: bool = True, pieces: int = 1) -> Upload:
@@ -61,7 +62,7 @@ def test_an_object(shelf: Shelf) -> None:
     assert upload == Upload("1", 5, "image/png", "5d41402abc4b2a76b9719d911017c592", "cat.png")
     assert objects.head("1") is upload
     assert got(shelf, upload) == b"hello"
-    assert (shelf.total, shelf.in_memory, shelf.folder) == (5, 5, None), "what is small needs no directory"
+    assert (shelf.total, shelf.house.in_memory, shelf.house.folder) == (5, 5, None), "what is small needs no directory"
     objects.delete("1")
     objects.delete("1")
     objects.keep("1")
@@ -94,9 +95,9 @@ def test_who_is_not_kept_goes(shelf: Shelf) -> None:
 
 def test_beyond_the_memory_there_is_a_directory_of_ones_own(shelf: Shelf) -> None:
     small, large = put(shelf, b"s" * 600), put(shelf, b"L" * 700, pieces=7)
-    assert shelf.folder is not None
-    assert stat.S_IMODE(shelf.folder.stat().st_mode) == 0o700
-    assert (files(shelf), shelf.in_memory, shelf.total) == (["1"], 600, 1300)
+    assert shelf.house.folder is not None
+    assert stat.S_IMODE(shelf.house.folder.stat().st_mode) == 0o700
+    assert (files(shelf), shelf.house.in_memory, shelf.total) == (["1"], 600, 1300)
     assert (got(shelf, small), got(shelf, large)) == (b"s" * 600, b"L" * 700)
     assert large.md5 == hashlib.md5(b"L" * 700).hexdigest()  # noqa: S324
     assert large.sha256 == hashlib.sha256(b"L" * 700).hexdigest()
@@ -175,6 +176,36 @@ def test_bound_of_all_together(shelf: Shelf, caplog: pytest.LogCaptureFixture) -
     put(shelf, bytes(10_000))
 
 
+def test_who_fills_the_house_takes_nothing_from_anothers_part() -> None:
+    """Two spaces of four: what is nobody's part goes to who comes first, the own part is there for sure."""
+    house = House(memory=100, most=1000, shares=4)
+    greedy, modest = Shelf(house), Shelf(house)
+    first = greedy.begin()
+    first.write(bytes(1000))
+    with pytest.raises(Full):
+        greedy.begin().write(b"x")
+    second = modest.begin()
+    second.write(bytes(250))
+    with pytest.raises(Full):
+        second.write(b"x")
+    assert (house.total, greedy.total, modest.total) == (1000, 1000, 0)
+    modest.begin().write(bytes(250))
+    assert (house.total, modest.total, sorted(path.stat().st_size for path in _paths(house))) == (
+        1250,
+        250,
+        [250, 1000],
+    )
+    greedy.clear()
+    assert (house.total, modest.total) == (250, 250), "a reset of one throws nothing of the other away"
+    modest.clear()
+    house.close()
+
+
+def _paths(house: House) -> list[Path]:
+    assert house.folder is not None
+    return [*house.folder.iterdir()]
+
+
 class FullDisk:
     """A file on a disk that has room for some more bytes."""
 
@@ -206,7 +237,7 @@ def test_disk_that_is_full(
             writing.write(bytes(200))
     assert "No space left on device" in caplog.text
     assert disk.closed
-    assert (shelf.total, shelf.in_memory, files(shelf)) == (0, 0, [])
+    assert (shelf.total, shelf.house.in_memory, files(shelf)) == (0, 0, [])
 
 
 def test_a_file_that_is_there_already_is_not_touched(
@@ -214,7 +245,7 @@ def test_a_file_that_is_there_already_is_not_touched(
 ) -> None:
     other = tmp_path / "other"
     other.write_bytes(b"not ours")
-    monkeypatch.setattr(Shelf, "new_path", lambda self: other)
+    monkeypatch.setattr(House, "new_path", lambda self: other)
     with pytest.raises(Full):
         shelf.begin().write(bytes(2000))
     assert other.read_bytes() == b"not ours"
@@ -223,9 +254,9 @@ def test_a_file_that_is_there_already_is_not_touched(
 
 def test_directory_that_somebody_tidied_up(shelf: Shelf, caplog: pytest.LogCaptureFixture) -> None:
     lost = put(shelf, bytes(1001))
-    assert shelf.folder is not None
-    (shelf.folder / "1").unlink()
-    shelf.folder.rmdir()
+    assert shelf.house.folder is not None
+    (shelf.house.folder / "1").unlink()
+    shelf.house.folder.rmdir()
     assert got(shelf, lost) is None
     assert "the object 1 can't be read: [Errno 2]" in caplog.text
     assert got(shelf, put(shelf, bytes(1002))) == bytes(1002), "a new one is made"
@@ -234,8 +265,8 @@ def test_directory_that_somebody_tidied_up(shelf: Shelf, caplog: pytest.LogCaptu
 
 def test_file_that_became_shorter(shelf: Shelf) -> None:
     upload = put(shelf, bytes(2000))
-    assert shelf.folder is not None
-    os.truncate(shelf.folder / "1", 1500)
+    assert shelf.house.folder is not None
+    os.truncate(shelf.house.folder / "1", 1500)
     reading = shelf.open(upload)
     assert reading is not None
     with reading, pytest.raises(OSError, match="500 bytes are missing"):
@@ -246,10 +277,12 @@ def test_close_in_the_middle(shelf: Shelf) -> None:
     put(shelf, bytes(2000))
     writing, reading = shelf.begin(), shelf.open(put(shelf, b"r" * 3000))
     writing.write(bytes(2000))
-    folder = shelf.folder
+    folder = shelf.house.folder
     assert folder is not None
-    shelf.close()
-    shelf.close()
+    shelf.clear()
+    shelf.house.close()
+    shelf.clear()
+    shelf.house.close()
     assert not folder.exists()
     assert reading is not None
     with reading:
@@ -259,7 +292,7 @@ def test_close_in_the_middle(shelf: Shelf) -> None:
 
 
 def test_memory_is_bounded_and_tiny_pieces_are_not_dear() -> None:
-    shelf = Shelf(memory=4 * MIB)
+    shelf = Shelf(House(memory=4 * MIB))
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
@@ -273,7 +306,8 @@ def test_memory_is_bounded_and_tiny_pieces_are_not_dear() -> None:
         assert tracemalloc.get_traced_memory()[0] - before < 5 * MIB
     finally:
         tracemalloc.stop()
-        shelf.close()
+        shelf.clear()
+        shelf.house.close()
 
 
 async def test_start_that_fails(tmp_path: Path) -> None:
@@ -281,7 +315,7 @@ async def test_start_that_fails(tmp_path: Path) -> None:
         simulator = keeper(tmp_path)
         simulator._options.port = int(taken.url("keeper").rpartition(":")[2])
         simulator.shelf.begin().write(bytes(2 << 20))
-        folder = simulator.shelf.folder
+        folder = simulator.shelf.house.folder
         assert folder is not None
         with pytest.raises(StartError):
             await simulator.start()
@@ -293,7 +327,7 @@ class Lives(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.shelf = Shelf(memory=100, most=1000)
+        self.shelf = Shelf(House(memory=100, most=1000))
         self.model: dict[str, bytes] = {}
         self.writings: list[tuple[Writing, bytearray]] = []
 
@@ -341,15 +375,16 @@ class Lives(RuleBasedStateMachine):
     @invariant()
     def holds(self) -> None:
         assert self.shelf.total == self.count()
-        assert 0 <= self.shelf.in_memory <= 100
+        assert 0 <= self.shelf.house.in_memory <= 100
         for key, data in self.model.items():
             upload = self.shelf.head(key)
             assert upload is not None
             assert got(self.shelf, upload) == data
 
     def teardown(self) -> None:
-        self.shelf.close()
-        assert (self.shelf.total, self.shelf.in_memory) == (0, 0)
+        self.shelf.clear()
+        self.shelf.house.close()
+        assert (self.shelf.total, self.shelf.house.in_memory) == (0, 0)
 
 
 TestLives = Lives.TestCase

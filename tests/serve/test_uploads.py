@@ -32,12 +32,12 @@ async def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     async with keeper(tmp_path) as simulator:
         yield simulator
         shelf = simulator.shelf
-        await until(lambda: not shelf._writings and not simulator.driver._answers)
+        await until(lambda: not shelf._writings and not simulator.driver.asked)
         kept = sum(found.upload.size for found in shelf._objects.values())
         assert shelf.total == kept, "nothing but what is kept"
         assert len(files(shelf)) == sum(found.data._path is not None for found in shelf._objects.values())
     assert [*temporary.iterdir()] == []
-    assert (shelf.total, shelf.in_memory) == (0, 0)
+    assert (shelf.total, shelf.house.in_memory) == (0, 0)
 
 
 @pytest.fixture
@@ -299,7 +299,7 @@ async def test_reset_before_the_first_byte(server: Simulator, url: str) -> None:
 
 
 async def test_no_room(server: Simulator, url: str, caplog: pytest.LogCaptureFixture) -> None:
-    server.shelf.most = 3 * MIB
+    server.shelf.house.most = 3 * MIB
     async with Raw.open(url, upload(bytes(2 * MIB)) + upload(bytes(2 * MIB))) as raw:
         assert (await raw.answer())[1] == told(1, bytes(2 * MIB))
         head, body = await raw.answer()
@@ -342,8 +342,8 @@ async def test_object_that_is_gone_when_it_is_to_be_read(server: Simulator, url:
 
 async def test_file_that_became_shorter(server: Simulator, url: str, caplog: pytest.LogCaptureFixture) -> None:
     await ask(url, "PUT", "/raw?keep", BIG)
-    assert server.shelf.folder is not None
-    with (server.shelf.folder / "1").open("r+b") as file:
+    assert server.shelf.house.folder is not None
+    with (server.shelf.house.folder / "1").open("r+b") as file:
         file.truncate(MIB)
     async with Raw.open(url, request("GET", "/objects/1")) as raw:
         assert "Content-Length: 12582912" in await raw.head()
@@ -375,7 +375,7 @@ async def test_client_that_goes_in_the_middle_of_a_download(
 async def test_stop_in_the_middle(tmp_path: Path) -> None:
     async with keeper(tmp_path) as simulator:
         async with half(simulator) as raw:
-            folder = simulator.shelf.folder
+            folder = simulator.shelf.house.folder
             assert folder is not None
             await simulator.stop()
             await raw.rest()

@@ -75,12 +75,12 @@ def asking(query: str = "vsn=2.0.0", method: str = "GET", changes: dict[str, str
 class Host:
     """An engine whose rules do what joins and events are called; what comes out is kept."""
 
-    def __init__(self, profile: str = "1.3", **options: Any) -> None:
+    def __init__(self, profile: str = "1.3", mark: str = "", by_hand: bool = False, **options: Any) -> None:
         self.profile = profile
         self.events: list[Event] = []
         self.todo: list[Action] = []
         self.out: list[tuple[float, object]] = []
-        world = World(now=0.0, ids=Ids.seeded(1), seed=0, settings=0)
+        world = World(now=0.0, ids=Ids.seeded(1), seed=0, settings=0, mark=mark, by_hand=by_hand)
         self.wire = Phoenix(world, **{"topics": ("bot:*", "exact"), "profile": PROFILES[profile], **options})
         self.engine = Engine(self.wire, self, SilentBot(), world)
 

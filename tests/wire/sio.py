@@ -135,8 +135,10 @@ class Server:
                 self.sockets[effect.call] = Socket(self, effect.call, effect)
             case Write():
                 self.sockets[effect.link].items.append(effect.item)
-            case _:
+            case Shut() | Drop() | Pause():
                 self.sockets[effect.link].items.append(effect)
+            case _:
+                raise AssertionError(f"{effect} is for faults alone")
 
     # ---- requests
 

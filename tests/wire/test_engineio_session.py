@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from simulator.core.ids import Ids
 from simulator.core.message import Request
-from simulator.wire.engineio_session import Session, new_sid
+from simulator.wire.engineio_http import ticket
+from simulator.wire.engineio_session import Session, new_sid, sid_for
 from tests.wire.sio import POLLING, Server
 
 
@@ -36,3 +37,16 @@ def test_ids_depend_on_what_the_client_brought() -> None:
     assert other.open() == a, "strangers change nothing"
     assert other.request("GET", f"{POLLING}&t=abc").body[9:29] != a.encode()
     assert Server().request("GET", f"{POLLING}&t=abc").body[9:29] == a.encode(), "what is only against caches"
+
+
+def test_a_space_begins_its_sids_with_its_mark() -> None:
+    """So that a poll which names no space is found; strangers are still told apart."""
+    first, second = (sid_for(Request("GET", "/engine.io/", "EIO=4"), Ids.seeded(7)) for _ in range(2))
+    ids = Ids.seeded(7)
+    marked = [sid_for(Request("GET", "/engine.io/", "EIO=4"), ids, "MARKmark") for _ in range(2)]
+    assert first == second
+    assert [sid[:8] for sid in marked] == ["MARKmark"] * 2
+    assert marked[0][8:] == first[8:]
+    assert marked[0] != marked[1]
+    assert ticket(Request("GET", "/engine.io/", f"EIO=4&sid={marked[0]}&t=1")) == marked[0]
+    assert ticket(Request("GET", "/engine.io/", "EIO=4")) == ""

@@ -212,6 +212,26 @@ def test_no_timer_for_each_frame() -> None:
     assert len(it.engine._heap) == before
 
 
+def test_under_a_clock_by_hand_a_ping_stands_for_the_heartbeat() -> None:
+    """At half of the time, as a client's heartbeat has it; silence ends a socket when it does for everyone."""
+    it = host(by_hand=True)
+    assert it.at(29.9) == []
+    assert it.at(30.0) == [Write(1, Ping())]
+    assert [*it.wire.owes()] == [(it.conns(Opened)[0], 1)]
+    it.at(31.0)
+    it.take(Got(1, Pong()))
+    assert [*it.wire.owes()] == []
+    assert it.at(60.9) == []
+    assert it.at(61.0) == [Write(1, Ping())]
+    it.at(80.0)
+    assert it.says('[null,"1","phoenix","heartbeat",{}]') != [], "anything counts"
+    assert it.at(110.0) == [Write(1, Ping())]
+    assert it.at(139.9) == []
+    assert it.at(140.0) == [Shut(1, 1000)]
+    assert [*it.wire.owes()] == []
+    assert it.engine.next_due() is None
+
+
 def test_no_idle_timeout() -> None:
     it = host(idle_timeout=0)
     assert it.engine.next_due() is None

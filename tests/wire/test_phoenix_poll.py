@@ -16,7 +16,7 @@ from simulator.core.message import Frame, Headers, Message, Request, Response
 from simulator.core.wire import Aborted, Answer, Asked
 from simulator.core.world import World
 from simulator.wire.phoenix import Phoenix
-from simulator.wire.phoenix_poll import PollPolicy, answered, split
+from simulator.wire.phoenix_poll import PollPolicy, answered, split, ticket
 from simulator.wire.phoenix_profile import PROFILES
 from tests.wire.phoenix_host import JOIN, LONGPOLL, OK18, Host
 
@@ -86,6 +86,19 @@ def test_tokens_are_of_what_the_client_brought() -> None:
     it = Poller()
     [answer] = it.ask("GET", "vsn=2.0.0")
     assert body(answer)["token"] != it.token
+
+
+def test_a_space_begins_its_tokens_with_its_mark() -> None:
+    """Behind what is the same in all: so a poll that names no space is found."""
+    token = Poller(mark="MARKmark").token
+    assert token.startswith("SFMyNTY.MARKmark")
+    assert (len(token), token[16:]) == (len(Poller().token), Poller().token[16:])
+    for request in (
+        Request("GET", "/l", f"vsn=2.0.0&token={token}"),
+        Request("POST", "/l", "", (("X-Phoenix-LongPoll-Token", token),)),
+    ):
+        assert ticket(request).startswith("MARKmark")
+    assert ticket(Request("GET", "/l", "vsn=2.0.0")) == ""
 
 
 @pytest.mark.parametrize("query", ["vsn=2.0.0&token=bad", "token=", "", "vsn=1.0.0&token"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulator.backends.aida import pages, plug
-from simulator.backends.aida.frontdesk import Desk
+from simulator.backends.aida.frontdesk import Desk, Relieved
 from simulator.backends.aida.messages import COMMANDS, EVENTS
 from simulator.backends.aida.rules import AidaRules
 from simulator.backends.aida.state import Seed, Settings
@@ -13,6 +13,8 @@ from simulator.core.link import LinkPolicy
 from simulator.core.message import Request
 from simulator.core.world import World
 from simulator.wire.phoenix import Onlooker, Phoenix
+from simulator.wire.phoenix_envelope import PhoenixEnvelope
+from simulator.wire.phoenix_poll import ticket
 from simulator.wire.phoenix_profile import PROFILES
 
 
@@ -34,9 +36,9 @@ def _wire(world: World) -> Phoenix:
 
 def _bot(world: World) -> Bot:
     settings: Settings = world.settings
-    if settings.bot == "front_desk":
-        return Desk(world.seed)
-    return EchoBot(settings.bot_delay) if settings.bot == "echo" else SilentBot()
+    if settings.bot == "none":
+        return SilentBot()
+    return Relieved(Desk(world.seed) if settings.bot == "front_desk" else EchoBot(settings.bot_delay))
 
 
 def _link(settings: Settings) -> LinkPolicy:
@@ -73,7 +75,7 @@ BACKEND = Backend(
     reader=Onlooker,
     routes=(
         Route("websocket", "/socket/websocket/?"),
-        Route("longpoll", "/socket/longpoll/?", body=Buffered(8_000_000), via="longpoll"),
+        Route("longpoll", "/socket/longpoll/?", body=Buffered(8_000_000), via="longpoll", ticket=ticket),
         Route("options", "/.*", frozenset({"OPTIONS"})),
         Route("upload", f"/+content/+image{_PART}{_PART}/*", _POST, body=Stored("file", pages.CONTENT_LIMIT)),
         Route("image", f"/+content/+image{_PART}/*", _GET),
@@ -109,7 +111,7 @@ BACKEND = Backend(
         "typing": ActNote("silent", "AIDA has no typing"),
         "status": ActNote("silent", "AIDA tells the client no status"),
         "queue": ActNote("silent", "AIDA has no queue"),
-        "hand_off": ActNote("approximated", "nothing is sent; texts go to notifications_url, the bot is silent"),
+        "hand_off": ActNote("approximated", "nothing is sent; texts go to notifications_url, AIDA's own bot is silent"),
         "leave": ActNote("approximated", "nothing is sent; the bot answers again"),
         "picture": ActNote("approximated", "btu_msg with the text and the URL: bots send texts alone"),
         "file": ActNote("approximated", "btu_msg with the text and the URL"),
@@ -117,6 +119,8 @@ BACKEND = Backend(
         "end": ActNote("silent", "a session of AIDA has no end"),
         "raw": ActNote("spoken", "the message as it is to all sockets of the bot"),
     },
+    envelope=PhoenixEnvelope(),
+    failed=lambda world, request, status: plug.error(status),
     connect=_connect,
     example=_example,
     volatile=frozenset(

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from simulator.backends.chatbot import rest
 from simulator.backends.chatbot.bots import Assistant
 from simulator.backends.chatbot.names import COMMANDS, EVENTS
-from simulator.backends.chatbot.rules import ChatbotRules
+from simulator.backends.chatbot.rules import STATUSES, ChatbotRules
 from simulator.backends.chatbot.state import Seed, Settings
 from simulator.core.backend import ActNote, Backend
 from simulator.core.bot import Bot, EchoBot, SilentBot
@@ -15,6 +15,7 @@ from simulator.core.world import World
 from simulator.wire import nodehttp, socketio
 from simulator.wire.engineio_http import Cors
 from simulator.wire.engineio_session import Settings as EngineSettings
+from simulator.wire.socketio_envelope import SocketIOEnvelope
 from simulator.wire.socketio_reader import SocketIOReader
 from simulator.wire.socketio_socket import Settings as WireSettings
 from simulator.wire.socketio_socket import routes
@@ -81,8 +82,10 @@ BACKEND = Backend(
         "end": ActNote("spoken", "conversation-ended: agent_ended where an agent has it, else resolved"),
         "raw": ActNote("spoken", "the event as it is to everyone in the conversation"),
     },
+    envelope=SocketIOEnvelope(),
     connect=_connect,
     example=_example,
+    statuses=STATUSES,
     volatile=frozenset(
         {
             "connected.userId",

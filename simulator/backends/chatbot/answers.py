@@ -22,7 +22,7 @@ Speaker = tuple[str, str | None, str | None]
 class Stream:
     """An answer under way: in a conversation to all who are there and to who asked, else to who asked."""
 
-    __slots__ = ("begun", "client", "confidence", "intent", "pieces", "query", "speaker", "text", "where")
+    __slots__ = ("begun", "client", "confidence", "intent", "pace", "pieces", "query", "speaker", "text", "where")
 
     def __init__(self, where: Conversation | Client, client: Client | None, query: str, pieces: list[str]) -> None:
         self.where = where
@@ -32,6 +32,8 @@ class Stream:
         self.pieces = deque(pieces)
         self.text = "".join(pieces)
         self.begun = False
+        self.pace: float | None = None
+        """Seconds between two chunks, where somebody else than the settings says so."""
         self.speaker: Speaker | None = None
         """Whose it is, else the AI's: that of its beginning, whoever has come in meanwhile."""
         self.confidence: float | None = None
@@ -79,10 +81,10 @@ class Answers:
         self._keep(stream)
         return [*typing, After(self._settings.rag_delay, stream, "next")]
 
-    def speak(self, talk: Conversation, pieces: list[str], speaker: Speaker) -> list[Action]:
+    def speak(self, talk: Conversation, pieces: list[str], speaker: Speaker, pace: float | None = None) -> list[Action]:
         """Chunks that somebody else thought of."""
         stream = Stream(talk, None, "", pieces)
-        stream.speaker = speaker
+        stream.speaker, stream.pace = speaker, pace
         self._keep(stream)
         return [After(0.0, stream, "next")]
 
@@ -102,7 +104,8 @@ class Answers:
         stream.begun = True
         if stream.pieces:
             actions += self._to(stream, "rag-stream-chunk", {"chunk": stream.pieces.popleft()})
-            return [*actions, After(self._settings.stream_interval, stream, "next")]
+            pace = self._settings.stream_interval if stream.pace is None else stream.pace
+            return [*actions, After(pace, stream, "next")]
         return [*actions, *self._finish(stream)]
 
     def _finish(self, stream: Stream) -> list[Action]:

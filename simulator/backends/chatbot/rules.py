@@ -57,6 +57,9 @@ OPERATOR = "the bot or the operator"
 
 STATUSES = ("sent", "delivered", "read")
 
+SLOWEST = 3600.0
+"""Seconds between two chunks of an act."""
+
 LAST_PLACE = 1_000_000
 """Of a queue that an act tells."""
 
@@ -70,6 +73,8 @@ def _flaw(act: bot.Act) -> str | None:
             return "text: expected something to say"
         case bot.Stream() if not "".join(act.chunks).strip():
             return "chunks: expected something to say"
+        case bot.Stream() if act.pace is not None and not 0 <= act.pace <= SLOWEST:
+            return f"pace: expected seconds, at most {SLOWEST:g}"
         case bot.Say() | bot.HandOff() if act.agent is not None and not act.agent.strip():
             return "agent: expected an id, a name or an email"
         case bot.Picture() | bot.File() if not act.url.strip():
@@ -277,7 +282,7 @@ class ChatbotRules:
             case bot.Picture() | bot.File():
                 return self._say(talk, f"{act.text}\n{act.url}".lstrip("\n"), None, acted.heard)
             case bot.Stream():
-                return self._answers.speak(talk, act.chunks, self._speaker(talk, None, acted.heard))
+                return self._answers.speak(talk, act.chunks, self._speaker(talk, None, acted.heard), act.pace)
             case bot.Typing():
                 sender, name, _ = self._speaker(talk, None, acted.heard)
                 return self._desk.types(talk, OPERATOR, act.on, sender, name)

@@ -12,6 +12,7 @@ from simulator.core.link import LinkPolicy
 from simulator.core.world import World
 from simulator.wire.rawjson import RawJson
 from simulator.wire.single import Onlooker, Policy, Single
+from simulator.wire.single_envelope import Coded
 
 
 def _wire(world: World) -> Single:
@@ -85,8 +86,10 @@ BACKEND = Backend(
         "end": ActNote("silent", "a chat of chip has no end"),
         "raw": ActNote("spoken", "the message as it is to one socket of the chat, past the outbox"),
     },
+    envelope=Coded(RawJson(), RawJson(), "[]", "client", lambda message: message.name == "ack_chat"),
     connect=_connect,
     example=_example,
+    agents=lambda seed: {who for user in seed.users if user.active for who in (str(user.id), user.name, user.email)},
     volatile=frozenset(
         {
             "chat_started.chat_id",

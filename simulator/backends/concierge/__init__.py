@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from simulator.backends.concierge import bodies, store, tokens, web
+from simulator.backends.concierge.desk import STATUSES
 from simulator.backends.concierge.messages import COMMANDS, EVENTS
 from simulator.backends.concierge.rules import ConciergeRules
 from simulator.backends.concierge.state import Seed, Settings
@@ -12,9 +13,11 @@ from simulator.core.actions import Heard
 from simulator.core.backend import ActNote, Backend, Buffered, Route, Stored
 from simulator.core.bot import Act, Bot, File, Picture, Say, SilentBot
 from simulator.core.link import LinkPolicy
+from simulator.core.message import NO_REF
 from simulator.core.world import World
 from simulator.wire.gateway import BROKEN, FORBIDDEN, Envelope, Gateway, Onlook
 from simulator.wire.single import Onlooker
+from simulator.wire.single_envelope import Coded
 
 FRAME = 32_768
 """Bytes of a frame, by AWS's quotas."""
@@ -130,10 +133,16 @@ BACKEND = Backend(
         "end": ActNote("spoken", "the session closes: chat-session-update with isSessionClosed true"),
         "raw": ActNote("spoken", "a frame with that channel and these keys to all connections of the tenant"),
     },
+    envelope=Coded(Envelope(), Onlook(), "{}", "server", lambda message: message.ref is not NO_REF),
+    failed=store.failed,
     connect=_connect,
     example=_example,
     judge=web.early,
     full=store.full,
+    agents=lambda seed: {
+        who for agent in seed.agents if agent.active for who in (str(agent.id), agent.name, agent.email)
+    },
+    statuses=STATUSES,
     volatile=frozenset(
         [
             *(f"client/{name}.{path}" for name in _WITH_SESSION for path in _DRAWN),

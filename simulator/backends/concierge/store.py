@@ -46,6 +46,20 @@ _EXPOSED = (
 _VARY = ("Vary", "Origin, Access-Control-Request-Headers, Access-Control-Request-Method")
 
 
+_INTERNAL = "We encountered an internal error. Please try again."
+_FAILURES = {
+    400: (
+        "RequestTimeout",
+        "Your socket connection to the server was not read from or written to within the timeout period.",
+    ),
+    403: ("AccessDenied", "Access Denied"),
+    404: ("NoSuchBucket", "The specified bucket does not exist"),
+    411: ("MissingContentLength", "You must provide the Content-Length HTTP header."),
+    503: ("SlowDown", "Please reduce your request rate."),
+}
+"""Code and message by status (S3 API reference, "Error responses")."""
+
+
 @dataclass(slots=True)
 class Kept:
     """One object."""
@@ -102,7 +116,12 @@ def early(world: World, request: Request, bucket: str, key: str) -> Response | N
 
 def full(world: World, request: Request) -> Response:
     """The answer to a PUT for which there is no room."""
-    return error(world, request, Denied(500, "InternalError", "We encountered an internal error. Please try again."))
+    return error(world, request, Denied(500, "InternalError", _INTERNAL))
+
+
+def failed(world: World, request: Request, status: int) -> Response:
+    """The answer to a PUT that S3 fails with that status."""
+    return error(world, request, Denied(status, *_FAILURES.get(status, ("InternalError", _INTERNAL))))
 
 
 def _may_put(world: World, request: Request, bucket: str, key: str) -> None:

@@ -16,6 +16,7 @@ from simulator.wire import nodehttp
 from simulator.wire.engineio_http import Cors
 from simulator.wire.engineio_session import Settings as EngineSettings
 from simulator.wire.socketio import SocketIO
+from simulator.wire.socketio_envelope import SocketIOEnvelope
 from simulator.wire.socketio_reader import SocketIOReader
 from simulator.wire.socketio_recovery import Recovery
 from simulator.wire.socketio_socket import Settings as WireSettings
@@ -113,6 +114,7 @@ BACKEND = Backend(
         "end": ActNote("approximated", "nothing is sent; who connects later gets an empty list"),
         "raw": ActNote("spoken", "the event as it is to everyone in the room"),
     },
+    envelope=SocketIOEnvelope(),
     connect=_connect,
     example=_example,
     volatile=frozenset(

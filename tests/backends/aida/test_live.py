@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from threading import Thread
@@ -72,6 +73,10 @@ class Phoenix:
     async def running(cls, package: str) -> AsyncIterator[Phoenix]:
         async with Node.running("phoenix.mjs", package) as node:
             yield cls(package, node)
+
+    def signal(self, number: signal.Signals) -> None:
+        """To its process."""
+        self._node.process.send_signal(number)
 
     def do(self, *commands: list[Any]) -> None:
         """Let it do these in one turn."""
@@ -422,7 +427,10 @@ async def test_sessions_outlive_a_socket_that_was_idle(server: Simulator, who: P
     await who.join("street")
     session = await who.session("street")
     await who.talk("street", session, "hello", *WELCOME)
+    # Whoever answers pings is kept: this one is held up, as a page in the background may be.
+    who.signal(signal.SIGSTOP)
     await server.driver.advance(60)
+    who.signal(signal.SIGCONT)
     assert await who.until("closed", "s") == [1000]
     if who.package == MIDDLE:
         # To 1.6 and 1.7 a close with 1000 is final (assets/js/phoenix/socket.js): the page has to do it.
@@ -449,6 +457,18 @@ async def test_heartbeats_keep_a_socket(server: Simulator, who: Phoenix) -> None
     assert {frame.join_ref for frame in replies} == {None}
     assert not who.told("closed")
     await who.talk("street", await who.session("street"), "hello", *WELCOME)
+
+
+async def test_who_answers_pings_is_not_dropped(server: Simulator, who: Phoenix) -> None:
+    """A client heartbeats by real time, of which none passes while the clock is moved."""
+    await who.connect(server, heartbeatMs=NEVER)
+    await who.join("street")
+    session = await who.session("street")
+    await server.driver.advance(600)
+    await who.talk("street", session, "hello", *WELCOME)
+    assert not who.told("closed")
+    kinds = [message["kind"] for message in (await admin(server.url("aida"), "GET", "messages"))[1]["messages"]]
+    assert (kinds.count("ping"), kinds.count("pong")) == (20, 20)
 
 
 async def operator(server: Simulator, bot: str, session: str, message: object) -> tuple[str, bytes]:

@@ -89,7 +89,7 @@ async def test_an_upload_above_the_cap_is_refused_before_it_comes() -> None:
 
 
 async def test_a_full_store_says_so_as_s3_would(server: Simulator) -> None:
-    server.shelf.most = 1000
+    server.shelf.house.most = 1000
     data = await upload_data(server)
     head, body = await at(data["uploadURL"], "PUT", b"x" * 1001, "Origin: https://app.example.com")
     assert head[0] == "HTTP/1.1 500 Internal Server Error"

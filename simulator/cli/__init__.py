@@ -2,116 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 import sys
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
-from simulator import __version__, cli_record
+from simulator import __version__
+from simulator.cli.cassettes import cassette
+from simulator.cli.group import Group
+from simulator.cli.recording import addon_path, record
+from simulator.cli.scenarios import scenario
+from simulator.cli.words import Fixtures, Number, Scenario, Seconds, Setting, backend_names, chosen
 from simulator.core.errors import SimulatorError, StartError
 
 if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
     from simulator.serve.app import Simulator
-
-
-class Group(click.Group):
-    """Turns errors, click's too, into one line and their exit code."""
-
-    def main(  # type: ignore[override]
-        self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **extra: Any
-    ) -> Any:
-        """Run the command line."""
-        if not standalone_mode:
-            return super().main(args, standalone_mode=False, **extra)
-        try:
-            # What is left to hand back is the exit code of --help and --version.
-            sys.exit(super().main(args, standalone_mode=False, **extra) or 0)
-        except SimulatorError as error:
-            _fail(str(error), error.exit_code)
-        except OSError as error:
-            # A full disk behind stdout, say. What waits in its buffer would fail once more at the end.
-            with suppress(OSError, ValueError, AttributeError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            _fail(f"{error.filename or 'stdout'}: {error.strerror or error}", 1)
-        except click.Abort:
-            # Ctrl-C where nothing of ours waits for it.
-            sys.exit(130)
-        except click.ClickException as error:
-            if type(error).__name__ == "NoArgsIsHelpError":
-                # click >= 8.2, for `simulator` alone.
-                error.show()
-                sys.exit(error.exit_code)
-            _fail(_usage(error), error.exit_code)
-
-
-def _usage(error: click.ClickException) -> str:
-    text = " ".join(error.format_message().split()).rstrip(".")
-    ctx = getattr(error, "ctx", None)
-    return text if ctx is None else f"{text}; {ctx.command_path} --help says more"
-
-
-def _fail(text: str, code: int) -> NoReturn:
-    from simulator.serve.reporter import printable
-
-    colour = sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    name = click.style("simulator:", fg="red", bold=True) if colour else "simulator:"
-    click.echo(f"{name} {printable(text)}", err=True)
-    sys.exit(code)
-
-
-class Words(click.ParamType):  # type: ignore[type-arg]
-    """A text of which a variable can hold several, quoted as in a shell: `'version=a b' bot_delay=0`."""
-
-    name = "text"
-
-    def split_envvar_value(self, rv: str) -> Sequence[str]:
-        """The values of a variable."""
-        try:
-            return shlex.split(rv)
-        except ValueError as error:
-            raise click.BadParameter(f"{rv!r}: {str(error).lower()}") from None
-
-
-class Setting(Words):
-    """`--set`: completes the keys of the chosen backends, and what can be listed of their values."""
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Keys, and behind one that is whole its values."""
-        from click.shell_completion import CompletionItem
-
-        from simulator.serve import catalogue
-
-        found = catalogue.settings(_chosen(ctx.params.get("names") or ("all",)), incomplete)
-        return [CompletionItem(text, help=what) for text, what in found.items()]
-
-
-class Fixtures(Words):
-    """`--fixtures`: completes names of files, behind the name of a backend too."""
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """The shell knows files best, but not behind an equals sign."""
-        from click.shell_completion import CompletionItem
-
-        name, equals, start = incomplete.partition("=")
-        if not equals:
-            return [CompletionItem(incomplete, type="file")]
-        folder, _, first = start.rpartition("/")
-        where = Path(f"{folder}/" if "/" in start else ".")
-        found = sorted(path for path in where.glob(f"{first}*") if path.is_dir() or path.suffix in (".yaml", ".yml"))
-        return [CompletionItem(f"{name}={path}{'/' * path.is_dir()}") for path in found]
-
-
-class Port(click.IntRange):
-    """A TCP port; click would call it an integer range."""
-
-    name = "number"
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -130,21 +37,8 @@ def main() -> None:
     """
 
 
-def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    from simulator import backends
-
-    every = backends.names() if isinstance(param, click.Argument) else [*backends.names(), "all"]
-    return [name for name in every if name.startswith(incomplete)]
-
-
 def _clocks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     return [word for word in ("wall", "manual") if word.startswith(incomplete)]
-
-
-def _chosen(names: Iterable[str]) -> list[str]:
-    from simulator import backends
-
-    return backends.names() if "all" in names else [*names]
 
 
 @main.command(
@@ -159,7 +53,7 @@ def _chosen(names: Iterable[str]) -> list[str]:
     required=True,
     envvar="SIMULATOR_BACKEND",
     show_envvar=True,
-    shell_complete=_complete,
+    shell_complete=backend_names,
     metavar="NAME",
     help="Which backend; several times for several, or all.",
 )
@@ -175,7 +69,7 @@ def _chosen(names: Iterable[str]) -> list[str]:
 @click.option(
     "-p",
     "--port",
-    type=Port(0, 65535),
+    type=Number(0, 65535),
     metavar="NUMBER",
     envvar="SIMULATOR_PORT",
     show_envvar=True,
@@ -219,10 +113,46 @@ def _chosen(names: Iterable[str]) -> list[str]:
     help="Change a setting; `simulator backends NAME` lists them.",
 )
 @click.option(
+    "--scenario",
+    type=Scenario(),
+    envvar="SIMULATOR_SCENARIO",
+    show_envvar=True,
+    metavar="FILE|NAME",
+    help="What the bot does, in place of the backend's own (and of --set bot=...); `simulator scenario list` names "
+    "those that come along.",
+)
+@click.option(
+    "--watch",
+    is_flag=True,
+    envvar="SIMULATOR_WATCH",
+    show_envvar=True,
+    help="Read the scenario anew whenever its file is saved.",
+)
+@click.option(
     "--admin-token",
     envvar="SIMULATOR_ADMIN_TOKEN",
     show_envvar=True,
     help="Asked for by the control API under /__admin, on every address.",
+)
+@click.option(
+    "--spaces",
+    type=Number(0),
+    default=100,
+    show_default=True,
+    metavar="NUMBER",
+    envvar="SIMULATOR_SPACES",
+    show_envvar=True,
+    help="How many spaces clients can have at once, each with a state, a clock and a seed of its own.",
+)
+@click.option(
+    "--space-idle",
+    type=Seconds(0),
+    default=3600,
+    show_default=True,
+    metavar="SECONDS",
+    envvar="SIMULATOR_SPACE_IDLE",
+    show_envvar=True,
+    help="A space without a connection or a request for so long is dropped; 0 keeps it.",
 )
 @click.option(
     "--ready-file",
@@ -248,7 +178,11 @@ def serve(
     clock: str,
     fixtures: tuple[str, ...],
     settings: tuple[str, ...],
+    scenario: str | None,
+    watch: bool,
     admin_token: str | None,
+    spaces: int,
+    space_idle: float,
     ready_file: Path | None,
     log_format: str,
     verbose: bool,
@@ -259,29 +193,37 @@ def serve(
     simulator serve --backend chip
     simulator serve --backend chip --port 0 --seed 7 --clock manual --ready-file ready.json
     simulator serve --backend chip --set bot_delay=0 --set courier_url=http://127.0.0.1:8080
+    simulator serve --backend chatbot --scenario support-desk
+    simulator serve --backend chip --scenario my.yaml --watch
     """
     from simulator.serve import startup
 
     with startup.quick():
         from simulator.serve import clock as clocks
-        from simulator.serve import terminal
+        from simulator.serve import scenarios, terminal
         from simulator.serve.app import Options, Simulator
         from simulator.serve.reporter import Reporter
 
-        chosen = _chosen(names)
+        if watch and scenario is None:
+            raise SimulatorError("--watch: there is nothing to watch without --scenario")
+        every = chosen(names)
         time = clocks.parse(clock)
         reporter = Reporter(time.now, log_format, verbose)
         simulator: Simulator = Simulator(
             Options(
-                backends=chosen,
+                backends=every,
                 host=host,
                 port=port,
                 seed=seed,
                 clock=time,
-                fixtures=dict(_fixtures(fixtures, chosen)),
+                fixtures=dict(_fixtures(fixtures, every)),
                 settings=[_setting(text) for text in settings],
                 admin_token=admin_token,
+                spaces=spaces,
+                space_idle=space_idle,
                 reporter=reporter,
+                scenario=None if scenario is None else scenarios.find(scenario),
+                watch=watch,
             )
         )
     try:
@@ -310,12 +252,8 @@ def _setting(text: str) -> tuple[str, str]:
     return key, value
 
 
-main.add_command(cli_record.record)
-main.add_command(cli_record.addon_path)
-
-
 @main.command()
-@click.argument("name", required=False, shell_complete=_complete)
+@click.argument("name", required=False, shell_complete=backend_names)
 def backends(name: str | None) -> None:
     """List the backends, or show what can be set in one.
 
@@ -344,3 +282,10 @@ def health(url: str, timeout: float) -> None:
     why = asking.ask(url, timeout)
     click.echo(why or f"{url} is well", err=why is not None)
     sys.exit(0 if why is None else 1)
+
+
+# Their commands import what they need when they run, as those above do.
+main.add_command(cassette)
+main.add_command(scenario)
+main.add_command(record)
+main.add_command(addon_path)

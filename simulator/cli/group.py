@@ -1,0 +1,58 @@
+"""A group of commands that tells every error in one line, with its exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, NoReturn
+
+import click
+
+from simulator.core.errors import SimulatorError
+
+
+class Group(click.Group):
+    """Turns errors, click's too, into one line and their exit code."""
+
+    def main(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **extra: Any
+    ) -> Any:
+        """Run the command line."""
+        if not standalone_mode:
+            return super().main(args, standalone_mode=False, **extra)
+        try:
+            # What is left to hand back is the exit code of --help and --version.
+            sys.exit(super().main(args, standalone_mode=False, **extra) or 0)
+        except SimulatorError as error:
+            _fail(str(error), error.exit_code)
+        except OSError as error:
+            # A full disk behind stdout, say. What waits in its buffer would fail once more at the end.
+            with suppress(OSError, ValueError, AttributeError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _fail(f"{error.filename or 'stdout'}: {error.strerror or error}", 1)
+        except click.Abort:
+            # Ctrl-C where nothing of ours waits for it.
+            sys.exit(130)
+        except click.ClickException as error:
+            if type(error).__name__ == "NoArgsIsHelpError":
+                # click >= 8.2, for `simulator` alone.
+                error.show()
+                sys.exit(error.exit_code)
+            _fail(_usage(error), error.exit_code)
+
+
+def _usage(error: click.ClickException) -> str:
+    text = " ".join(error.format_message().split()).rstrip(".")
+    ctx = getattr(error, "ctx", None)
+    return text if ctx is None else f"{text}; {ctx.command_path} --help says more"
+
+
+def _fail(text: str, code: int) -> NoReturn:
+    from simulator.serve.reporter import printable
+
+    colour = sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    name = click.style("simulator:", fg="red", bold=True) if colour else "simulator:"
+    click.echo(f"{name} {printable(text)}", err=True)
+    sys.exit(code)

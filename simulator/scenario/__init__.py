@@ -1,0 +1,1 @@
+"""Scenarios: one YAML file scripts the bot of any backend, through the neutral acts."""

@@ -1,0 +1,73 @@
+"""What an operator does in a conversation, as the bot would."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import MISSING, fields
+from typing import Any, get_type_hints
+
+from simulator.core.bot import ACTS
+from simulator.core.space import Running
+from simulator.serve.admin.asking import Asking
+from simulator.serve.admin.complaint import Complaint
+from simulator.serve.driver import Driver
+
+
+async def act(asking: Asking) -> Any:
+    """`POST /__admin/act {"act", "backend", "talk", ...}`: one of `bot.ACTS` with its own keys."""
+    body = await asking.body()
+    place = asking.place()
+    driver, running = place.driver, asking.running(place, body.pop("backend", None))
+    wanted = body.pop("talk", None)
+    name = body.pop("act", None)
+    kind = ACTS.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise Complaint(400, f"act: expected one of {', '.join(ACTS)}")
+    made = _made(kind, body)
+    talk = _talk(driver, running, wanted)
+    why = running.engine.rules.objection(talk, made)
+    if why is not None:
+        raise Complaint(400, why)
+    driver.act(running, talk, made)
+    note = running.backend.acts[name]
+    return {"talk": talk, "act": name, "how": note.how, "what": note.what}
+
+
+def _talk(driver: Driver, running: Running, talk: object) -> str:
+    talks = [*running.engine.rules.talks()]
+    if talk is None and talks and driver.linked:
+        return talks[-1]
+    if isinstance(talk, str):
+        found = [known for known in talks if talk in (known, known.rpartition("/")[2])]
+        if len(found) == 1 or talk in found:
+            return talk if talk in found else found[0]
+    why = "nobody is connected, so say which" if talk is None else f"there is no {talk!r}"
+    raise Complaint(404, f"talk: {why}; the latest are: {', '.join(talks[-10:]) or 'none'}")
+
+
+def _made(kind: Any, body: dict[str, Any]) -> Any:
+    from pydantic import TypeAdapter, ValidationError
+
+    names = [field.name for field in fields(kind)]
+    unknown = next((key for key in body if key not in names), None)
+    if unknown is not None:
+        raise Complaint(400, f"{unknown}: there is no such key; there are: {', '.join(names)}")
+    missing = next(
+        (f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING and f.name not in body),
+        None,
+    )
+    if missing is not None:
+        raise Complaint(400, f"{missing}: is missing")
+    # Json holds itself, which pydantic can't follow; anything that was JSON is Json.
+    hints = get_type_hints(kind, localns={"Json": Any})
+    values = {}
+    for key, value in body.items():
+        try:
+            values[key] = TypeAdapter(hints[key]).validate_python(value, strict=True)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise Complaint(400, f"{'.'.join(map(str, (key, *first['loc'])))}: {first['msg']}") from None
+    made = kind(**values)
+    if not math.isfinite(made.after) or made.after < 0:
+        raise Complaint(400, "after: expected seconds from 0 on")
+    return made
