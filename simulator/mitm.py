@@ -41,6 +41,7 @@ try:
     from simulator.record import plan, reports, size
     from simulator.record import upstream as upstreams
     from simulator.record.teller import Teller
+    from simulator.serve.recording import check
 except ImportError as error:
     # mitmproxy's own packages bring a Python that has never heard of us.
     _MISSING = (
@@ -128,7 +129,7 @@ class Addon:
         if not options.simulator_out:
             raise SimulatorError("--set simulator_out=FILE is missing: it says where the cassette goes")
         out = Path(options.simulator_out).expanduser()
-        plan.check(out, options.simulator_force, "--set simulator_out=")
+        check(out, options.simulator_force, "--set simulator_out=")
         self._upstream = _upstream(options.simulator_upstream)
         redactor = Redactor(os.urandom(32), rules.parse(options.simulator_rules)) if options.simulator_redact else None
         self.recorder = Recorder(

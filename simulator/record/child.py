@@ -19,7 +19,7 @@ from typing import Self
 
 from simulator.core.errors import SimulatorError, StartError
 from simulator.record import reports, upstream
-from simulator.record.plan import ADDON, Plan
+from simulator.record.plan import Plan
 
 _MITMDUMP = "import sys; sys.argv[0] = 'mitmdump'; from mitmproxy.tools.main import mitmdump; mitmdump()"
 
@@ -67,10 +67,13 @@ def arguments(plan: Plan, folder: Path, reports_to: int) -> list[str]:
     if plan.mode == "regular":
         # What goes elsewhere passes as it is, its TLS untouched.
         options["allow_hosts"] = f"^{re.escape(plan.upstream.authority)}$"
+    # mitmproxy loads a script anew when its file changes: an upgrade of ours may not cut a session.
+    script = folder / "simulator_addon.py"
+    script.write_text("from simulator.mitm import addons\n\n__all__ = ['addons']\n")
     mode = "regular" if plan.mode == "regular" else f"reverse:{plan.upstream.url}"
     # -P: a click.py or mitmproxy.py where the operator happens to stand is not what we mean.
     command = [sys.executable, "-P", "-c", _MITMDUMP, "--mode", mode]
-    command += ["--listen-host", "127.0.0.1", "--listen-port", str(plan.port), "--scripts", str(ADDON)]
+    command += ["--listen-host", "127.0.0.1", "--listen-port", str(plan.port), "--scripts", str(script)]
     for key, value in options.items():
         command += ["--set", f"{key}={value}"]
     for rule in plan.rules:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from simulator.cassette import rules as redaction
 from simulator.core.errors import SimulatorError, UnknownBackend
 from simulator.record import upstream as upstreams
 from simulator.record.upstream import Upstream
+from simulator.serve.recording import check
 
 ADDON = Path(__file__).parents[1] / "mitm.py"
 """For `mitmdump -s`."""
@@ -73,17 +73,3 @@ def known(backend: str | None) -> str | None:
     if backend is not None and backend not in backends.names():
         raise UnknownBackend(backend, backends.names())
     return backend
-
-
-def check(out: Path, force: bool, option: str = "--out ") -> None:
-    """Raises SimulatorError when a cassette can't be written there; `option` is how it was named."""
-    if str(out) == "-":
-        raise SimulatorError(f"{option}-: a cassette is a file, with big bodies beside it: name one, such as chat.yaml")
-    if out.is_dir():
-        raise SimulatorError(f"{option}{out}: is a directory; name a file in it, such as {out / 'chat.yaml'}")
-    if not out.parent.is_dir():
-        raise SimulatorError(f"{option}{out}: there is no directory {out.parent}")
-    if out.exists() and not force:
-        raise SimulatorError(f"{option}{out}: is there already; --force writes it anew")
-    if not os.access(out if out.exists() else out.parent, os.W_OK):
-        raise SimulatorError(f"{option}{out}: this user may not write there")

@@ -105,7 +105,7 @@ async def test_concierge_with_its_uploads(proxied: Proxied, served: Simulated) -
         f"{url}/client/auth/authorize-tenant", "POST", b'{"clientSecret":"client-secret","tenantId":"34"}'
     )
     _, body = await at(f"{url}/file-new/get-upload-url", "POST", upload_body())
-    signed = json.loads(body)["data"]["uploadUrlData"]["uploadUrl"]
+    signed = json.loads(body)["data"]["uploadUrlData"]["uploadURL"]
     # It leads to the server itself: mitmproxy rewrites no bodies. Its signature holds through the proxy as well.
     assert signed.startswith(direct)
     head, _ = await at(signed.replace(direct, url), "PUT", picture, "Content-Type: image/png")
