@@ -85,9 +85,7 @@ def _ours(hook: Callable[Concatenate[Addon, _P], None]) -> Callable[Concatenate[
         except Exception as error:  # what it was called for is lost, and counted
             self.teller.lost(hook.__name__, error)
 
-    # mitmproxy looks at names and at how many arguments there are.
-    update_wrapper(guarded, hook)
-    return guarded
+    return update_wrapper(guarded, hook)
 
 
 class Addon:
@@ -150,8 +148,8 @@ class Addon:
             _lean()
         # Frames still pass between `done` and the end of the process.
         atexit.register(self._end)
-        proxy: Any = ctx.master.addons.get("proxyserver")  # type: ignore[no-untyped-call]
-        self.teller.report(reports.Listening(proxy.listen_addrs()[0][1]))
+        addons: Any = ctx.master.addons
+        self.teller.report(reports.Listening(addons.get("proxyserver").listen_addrs()[0][1]))
         self.teller.watch(self._counts)
 
     # --- HTTP
@@ -316,7 +314,7 @@ class Addon:
         if isinstance(flow.client_conn.proxy_mode, ReverseMode):
             return True
         assert self._upstream is not None
-        return bool((flow.request.host, flow.request.port) == (self._upstream.host, self._upstream.port))
+        return (flow.request.host.lower(), flow.request.port) == (self._upstream.host, self._upstream.port)
 
 
 def _lean() -> None:

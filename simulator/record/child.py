@@ -66,7 +66,7 @@ def arguments(plan: Plan, folder: Path, reports_to: int) -> list[str]:
         options["ssl_verify_upstream_trusted_ca"] = file
     if plan.mode == "regular":
         # What goes elsewhere passes as it is, its TLS untouched.
-        options["allow_hosts"] = f"^{re.escape(plan.upstream.authority)}$"
+        options["allow_hosts"] = f"^{re.escape(f'{plan.upstream.host}:{plan.upstream.port}')}$"
     # mitmproxy loads a script anew when its file changes: an upgrade of ours may not cut a session.
     script = folder / "simulator_addon.py"
     script.write_text("from simulator.mitm import addons\n\n__all__ = ['addons']\n")

@@ -142,7 +142,7 @@ class Session:
     def _failed(self, text: str) -> None:
         self._told += 1
         if self._told <= _SHOWN:
-            self._err.line(self._err.colour("31", "not recorded: ") + printable(text))
+            self._err.line(self._err.colour("31", printable(text)))
         if self._told == _SHOWN:
             self._err.line("further ones are counted")
 

@@ -146,13 +146,6 @@ def test_the_regular_mode(tmp_path: Path, folder: Path) -> None:
     assert text.count("/post") == 1
 
 
-def test_the_counter_of_no_terminal_is_silent(tmp_path: Path, served: Simulated) -> None:
-    with Recording(tmp_path, served.url["chip"]) as recording:
-        chat(chip(recording, served))
-        assert recording.stop() == 0
-    assert recording.complained == ""
-
-
 # ---- ends of other kinds ----
 
 
@@ -183,6 +176,7 @@ def alive(pid: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_ends_it_at_once(tmp_path: Path, served: Simulated) -> None:
     with Recording(tmp_path, served.url["chip"]) as recording:
         chat(chip(recording, served))
@@ -319,6 +313,7 @@ def test_a_port_that_is_taken(tmp_path: Path, served: Simulated) -> None:
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_a_certificate_that_nobody_trusts(tmp_path: Path) -> None:
     key, cert = certificate(tmp_path)
     with Peers(key, cert) as secure:
@@ -336,6 +331,7 @@ def test_a_certificate_that_nobody_trusts(tmp_path: Path) -> None:
             assert len(recording.cassette.of(Passed)) == 2
 
 
+@pytest.mark.slow
 def test_an_upstream_that_goes_away(tmp_path: Path) -> None:
     with Peers() as peers, Recording(tmp_path, peers.url) as recording:
         peers.__exit__()

@@ -54,7 +54,9 @@ FRAME = {
 SIGNED = f"/post?X-Amz-Credential=x&X-Amz-Signature={SECRETS['signature']}&token={SECRETS['query']}"
 
 
-@pytest.mark.parametrize("redact", [True, False], ids=["redacted", "to see that they were planted"])
+@pytest.mark.parametrize(
+    "redact", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["redacted", "to see that they were planted"]
+)
 async def test_nothing_planted_is_found(tmp_path: Path, peers: Peers, redact: bool) -> None:
     frame = json.dumps(FRAME, ensure_ascii=False)
     rules = ["--redact", "header x-session-of-ours", "--redact", "json user.pin"]
