@@ -315,6 +315,37 @@ def test_a_scenario_with_nothing_wrong() -> None:
         (b"a:\n" + b"- " * 200_000, ":2: is not YAML that we read: nested more than 100 levels deep"),
         (b"a: &a [*a]", ":1: an alias stands within what it stands for"),
         (b'a: "\\ud800"', ":1: is not YAML: found invalid Unicode character escape code"),
+        # What authors do most often, with what they meant.
+        (
+            b"a:\n\t- b\n",
+            ":2: is not YAML: found character that cannot start any token: it is a tab, and YAML indents by blanks",
+        ),
+        (
+            b"a:\n  - say: b\n\t- say: c\n",
+            ":3: is not YAML: found a tab character that violates indentation: it is a tab",
+        ),
+        (b"say: {{ text }}", ":1: is not YAML: found unhashable key: a text that begins with {{ goes in quotes"),
+        (
+            b"say: {{ text }} again",
+            ":1: is not YAML: did not find expected key: a text with a colon in it, or with more behind its quotes",
+        ),
+        (
+            b"say: @you",
+            ":1: is not YAML: found character that cannot start any token: a text that begins with '@' goes in quotes",
+        ),
+        (
+            b"say: You said: it",
+            ":1: is not YAML: mapping values are not allowed in this context: a text with a colon in it",
+        ),
+        (
+            b'regex: "\\d"',
+            ":1: is not YAML: found unknown escape character: in double quotes a backslash is written twice",
+        ),
+        (
+            b"a: b\n  c: d",
+            ":2: is not YAML: mapping values are not allowed in this context: it does not fit the lines above",
+        ),
+        (b"a:\n  b: c\n d: e", ":3: is not YAML: did not find expected key: it does not fit the lines above"),
         (b"rules: [" + b"7," * 100_000 + b"]", ":1: more than 100000 values, aliases spelled out, are too many"),
     ],
 )
