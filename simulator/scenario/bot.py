@@ -319,14 +319,15 @@ class ScenarioBot:
                 pass
 
     def _act(self, talk: Talk, track: Track, what: Do) -> None:
+        values = talk.values(track.moment)
         try:
-            act = what.make(talk.values(track.moment))
+            act = what.make(values)
         except (TypeError, ValueError, ArithmeticError) as error:
             raise Unfilled(f"{what.act}: {error}") from None
         if isinstance(act, bot.Typing):
             track.typing = act.on
         elif isinstance(act, bot.HandOff):
-            talk.agent = act.agent
+            talk.agent = filled(what.agent, values)
         elif isinstance(act, bot.Leave):
             talk.agent = ""
         elif isinstance(act, bot.End):

@@ -19,6 +19,8 @@ class Do:
 
     make: Make
     act: str
+    agent: Filled | str = ""
+    """Who takes over, as the scenario calls them."""
 
 
 @dataclass(slots=True)

@@ -275,6 +275,26 @@ def test_agents_are_called_as_the_backend_calls_them() -> None:
     )
 
 
+@pytest.mark.parametrize("given", ["Sam", "{{ text }}"])
+def test_a_scenario_calls_agents_by_its_own_names(given: str) -> None:
+    """Two of them may be one to a backend; and a template may name one, who has the talk for example."""
+    text = f"""
+        agents:
+          Sam: {{chip: desk@example.com}}
+          Kim: {{chip: desk@example.com}}
+        rules:
+          - when: message
+            then:
+              - hand_off: "{given}"
+              - say: {{text: "{{{{ agent }}}}", agent: "{{{{ agent }}}}"}}
+              - leave
+              - say: "{{{{ agent or 'nobody' }}}}"
+        """
+    Story(text, backend="chip").play(
+        "ann >> Sam\nann << hand_off desk@example.com\nann << say Sam as desk@example.com\nann << leave\nann << say nobody"
+    )
+
+
 def test_what_an_agent_says_answers_nobody() -> None:
     """A backend may send an answer to who asked, and what an agent says to all (AIDA does)."""
     story = Story(ONE % "[{say: a}, {hand_off: Sam}, {say: b}, leave, {say: c}]")
