@@ -127,6 +127,10 @@ def lines(text: str, *names: str) -> list[str]:
             "2: error: else.0.say: can't be compiled: too many statically nested blocks (<template>, line 72)"]),
         (f"else:\n- status: {'x' * 1000}", [
             f"2: error: else.0.status: Input should be 'sent', 'delivered', 'read' or 'failed' (got '{'x' * 99}...)"]),
+        ("else:\n- say: '{{ text '", ["2: error: else.0.say: unexpected end of template, expected '}}'."]),
+        ("else:\n- picture: cat.png\n- file: {url: 'C:/a.pdf'}", [
+            "2: error: else.0.picture: expected a URL such as https://example.com/a.png, or a template: a client can't open your files (got 'cat.png')",
+            "3: error: else.1.file.url: expected a URL such as https://example.com/a.png, or a template: a client can't open your files (got 'C:/a.pdf')"]),
         ("else:\n- say: '{{ a }'", ["2: error: else.0.say: unexpected '}'"]),
         ("else:\n- say: '{% if %}'", ["2: error: else.0.say: Expected an expression, got 'end of statement block'"]),
         ("else:\n- say: '{{ text|shouted }}'", ["2: error: else.0.say: No filter named 'shouted'."]),
@@ -135,7 +139,7 @@ def lines(text: str, *names: str) -> list[str]:
         ("else:\n- say: '{{ match.table }}'", ["2: error: else.0.say: match.table: no regex here has a group of that name"]),
         ("rules:\n- {when: {text: {regex: '(?P<table>x)'}}, then: {say: \"{{ match['tabble'] }}\"}}", [
             "2: error: rules.0.then.say: match.tabble: no regex here has a group of that name; did you mean table?"]),
-        ("else:\n- say: a\n  if: 1 +", ["3: error: else.0.if: unexpected 'end of print statement'"]),
+        ("else:\n- say: a\n  if: 1 +", ["3: error: else.0.if: unexpected 'end of the expression'"]),
         ("rules:\n- when: {if: cups > 1}\n  then: []", [f"2: error: rules.0.when.if: cups: there is no such variable; there are: {NAMES}"]),
         ("else:\n- raw: {name: btu_msg, body: {text: ['{{ a }}']}}", [
             f"2: error: else.0.raw.body: a: there is no such variable; there are: {NAMES}"]),
