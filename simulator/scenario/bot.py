@@ -17,7 +17,7 @@ from simulator.core.world import World
 from simulator.scenario.moments import CONNECT, SAID, SENT, SILENT, START, Moment
 from simulator.scenario.plan import Add, Assign, Choose, Cue, Do, Go, Hang, Nothing, Only, Op, Plan
 from simulator.scenario.talk import Talk, Track
-from simulator.scenario.templates import Unfilled, filled, fits
+from simulator.scenario.templates import LARGEST, Unfilled, filled, fits
 
 if TYPE_CHECKING:
     from simulator.core.bot import Deed
@@ -32,8 +32,6 @@ DEEPEST = 100
 """Steps within steps that wait for their end: more are a loop which is not at its last step when it begins again."""
 MOST_TRACKS = 20
 """Rules of one talk that are done alongside each other."""
-LARGEST = 100_000
-"""Characters and values that one variable may have: a client could make it longer with each word."""
 _SILENCE = "silence"
 _BEHIND = 0.001
 

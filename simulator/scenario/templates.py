@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, nodes
 from jinja2.meta import find_undeclared_variables
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from simulator.core.message import Json
@@ -35,6 +36,11 @@ GIVEN = {
 """What every template finds, beside the scenario's own variables."""
 
 
+LARGEST = 100_000
+"""Characters and values of one variable, and of what `*` repeats: a client could make it longer with each word."""
+
+_MOST_BITS = 4096
+
 Made = TypeVar("Made")
 
 
@@ -53,6 +59,21 @@ class Wrong(Exception):
 
 
 class _Environment(ImmutableSandboxedEnvironment):
+    # Not to be worked out when compiled, where constants would be; a client's words may be what one of them counts.
+    intercepted_binops = frozenset(("*", "**"))
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """No text and no number that fills the memory."""
+        if operator == "**":
+            whole = isinstance(left, int) and isinstance(right, int)
+            if whole and left.bit_length() * right > _MOST_BITS:
+                raise ValueError(f"{left} ** {right} is too large a number")
+        else:
+            for many, times in ((left, right), (right, left)):
+                if isinstance(many, str | list | tuple) and isinstance(times, int) and len(many) * times > LARGEST:
+                    raise ValueError(f"{times} times {len(many)} characters or values; {LARGEST} are the most")
+        return super().call_binop(context, operator, left, right)
+
     def getattr(self, obj: Any, attribute: str) -> Any:
         """A field of a message may be called `items`, too."""
         if isinstance(obj, Mapping) and attribute in obj:

@@ -369,6 +369,7 @@ def test_a_loop_around_the_end_of_a_socket_is_ended() -> None:
         ("{% if nth == 1 %}one{% else %}more{% endif %}{# never #}", "one"),
         ("{{ text.upper() }} {{ text|title }}", "HELLO Hello"),
         ("{{ 'a' ~ 1 }}", "a1"),
+        ("{{ 'ha' * 2 }}{{ 3 * 4 }}{{ 2 ** 3 }}{{ 0.5 ** 1 }}", "haha1280.5"),
         ("a { b } 100 %", "a { b } 100 %"),
     ],
 )  # fmt: skip
@@ -399,6 +400,9 @@ def test_a_message_may_have_fields_called_as_methods_are() -> None:
         ("{say: \"{{ ''.__class__.__mro__ }}\"}", "access to attribute '__class__' of 'str' object is unsafe."),
         ("{say: '{{ client.update({}) }}'}", "access to attribute 'update' of 'dict' object is unsafe."),
         ("{say: '{{ range(1000000)|length }}'}", "Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000)."),
+        ("{say: '{{ text * 1000000000 }}'}", "1000000000 times 5 characters or values; 100000 are the most"),
+        ("{say: '{{ 9999999 * [text] }}'}", "9999999 times 1 characters or values; 100000 are the most"),
+        ("{set: {later: '{{ 9 ** 387420489 }}'}}", "9 ** 387420489 is too large a number"),
         ("{say: '{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}'}", "is nested too deep"),
         ("{queue: '{{ text }}'}", "queue: invalid literal for int() with base 10: 'hello'"),
         ("{queue: '{{ nth * 1e300 * 1e300 }}'}", "queue: cannot convert float infinity to integer"),
