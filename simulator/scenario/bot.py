@@ -213,7 +213,8 @@ class ScenarioBot:
                 if cue.test(moment, talk):
                     return cue
             except Unfilled as why:
-                self._world.log("warning", f"{talk.plan.path}: a condition can't be looked at: {why}", talk=talk.name)
+                where = f"{talk.plan.path}:{cue.line}"
+                self._world.log("warning", f"{where}: this rule does not apply: {why}", talk=talk.name)
         moment.match = {}
         return None
 

@@ -90,6 +90,7 @@ class Cue:
     """A rule: when it applies, and what is done then."""
 
     number: int
+    line: int
     kinds: frozenset[str]
     test: matching.Test
     ops: list[Op]

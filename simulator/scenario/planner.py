@@ -95,6 +95,7 @@ class Planner:
         silences = frozenset(when.silence for when in matching.leaves(rule.when) if when.silence is not None)
         return Cue(
             self._rules,
+            self._script.line(*place),
             matching.kinds(rule.when),
             self._test((*place, "when"), rule.when),
             self._ops((*place, "then"), rule.then),

@@ -312,11 +312,11 @@ def test_if() -> None:
 
 
 def test_a_condition_that_cannot_be_looked_at_is_told_and_does_not_apply() -> None:
-    Story("rules: [{when: {if: message.a > 2}, then: {say: never}}]\nelse: {say: no}").play(
+    Story("rules:\n- {when: {if: message.a > 2}, then: {say: never}}\nelse: {say: no}").play(
         """
         ann >> hello
         ann << say no
-        log my.yaml: a condition can't be looked at: 'dict object' has no attribute 'a'
+        log my.yaml:2: this rule does not apply: 'dict object' has no attribute 'a'
         """
     )
 
