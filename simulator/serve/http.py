@@ -19,7 +19,8 @@ from simulator.core.objects import Upload, UploadFlaw
 from simulator.core.space import Running
 from simulator.core.wire import Reset, Upgrade
 from simulator.serve import fallback, forms, links
-from simulator.serve.driver import Driver, Gone
+from simulator.serve.calls import Gone
+from simulator.serve.driver import Driver
 from simulator.serve.intake import Intake
 from simulator.serve.objects import CHUNK, Cleared, Full, Reading, Shelf
 

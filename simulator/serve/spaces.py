@@ -46,14 +46,21 @@ class Plan:
     stage: Stage | None = None
     """The scenario, in place of the backends' own bots."""
 
-    def space(self, name: str = "", seed: int | None = None, clock: WallClock | ManualClock | None = None) -> Space:
+    def space(
+        self,
+        name: str = "",
+        seed: int | None = None,
+        clock: WallClock | ManualClock | None = None,
+        stage: Stage | None = None,
+    ) -> Space:
         """A space in which every backend runs."""
+        stage = stage or self.stage
         time = clock or (self.clock.again() if name else self.clock)
         journal = Journal(room=ROOM) if name else None
         space = Space(time, self.seed if seed is None else seed, name, journal, Shelf(self.house))
-        if self.stage is not None:
-            space.script = self.stage
-            self.stage.arm(space)
+        if stage is not None:
+            space.script = stage
+            stage.arm(space)
         for backend, fixtures in self.backends:
             space.open(backend, fixtures, self.reporter.log(backend.name, space if name else None))
         return space
@@ -146,10 +153,18 @@ class Spaces:
         """The space of a session's name; the default one where the name bears no mark."""
         return self._marked.get(ticket[:8], self.default)
 
-    def make(self, name: str, seed: int | None = None, clock: WallClock | ManualClock | None = None) -> Place:
+    def make(
+        self,
+        name: str,
+        seed: int | None = None,
+        clock: WallClock | ManualClock | None = None,
+        stage: Stage | None = None,
+    ) -> Place:
         """Makes a space by control call; one that is there already ends before. Raises Crowded."""
+        # A scenario that is wrong raises here, with nothing ended yet.
+        space = self._plan.space(name, seed, clock, stage)
         self.drop(name)
-        return self._add(self._plan.space(name, seed, clock), asked_for=True)
+        return self._add(space, asked_for=True)
 
     def drop(self, name: str) -> bool:
         """Ends a space, never the default one, with all its sockets; whether there was any."""
@@ -193,10 +208,11 @@ class Spaces:
         self.drop(longest.name)
 
     def refault(self, stage: Stage) -> None:
-        """Let other faults of the scenario strike in all spaces."""
+        """Let other faults of a scenario strike in all spaces that play it."""
         for place in self:
-            stage.arm(place.driver.space)
-            place.driver.fault()
+            if place.driver.space.script is stage:
+                stage.arm(place.driver.space)
+                place.driver.fault()
 
     # --- idleness
 
