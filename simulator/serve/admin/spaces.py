@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from simulator.core.errors import SimulatorError
+from simulator.core.space import Space
 from simulator.serve import clock, selector
 from simulator.serve.admin import faults
 from simulator.serve.admin import time as times
@@ -53,13 +54,7 @@ async def make(asking: Asking) -> Any:
         stage = None if scenario is None else _stage(scenario)
         running = asking.spaces.default.driver.running
         specs = faults.read(wrong, [one.backend for one in running], "faults") if wrong != [] else []
-        place = asking.spaces.make(name, seed, time, stage)
-        try:
-            _begin_with(place, specs)
-        except Complaint:
-            asking.spaces.drop(name)
-            raise
-        return _told(place)
+        return _told(asking.spaces.make(name, seed, time, stage, lambda space: _begin_with(space, specs)))
     except SimulatorError as error:
         raise Complaint(400, str(error)) from None
     except Crowded as crowded:
@@ -83,12 +78,10 @@ def _stage(scenario: object) -> Stage:
     return stage.Stage(scenarios.load(scenarios.find(scenario)))
 
 
-def _begin_with(place: Place, specs: Sequence[FaultSpec]) -> None:
+def _begin_with(space: Space, specs: Sequence[FaultSpec]) -> None:
     if specs:
-        space = place.driver.space
         faults.put(space, specs)
         space.faults.keep()
-        place.driver.fault()
 
 
 async def end(asking: Asking) -> Any:
