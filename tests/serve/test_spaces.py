@@ -470,8 +470,9 @@ async def test_what_is_wrong_ends_nothing(server: Simulator) -> None:
             status, answer = await admin(url, "PUT", "spaces", {"name": "a", **body})
             assert (status, answer["error"].startswith(why)) == (400, True), answer
         twice = [{"type": "drop", "name": "x"}, {"type": "drop", "name": "x"}]
-        for body in ({"faults": twice}, {"faults": twice[:1], "scenario": {"faults": twice[:1]}}):
-            assert (await admin(url, "PUT", "spaces", {"name": "a", **body}))[0] == 409
+        for scenario, faults in (({}, twice), ({"faults": twice[:1]}, twice[:1])):
+            asked = {"name": "a", "scenario": scenario, "faults": faults}
+            assert (await admin(url, "PUT", "spaces", asked))[0] == 409
         assert '"history"' in await says(ws, '{"type":"get_history","before":"2099-01-01T00:00:00Z"}')
     assert (await admin(url, "POST", "spaces", {"name": "b", "faults": twice}))[0] == 409
     assert "b" not in server.spaces
