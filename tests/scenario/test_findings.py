@@ -88,7 +88,7 @@ def lines(text: str, *names: str) -> list[str]:
         ("else:\n- set: {a: 2026-01-01}", ["2: error: else.0.set.a: expected a text, a number, true, false, null, a list, or keys and values (got '2026-01-01')"]),
         ("else:\n- {say: a, if: ''}", ["2: error: else.0.if: String should have at least 1 character (got '')"]),
         ("rules:\n- {when: hello, then: []}", [
-            "2: error: rules.0.when: expected start, connect, message, or keys and values; words of the client are {text: ...} (got 'hello')"]),
+            "2: error: rules.0.when: expected start, connect, message, first, or keys and values; words of the client are {text: ...} (got 'hello')"]),
         ("rules:\n- {when: {}, then: []}", ["2: error: rules.0.when: says nothing: message is when the client says anything"]),
         ("rules:\n- {when: {start: false}, then: []}", ["2: error: rules.0.when.start: Input should be True (got False)"]),
         ("rules:\n- {when: {nth: 0}, then: []}", ["2: error: rules.0.when.nth: Input should be greater than or equal to 1 (got 0)"]),

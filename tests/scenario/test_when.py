@@ -173,14 +173,15 @@ def test_a_field_of_what_is_said() -> None:
     )
 
 
-def test_first_nth_every() -> None:
+@pytest.mark.parametrize("first", ["first", "{first: true}"])
+def test_first_nth_every(first: str) -> None:
     Story(
-        """
+        f"""
         rules:
-          - {when: {first: true}, then: {say: first}}
-          - {when: {nth: 4}, then: {say: fourth}}
-          - {when: {every: 2}, then: {say: "even {{ nth }}"}}
-        else: {say: odd}
+          - {{when: {first}, then: {{say: first}}}}
+          - {{when: {{nth: 4}}, then: {{say: fourth}}}}
+          - {{when: {{every: 2}}, then: {{say: "even {{{{ nth }}}}"}}}}
+        else: {{say: odd}}
         """
     ).play(
         """
