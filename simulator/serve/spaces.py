@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -166,12 +166,17 @@ class Spaces:
         seed: int | None = None,
         clock: WallClock | ManualClock | None = None,
         stage: Stage | None = None,
+        prepare: Callable[[Space], None] | None = None,
     ) -> Place:
-        """Makes a space by control call; one that is there already ends before. Raises Crowded."""
-        # A scenario that is wrong raises here, with nothing ended yet.
+        """Makes a space by control call; one that is there ends before. Raises Crowded, or as `prepare` does."""
+        # What is wrong raises here, with nothing ended yet.
         space = self._plan.space(name, seed, clock, stage)
+        if prepare is not None:
+            prepare(space)
         self.drop(name)
-        return self._add(space, asked_for=True)
+        place = self._add(space, asked_for=True)
+        place.driver.fault()
+        return place
 
     def drop(self, name: str) -> bool:
         """Ends a space, never the default one, with all its sockets; whether there was any."""
