@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import quote, unquote
 
 from simulator.cassette import meanings
 from simulator.cassette.meanings import Kind
@@ -156,7 +157,16 @@ def parameters(
             # Of what is harmless the value is gone through as well: a URL in a URL has parameters of its own.
             value = _ARGUMENT.match(text, match.end())
             assert value is not None
-            yield from valued(kind, value[0], value.start(), names, f"parameter {match[1]}")
+            yield from _argument(kind, value[0], value.start(), names, f"parameter {match[1]}")
+
+
+def _argument(kind: Kind, value: str, start: int, names: Pseudonyms, what: str) -> Iterator[Spot]:
+    """A value of a URL: clients write the same one with other percents than the server did from whom they have it."""
+    if "%" not in value:
+        yield from valued(kind, value, start, names, what)
+        return
+    for spot in valued(kind, unquote(value, errors="surrogateescape"), start, names, what):
+        yield Spot(start, start + len(value), quote(spot.put), what)
 
 
 def valued(kind: Kind, value: str, start: int, names: Pseudonyms, what: str) -> Iterator[Spot]:

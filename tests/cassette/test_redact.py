@@ -172,6 +172,13 @@ def test_the_same_secret_has_the_same_placeholder_everywhere() -> None:
         == f'{{"body":"{{\\"token\\":\\"{token}\\"}}"}}'
     )
     assert one.body(b"token=S3CRET99", "application/x-www-form-urlencoded") == f"token={token}".encode()
+    # A signed URL comes from the server with other percents than a client writes.
+    scope = "AKIDEXAMPLE/20251130/eu-west-1/s3/aws4_request"
+    spelled = {one.path(f"/b?X-Amz-Credential={way}&x=1") for way in (scope, quote(scope, safe=""), quote(scope))}
+    assert len(spelled) == 1
+    assert one.path(f"/b?email={quote('ada@corp.example')}") == one.path("/b?email=ada@corp.example").replace(
+        "@", "%40"
+    )
     assert Redactor(b"another key").text('{"token":"S3CRET99"}') != f'{{"token":"{token}"}}'
 
 
