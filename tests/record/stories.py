@@ -173,14 +173,14 @@ async def mia(places: Places) -> None:
         assert [args[1] for name, args in seen if name == "(connect)"] == [True], "recovered"
         await _mia_says(node, "Then I come on Thursday 👍")
         node.write({"disconnect": True})
-        await node.event("disconnect")
+        # It tells at once, and says goodbye to the server afterwards.
+        await asyncio.to_thread(places.whole)
     options = {"transports": ["polling"], "auth": {"instance": GARDEN, "roomId": "room-of-the-second"}}
     async with Node.running("socketio.mjs") as node:
         node.write({"open": places.recorder, "options": options})
         await _told(node, "EVENT_SERVER_INIT_MESSAGE_LIST")
         await _mia_says(node, "Has it got a balcony?")
         node.write({"disconnect": True})
-        # It tells at once, and says goodbye to the server afterwards.
         await asyncio.to_thread(places.whole)
 
 
@@ -232,7 +232,7 @@ async def chatbot(places: Places) -> None:
         await _told(agent, "conversation-ended")
         for who in (visitor, agent):
             who.write({"disconnect": True})
-            await who.event("disconnect")
+        await asyncio.to_thread(places.whole)
 
 
 async def _until_message(node: Node, sender: str) -> None:
