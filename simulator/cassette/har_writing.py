@@ -143,7 +143,7 @@ class _Writer:
             ok = TapedResponse(200, (("Content-Type", "text/html"),), "ok")
             made = self._add(entry.at, "POST", path, kind, packet, ok)
         else:
-            # A client asks again as soon as it was answered; so a poll is under way while others tell the session's end.
+            # A client asks again as soon as it was answered, so its last poll began before it said goodbye.
             began = self._answered.get(entry.conn, entry.at)
             made = self._add(began, "GET", path, (), None, TapedResponse(200, kind, packet))
             made["time"] = self._since(made, entry.at)
