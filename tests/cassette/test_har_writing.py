@@ -149,7 +149,7 @@ def test_polls_of_unknown_sessions() -> None:
 def test_a_poll_that_crosses_the_end() -> None:
     """It was under way when the client said goodbye, and belongs to the same session."""
     poll: Any = {"via": "polling"}
-    entries = [opened(tapes.POLLING), said("server", '0{"sid":"s1"}', 0.1, body=1, **poll), said("client", "40", 0.2, body=2, **poll),
+    entries: list[Entry] = [opened(tapes.POLLING), said("server", '0{"sid":"s1"}', 0.1, body=1, **poll), said("client", "40", 0.2, body=2, **poll),
                said("server", '40{"sid":"x"}', 0.3, body=3, **poll), said("client", "1", 0.4, body=4, **poll),
                said("server", "6", 0.5, body=5, **poll), closed(0.5)]  # fmt: skip
     made = write(*entries)
