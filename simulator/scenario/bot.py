@@ -223,10 +223,12 @@ class ScenarioBot:
             self._mark(talk, cue)
             self._begin(talk, cue.ops, moment)
         elif SAID in moment.kinds and talk.part.otherwise:
+            self._world.log("info", f"{talk.plan.path}: no rule applies: else", talk=talk.name)
             self._begin(talk, talk.part.otherwise, moment)
 
-    @staticmethod
-    def _mark(talk: Talk, cue: Cue) -> None:
+    def _mark(self, talk: Talk, cue: Cue) -> None:
+        """It is this rule that applies: what an author asks first who reads along."""
+        self._world.log("info", f"{talk.plan.path}:{cue.line} applies", talk=talk.name)
         if cue.once:
             talk.used.add(cue.number)
 
@@ -346,6 +348,7 @@ class ScenarioBot:
 
     def _go(self, talk: Talk, track: Track, state: str) -> None:
         if state in talk.plan.parts:
+            self._world.log("info", f"{talk.plan.path}: from {talk.state} to {state}", talk=talk.name)
             talk.state = state
             self._quiet(talk)
             track.frames.append((talk.part.enter, 0))
