@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from simulator import __version__
 from simulator.cli.cassettes import cassette
 from simulator.cli.group import Group
 from simulator.cli.scenarios import scenario
-from simulator.cli.words import Fixtures, Number, Scenario, Seconds, Setting, backend_names, chosen
+from simulator.cli.words import Fixtures, Number, Scenario, Seconds, Setting, backend_names, chosen, fixture_files
 from simulator.core.errors import SimulatorError, StartError
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ def main() -> None:
 
     \b
     simulator serve --backend chip      a chat server on its documented port
+    simulator serve --backend mia --scenario support-desk
     simulator backends                  which there are
     simulator backends chip             what can be set there
     simulator health http://127.0.0.1:8070
@@ -214,7 +214,7 @@ def serve(
                 port=port,
                 seed=seed,
                 clock=time,
-                fixtures=dict(_fixtures(fixtures, every)),
+                fixtures=fixture_files(fixtures, every),
                 settings=[_setting(text) for text in settings],
                 admin_token=admin_token,
                 spaces=spaces,
@@ -230,17 +230,6 @@ def serve(
         # No files left to open.
         raise StartError(f"can't serve: {error.strerror or error}") from None
     startup.leave()
-
-
-def _fixtures(given: Iterable[str], chosen: list[str]) -> Iterable[tuple[str, Path]]:
-    for text in given:
-        name, equals, path = text.partition("=")
-        if equals and name in chosen:
-            yield name, Path(path)
-        elif len(chosen) == 1:
-            yield chosen[0], Path(text)
-        else:
-            raise SimulatorError(f"--fixtures {text}: say for which backend, such as --fixtures {chosen[0]}={text}")
 
 
 def _setting(text: str) -> tuple[str, str]:

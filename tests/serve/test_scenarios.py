@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from simulator.cli import main
 from simulator.core.errors import ScenarioError, SimulatorError
-from simulator.serve import scenarios
+from simulator.serve import scenarios, terminal
 from simulator.serve.app import Options, Simulator
 from simulator.serve.clock import ManualClock
 from tests.scenario.play import Story
@@ -143,6 +143,18 @@ async def test_the_command_plays_it_and_follows_its_edits(tmp_path: Path) -> Non
         assert await run.stop() == 0
         out, _ = await run.process.communicate()
         assert f"\nthe bot plays {path}\n" in out.decode()
+
+
+async def test_where_it_is_served_an_author_is_told_of_warnings(tmp_path: Path) -> None:
+    path = tmp_path / "my own.yaml"
+    path.write_text("else: [{queue: 1}, {typing: 1}, {say: a}, end]", encoding="utf-8")
+    async with Simulator(Options(["chip", "mia"], port=0, clock=ManualClock(), scenario=path)) as simulator:
+        told = f"the bot plays {path}\n  warnings  4: simulator scenario check '{path}' --backend chip --backend mia\n"
+        assert told in terminal.block(simulator)
+        path.write_text("else: {say: a}", encoding="utf-8")
+        assert "warnings" not in terminal.block(simulator)
+        path.write_text("[", encoding="utf-8")
+        assert "warnings" not in terminal.block(simulator)
 
 
 async def test_each_space_plays_it_for_itself(tmp_path: Path) -> None:
@@ -306,12 +318,29 @@ def test_check(tmp_path: Path) -> None:
     assert done.stdout.endswith("can be played on aida, chatbot, chip, concierge, mia\n")
 
 
+async def test_check_and_serve_know_the_agents_of_other_fixtures(tmp_path: Path) -> None:
+    mine, path = tmp_path / "chip.yaml", tmp_path / "my.yaml"
+    shipped = (scenarios.folder().parent / "chip.yaml").read_text(encoding="utf-8")
+    mine.write_text(shipped.replace("bob@example.com", "zoe@example.com"), encoding="utf-8")
+    path.write_text("else: [{say: {text: a, agent: zoe@example.com}}]", encoding="utf-8")
+    known = invoke("scenario", "check", str(path), "-b", "chip", "--fixtures", str(mine)).stdout
+    assert known == f"{path}: can be played on chip\n"
+    assert "no active agent 'zoe@example.com'" in invoke("scenario", "check", str(path), "-b", "chip").stdout
+    for fixtures, count in (({"chip": mine}, 0), ({}, 1)):
+        async with Simulator(Options(["chip"], port=0, scenario=path, fixtures=fixtures)) as simulator:
+            assert terminal.block(simulator).count("warnings") == count
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (["none.yaml"], "none.yaml: can't be read: No such file or directory"),
         (["ecko"], "ecko: there is no such file, and no such scenario comes along; did you mean echo?"),
         (["echo", "--backend", "chop"], "there is no backend 'chop'; known are: aida, chatbot, chip, concierge, mia"),
+        (
+            ["echo", "--fixtures", "my.yaml"],
+            "--fixtures my.yaml: say for which backend, such as --fixtures aida=my.yaml",
+        ),
         ([], "Missing argument 'FILE...'; simulator scenario check --help says more"),
     ],
 )
