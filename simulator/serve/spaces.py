@@ -18,6 +18,7 @@ from simulator.serve.reporter import Reporter
 
 if TYPE_CHECKING:
     from simulator.scenario.stage import Stage
+    from simulator.serve.recording import Recording
 
 MOST = 100
 """Spaces beside the default one."""
@@ -45,6 +46,8 @@ class Plan:
     house: House
     stage: Stage | None = None
     """The scenario, in place of the backends' own bots."""
+    recording: Recording | None = None
+    """Of the default space."""
 
     def space(
         self,
@@ -68,7 +71,11 @@ class Plan:
     def drive(self, space: Space, litter: Litter) -> Driver:
         """Its driver; needs a running loop."""
         frame = self.reporter.tap(space) if space.name else self.reporter.frame
-        return Driver(space, self.clock_of(space), frame if self.reporter.frames else None, litter.tidy)
+        shown = frame if self.reporter.frames else None
+        recording = None if space.name else self.recording
+        if recording is not None:
+            shown = recording.tap if shown is None else recording.before(shown)
+        return Driver(space, self.clock_of(space), shown, litter.tidy, recording)
 
     @staticmethod
     def clock_of(space: Space) -> WallClock | ManualClock:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from simulator.core.backend import Backend
-from simulator.core.faults import Fault
+from simulator.core.faults import MOST_FAULTS, Fault
 from simulator.core.space import Space
 from simulator.serve.admin.asking import Asking
 from simulator.serve.admin.complaint import Complaint
@@ -73,6 +73,9 @@ def read(body: object, backends: Sequence[Backend], *at: str) -> list[FaultSpec]
 
     from simulator.scenario.faults import FaultSpec, complaint
 
+    if isinstance(body, list) and len(body) > MOST_FAULTS:
+        # Before each is looked at and gets a name, which takes long for so many.
+        raise Complaint(409, f"{MOST_FAULTS} faults are the most")
     specs: list[FaultSpec] = []
     for i, said in enumerate(body if isinstance(body, list) else [body]):
         place: tuple[str | int, ...] = (*at, i) if isinstance(body, list) else at
