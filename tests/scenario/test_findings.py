@@ -377,7 +377,10 @@ def test_a_scenario_with_nothing_wrong() -> None:
             ":2: is not YAML: mapping values are not allowed in this context: it does not fit the lines above",
         ),
         (b"a:\n  b: c\n d: e", ":3: is not YAML: did not find expected key: it does not fit the lines above"),
-        (b"rules: [" + b"7," * 100_000 + b"]", ":1: more than 100000 values, aliases spelled out, are too many"),
+        (
+            b"a: &a [" + b"7," * 999 + b"]\nrules: [" + b"*a," * 100 + b"]",
+            ":2: more than 100000 values, aliases spelled out, are too many",
+        ),
     ],
 )
 def test_no_scenario_at_all(text: bytes, why: str) -> None:
