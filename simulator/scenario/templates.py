@@ -1,17 +1,16 @@
-"""Templates and expressions of scenarios: jinja2 in its immutable sandbox, its dice from the seed alone."""
+"""Templates and expressions of scenarios: compiled once, filled in with the values of a talk."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
 from typing import Any, TypeAlias, TypeVar
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, nodes
 from jinja2.meta import find_undeclared_variables
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from simulator.core.message import Json
+from simulator.scenario.sandbox import sandbox
 
 Values: TypeAlias = Mapping[str, Any]
 Filled: TypeAlias = Callable[[Values], Any]
@@ -52,24 +51,6 @@ class Wrong(Exception):
         self.known = known
 
 
-class _Environment(ImmutableSandboxedEnvironment):
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        """A field of a message may be called `items`, too."""
-        if isinstance(obj, Mapping) and attribute in obj:
-            return obj[attribute]
-        return super().getattr(obj, attribute)
-
-
-@cache
-def _environment() -> _Environment:
-    environment = _Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
-    # Dice are thrown by the seed alone: `number()` does.
-    del environment.filters["random"]
-    for name in ("lipsum", "cycler", "joiner", "namespace"):
-        environment.globals.pop(name)
-    return environment
-
-
 class Templates:
     """Compiles the templates of one scenario, and knows which names they may use."""
 
@@ -81,7 +62,7 @@ class Templates:
         """A text to fill in, or the text itself where there is nothing to fill in. Raises Wrong."""
         if not is_template(source):
             return source
-        template = self._made(source, lambda: _environment().from_string(source))
+        template = self._made(source, lambda: sandbox().from_string(source))
         return _caught(lambda values: template.render(values))
 
     def value(self, source: Json) -> Filled | Json:
@@ -106,14 +87,12 @@ class Templates:
     def expression(self, source: str) -> Filled:
         """An expression, with or without `{{ }}` around it; gives its value. Raises Wrong."""
         bare = source.strip().removeprefix("{{").removesuffix("}}")
-        compiled = self._made(
-            "{{ " + bare + " }}", lambda: _environment().compile_expression(bare, undefined_to_none=False)
-        )
+        compiled = self._made("{{ " + bare + " }}", lambda: sandbox().compile_expression(bare, undefined_to_none=False))
         return _caught(lambda values: plain(compiled(values)))
 
     def _made(self, source: str, make: Callable[[], Made]) -> Made:
         try:
-            tree = _environment().parse(source)
+            tree = sandbox().parse(source)
             made = make()
         except TemplateSyntaxError as error:
             raise Wrong(error.message or "is no template") from None
