@@ -16,6 +16,7 @@ from simulator.core.wire import Link, Reset, Shut
 from simulator.core.world import World
 from simulator.scenario.moments import CONNECT, SAID, SENT, SILENT, START, Moment
 from simulator.scenario.plan import Add, Assign, Choose, Cue, Do, Go, Hang, Nothing, Only, Op, Plan
+from simulator.scenario.sandbox import LARGEST
 from simulator.scenario.talk import Talk, Track
 from simulator.scenario.templates import Unfilled, filled, fits
 
@@ -32,8 +33,6 @@ DEEPEST = 100
 """Steps within steps that wait for their end: more are a loop which is not at its last step when it begins again."""
 MOST_TRACKS = 20
 """Rules of one talk that are done alongside each other."""
-LARGEST = 100_000
-"""Characters and values that one variable may have: a client could make it longer with each word."""
 _SILENCE = "silence"
 _BEHIND = 0.001
 
@@ -215,7 +214,8 @@ class ScenarioBot:
                 if cue.test(moment, talk):
                     return cue
             except Unfilled as why:
-                self._world.log("warning", f"{talk.plan.path}: a condition can't be looked at: {why}", talk=talk.name)
+                where = f"{talk.plan.path}:{cue.line}"
+                self._world.log("warning", f"{where}: this rule does not apply: {why}", talk=talk.name)
         moment.match = {}
         return None
 
@@ -319,14 +319,15 @@ class ScenarioBot:
                 pass
 
     def _act(self, talk: Talk, track: Track, what: Do) -> None:
+        values = talk.values(track.moment)
         try:
-            act = what.make(talk.values(track.moment))
+            act = what.make(values)
         except (TypeError, ValueError, ArithmeticError) as error:
             raise Unfilled(f"{what.act}: {error}") from None
         if isinstance(act, bot.Typing):
             track.typing = act.on
         elif isinstance(act, bot.HandOff):
-            talk.agent = act.agent
+            talk.agent = filled(what.agent, values)
         elif isinstance(act, bot.Leave):
             talk.agent = ""
         elif isinstance(act, bot.End):

@@ -13,12 +13,15 @@ from jinja2.filters import do_center, do_format, do_indent, do_replace
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-MOST_MADE = 1_000_000
-"""Characters or values that one operation makes, of whatever a client sent. More takes memory and time from others."""
+LARGEST = 100_000
+"""Characters and values of one variable, and of what one operation makes: a client could make it ever longer."""
 _MOST_BITS = 4096
 """Of a whole number: messages have room for 64, and Python prints no more than 4300 digits."""
-_WIDE = re.compile(r"\d{7,}")
-"""A width or a precision above MOST_MADE in a format."""
+_PERCENT = re.compile(r"%(?:\([^)]*\))?[-+ #0]*(\d+|\*)?(?:\.(\d+|\*))?", re.ASCII)
+_BRACES = re.compile(r"\{[^{}:]*:(?:[^{}]*?(\d+)(?:\.(\d+))?[^{}\d]*\}|[^{}]*(\{))", re.ASCII)
+"""Width and precision of a field, `*` or a brace where they are values."""
+_WIDE = frozenset(("center", "expandtabs", "ljust", "rjust", "zfill"))
+"""Methods of texts that take one."""
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
@@ -37,20 +40,21 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """`*`, `**` and `%`, of which a client may have brought one side. Raises SecurityError."""
         if operator == "**":
             if isinstance(left, int) and isinstance(right, int) and right > 0:
-                _bound(left.bit_length() * right, _MOST_BITS)
+                _few(left, operator, right, left.bit_length() * right)
         elif operator == "*":
             _product(left, right)
             _product(right, left)
         elif isinstance(left, str):
-            _format(left, right if isinstance(right, tuple) else (right,))
+            _format(_PERCENT, left, right if isinstance(right, tuple) else (right,))
         return super().call_binop(context, operator, left, right)
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
         """Methods of texts with a width, and those that put a text in the place of another. Raises SecurityError."""
         text = getattr(__obj, "__self__", None)
         if isinstance(text, str):
-            _widths([*args, *kwargs.values()])
-            if __obj.__name__ == "replace" and len(args) > 1:
+            if __obj.__name__ in _WIDE:
+                _widths([*args, *kwargs.values()], text.count("\t") or 1)
+            elif __obj.__name__ == "replace" and len(args) > 1:
                 _replace(text, *args[:2])
         return super().call(__context, __obj, *args, **kwargs)
 
@@ -62,36 +66,42 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
         def bounded(*args: Any, **kwargs: Any) -> str:
             mapped = [inner for one in args if isinstance(one, Mapping) for inner in one.values()]
-            _format(value.__self__, [*args, *mapped, *kwargs.values()])
+            _format(_BRACES, value.__self__, [*args, *mapped, *kwargs.values()])
             return wrapped(*args, **kwargs)
 
         return bounded
 
 
-def _bound(size: int, most: int = MOST_MADE) -> None:
-    if size > most:
-        raise SecurityError("makes more than there is room for")
+def _few(left: int, operator: str, right: int, bits: int) -> None:
+    if bits > _MOST_BITS:
+        raise SecurityError(f"{left} {operator} {right} is too large a number")
+
+
+def _bound(size: int, times: int = 1) -> None:
+    if size * times > LARGEST:
+        told = f"{times} times {size}" if times > 1 else f"{size}"
+        raise SecurityError(f"{told} characters or values; {LARGEST} are the most")
 
 
 def _product(many: Any, times: Any) -> None:
     if isinstance(times, int):
         if isinstance(many, str | bytes | list | tuple):
-            _bound(len(many) * times)
+            _bound(len(many), times)
         elif isinstance(many, int):
-            _bound(many.bit_length() + times.bit_length(), _MOST_BITS)
+            _few(many, "*", times, many.bit_length() + times.bit_length())
 
 
-def _widths(given: Iterable[Any]) -> None:
+def _widths(given: Iterable[Any], times: int = 1) -> None:
     for width in given:
         if isinstance(width, int):
-            _bound(width)
+            _bound(width, times)
 
 
-def _format(text: str, given: Iterable[Any]) -> None:
-    if _WIDE.search(text):
-        _bound(MOST_MADE + 1)
-    # A width may be a value, too.
-    _widths(value for value in given if "*" in text or "{" in text)
+def _format(fields: re.Pattern[str], text: str, given: Iterable[Any]) -> None:
+    found = {width for widths in fields.findall(text) for width in widths if width}
+    _widths(int(width[:20]) for width in found if width.isdecimal())
+    if not found.isdisjoint("*{"):
+        _widths(given)
 
 
 def _replace(text: str, old: Any, new: Any) -> None:
@@ -106,12 +116,12 @@ def _centered(value: str, width: int = 80) -> str:
 
 def _indented(s: Any, width: int | str = 4, first: bool = False, blank: bool = False) -> str:
     lines = str(s).count("\n") + 1
-    _bound(lines * (len(width) if isinstance(width, str) else width))
+    _bound(len(width) if isinstance(width, str) else width, lines)
     return do_indent(s, width, first, blank)
 
 
 def _formatted(value: str, *args: Any, **kwargs: Any) -> str:
-    _format(str(value), [*args, *kwargs.values()])
+    _format(_PERCENT, str(value), [*args, *kwargs.values()])
     return do_format(value, *args, **kwargs)
 
 

@@ -26,7 +26,7 @@ GIVEN = {
     "state": "the state of the talk",
     "talk": "the talk's id",
     "backend": "the name of the backend",
-    "agent": "who has the talk since the last hand_off",
+    "agent": "who has the talk since the last hand_off, as the scenario calls them",
     "now": "the time, as in 2026-01-01T00:00:00Z",
     "uuid": "a new id: `uuid()`",
     "number": "a number by lot, both ends included: `number(1, 6)`",
@@ -62,7 +62,7 @@ class Templates:
         """A text to fill in, or the text itself where there is nothing to fill in. Raises Wrong."""
         if not is_template(source):
             return source
-        template = self._made(source, lambda: sandbox().from_string(source))
+        template = self._made(source, lambda: sandbox().from_string(source), "}}")
         return _caught(lambda values: template.render(values))
 
     def value(self, source: Json) -> Filled | Json:
@@ -87,15 +87,20 @@ class Templates:
     def expression(self, source: str) -> Filled:
         """An expression, with or without `{{ }}` around it; gives its value. Raises Wrong."""
         bare = source.strip().removeprefix("{{").removesuffix("}}")
-        compiled = self._made("{{ " + bare + " }}", lambda: sandbox().compile_expression(bare, undefined_to_none=False))
+        compiled = self._made(
+            "{{ " + bare + " }}",
+            lambda: sandbox().compile_expression(bare, undefined_to_none=False),
+            "end of the expression",
+        )
         return _caught(lambda values: plain(compiled(values)))
 
-    def _made(self, source: str, make: Callable[[], Made]) -> Made:
+    def _made(self, source: str, make: Callable[[], Made], end: str) -> Made:
+        """Made of a source in double braces; `end` is what their closing is for the author."""
         try:
             tree = sandbox().parse(source)
             made = make()
         except TemplateSyntaxError as error:
-            raise Wrong(error.message or "is no template") from None
+            raise Wrong((error.message or "is no template").replace("end of print statement", end)) from None
         except RecursionError:
             raise Wrong("is nested too deep") from None
         except Exception as error:
