@@ -16,8 +16,9 @@ from simulator.core.wire import Link, Reset, Shut
 from simulator.core.world import World
 from simulator.scenario.moments import CONNECT, SAID, SENT, SILENT, START, Moment
 from simulator.scenario.plan import Add, Assign, Choose, Cue, Do, Go, Hang, Nothing, Only, Op, Plan
+from simulator.scenario.sandbox import LARGEST
 from simulator.scenario.talk import Talk, Track
-from simulator.scenario.templates import LARGEST, Unfilled, filled, fits
+from simulator.scenario.templates import Unfilled, filled, fits
 
 if TYPE_CHECKING:
     from simulator.core.bot import Deed
