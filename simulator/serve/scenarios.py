@@ -141,8 +141,9 @@ class Watch:
             self._timer.cancel()
 
     def _turn(self) -> None:
-        self.look()
+        # Whatever comes of this look, there is a next one.
         self.start()
+        self.look()
 
     def look(self) -> None:
         """Take over what was saved since the last look."""
@@ -152,6 +153,9 @@ class Watch:
             return
         self._seen = seen
         try:
+            if self._path.is_fifo():
+                # Nobody may ever write into it, and the server would wait.
+                raise ScenarioError(str(self._path), 0, "can't be read: a pipe can't be watched")
             script = load(self._path)
         except ScenarioError as error:
             self._log("warning", f"{error}; the scenario goes on as it was")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 from pathlib import Path
@@ -16,6 +17,7 @@ from simulator.core.errors import ScenarioError, SimulatorError
 from simulator.serve import scenarios, terminal
 from simulator.serve.app import Options, Simulator
 from simulator.serve.clock import ManualClock
+from simulator.serve.reporter import Reporter
 from tests.scenario.play import Story
 from tests.served import SECONDS, Raw, admin, command
 from tests.test_cli import completed
@@ -112,6 +114,11 @@ def test_a_save_takes_over_and_a_bad_one_does_not(tmp_path: Path) -> None:
     watch.look()
     watch.look()
     assert log.lines == []
+    os.mkfifo(path)
+    watch.look()
+    watch.look()
+    assert log.lines == [("warning", f"{path}: can't be read: a pipe can't be watched; the scenario goes on as it was")]
+    path.unlink()
     path.write_text(HELLO % "three", encoding="utf-8")
     watch.look()
     story.play("ann >> x\nann << say three x")
@@ -253,6 +260,25 @@ async def test_faults_of_a_scenario_strike_in_every_space(tmp_path: Path) -> Non
         simulator.watch()
         assert await faults(simulator, "one") == []
         assert await faults(simulator, "three") == []
+
+
+async def test_more_faults_than_there_may_be_leave_a_space_as_it_is_and_the_file_watched(tmp_path: Path) -> None:
+    path = tmp_path / "my.yaml"
+    path.write_text(f"faults: [{{type: drop, name: lost}}]\n{HELLO % 'hi'}", encoding="utf-8")
+    log = io.StringIO()
+    reporter = Reporter(lambda: 0.0, stream=log)
+    options = Options(["chip"], port=0, clock=ManualClock(), scenario=path, watch=True, reporter=reporter)
+    async with Simulator(options) as simulator:
+        await control(simulator, "full", "POST", "faults", {"type": "latency", "name": "mine"})
+        many = "- {type: slow_close}\n" * 1000
+        path.write_text(f"faults:\n{many}{HELLO % 'hi'}", encoding="utf-8")
+        simulator.watch()
+        assert await faults(simulator, "full") == [("lost", 0), ("mine", 0)]
+        assert len(await faults(simulator)) == 1000
+        assert "full: 1000 faults are the most, so those that the scenario had before strike on" in log.getvalue()
+        path.write_text(f"faults: [{{type: drop, name: other}}]\n{HELLO % 'hi'}", encoding="utf-8")
+        simulator.watch()
+        assert await faults(simulator, "full") == [("mine", 0), ("other", 0)]
 
 
 async def test_a_scenario_that_cannot_be_played_does_not_start(tmp_path: Path) -> None:
