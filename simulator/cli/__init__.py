@@ -9,10 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simulator import __version__
-from simulator.cli.cassettes import cassette
 from simulator.cli.group import Group
-from simulator.cli.recording import addon_path, record
-from simulator.cli.scenarios import scenario
 from simulator.cli.words import Fixtures, Number, Scenario, Seconds, Setting, backend_names, chosen, fixture_files
 from simulator.core.errors import SimulatorError, StartError
 
@@ -292,8 +289,9 @@ def health(url: str, timeout: float) -> None:
     sys.exit(0 if why is None else 1)
 
 
-# Their commands import what they need when they run, as those above do.
-main.add_command(cassette)
-main.add_command(scenario)
-main.add_command(record)
-main.add_command(addon_path)
+main.later = {
+    "addon-path": "simulator.cli.recording:addon_path",
+    "cassette": "simulator.cli.cassettes:cassette",
+    "record": "simulator.cli.recording:record",
+    "scenario": "simulator.cli.scenarios:scenario",
+}
