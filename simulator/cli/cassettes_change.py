@@ -74,7 +74,11 @@ def import_har(
         raise CassetteError(str(file), 0, har.too_big(content))
 
     def attached(name: str) -> bytes:
-        found = whole(file.with_name(name), har.LIMIT)
+        path = file.with_name(name)
+        # The HAR may be a stranger's, and the folder it came in, too.
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise OSError("is a link, or no file")
+        found = whole(path, har.LIMIT)
         if isinstance(found, int):
             raise OSError(har.too_big(found))
         return found
@@ -170,7 +174,7 @@ def _left(file: Path, redactor: Redactor) -> int:
 
     count = 0
     with tape_of(file) as tape:
-        for found in scrub.check(tape, redactor, lambda path: beside(file, path)):
+        for found in scrub.check(tape, redactor, lambda path: beside(file, path) or b""):
             count += 1
             say(f"{file}:{found.line}: {found.what}")
         if tape.torn is not None:
