@@ -29,12 +29,19 @@ def backend_of(header: Header, named: str | None = None) -> Backend | None:
     return backends.load(header.backend) if header.backend in backends.names() else None
 
 
+def goes_over(entry: Passed) -> bool:
+    """Whether an Engine.IO session leaves polling with this: until then the end of its WebSocket ends nothing."""
+    return entry.sender == "client" and entry.data == "5"
+
+
 class _Conn:
-    __slots__ = ("asked", "count", "kind", "link", "path", "reader")
+    __slots__ = ("asked", "count", "kind", "link", "over", "path", "reader")
 
     def __init__(self, path: str, reader: Reader | None) -> None:
         self.path = path
         self.link = 1
+        self.over = True
+        """Whether the last link is the one that counts."""
         self.kind = ""
         self.reader = reader
         self.asked: dict[Hashable, deque[Message]] = {}
@@ -60,11 +67,14 @@ class Reading:
             self._begin(entry.conn, entry.path)
         elif isinstance(entry, Upgraded):
             if (conn := self._conns.get(entry.conn)) is not None:
-                conn.link = entry.link
-        elif (
-            isinstance(entry, Closed) and (conn := self._conns.get(entry.conn)) is not None and entry.link >= conn.link
-        ):
-            del self._conns[entry.conn]
+                conn.link, conn.over = entry.link, False
+        elif isinstance(entry, Closed):
+            known = self._conns.get(entry.conn)
+            if known is not None and entry.link >= known.link and known.over:
+                del self._conns[entry.conn]
+            elif known is not None and entry.link == known.link:
+                # It did not go over: it goes on by polling.
+                known.link, known.over = 1, True
         return []
 
     def kind(self, conn: int) -> str:
@@ -88,6 +98,8 @@ class Reading:
                 conn.kind = kind
                 if self._backend is None:
                     conn.reader = reader_of(kind)
+        if entry.link > 1 and goes_over(entry):
+            conn.over = True
         assert conn.reader is not None
         # One link for all: whatever carries it, a session is one conversation.
         turns = conn.reader.read(entry.sender, 1, Frame(entry.data, entry.via))
