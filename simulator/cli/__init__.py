@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from simulator import __version__
-from simulator.cli.cassettes import cassette
 from simulator.cli.group import Group
-from simulator.cli.recording import addon_path, record
-from simulator.cli.scenarios import scenario
-from simulator.cli.words import Fixtures, Number, Scenario, Seconds, Setting, backend_names, chosen
+from simulator.cli.words import Fixtures, Number, Scenario, Seconds, Setting, backend_names, chosen, fixture_files
 from simulator.core.errors import SimulatorError, StartError
 
 if TYPE_CHECKING:
@@ -28,6 +24,7 @@ def main() -> None:
 
     \b
     simulator serve --backend chip      a chat server on its documented port
+    simulator serve --backend mia --scenario support-desk
     simulator backends                  which there are
     simulator backends chip             what can be set there
     simulator record --upstream https://chat.example.com --out chat.yaml
@@ -233,7 +230,7 @@ def serve(
                 port=port,
                 seed=seed,
                 clock=time,
-                fixtures=dict(_fixtures(fixtures, every)),
+                fixtures=fixture_files(fixtures, every),
                 settings=[_setting(text) for text in settings],
                 admin_token=admin_token,
                 spaces=spaces,
@@ -251,17 +248,6 @@ def serve(
         # No files left to open.
         raise StartError(f"can't serve: {error.strerror or error}") from None
     startup.leave(1 if simulator.unrecorded else 0)
-
-
-def _fixtures(given: Iterable[str], chosen: list[str]) -> Iterable[tuple[str, Path]]:
-    for text in given:
-        name, equals, path = text.partition("=")
-        if equals and name in chosen:
-            yield name, Path(path)
-        elif len(chosen) == 1:
-            yield chosen[0], Path(text)
-        else:
-            raise SimulatorError(f"--fixtures {text}: say for which backend, such as --fixtures {chosen[0]}={text}")
 
 
 def _setting(text: str) -> tuple[str, str]:
@@ -303,8 +289,9 @@ def health(url: str, timeout: float) -> None:
     sys.exit(0 if why is None else 1)
 
 
-# Their commands import what they need when they run, as those above do.
-main.add_command(cassette)
-main.add_command(scenario)
-main.add_command(record)
-main.add_command(addon_path)
+main.later = {
+    "addon-path": "simulator.cli.recording:addon_path",
+    "cassette": "simulator.cli.cassettes:cassette",
+    "record": "simulator.cli.recording:record",
+    "scenario": "simulator.cli.scenarios:scenario",
+}

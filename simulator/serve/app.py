@@ -163,6 +163,11 @@ class Simulator:
         """The file that the bots play."""
         return self._options.scenario
 
+    @property
+    def fixtures(self) -> Mapping[str, Path]:
+        """Files in place of fixtures that come along, by backend."""
+        return self._options.fixtures
+
     def watch(self) -> None:
         """Take over at once what was saved of a scenario that is watched, in place of waiting for the next look."""
         assert self._watch is not None, "not watching"
