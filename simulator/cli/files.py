@@ -17,15 +17,24 @@ BODY: Final = 64 << 20
 """Bytes of a body beside a cassette; a recorder keeps no more than 8 MiB."""
 
 
+def place(out: Path, force: bool) -> None:
+    """Raises SimulatorError where a file can't be written, or is there already."""
+    from simulator.core.errors import SimulatorError
+
+    if not out.parent.is_dir():
+        raise SimulatorError(f"{out}: there is no directory {out.parent}")
+    if out.exists() and not force:
+        raise SimulatorError(f"{out}: is there already; --force replaces it")
+    if not os.access(out if out.exists() else out.parent, os.W_OK):
+        raise SimulatorError(f"{out}: this user may not write there")
+
+
 @contextmanager
 def new_file(out: Path, force: bool) -> Iterator[Callable[[str], object]]:
     """A text file that is there when all of it was written, not before; a new one is readable for its owner alone."""
     import tempfile
 
-    from simulator.core.errors import SimulatorError
-
-    if out.exists() and not force:
-        raise SimulatorError(f"{out}: is there already; --force replaces it")
+    place(out, force)
     if out.exists() and not out.is_file():
         # A pipe or a device: nothing can take its place.
         with out.open("w", encoding="utf-8") as file:
