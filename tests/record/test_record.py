@@ -63,7 +63,7 @@ def run(*arguments: str | Path, command: Path = RECORD, **environment: str) -> t
 # ---- from beginning to end ----
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_recording(tmp_path: Path, served: Simulated, number: signal.Signals) -> None:
     with Recording(tmp_path, served.url["chip"], "--no-redact") as recording:
         assert recording.ready == {"pid": recording.process.pid, "url": recording.url}
