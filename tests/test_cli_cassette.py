@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
+from hashlib import sha256
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
+from simulator.cassette.entries import Beside, Exchange, Refused, TapedRequest, TapedResponse
+from simulator.cassette.tape import dump, open_tape
 from simulator.cli import main
 from tests.cassette import hars, tapes
 from tests.cassette.tapes import said, written
@@ -201,7 +206,7 @@ def test_show_a_page(tmp_path: Path, talk: Path) -> None:
     assert (done.exit_code, done.stderr) == (2, f"simulator: {out}: is there already; --force replaces it\n")
     talk.write_bytes(talk.read_bytes()[:-10])
     done = invoke("cassette", "show", talk, "--html", out, "--force")
-    assert done.stderr.startswith(f"{talk}:31: warning: truncated")
+    assert done.stderr.startswith(f"{talk}:32: warning: truncated")
     assert "chat_started" in out.read_text()
     assert out.stat().st_mode & 0o777 == 0o644
     assert invoke("cassette", "show", talk, "--html", "/dev/null", "--force").exit_code == 0
@@ -215,6 +220,14 @@ def test_a_page_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     done = invoke("cassette", "show", broken, "--html", tmp_path / "gone" / "x.html")
     assert done.exit_code == 1
     assert "No such file or directory" in done.stderr
+
+
+def test_completion() -> None:
+    command = main.commands["cassette"]
+    assert isinstance(command, click.Group)
+    option = next(param for param in command.commands["show"].params if param.name == "backend")
+    found = option.shell_complete(click.Context(command.commands["show"]), "c")
+    assert [item.value for item in found] == ["chatbot", "chip", "concierge"]
 
 
 # --- stats
@@ -243,6 +256,34 @@ def test_stats_of_what_was_written_by_hand(tmp_path: Path) -> None:
 def test_stats_json(talk: Path) -> None:
     told = json.loads(invoke("cassette", "stats", talk, "--json").stdout)
     assert (told["header"]["backend"], told["entries"]) == ("chip", 7)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["chip", "mia"])
+def test_a_hundred_thousand_frames(tmp_path: Path, backend: str) -> None:
+    def frame(number: int) -> str:
+        if backend == "mia":
+            return f'42{number}["ask",{{"n":{number}}}]' if number % 2 else f'43{number - 1}[{{"ok":true}}]'
+        return f'{{"type":"send_msg","text":"it\'s number {number}"}}'
+
+    path = tmp_path / "long.yaml"
+    with path.open("wb") as file:
+        file.write(written(tapes.opened(tapes.POLLING if backend == "mia" else tapes.CHIP), backend=backend))
+        for number in range(100_000):
+            sender = "client" if number % 2 or backend == "chip" else "server"
+            file.write(dump(said(sender, frame(number), number * 0.01)))
+
+    def cost(*command: str) -> tuple[float, float]:
+        """Seconds of CPU, and MB at most."""
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = status
+        assert status == 0
+        return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+    seconds, most = cost(str(COMMAND), "cassette", "stats", str(path))
+    assert seconds < 5
+    assert most - cost(sys.executable, "-c", "pass")[1] < 40
 
 
 # --- validate
@@ -355,3 +396,222 @@ def test_export(tmp_path: Path, talk: Path) -> None:
     again = tmp_path / "again.yaml"
     assert invoke("cassette", "import", out, "--out", again, "--backend", "chip").exit_code == 0
     assert invoke("cassette", "validate", again).exit_code == 0
+
+
+# --- redact
+
+
+def secrets(path: Path) -> None:
+    """A talk with secrets: in the query, in a frame, in a body beside it."""
+    path.with_name(f"{path.stem}.files").mkdir()
+    body = b'{"password":"hunter2hunter2"}'
+    path.with_name(f"{path.stem}.files").joinpath("000002-request.bin").write_bytes(body)
+    beside = Beside(f"{path.stem}.files/000002-request.bin", len(body), "0" * 64)
+    lines = (("Content-Type", "application/json"),)
+    path.write_bytes(
+        written(
+            tapes.opened("/wc?token=sesame-sesame-1", headers=(("Authorization", "Bearer abcdefgh12345678"),)),
+            said("client", '{"type":"set_email","email":"bob.builder@example.org"}'),
+            Refused(1.0, 3, "/x", (), TapedResponse(403, lines, '{"password":"hunter3hunter3"}')),
+            Exchange(1.0, 2, 0.1, TapedRequest("POST", "/login", lines, beside), TapedResponse(200, lines, "{}")),
+            Exchange(1.0, 4, 0.1, TapedRequest("GET", "/"), None),
+            tapes.closed(),
+            backend="chip",
+        )
+    )
+
+
+SECRETS = ("sesame-sesame-1", "abcdefgh12345678", "bob.builder", "hunter2", "hunter3")
+
+
+def test_redact_in_place(tmp_path: Path) -> None:
+    path = tmp_path / "talk.yaml"
+    secrets(path)
+    path.chmod(0o640)
+    done = invoke("cassette", "redact", "--check", path)
+    assert done.exit_code == 1
+    assert done.stderr == "1 cassette: 5 secrets left\n"
+    found = done.stdout.splitlines()
+    assert all(line.startswith(f"{path}:") for line in found)
+    assert len(found) == 5
+    assert not [secret for secret in SECRETS if secret in done.stdout + done.stderr]
+    done = invoke("cassette", "redact", path)
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert done.stderr.endswith(" redactions\n")
+    everything = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()).decode()
+    assert not [secret for secret in SECRETS if secret in everything]
+    assert path.stat().st_mode & 0o777 == 0o640
+    # The old body is gone, the new one is where the cassette says, with its hash.
+    [body] = (tmp_path / "talk.files").iterdir()
+    assert body.stat().st_mode & 0o777 == 0o600
+    with open_tape(path) as tape:
+        [login] = [entry for entry in tape if isinstance(entry, Exchange) and entry.http == 2]
+        assert tape.header.redacted == ("default",)
+    assert login.request.body == Beside(
+        f"talk.files/{body.name}", body.stat().st_size, sha256(body.read_bytes()).hexdigest()
+    )
+    done = invoke("cassette", "redact", "--check", path)
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "1 cassette: 0 secrets left\n")
+    before = path.read_bytes()
+    assert invoke("cassette", "redact", path).exit_code == 0
+    assert path.read_bytes() == before
+
+
+def test_redact_to_another_file(tmp_path: Path) -> None:
+    path, out = tmp_path / "talk.yaml", tmp_path / "public" / "talk.yaml"
+    secrets(path)
+    out.parent.mkdir()
+    before = path.read_bytes()
+    assert invoke("cassette", "redact", path, "--out", out).exit_code == 0
+    assert path.read_bytes() == before
+    assert invoke("cassette", "redact", "--check", out).exit_code == 0
+    assert len([*(out.parent / "talk.files").iterdir()]) == 1
+    assert len([*(tmp_path / "talk.files").iterdir()]) == 1
+    done = invoke("cassette", "redact", path, "--out", out)
+    assert (done.exit_code, done.stderr) == (2, f"simulator: {out}: is there already; --force replaces it\n")
+    assert invoke("cassette", "redact", path, "--out", out, "--force").exit_code == 0
+
+
+def test_rules_of_ones_own(talk: Path) -> None:
+    done = invoke("cassette", "redact", "--check", talk, "--rule", "json text")
+    assert done.exit_code == 1
+    assert "hello" not in done.stdout
+    assert invoke("cassette", "redact", talk, "--rule", "json text").exit_code == 0
+    assert b"hello" not in talk.read_bytes()
+    assert b"redacted: ['default', 'json text']" in talk.read_bytes()
+    done = invoke("cassette", "redact", talk, "--rule", "nonsense")
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert "is no rule; expected header NAME" in done.stderr
+
+
+def test_what_redact_cannot_do(tmp_path: Path, talk: Path, session: Path) -> None:
+    assert invoke("cassette", "redact", "--check", talk, "--out", tmp_path / "x").exit_code == 2
+    assert invoke("cassette", "redact", talk, session, "--out", tmp_path / "x").exit_code == 2
+    assert invoke("cassette", "redact").exit_code == 2
+    many = tmp_path / "many.yaml"
+    many.write_bytes(written(said("client", "x@example.org " * 30_000)))
+    before = many.read_bytes()
+    done = invoke("cassette", "redact", many)
+    assert done.exit_code == 2
+    assert done.stderr.startswith(f"simulator: {many}:6: can't be redacted: ")
+    assert many.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_redact_a_torn_tape(tmp_path: Path) -> None:
+    path = tmp_path / "torn.yaml"
+    path.write_bytes(written(*tapes.chip(), backend="chip")[:-10])
+    done = invoke("cassette", "redact", "--check", path)
+    assert (done.exit_code, done.stdout.count("\n")) == (1, 1)
+    done = invoke("cassette", "redact", path)
+    assert done.exit_code == 0
+    assert "warning: truncated, and left out: " in done.stderr
+    assert invoke("cassette", "redact", "--check", path).exit_code == 0
+
+
+def test_a_body_that_somebody_deleted(tmp_path: Path) -> None:
+    path = tmp_path / "talk.yaml"
+    secrets(path)
+    (tmp_path / "talk.files" / "000002-request.bin").unlink()
+    assert invoke("cassette", "redact", "--check", path).stderr == "1 cassette: 4 secrets left\n"
+    assert invoke("cassette", "redact", path).exit_code == 0
+
+
+def test_import_redacts(tmp_path: Path) -> None:
+    har, out = tmp_path / "talk.har", tmp_path / "talk.yaml"
+    har.write_bytes(hars.PLAYWRIGHT)
+    done = invoke("cassette", "import", har, "--out", out)
+    assert " 0 redactions" not in done.stderr
+    assert b'"token":"t"' not in out.read_bytes()
+    assert invoke("cassette", "redact", "--check", out).exit_code == 0
+    assert invoke("cassette", "import", har, "--out", out, "--force", "--no-redact").exit_code == 0
+    assert b'"token":"t"' in out.read_bytes()
+    assert invoke("cassette", "import", har, "--out", out, "--force", "--redact", "json a").exit_code == 0
+    assert b'"a":"\xc3\xa9"' not in out.read_bytes()
+
+
+# --- trim
+
+
+def test_trim(tmp_path: Path, talk: Path) -> None:
+    out = tmp_path / "part.yaml"
+    done = invoke("cassette", "trim", talk, "--out", out, "--from", "1", "--to", "2.5", "--rebase")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", f"{out}: 2 messages\n")
+    assert [line[19:].split()[0] for line in invoke("cassette", "show", out).stdout.splitlines()] == [
+        "(open)",
+        "send_msg",
+        "chat_out",
+        "(cut)",
+    ]
+    assert invoke("cassette", "validate", out).stderr == "1 cassette: 0 errors, 0 warnings\n"
+    assert out.read_bytes().startswith(talk.read_bytes().partition(b"entries:")[0])
+    done = invoke("cassette", "trim", talk, "--out", out, "--around", "ack*")
+    assert (done.exit_code, done.stderr) == (2, f"simulator: {out}: is there already; --force replaces it\n")
+    done = invoke("cassette", "trim", talk, "--out", out, "--around", "ack*", "--within", "0.2", "--force")
+    assert done.stderr == f"{out}: 2 messages\n"
+    assert invoke("cassette", "trim", talk, "--out", talk, "--drop", "ack*", "--force").exit_code == 0
+    assert b"ack_chat" not in talk.read_bytes()
+
+
+def test_trim_nothing(tmp_path: Path, talk: Path) -> None:
+    out = tmp_path / "part.yaml"
+    done = invoke("cassette", "trim", talk, "--out", out, "--conn", "7")
+    assert (done.exit_code, done.stderr) == (
+        2,
+        f"simulator: {talk}: nothing of it is wanted, so that {out} was not written\n",
+    )
+    assert not out.exists()
+    done = invoke("cassette", "trim", talk, "--out", out, "--from", "3", "--to", "1")
+    assert (done.exit_code, done.stderr) == (2, "simulator: --from 3 is after --to 1\n")
+    talk.write_bytes(talk.read_bytes()[:-10])
+    done = invoke("cassette", "trim", talk, "--out", out)
+    assert done.exit_code == 0
+    assert "truncated, and left out" in done.stderr
+
+
+def test_trim_takes_bodies_along(tmp_path: Path) -> None:
+    path, out = tmp_path / "talk.yaml", tmp_path / "part" / "part.yaml"
+    secrets(path)
+    out.parent.mkdir()
+    assert invoke("cassette", "trim", path, "--out", out).exit_code == 0
+    assert (out.parent / "part.files" / "000002-request.bin").read_bytes() == b'{"password":"hunter2hunter2"}'
+    beside = tmp_path / "beside.yaml"
+    assert invoke("cassette", "trim", path, "--out", beside).exit_code == 0
+    assert b"path: 'talk.files/000002-request.bin'" in beside.read_bytes()
+
+
+# --- diff
+
+
+def test_diff(tmp_path: Path, talk: Path) -> None:
+    other = tmp_path / "other.yaml"
+    again = talk.read_bytes().replace(b"34634", b"99").replace(b"2024-05-01", b"2025-06-07")
+    other.write_bytes(again)
+    done = invoke("cassette", "diff", talk, other)
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "no difference\n")
+    other.write_bytes(
+        again.replace(b'{"type":"start_chat"}', b'{"type":"start_chat","chat_id":"x"}').replace(
+            b"You said", b"You wrote"
+        )
+    )
+    done = invoke("cassette", "diff", talk, other)
+    assert done.exit_code == 1
+    assert done.stdout.splitlines() == [
+        f"~ shape   #1 > start_chat  {talk}:12 {other}:12",
+        '    chat_id: new, "x"',
+        f"~ value   #1 < chat_out  {talk}:24 {other}:24",
+        '    msg_out.text: "You said: hello" became "You wrote: hello"',
+    ]
+    assert done.stderr == "2 differences: 1 of another shape, 1 of another value\n"
+    assert invoke("cassette", "diff", talk, other, "--shape").stderr == "1 difference: 1 of another shape\n"
+    told = [json.loads(line) for line in invoke("cassette", "diff", talk, other, "--json").stdout.splitlines()]
+    assert [(one["kind"], one["a"]["line"]) for one in told] == [("shape", 12), ("value", 24)]
+
+
+def test_diff_of_what_nobody_names(session: Path, talk: Path) -> None:
+    assert invoke("cassette", "diff", session, session).exit_code == 0
+    done = invoke("cassette", "diff", session, talk)
+    assert done.exit_code == 1
+    assert invoke("cassette", "diff", talk, session, "--backend", "nobody").exit_code == 2
+    talk.write_bytes(talk.read_bytes()[:-10])
+    assert "warning: truncated" in invoke("cassette", "diff", talk, talk).stderr

@@ -262,6 +262,8 @@ class _Reader:
             if data is not None:
                 self._frame(at, line, sender, data)
         close = entry.get("_webSocketClose")
+        if close == "aborted":
+            close = {"code": 1006}
         if isinstance(close, dict):
             code, reason, by = close.get("code"), close.get("reason"), close.get("by")
             code = code if isinstance(code, int) and 0 <= code <= 0xFFFF else 1005
@@ -300,13 +302,16 @@ class _Reader:
 
     def _asked(self, request: dict[str, Any]) -> Body:
         data = request.get("postData")
-        if not isinstance(data, dict):
-            return None
+        data = data if isinstance(data, dict) else {}
         text, params = data.get("text"), data.get("params")
         if isinstance(data.get("_file"), str):
             return self._file(data["_file"])
         if isinstance(text, str) and text:
             return unpacked(text, data.get("encoding"), ".request.postData")
+        content = request.get("_content")
+        if isinstance(content, dict) and isinstance(content.get("text"), str):
+            # HTTP Toolkit's, where a body is no text.
+            return unpacked(content["text"], content.get("encoding"), ".request._content")
         if isinstance(params, list) and "urlencoded" in str(data.get("mimeType", "urlencoded")):
             pairs = [(str(one.get("name", "")), str(one.get("value", ""))) for one in params if isinstance(one, dict)]
             return urlencode(pairs).encode() or None

@@ -48,7 +48,7 @@ def load(text: str) -> Any:
         else:
             problem = f"is not YAML: {problem}"
         raise Flaw(mark.line if mark else 0, problem) from None
-    except (YAMLError, ValueError, OverflowError) as error:
+    except (YAMLError, ValueError, RecursionError) as error:
         raise Flaw(0, f"is not YAML: {str(error).splitlines()[0]}") from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum, auto
+from functools import lru_cache
 from typing import Final
 
 
@@ -150,6 +151,7 @@ def plain(name: str) -> str:
     return name.translate(_FILL).lower()
 
 
+@lru_cache(maxsize=4096)
 def of_key(name: str) -> Kind | None:
     """What a key in JSON, a field of a form or a cookie says about its value; None for nothing."""
     word = plain(name)

@@ -28,12 +28,13 @@ WORD: Final = "redacted"
 class Pseudonyms:
     """One cassette's."""
 
-    __slots__ = ("_key", "_known", "_made", "lenient")
+    __slots__ = ("_key", "_known", "_made", "_tokens", "lenient")
 
     def __init__(self, key: bytes) -> None:
         """`key` is 16 to 64 random bytes, to be forgotten with this object."""
         self._key = key
         self._known: dict[str, int] = {}
+        self._tokens: dict[str, str] = {}
         self.lenient = False
         """Whether a number that could be a placeholder is taken for one: in an entry that says that it was changed."""
         self._made: set[str] = set()
@@ -67,8 +68,13 @@ class Pseudonyms:
         scheme = _SCHEME.match(secret)
         if scheme:
             return scheme[0] + self.token(secret[scheme.end() :])
-        size = min(max(len(secret), 16), 128)
-        return (WORD + self._draw(secret, _BASE36, 32)).ljust(size, "0")[:size]
+        put = self._tokens.get(secret)
+        if put is None:
+            size = min(max(len(secret), 16), 128)
+            if len(self._tokens) >= _KEPT:
+                self._tokens.clear()
+            put = self._tokens[secret] = (WORD + self._draw(secret, _BASE36, 32)).ljust(size, "0")[:size]
+        return put
 
     def jwt(self, secret: str) -> str:
         """Three parts, as in RFC 7519; the first says what it is."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -27,17 +26,16 @@ from simulator.cassette.entries import (
     TapedResponse,
     Upgraded,
 )
+from simulator.cassette.ledger import Counts, Ledger
+from simulator.cassette.records import dump, dump_header
 from simulator.cassette.sessions import Line, Session, Sessions, is_engine, is_poll, sid_in, sid_of
 from simulator.cassette.sink import Sink
-from simulator.cassette.tape import LINE_LIMIT, dump, dump_header
 from simulator.core.message import Headers
 
-_RESERVE: Final = 300
-"""Bytes that the record about a full cassette takes."""
 _PACKETS: Final = 10_000
 """In one payload; a client that sends more does not chat."""
-_DIFFERENT: Final = 100
-"""Kinds of failures that are counted each for itself."""
+
+__all__ = ["Call", "Counts", "Line", "Recorder", "Redactor"]
 
 
 class Redactor(Protocol):
@@ -76,21 +74,6 @@ class Call:
     session: Session | None = None
 
 
-@dataclass(slots=True)
-class Counts:
-    """What a recording has so far."""
-
-    connections: int = 0
-    """Refused ones too."""
-    exchanges: int = 0
-    frames: int = 0
-    bytes: int = 0
-    """Of the file."""
-    redactions: int = 0
-    failures: int = 0
-    """Records that are not in the file."""
-
-
 class Recorder:
     """Writes one cassette. `time` is always in seconds of the caller's clock, the one that `started` is of.
 
@@ -113,34 +96,31 @@ class Recorder:
         `header` says backend, upstream and recorder, the rest is filled in. `max_size`, `inline` and `keep` are bytes.
         `tell` gets a line for the operator when something could not be recorded, and when the cassette is full.
         """
-        self.counts = Counts()
-        self.stopped = ""
-        """Why nothing is recorded any more; empty while it is."""
-        self._sink = sink
+        self._ledger = Ledger(sink, max_size, tell)
+        self.counts = self._ledger.counts
         self._started = started
-        self._at = 0.0
         self._redactor = redactor
-        self._max_size = max_size
-        self._tell = tell
+        self._withheld = 0
+        """Bodies that nobody could look into."""
         self._inline = inline
         self._keep = keep
         self._room = Room()
         self._numbers = 0
-        self._files = 0
         self._sessions = Sessions()
-        self._told: dict[str, int] = {}
-        self._gap = 0
-        """Records that were lost since the last one that could be written."""
-        self._gap_why = ""
-        self._gap_conn: int | None = None
         when = datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         rules = redactor.rules if redactor is not None else ()
         head = replace(header or Header(), recorded=when, redacted=rules)
         try:
-            self._write(dump_header(head))
+            self._ledger.put(dump_header(head))
         except Exception as error:
-            self._failed("writing", error)
-            self.stopped = "the cassette could not be begun"
+            # A mark in its place would be no cassette.
+            self._ledger.stopped = "the cassette could not be begun"
+            self._ledger.lost("writing", error)
+
+    @property
+    def stopped(self) -> str:
+        """Why nothing is recorded any more; empty while it is."""
+        return self._ledger.stopped
 
     # --- sockets
 
@@ -186,7 +166,11 @@ class Recorder:
 
     def closed(self, time: float, line: Line, code: int | None, reason: str, by: str) -> None:
         """A link ended, with the code of the close frame (1005 without one, 1006 without a frame)."""
-        self._safely(time, line.conn, lambda at: Closed(at, line.conn, code, self._text(reason), by, line.link))
+        self._safely(
+            time,
+            line.conn,
+            lambda at: Closed(at, line.conn, None if code is None else int(code), self._text(reason), by, line.link),
+        )
         session = self._sessions.of(line.conn)
         if session is not None:
             session.sockets -= 1
@@ -241,11 +225,7 @@ class Recorder:
         """Stop: conns that are open are marked as cut by the recorder, and all is on the disk."""
         for conn in self._sessions.conns():
             self._safely(time, conn, partial(Cut, conn=conn, why="the recording ended"))
-        self.stopped = self.stopped or "the recording ended"
-        try:
-            self._sink.close()
-        except Exception as error:
-            self._failed("writing", error)
+        self._ledger.close()
 
     # --- sessions
 
@@ -307,10 +287,8 @@ class Recorder:
         session.bodies += 1
         line = Line(session.conn, 1, True)
         if payload.count(b"\x1e") >= _PACKETS:
-            self.counts.failures += 1
-            why = f"a payload of more than {_PACKETS} packets"
-            self._say(f"not recorded: {why}")
-            self._safely(time, None, lambda at: Lost(at, session.conn, 1, why))
+            self._clock(time)
+            self._ledger.missing(f"a payload of more than {_PACKETS} packets", session.conn)
             return
         for packet in payload.decode("utf-8", "surrogateescape").split("\x1e"):
             self._frame(time, line, sender, packet, "polling", session.bodies)
@@ -321,7 +299,8 @@ class Recorder:
     # --- entries
 
     def _frame(self, time: float, line: Line, sender: str, data: str | bytes, via: str, body: int | None) -> None:
-        if self.stopped:
+        ledger = self._ledger
+        if ledger.stopped:
             return
         at = self._clock(time)
         doing = "redacting"
@@ -330,11 +309,12 @@ class Recorder:
             if (redactor := self._redactor) is not None:
                 said = redactor.text(data) if isinstance(data, str) else redactor.binary(data)
             doing = "writing"
-            self._write(dump(Passed(at, line.conn, sender, said, via, body, line.link, said is not data)))
-            if not self.stopped:
+            ledger.put(dump(Passed(at, line.conn, sender, said, via, body, line.link, said is not data)))
+            if not ledger.stopped:
                 self.counts.frames += 1
         except Exception as error:
-            self._failed(doing, error, line.conn)
+            ledger.lost(doing, error, line.conn)
+        self._counted()
 
     def _safely(self, time: float, conn: int | None, make: Callable[[float], Entry]) -> None:
         """Record what `make` gives for its `at`; what goes wrong goes no further."""
@@ -347,9 +327,11 @@ class Recorder:
             if not isinstance(entry, Cut | Lost):
                 entry.redacted = self._redacted() != before
             doing = "writing"
-            self._write(dump(entry))
+            self._ledger.put(dump(entry))
         except Exception as error:
-            self._failed(doing, error, conn)
+            # Bodies are put beside while the entry is made.
+            self._ledger.lost("writing" if isinstance(error, OSError) else doing, error, conn)
+        self._counted()
 
     def _exchange(
         self, at: float, number: int, took: float, request: TapedRequest, response: TapedResponse | None
@@ -361,11 +343,15 @@ class Recorder:
 
     def _clock(self, time: float) -> float:
         # Clocks of people's machines are set back now and then; the tape goes on.
-        self._at = max(self._at, time - self._started)
-        return self._at
+        at = self._ledger.at = max(self._ledger.at, time - self._started)
+        return at
 
     def _redacted(self) -> int:
-        return 0 if self._redactor is None else self._redactor.count
+        return self._withheld + (0 if self._redactor is None else self._redactor.count)
+
+    def _counted(self) -> None:
+        if self._redactor is not None:
+            self.counts.redactions = self._redactor.count
 
     def _text(self, text: str) -> str:
         return text if self._redactor is None else self._redactor.text(text)
@@ -392,66 +378,18 @@ class Recorder:
             coded = lines.get("content-encoding", "identity").lower() != "identity"
             safe = None if coded else self._redactor.body(body, lines.get("content-type", ""))
             if safe is None:
-                return _hashed(body)
+                # Not even as a hash: of something short it would tell what it is.
+                self._withheld += 1
+                return Beside(None, len(body), "")
             body = safe
         if len(body) > self._inline:
             beside = _hashed(body)
-            beside.path = self._sink.beside(f"{name}.bin", body)
+            beside.path = self._ledger.beside(f"{name}.bin", body)
             return beside
         try:
             return body.decode()
         except UnicodeDecodeError:
             return body
-
-    # --- the file
-
-    def _write(self, record: bytes) -> None:
-        if len(record) > LINE_LIMIT:
-            raise ValueError(f"{len(record)} bytes are more than a record can have")
-        counts = self.counts
-        if self._max_size is not None and counts.bytes + len(record) + _RESERVE > self._max_size and counts.bytes:
-            self._full()
-            return
-        self._mark()
-        self._sink.write(record)
-        counts.bytes += len(record)
-        if self._redactor is not None:
-            counts.redactions = self._redactor.count
-
-    def _mark(self) -> None:
-        """Where records are missing, say so."""
-        if self._gap:
-            mark = dump(Lost(self._at, self._gap_conn, self._gap, self._gap_why))
-            self._sink.write(mark)
-            self.counts.bytes += len(mark)
-            self._gap = 0
-
-    def _full(self) -> None:
-        self.stopped = f"the cassette is full ({self._max_size} bytes)"
-        record = dump(Cut(self._at, None, self.stopped))
-        self._sink.write(record)
-        self.counts.bytes += len(record)
-        self._say(f"{self.stopped}: what passes from now on is not recorded")
-
-    def _failed(self, doing: str, error: Exception, conn: int | None = None) -> None:
-        """Count it, tell it, and leave a mark. Of an error in redaction its kind is told, its words may be secrets."""
-        self.counts.failures += 1
-        why = f"{doing} failed: {type(error).__name__ if doing == 'redacting' else error}"
-        self._gap_conn = conn if self._gap == 0 or self._gap_conn == conn else None
-        self._gap += 1
-        self._gap_why = why
-        with suppress(Exception):
-            self._mark()
-        times = self._told.get(why, 0) + 1
-        if times > 1 or len(self._told) < _DIFFERENT:
-            self._told[why] = times
-        # At once, and then ever less often: a full disk is no reason to fill a terminal.
-        if times & (times - 1) == 0:
-            self._say(f"not recorded: {why}" + (f" ({times} times)" if times > 1 else ""))
-
-    def _say(self, line: str) -> None:
-        with suppress(Exception):
-            self._tell(line)
 
 
 def _gone(body: Body) -> bool:

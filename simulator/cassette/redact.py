@@ -8,6 +8,7 @@ values are found in the raw text, in JSON inside of strings too, and only they a
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from operator import is_
 from typing import Final
@@ -20,6 +21,7 @@ from simulator.cassette.pseudonyms import WORD, Pseudonyms, is_jwt, is_ours
 from simulator.cassette.rules import Rules
 from simulator.cassette.shadow import Shadow, unescaped, unquoted
 from simulator.core.message import Headers
+from simulator.wire.engineio_payload import unbase64
 
 __all__ = ["Redactor", "Spot"]
 
@@ -27,6 +29,7 @@ MOST: Final = 20_000
 """Secrets in one text; a message with more of them is not one that anybody needs."""
 _HARMLESS: Final = 5_000
 """Keys that are remembered to say nothing."""
+_BASE64 = re.compile(r"b[A-Za-z0-9+/]{8,}={0,2}")
 _CONNECT = re.compile(r"40(?:/[^,]{0,500},)?(?=\{)")
 _SID = re.compile(r'^0\{[^{}]{0,500}?"sid"\s*:\s*"([^"\\]{1,200})"')
 _CODED = re.compile(r"%(?:22|2[06bB]|3[adAD]|40|7[bB])")
@@ -82,6 +85,11 @@ class Redactor:
             parts = text.split("\x1e")
             new = [self.text(part) for part in parts]
             return text if all(map(is_, parts, new)) else "\x1e".join(new)
+        if text.startswith("b") and _BASE64.fullmatch(text):
+            # A binary packet in a poll.
+            data = unbase64(text[1:])
+            cut = self.binary(data)
+            return text if cut is data else f"b{b64encode(cut).decode()}"
         found = self.spots(text)
         return self._cut(text, found) if found else text
 
@@ -110,7 +118,7 @@ class Redactor:
         if low.startswith("multipart/"):
             boundary = _BOUNDARY.search(kind)
             return self._multipart(body, b"--" + boundary[1].encode()) if boundary else self.binary(body)
-        return body if low.startswith(_OPAQUE) else self.binary(body)
+        return body if low.startswith(_OPAQUE) and "svg" not in low else self.binary(body)
 
     # --- what is found
 

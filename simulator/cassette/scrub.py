@@ -97,11 +97,14 @@ def body(given: Body, kind: str, redactor: Redactor) -> Body:
     """A body redacted; what stands beside stays. May raise TooMany."""
     if given is None or isinstance(given, Beside):
         return given
-    raw = given.encode("utf-8", "surrogateescape") if isinstance(given, str) else given
+    if isinstance(given, str) and not kind.lower().startswith("multipart/"):
+        return redactor.text(given)
+    # Whatever stands in a text by hand comes through.
+    raw = given.encode("utf-8", "surrogatepass") if isinstance(given, str) else given
     new = redactor.body(raw, kind)
     if new is raw or new is None:
         return given
-    return new.decode("utf-8", "surrogateescape") if isinstance(given, str) else new
+    return new.decode("utf-8", "surrogatepass") if isinstance(given, str) else new
 
 
 # ---- searched ----

@@ -12,6 +12,7 @@ import click
 from simulator import __version__
 from simulator.cli.cassettes import cassette
 from simulator.cli.group import Group
+from simulator.cli.recording import addon_path, record
 from simulator.cli.replay import replay
 from simulator.cli.scenarios import scenario
 from simulator.cli.words import Fixtures, Number, Scenario, Seconds, Setting, backend_names, chosen
@@ -30,6 +31,7 @@ def main() -> None:
     simulator serve --backend chip      a chat server on its documented port
     simulator backends                  which there are
     simulator backends chip             what can be set there
+    simulator record --upstream https://chat.example.com --out chat.yaml
     simulator health http://127.0.0.1:8070
 
     Shell completion: eval "$(_SIMULATOR_COMPLETE=bash_source simulator)", or zsh_source, fish_source.
@@ -164,6 +166,18 @@ def _clocks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     help="A space without a connection or a request for so long is dropped; 0 keeps it.",
 )
 @click.option(
+    "--record",
+    "tape",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    envvar="SIMULATOR_RECORD",
+    show_envvar=True,
+    help="Write what is said here into a cassette, secrets replaced; not what is said in spaces.",
+)
+@click.option(
+    "--no-redact", is_flag=True, envvar="SIMULATOR_NO_REDACT", show_envvar=True, help="Keep secrets in that cassette."
+)
+@click.option(
     "--ready-file",
     type=click.Path(path_type=Path, dir_okay=False),
     envvar="SIMULATOR_READY_FILE",
@@ -193,6 +207,8 @@ def serve(
     admin_token: str | None,
     spaces: int,
     space_idle: float,
+    tape: Path | None,
+    no_redact: bool,
     ready_file: Path | None,
     log_format: str,
     verbose: bool,
@@ -206,6 +222,7 @@ def serve(
     simulator serve --backend chatbot --scenario support-desk
     simulator serve --backend chip --scenario my.yaml --watch
     simulator serve --backend chip --cassette talk.yaml
+    simulator serve --backend chip --record chat.yaml
     """
     from simulator.serve import startup
 
@@ -217,6 +234,8 @@ def serve(
 
         if watch and scenario is None:
             raise SimulatorError("--watch: there is nothing to watch without --scenario")
+        if no_redact and tape is None:
+            raise SimulatorError("--no-redact: nothing is recorded without --record")
         every = chosen(names)
         time = clocks.parse(clock)
         reporter = Reporter(time.now, log_format, verbose)
@@ -243,6 +262,8 @@ def serve(
                 reporter=reporter,
                 scenario=None if scenario is None else scenarios.find(scenario),
                 watch=watch,
+                record=tape,
+                redact=not no_redact,
             )
         )
     try:
@@ -252,7 +273,7 @@ def serve(
         raise StartError(f"can't serve: {error.strerror or error}") from None
     if playing is not None:
         click.echo(tapes.shown(coverage), nl=False, err=log_format == "json")
-    startup.leave()
+    startup.leave(1 if simulator.unrecorded else 0)
 
 
 def _only(every: list[str], cassettes: tuple[Path, ...], scenario: str | None) -> None:
@@ -316,3 +337,5 @@ def health(url: str, timeout: float) -> None:
 main.add_command(cassette)
 main.add_command(replay)
 main.add_command(scenario)
+main.add_command(record)
+main.add_command(addon_path)

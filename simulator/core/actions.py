@@ -113,6 +113,12 @@ class Began(Struct, gc=False):
     """The talk was there before."""
 
 
+class Ended(Struct, gc=False):
+    """Tell the bot that a talk is over, whoever ended it: whatever it does there would be refused."""
+
+    talk: str
+
+
 @final
 class Heard(Struct, gc=False):
     """Tell the bot what a person said in a talk."""
@@ -141,5 +147,5 @@ class Call:
 
 
 Action: TypeAlias = (
-    Accept | Refuse | Send | Reply | Close | Hold | Release | Respond | After | Cancel | Heard | Began | Call
+    Accept | Refuse | Send | Reply | Close | Hold | Release | Respond | After | Cancel | Heard | Began | Ended | Call
 )

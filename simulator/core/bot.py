@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from simulator.core.message import Json, Message
 
 if TYPE_CHECKING:
-    from simulator.core.actions import After, Began, Cancel, Heard
+    from simulator.core.actions import After, Began, Cancel, Ended, Heard
     from simulator.core.events import Acted, Conn, Fired
     from simulator.core.wire import Link, Reset, Shut
 
@@ -155,6 +155,10 @@ class Watcher(Protocol):
 
     def began(self, began: Began) -> Sequence[Deed]:
         """What to do when a person comes into a talk."""
+        ...
+
+    def ended(self, ended: Ended) -> Sequence[Deed]:
+        """What to do when a talk is over, by an act of its own, too."""
         ...
 
     def saw(self, saw: Saw) -> Sequence[Deed]:

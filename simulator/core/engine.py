@@ -15,6 +15,7 @@ from simulator.core.actions import (
     Call,
     Cancel,
     Close,
+    Ended,
     Heard,
     Hold,
     Refuse,
@@ -347,6 +348,9 @@ class Engine:
                     case Began():
                         if self._watcher is not None:
                             self._perform(self._watcher.began(action))
+                    case Ended():
+                        if self._watcher is not None:
+                            self._perform(self._watcher.ended(action))
                     case _:
                         assert_never(action)
 

@@ -10,7 +10,7 @@ from simulator.core.backend import Backend
 from simulator.core.envelope import ACK, HEARTBEAT, MESSAGE, Look
 from simulator.core.events import CallId
 from simulator.core.faults import DOWN, LOOK, UP, Close, Fault, LimitData, ResetPeer, Timeout
-from simulator.core.faults_calls import Calls
+from simulator.core.faults_calls import Calls, sizes
 from simulator.core.faults_fate import ENDING, FRAME, OPENING, Fate, Passing, judge
 from simulator.core.faults_lane import Held, Item, Side, Way
 from simulator.core.faults_things import things_down, things_up
@@ -39,10 +39,8 @@ from simulator.core.wire import (
 from simulator.core.world import World
 
 MOST_WAITING = 64 << 20
-"""Bytes under way on all links and calls together, and MOST_OF_ONE on each of them. What would be more ends its
-connection: a peer that does not read is dropped, too.
-"""
-MOST_OF_ONE = 4 << 20
+"""Bytes under way on all links and calls together, MOST_OF_ONE on each. More ends a connection, as unread bytes do."""
+MOST_OF_ONE = 16 << 20
 
 _WEBSOCKET = "websocket"
 
@@ -198,12 +196,10 @@ class Machine:
     def _call(self, way: Way, stream: str, thing: Asked | Answer | Upgrade, fate: Fate, out: list[Output]) -> None:
         side, end = way.side(stream), fate.end
         if end is None or (stream == UP and not isinstance(end.of, Timeout) and end.of.deliver):  # type: ignore[union-attr]
-            size = len(thing.request.body) if isinstance(thing, Asked) else 0
-            if isinstance(thing, Answer) and thing.response is not None:
-                size = thing.response.length
-            held = Held(thing, size, self._world.now())
+            kept, length = sizes(thing)
+            held = Held(thing, kept, self._world.now())
             held.waits.update(fate.waits)
-            held.sends.update({name: size / rate for name, rate in fate.rates.items()})
+            held.sends.update({name: length / rate for name, rate in fate.rates.items()})
             self._put(side, [held])
             self._flow(way, stream, out)
         if end is not None:
@@ -224,6 +220,9 @@ class Machine:
             held = side.lane.pop(now)
             if held is not None:
                 self._size -= held.size
+                if isinstance(held.thing, Due):
+                    self._rung(way, held.thing.name, out)
+                    return
                 self._down(self._take(cast("Input", held.thing)), out)
         else:
             while (held := side.lane.pop(now)) is not None:
@@ -264,6 +263,12 @@ class Machine:
         """A fault ends a link or a call, at once or later."""
         of, number = fault.of, way.number
         last = self._end_of(way)
+        if stream == UP and way.up.lane.queue and isinstance(of, Close | ResetPeer) and of.deliver:
+            # Behind the message that struck it, which is still under way; nothing else gets in front of it.
+            way.ends[fault.name] = Reset(number) if isinstance(of, ResetPeer) else Shut(number, of.code, of.reason)
+            self._put(way.up, [Held(Due(Aside(number), ("end", fault.name)), 0, self._world.now())])
+            self._flow(way, UP, out)
+            return
         if isinstance(of, Close):
             if way.asked is None:
                 self._last(way, Shut(number, of.code, of.reason), out)
@@ -358,7 +363,9 @@ class Machine:
     def _rung(self, way: Way, name: object, out: list[Output]) -> None:
         match name:
             case ("end", str(fault)):
-                self._cut(way, way.ends.pop(fault), out)
+                last = way.ends.pop(fault, None)
+                if last is not None:
+                    self._cut(way, last, out)
             case (str(stream), "swap"):
                 self._unswap(way, stream, out)
                 self._flow(way, stream, out)

@@ -20,6 +20,11 @@ def fresh_seed() -> int:
     return int.from_bytes(os.urandom(4), "big") >> 1
 
 
+def fresh_key() -> bytes:
+    """32 bytes that nobody can guess and nothing repeats: what a seed must not make."""
+    return os.urandom(32)
+
+
 class Ids:
     """One source. Its draws depend on its key and on how many came before, on nothing else."""
 

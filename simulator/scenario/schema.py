@@ -10,7 +10,7 @@ from simulator.core.flaw import flaw
 from simulator.scenario.conditions import When
 from simulator.scenario.faults import FaultSpec
 from simulator.scenario.shape import LISTED, Name, Shape, Text, Words
-from simulator.scenario.steps import Steps
+from simulator.scenario.steps import ACTS, SHARED, Steps
 
 Busy = Literal["queue", "interrupt", "ignore", "alongside"]
 
@@ -89,7 +89,23 @@ class Scenario(Shape):
 def json_schema() -> dict[str, Any]:
     """The schema for editors."""
     made: dict[str, Any] = _plain(Scenario.model_json_schema(by_alias=True))
+    _share(made["$defs"])
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+
+
+def _share(shapes: dict[str, Any]) -> None:
+    """What stands beside an act may stand in its long form: `typing: {for: 2, jitter: 1}`."""
+    at, step = _long(shapes["Step"])
+    shared = {key: {"$ref": f"#/$defs/Step/anyOf/{at}/properties/{key}"} for key in SHARED}
+    for act in ACTS:
+        name = step[act].get("$ref", "").rpartition("/")[2]
+        if name:
+            _long(shapes[name])[1].update(shared)
+
+
+def _long(shape: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """Which of its forms is the long one, and the keys of that."""
+    return next((i, one["properties"]) for i, one in enumerate(shape["anyOf"]) if "properties" in one)
 
 
 def _plain(schema: Any) -> Any:

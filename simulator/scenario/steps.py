@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, JsonValue, WithJsonSchema, field_validator, model_validator
 
-from simulator.scenario.shape import DURATION, LISTED, Duration, Name, Shape, Text, Words
+from simulator.scenario.shape import DURATION, LISTED, Address, Duration, Name, Shape, Text, Words
 
 Yes = Annotated[Literal[True] | None, WithJsonSchema({"enum": [True, None]})]
 
@@ -82,7 +82,7 @@ class HandOff(Shape):
 class Picture(Shape):
     """Send a picture."""
 
-    url: Text
+    url: Address
     text: str = ""
     """What is said with it."""
     type: str = "image/jpeg"
@@ -94,7 +94,7 @@ class Picture(Shape):
 class File(Shape):
     """Send a file."""
 
-    url: Text
+    url: Address
     text: str = ""
     """What is said with it."""
     type: str = "application/octet-stream"
@@ -227,7 +227,7 @@ class Step(Shape):
     after: Duration = 0
     """How long after the step before it."""
     jitter: Duration = 0
-    """`after` is longer or shorter by at most so much, by lot."""
+    """The step's time (`after`, `wait`, how long it types) is longer or shorter by at most so much, by lot."""
     if_: Annotated[Text | None, Field(alias="if")] = None
     """Only if this expression is true; else the step is left out."""
     only: Words | None = None
@@ -247,7 +247,7 @@ class Step(Shape):
         for act in ACTS:
             inner = step.get(act)
             if isinstance(inner, dict) and act != "set":
-                moved = {key: inner[key] for key in _SHARED if key in inner and key not in step}
+                moved = {key: inner[key] for key in SHARED if key in inner and key not in step}
                 if moved:
                     step[act] = {key: inner[key] for key in inner if key not in moved}
                     step.update(moved)
@@ -269,7 +269,8 @@ class Step(Shape):
         return next(name for name in ACTS if name in self.model_fields_set)
 
 
-_SHARED = ("after", "jitter", "if", "only", "except")
+SHARED = ("after", "jitter", "if", "only", "except")
+"""What may stand beside each."""
 ACTS = tuple(name for name in Step.model_fields if name not in ("after", "jitter", "if_", "only", "except_"))
 """What a step can be, by its key."""
 

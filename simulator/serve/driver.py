@@ -1,4 +1,4 @@
-"""The driver brings what happens to the engines and carries out what they answer; it holds the one timer."""
+"""The driver brings what happens to the engines and carries out what they answer, for one space."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import logging
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from typing import Protocol, TypeAlias, assert_never
+from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from simulator.core.actions import Call
 from simulator.core.backend import Route
 from simulator.core.bot import Act
 from simulator.core.engine import Given
 from simulator.core.events import Acted, Called, CallId
-from simulator.core.message import Frame, Ping, Pong, Request
+from simulator.core.message import Frame, Pong, Request
 from simulator.core.space import Running, Space
 from simulator.core.wire import (
     Aborted,
@@ -36,34 +36,21 @@ from simulator.core.wire import (
     Write,
 )
 from simulator.serve.alarm import Alarm
+from simulator.serve.any_link import AnyLink, Item
 from simulator.serve.by_hand import Hand, Pongs
+from simulator.serve.calls import Calls, Gone
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.links import JUST_ENDED
 from simulator.serve.outgoing import Outgoing
 from simulator.serve.selector import HEADER
 
-Item: TypeAlias = Frame | Ping | Pong
+if TYPE_CHECKING:
+    # With it comes all of the cassette, for which most have no use.
+    from simulator.serve.recording import Recording
+
 Tap: TypeAlias = Callable[[str, int, str, Item], None]
 
 _log = logging.getLogger("simulator")
-
-
-class Gone(Exception):
-    """A request whose engine was reset before it was answered."""
-
-
-class Link(Protocol):
-    """One socket, whichever way it is served."""
-
-    def send(self, item: Item) -> None: ...
-    def raw(self, data: bytes) -> None: ...
-    def shut(self, code: int | None, reason: str = "") -> None: ...
-    def drop(self) -> None: ...
-    def abort(self) -> None: ...
-    def pause(self) -> None: ...
-    def resume(self) -> None: ...
-    @property
-    def unsent(self) -> int: ...
 
 
 def _both(journal: Callable[[float, str, int, str, Item], None], tap: Tap) -> Callable[..., None]:
@@ -83,22 +70,22 @@ class Driver:
         clock: WallClock | ManualClock,
         tap: Tap | None = None,
         tidy: Callable[[], object] = gc.collect,
+        recording: Recording | None = None,
     ) -> None:
-        """`tidy` is called after a reset, see `litter`."""
+        """`tidy` is called after a reset, see `litter`. A `recording` is told of calls and links, the tap of frames."""
+        self.recording = recording
         self._tidy = tidy
         self.space = space
         self.clock = clock
         self._loop = asyncio.get_running_loop()
         self._outgoing = Outgoing()
-        self._links: dict[int, Link] = {}
-        self._answers: dict[CallId, asyncio.Future[Answer | Upgrade | Reset]] = {}
-        self._polls: dict[CallId, str] = {}
-        self._asked: dict[CallId, tuple[Running, Asked]] = {}
+        self._links: dict[int, AnyLink] = {}
+        self._calls = Calls()
         self._whose: dict[int, Running] = {}
         self._numbers = 0
         self._queue: deque[tuple[Running, Given]] = deque()
         self._busy = False
-        self._resumed: dict[int, Link] = {}
+        self._resumed: dict[int, AnyLink] = {}
         self._now = clock.now
         self._running = space.running.values()
         self._alarm = Alarm(self._running, clock, self.run_due)
@@ -124,20 +111,26 @@ class Driver:
             raise Gone
         self._numbers += 1
         call = self._numbers
-        answer = self._answers[call] = self._loop.create_future()
+        if self.recording is not None:
+            self.recording.asked(call, request)
+        asked = Asked(call, request, route)
+        answer = self._calls.begin(running, asked)
         try:
-            asked = Asked(call, request, route)
-            self._asked[call] = (running, asked)
             self.take(running, asked)
             return call, await answer
-        except asyncio.CancelledError:
+        except BaseException as error:
+            if self.recording is not None:
+                self.recording.answered(call, request, None)
+            if not isinstance(error, asyncio.CancelledError):
+                raise
             self.take(running, Aborted(call))
             raise
         finally:
-            del self._answers[call], self._asked[call]
-            self._polls.pop(call, None)
+            self._calls.end(call)
 
-    def attach(self, running: Running, call: CallId, link: Link) -> tuple[Callable[[Item], None], Callable[..., None]]:
+    def attach(
+        self, running: Running, call: CallId, link: AnyLink
+    ) -> tuple[Callable[[Item], None], Callable[..., None]]:
         """Tell the engine of a call's socket; what the link has to call for each item, and at its end."""
         self._links[call] = link
         self._whose[call] = running
@@ -178,6 +171,8 @@ class Driver:
             self._whose.pop(call, None)
             self.left = self._loop.time()
             self._pongs.gone(call)
+            if self.recording is not None:
+                self.recording.closed(call, code, "" if code == JUST_ENDED else reason)
             if code == JUST_ENDED and reason:
                 running.log("warning", reason, link=call)
             self.take(running, Detached(call, 1005 if code is None else code))
@@ -195,12 +190,14 @@ class Driver:
         return len(self._links)
 
     @property
-    def asked(self) -> bool:
-        """Whether any request waits for its answer."""
-        return bool(self._asked)
+    def asked(self) -> int:
+        """How many requests wait for their answers."""
+        return len(self._calls)
 
     def aborted(self, running: Running, call: CallId) -> None:
         """The client of an Upgrade was gone."""
+        if self.recording is not None:
+            self.recording.opened(call, None)
         self.take(running, Aborted(call))
 
     def catch_up(self) -> None:
@@ -212,8 +209,7 @@ class Driver:
         """The space has other faults now: let these strike, and free what others held."""
         for running in [*self._running]:
             links = [link for link, owner in self._whose.items() if owner is running]
-            calls = {call: asked for call, (owner, asked) in self._asked.items() if owner is running}
-            look = running.fault(links, calls)
+            look = running.fault(links, self._calls.of(running))
             if look is not None:
                 self.take(running, look)
                 running.settle()
@@ -256,7 +252,6 @@ class Driver:
             if type(given) is Got and not (type(given.item) is Pong and self._pongs.of_a_beat(given.link)):
                 self._note(engine.world.now(), running.name, given.link, "client", given.item)
             elif type(given) is Asked and given.route.via:
-                self._polls[given.call] = given.route.via
                 self._seen(running, given.call, "client", given.request.body, given.route.via)
             self._carry(running, engine.take(given), type(given) is Beat)
         except Exception as error:
@@ -265,8 +260,8 @@ class Driver:
     def _failed(self, given: Given, error: Exception) -> None:
         """A mistake of ours: say so, and leave nobody hanging on it."""
         _log.error("a mistake of the simulator, while it worked %s", type(given).__name__, exc_info=error)
-        if isinstance(given, Asked) and (answer := self._answers.get(given.call)) is not None and not answer.done():
-            answer.set_exception(error)
+        if isinstance(given, Asked):
+            self._calls.fail(given.call, error)
         if isinstance(given, Got) and (link := self._links.get(given.link)) is not None:
             link.drop()
 
@@ -287,13 +282,10 @@ class Driver:
                 continue
             match effect:
                 case Answer() | Upgrade():
-                    answer = self._answers.get(effect.call)
-                    if answer is not None and not answer.done():
-                        answer.set_result(effect)
-                        via = self._polls.get(effect.call)
-                        response = effect.response if via and isinstance(effect, Answer) else None
-                        if via and not quiet and response is not None and response.status == 200:
-                            self._seen(running, effect.call, "server", response.body, via)
+                    via = self._calls.answer(effect.call, effect)
+                    response = effect.response if via and isinstance(effect, Answer) else None
+                    if via and not quiet and response is not None and response.status == 200:
+                        self._seen(running, effect.call, "server", response.body, via)
                 case Raw():
                     link = self._links.get(effect.link)
                     if link is not None:
@@ -302,15 +294,18 @@ class Driver:
                             now = running.engine.world.now()
                             self._note(now, running.name, effect.link, "server", effect.shown)
                 case Reset():
-                    answer = self._answers.get(effect.number)
                     if (link := self._links.get(effect.number)) is not None:
                         link.abort()
-                    elif answer is not None and not answer.done():
-                        answer.set_result(effect)
+                    else:
+                        self._calls.answer(effect.number, effect)
                 case Shut():
+                    if self.recording is not None:
+                        self.recording.shut(effect.link, 1005 if effect.code is None else effect.code, effect.reason)
                     if (link := self._links.get(effect.link)) is not None:
                         link.shut(effect.code, effect.reason)
                 case Drop():
+                    if self.recording is not None:
+                        self.recording.shut(effect.link, 1006, "")
                     if (link := self._links.get(effect.link)) is not None:
                         link.drop()
                 case Pause():
@@ -387,22 +382,17 @@ class Driver:
     def reset(self) -> None:
         """Close all sockets as at shutdown, and begin anew: state, ids, journal, timers, a manual clock's time."""
         self.drain()
-        self._turn_away()
+        self._calls.fail_all(Gone)
         if self._hand is not None:
             self._hand.restart()
         self.space.reset()
         self._tidy()
         self._alarm.again()
 
-    def _turn_away(self) -> None:
-        for answer in self._answers.values():
-            if not answer.done():
-                answer.set_exception(Gone())
-
     def end(self) -> None:
         """Close all sockets as at shutdown, turn away who waits, and do nothing more: the space is gone."""
         self.drain()
-        self._turn_away()
+        self._calls.fail_all(Gone)
         self._closed = True
         self._let_go()
 

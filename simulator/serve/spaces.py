@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from simulator.serve.reporter import Reporter
 
 if TYPE_CHECKING:
     from simulator.scenario.stage import Stage
+    from simulator.serve.recording import Recording
 
 MOST = 100
 """Spaces beside the default one."""
@@ -45,15 +46,24 @@ class Plan:
     house: House
     stage: Stage | None = None
     """The scenario, in place of the backends' own bots."""
+    recording: Recording | None = None
+    """Of the default space."""
 
-    def space(self, name: str = "", seed: int | None = None, clock: WallClock | ManualClock | None = None) -> Space:
+    def space(
+        self,
+        name: str = "",
+        seed: int | None = None,
+        clock: WallClock | ManualClock | None = None,
+        stage: Stage | None = None,
+    ) -> Space:
         """A space in which every backend runs."""
+        stage = stage or self.stage
         time = clock or (self.clock.again() if name else self.clock)
         journal = Journal(room=ROOM) if name else None
         space = Space(time, self.seed if seed is None else seed, name, journal, Shelf(self.house))
-        if self.stage is not None:
-            space.script = self.stage
-            self.stage.arm(space)
+        if stage is not None:
+            space.script = stage
+            stage.arm(space)
         for backend, fixtures in self.backends:
             space.open(backend, fixtures, self.reporter.log(backend.name, space if name else None))
         return space
@@ -61,7 +71,11 @@ class Plan:
     def drive(self, space: Space, litter: Litter) -> Driver:
         """Its driver; needs a running loop."""
         frame = self.reporter.tap(space) if space.name else self.reporter.frame
-        return Driver(space, self.clock_of(space), frame if self.reporter.frames else None, litter.tidy)
+        shown = frame if self.reporter.frames else None
+        recording = None if space.name else self.recording
+        if recording is not None:
+            shown = recording.tap if shown is None else recording.before(shown)
+        return Driver(space, self.clock_of(space), shown, litter.tidy, recording)
 
     @staticmethod
     def clock_of(space: Space) -> WallClock | ManualClock:
@@ -146,10 +160,23 @@ class Spaces:
         """The space of a session's name; the default one where the name bears no mark."""
         return self._marked.get(ticket[:8], self.default)
 
-    def make(self, name: str, seed: int | None = None, clock: WallClock | ManualClock | None = None) -> Place:
-        """Makes a space by control call; one that is there already ends before. Raises Crowded."""
+    def make(
+        self,
+        name: str,
+        seed: int | None = None,
+        clock: WallClock | ManualClock | None = None,
+        stage: Stage | None = None,
+        prepare: Callable[[Space], None] | None = None,
+    ) -> Place:
+        """Makes a space by control call; one that is there ends before. Raises Crowded, or as `prepare` does."""
+        # What is wrong raises here, with nothing ended yet.
+        space = self._plan.space(name, seed, clock, stage)
+        if prepare is not None:
+            prepare(space)
         self.drop(name)
-        return self._add(self._plan.space(name, seed, clock), asked_for=True)
+        place = self._add(space, asked_for=True)
+        place.driver.fault()
+        return place
 
     def drop(self, name: str) -> bool:
         """Ends a space, never the default one, with all its sockets; whether there was any."""
@@ -193,10 +220,11 @@ class Spaces:
         self.drop(longest.name)
 
     def refault(self, stage: Stage) -> None:
-        """Let other faults of the scenario strike in all spaces."""
+        """Let other faults of a scenario strike in all spaces that play it."""
         for place in self:
-            stage.arm(place.driver.space)
-            place.driver.fault()
+            if place.driver.space.script is stage:
+                stage.arm(place.driver.space)
+                place.driver.fault()
 
     # --- idleness
 

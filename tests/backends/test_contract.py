@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simulator import backends
-from simulator.core.actions import After, Began, Cancel, Heard
+from simulator.core.actions import After, Began, Cancel, Ended, Heard
 from simulator.core.backend import Backend, NoMethod, NoRoute, find
 from simulator.core.bot import (
     ACTS,
@@ -466,6 +466,9 @@ class Watching:
         self.noted.append(("began again" if began.again else "began", began.talk))
         self.conns.add(began.conn)
         return []
+
+    def ended(self, ended: Ended) -> list[Acted | After | Cancel]:
+        raise AssertionError("nobody ends anything")
 
     def saw(self, saw: Saw) -> list[Acted | After | Cancel]:
         self.noted.append((f"saw {saw.message.name}", saw.talk))

@@ -139,6 +139,16 @@ def test_how_a_socket_ended() -> None:
     assert imported(hars.har(closed))[1][-1] == Closed(2.0, 1, 1005, "", "server", line=17)
 
 
+def test_http_toolkit() -> None:
+    talk = socket(message("send", EPOCH + 1, "x"), took=2000.0, _webSocketClose="aborted")
+    assert imported(hars.har(talk))[1][-1] == Closed(2.0, 1, 1006, "", "server", line=17)
+    picture = entry("https://chat.example.com/x", "POST")
+    picture["request"]["_content"] = {"text": "AP8=", "size": 2, "encoding": "base64"}
+    picture["request"]["_requestBodyStatus"] = "discarded:not-representable"
+    entries = imported(hars.har(talk, picture))[1]
+    assert [entry.request.body for entry in entries if isinstance(entry, Exchange)] == [b"\x00\xff"]
+
+
 def test_pings_and_errors_are_no_messages() -> None:
     talk = socket(
         message("receive", EPOCH, "", 9), {"type": "error", "data": "Failed"}, message("send", EPOCH + 1, "x")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from enum import IntEnum
 from typing import Any
 
 import pytest
@@ -371,12 +372,12 @@ def test_redacted_before_anything_is_written() -> None:
 
 
 @pytest.mark.parametrize("headers", [(("Content-Type", "opaque"),), (("Content-Encoding", "br"),)])
-def test_what_nobody_can_look_into_is_kept_as_a_hash(headers: Headers) -> None:
+def test_of_what_nobody_can_look_into_the_length_is_kept(headers: Headers) -> None:
     on = Recording(redactor=Censor())
     call = on.recorder.asked(START, TapedRequest("GET", "/", headers, b"secret"))
     on.recorder.answered(START, call, None)
     assert on.entries == [
-        Exchange(0, 1, 0, TapedRequest("GET", "/", headers, Beside(None, 6, "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b")), None),
+        Exchange(0, 1, 0, TapedRequest("GET", "/", headers, Beside(None, 6, "")), None, True),
     ]  # fmt: skip
 
 
@@ -448,12 +449,12 @@ def test_kinds_of_failures_are_counted_up_to_a_bound() -> None:
     for n in range(200):
         on.sink.error = OSError(n, "x")
         on.recorder.frame(START, line, "client", "a")
-    assert len(on.recorder._told) == 100
+    assert len(on.recorder._ledger.kinds) == 100
     assert on.recorder.counts.failures == 200
 
 
 def test_a_frame_that_no_record_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simulator.cassette.recorder.LINE_LIMIT", 200)
+    monkeypatch.setattr("simulator.cassette.ledger.LINE_LIMIT", 200)
     on = Recording()
     line = on.recorder.open(START, "/", ())
     on.recorder.frame(START, line, "client", "a" * 200)
@@ -462,6 +463,37 @@ def test_a_frame_that_no_record_can_hold(monkeypatch: pytest.MonkeyPatch) -> Non
         Lost(0, 1, 1, "writing failed: 251 bytes are more than a record can have"),
         Passed(0, 1, "client", "a"),
     ]
+
+
+def test_a_body_that_cannot_be_kept_beside(monkeypatch: pytest.MonkeyPatch) -> None:
+    on = Recording(inline=10, redactor=Censor())
+
+    def full(name: str, data: bytes) -> str:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(on.sink, "beside", full)
+    call = on.recorder.asked(START, TapedRequest("PUT", "/", (), b"a" * 11))
+    on.recorder.answered(START, call, None)
+    assert on.entries == [Lost(0, None, 1, "writing failed: [Errno 28] No space left on device")]
+
+
+def test_a_body_for_which_there_is_no_room() -> None:
+    on = Recording(inline=10, max_size=2000)
+    for size in (500, 1500):
+        call = on.recorder.asked(START, TapedRequest("PUT", "/", (), b"a" * size))
+        on.recorder.answered(START, call, None)
+    bodies = [entry.request.body for entry in on.entries if isinstance(entry, Exchange)]
+    assert [body.path for body in bodies if isinstance(body, Beside)] == ["cassette.files/000001-request.bin", None]
+    assert on.recorder.counts.bytes == sum(map(len, on.sink.records)) + 500
+
+
+def test_a_close_code_that_is_an_enum() -> None:
+    class Code(IntEnum):
+        AWAY = 1001
+
+    on = Recording()
+    on.recorder.closed(START, on.recorder.open(START, "/", ()), Code.AWAY, "", "client")
+    assert on.entries[1] == Closed(0, 1, 1001, "", "client")
 
 
 def test_a_cassette_that_is_full() -> None:

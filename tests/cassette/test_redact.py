@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from simulator.cassette.places import TooMany
@@ -70,6 +71,8 @@ def text(given: str, *rules: str) -> str:
         ('data: {"token":"S3CRET"}\n\ndata: {"token":"S3CRET"}\n\n', "\n\ndata: ", ["S3CRET"]),
         ('2["x"]\x1e42["y",{"token":"S3CRET"}]\x1e2', '2["x"]\x1e42["y",{"token":"', ["S3CRET"]),
         ("token=S3CRET&a=b", "&a=b", ["S3CRET"]),
+        ("a=b&token[]=S3CRET&token[x]=S3CRET", "a=b&token[]=", ["S3CRET"]),
+        ("https://h/#access_token=S3CRET", "https://h/#access_token=", ["S3CRET"]),
         ("a=%7B%22token%22%3A%22S3CRET%22%7D&b=c", "%22%7D&b=c", ["S3CRET"]),
         ("u=https%3A%2F%2Fh%2F%3Ftoken%3DS3CRET%26a%3Db", "%26a%3Db", ["S3CRET"]),
         ("mail=ada%40corp.example&x=1", "%40example.com&x=1", ["ada", "corp"]),
@@ -102,6 +105,10 @@ def test_by_key(given: str, kept: str, gone: list[str]) -> None:
         '40{"roomId":"r1","chatId":"c1","offset":"Q7wjqnP"}',
         "eyJ",
         "eyJhbGciOi.x",
+        "bAAECAwQFBgcICQ==",
+        "bananas1",
+        "bananasandmore",
+        "12.34 56.78 90.12 and 2023 2024 2025",
     ],
 )  # fmt: skip
 def test_what_stays_as_it_was(given: str) -> None:
@@ -220,6 +227,7 @@ def test_bodies() -> None:
     assert b"S3CRET" not in (one.body(b'{"token":"S3CRET"}', "application/json") or b"S3CRET")
     picture = b"\x89PNG\r\n\x1a\n token=S3CRET ada@corp.example"
     assert one.body(picture, "image/png") is picture
+    assert b"corp" not in (one.body(b"<svg>ada@corp.example</svg>", "image/svg+xml") or b"corp")
 
 
 def test_multipart() -> None:
@@ -259,6 +267,10 @@ def test_binary() -> None:
     assert b"corp" not in new
     assert JWT.encode() not in new
     assert one.binary(new) is new
+    packet = "b" + b64encode(b'\x00{"token":"S3CRET"}').decode()
+    cut = one.text(packet)
+    assert b64decode(cut[1:]).startswith(b'\x00{"token":"redact')
+    assert one.text(cut) is cut
 
 
 # ---- rules of the operator ----
@@ -334,6 +346,34 @@ def test_no_planted_secret_is_left(name: str, secret: str, filler: Any, way: str
     assert secret not in json.dumps(new)
     for one, other in zip(_strings(given), _strings(new), strict=True):
         assert one == other or secret in one or "Qz" in one
+
+
+LOOKS = st.sampled_from(
+    [
+        (JWT, "eyJzdWIiOiI0NzExIn0"),
+        ("Qz.lovelace@corp.example", "lovelace"),
+        ("+49 170 1234567", "1234567"),
+        ("(555) 123-4567", "4567"),
+        ("4111 1111 1111 1111", "1111"),
+        ("378282246310005", "2822463"),
+        ("https://h.example/?X-Amz-Signature=Qz0123456789abcdef&a=1", "Qz0123456789abcdef"),
+        ("AKIAIOSFODNN7EXAMPLE", "IOSFODNN7"),
+        ("Bearer Qz0123456789abcdef", "Qz0123456789abcdef"),
+    ]
+)
+around = st.text(st.sampled_from(" \n\t\"'é,;!<>\\/\u2028😀"), max_size=5)
+
+
+@given(LOOKS, around, around, fillers, st.sampled_from(sorted(ENCODINGS)), st.booleans())
+def test_nothing_is_left_that_looks_like_a_secret(
+    planted: tuple[str, str], before: str, after: str, filler: Any, way: str, ascii: bool
+) -> None:
+    secret, sign = planted
+    before = before.rstrip("/\\") + " "
+    doc = json.dumps({"a": filler, "text": f"{before}{secret} {after}"}, ensure_ascii=ascii)
+    assume(sign not in json.dumps(filler))
+    given = ENCODINGS[way](doc)
+    assert sign not in text(given)
 
 
 def _strings(given: str) -> Iterator[str]:

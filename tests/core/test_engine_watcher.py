@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from simulator.core.actions import Action, After, Began, Cancel, Heard, Send
+from simulator.core.actions import Action, After, Began, Cancel, Ended, Heard, Send
 from simulator.core.bot import Act, EchoBot, Saw, Say
 from simulator.core.engine import Engine
 from simulator.core.events import Acted, Event, Fired, Received
@@ -63,6 +63,8 @@ class StageRules:
                 return [Heard("talk", "hello", message, conn)]
             case Received(conn, Message("begin")):
                 return [Began("talk", conn)]
+            case Received(_, Message("end")):
+                return [Ended("talk")]
             case Acted(_, Say(text)):
                 return [Send((1,), Message(text))]
         return []
@@ -94,6 +96,9 @@ class StageBot:
     def began(self, began: Began) -> list[Deed]:
         return self._note("began", began.talk)
 
+    def ended(self, ended: Ended) -> list[Deed]:
+        return self._note("ended", ended.talk)
+
     def saw(self, saw: Saw) -> list[Deed]:
         return self._note("saw", saw.message.name)
 
@@ -111,9 +116,12 @@ def say(text: str, after: float = 0.0) -> Acted:
 
 
 def test_a_watcher_hears_sees_and_is_told_of_beginnings(stage: Stage) -> None:
-    for name in ("begin", "hello", "nod", "stray"):
+    for name in ("begin", "hello", "nod", "stray", "end"):
         stage.get(name)
-    assert stage.noted == ["began talk at 100", "saw begin at 100", "hears hello at 100", "saw nod at 100"]
+    assert stage.noted == [
+        *["began talk at 100", "saw begin at 100", "hears hello at 100", "saw nod at 100"],
+        *["ended talk at 100", "saw end at 100"],
+    ]
 
 
 def test_what_it_does_comes_in_order_of_its_time(stage: Stage) -> None:

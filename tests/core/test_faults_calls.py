@@ -3,71 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
-from simulator.core.message import Response
+from simulator.core.faults_things import MOST_MADE
 from simulator.core.wire import Aborted
 from tests.backends.concierge.bucket import put
 from tests.backends.concierge.speak import with_store
-from tests.backends.mia.chats import GARDEN
 from tests.faulty import fault
+from tests.pollers import JOIN, NEW, OK, ONE, TWO, LongPoller, Poller, body, inside, mia
 from tests.talk import Talk
-
-ONE = '42["EVENT_CLIENT_SEND_MESSAGE",{"content":"one"}]'
-TWO = '42["EVENT_CLIENT_SEND_MESSAGE",{"content":"two"}]'
-
-
-class Poller:
-    """An Engine.IO client that polls, one request at a time."""
-
-    def __init__(self, talk: Talk, sid: str | None = None) -> None:
-        self.talk = talk
-        path = "/socket.io/?EIO=4&transport=polling"
-        if sid is None:
-            opened = json.loads(talk.request("GET", path).body[1:])
-            sid = opened["sid"]
-        self.path = f"{path}&sid={sid}"
-
-    def post(self, *packets: str) -> Response:
-        return self.talk.request("POST", self.path, "\x1e".join(packets).encode())
-
-    def ask(self) -> int:
-        return self.talk.ask("GET", self.path)
-
-    def poll(self) -> list[str]:
-        return body(self.talk.answered(self.ask()))
-
-
-def body(response: Response) -> list[str]:
-    """Names of events, and what else is in a poll's body."""
-    names = []
-    for packet in response.body.decode("utf-8", "surrogateescape").split("\x1e"):
-        if packet.startswith("42"):
-            try:
-                name, *args = json.loads(packet[2:])
-                names.append(args[0]["content"] if name == "EVENT_SERVER_SEND_MESSAGE" else name)
-            except ValueError:
-                names.append("broken")
-        else:
-            names.append(packet)
-    return names
-
-
-def mia(**settings: Any) -> tuple[Talk, Poller]:
-    """In its room, all of that fetched."""
-    talk = Talk("mia", settings={"bot": "none", "init_delay": 0, **settings})
-    return talk, inside(talk)
-
-
-def inside(talk: Talk) -> Poller:
-    """One who is in a room, all of that fetched."""
-    poller = Poller(talk)
-    poller.post(f"40{json.dumps({'instance': GARDEN})}")
-    talk.after(0.1)
-    poller.poll()
-    return poller
 
 
 @pytest.fixture
@@ -109,6 +54,15 @@ def test_packets_are_lost_doubled_moved(room: tuple[Talk, Poller]) -> None:
     found = talk.space.faults.get("lonely")
     assert found is not None
     assert found.struck == 0
+
+
+def test_what_is_made_of_one_body_has_a_bound(room: tuple[Talk, Poller]) -> None:
+    talk, poller = room
+    talk.fault(fault("duplicate", copies=100), fault("oversized", size=60 << 20))
+    poller.post(ONE, TWO)
+    answer = talk.answered(poller.ask())
+    assert body(answer) == ["one", "one", "two"]
+    assert len(answer.body) <= MOST_MADE + 1000
 
 
 def test_packets_of_a_post(room: tuple[Talk, Poller]) -> None:
@@ -262,32 +216,6 @@ def test_a_narrow_link_for_answers(room: tuple[Talk, Poller]) -> None:
 # ---- long polling
 
 
-class LongPoller:
-    """A Phoenix client that polls."""
-
-    def __init__(self, talk: Talk) -> None:
-        self.talk = talk
-        token = json.loads(talk.request("GET", "/socket/longpoll?vsn=2.0.0").body)["token"]
-        self.path = f"/socket/longpoll?vsn=2.0.0&token={token}"
-
-    def post(self, *frames: list[Any]) -> Any:
-        lines = "\n".join(json.dumps(one) for one in frames).encode()
-        kind = "application/x-ndjson" if len(frames) > 1 else "application/json"
-        return json.loads(self.talk.request("POST", self.path, lines, (("content-type", kind),)).body)
-
-    def poll(self) -> Any:
-        call = self.talk.ask("GET", self.path)
-        self.talk.after(0.0)
-        answer = json.loads(self.talk.answered(call).body)
-        return answer["status"], [json.loads(text)[3:] for text in answer["messages"]]
-
-
-KITCHEN = "bot:3f0c8b52-7d14-4a6e-9b1f-5c2e8d7a4f60"
-JOIN = ["1", "1", KITCHEN, "phx_join", {"access_token": "harbour-web-token"}]
-NEW = ["1", "2", KITCHEN, "new_session", {}]
-OK = ["phx_reply", {"status": "ok", "response": {}}]
-
-
 @pytest.fixture
 def aida() -> tuple[Talk, LongPoller]:
     talk = Talk("aida", settings={"profile": "1.8"})
@@ -384,3 +312,16 @@ def test_plain_requests(room: tuple[Talk, Poller]) -> None:
     call = talk.ask("GET", "/health-check")
     talk.fault(without="up")
     assert call in talk.cut, "what never came has none"
+
+
+def test_a_stored_picture_weighs_nothing_while_it_waits() -> None:
+    talk, _ = with_store()
+    assert put(talk, b"x" * 2000).status == 200
+    talk.fault(fault("latency", latency=100), fault("bandwidth", rate=1))
+    machine = talk.running._machine
+    assert machine is not None
+    before = machine.held
+    call = talk.ask("GET", "/chat-uat-resources/chat-images/a.png")
+    assert machine.held - before < 2000
+    talk.after(60)
+    assert talk.answered(call).status in (200, 403)

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from simulator.core.faults import FORMS
 from simulator.core.message import Frame, Pong
-from simulator.core.wire import Raw
+from simulator.core.wire import Aborted, Raw
 from tests.faulty import HISTORY, chip, fault, seen
+from tests.pollers import ONE, TWO, inside, mia
 from tests.talk import Socket, Talk
 
+PICTURE = '451-["EVENT_CLIENT_SEND_MESSAGE",{"content":{"_placeholder":true,"num":0}}]'
 ROOT = Path(__file__).parents[2]
 
 _KINDS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
@@ -154,6 +156,50 @@ def test_without_reorder_the_order_of_a_link_is_kept(delays: list[Any], pauses: 
         return _numbers(socket)
 
     assert numbers(True) == numbers(False)
+
+
+_POLLS = st.one_of(
+    st.tuples(st.just("add"), _fault()),
+    st.tuples(st.just("remove"), st.integers(0, 5)),
+    st.tuples(st.just("post"), st.lists(st.sampled_from([ONE, TWO, "3", "42[", "9", PICTURE, "bAAAA"]), min_size=1, max_size=4)),
+    st.tuples(st.just("poll"), st.none()),
+    st.tuples(st.just("give up"), st.none()),
+    st.tuples(st.just("after"), st.floats(0, 40)),
+    st.tuples(st.just("begin"), st.none()),
+)  # fmt: skip
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(_POLLS, max_size=25))
+def test_polls_raise_nothing_and_all_is_well_afterwards(steps: list[tuple[str, Any]]) -> None:
+    talk, poller = mia()
+    call = None
+    for number, (what, how) in enumerate(steps):
+        match what:
+            case "add":
+                said = {key: value for key, value in how.items() if key != "message"}
+                talk.fault(fault(said.pop("type"), f"f{number}", **said))
+            case "remove":
+                names = [one.name for one in talk.space.faults]
+                if names:
+                    talk.fault(without=names[how % len(names)])
+            case "post":
+                talk.ask("POST", poller.path, "\x1e".join(how).encode())
+            case "poll":
+                call = talk.ask("GET", poller.path)
+            case "give up":
+                if call is not None and call not in talk.answers:
+                    talk.take(Aborted(call))
+            case "after":
+                talk.after(how)
+            case _:
+                talk.ask("GET", "/socket.io/?EIO=4&transport=polling")
+    for one in [*talk.space.faults]:
+        talk.fault(without=one.name)
+    assert talk.running._machine is None
+    fresh = inside(talk)
+    fresh.post(ONE)
+    assert fresh.poll() == ["one"]
 
 
 def test_faults_that_never_strike_change_no_byte() -> None:

@@ -249,7 +249,8 @@ def test_stopping_waits_for_nothing() -> None:
     assert seen(socket) == ["dropped"]
 
 
-def test_a_year_of_latency_holds_so_much_and_no_more() -> None:
+def test_a_year_of_latency_holds_so_much_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faults_machine, "MOST_OF_ONE", 4 << 20)
     talk, socket = chip(fault("latency", latency=365 * 86_400_000, stream="upstream"))
     machine = talk.running._machine
     assert machine is not None
@@ -298,3 +299,65 @@ def test_the_server_has_one_last_word() -> None:
     assert seen(socket) == []
     talk.after(0.1)
     assert seen(socket) == ["shut 4000"]
+
+
+def test_what_was_on_its_way_down_comes_too() -> None:
+    talk, socket = chip(
+        fault("latency", "down", latency=10**9), fault("drop", "other", toxicity=0.0), ping_interval=0, pong_timeout=0
+    )
+    socket.send(HISTORY)
+    talk.fault(without="down")
+    assert seen(socket) == ["history"]
+    talk.after(10**6)
+    assert seen(socket) == []
+    assert talk.running.engine.next_due() is None, "no timer is left of it"
+
+
+def test_faults_leave_alone_what_one_has_ended_already() -> None:
+    talk, socket = chip(fault("reset_peer", "first"))
+    assert seen(socket) == ["reset"]
+    machine = talk.running._machine
+    assert machine is not None
+    talk.space.faults.add(fault("close", "second"))
+    # The driver has not heard yet that the socket is gone.
+    look = talk.running.fault([socket.call], {})
+    assert look is not None
+    talk.take(look)
+    assert seen(socket) == []
+
+
+@pytest.mark.parametrize(("type", "said"), [("close", "shut None"), ("reset_peer", "reset")])
+def test_an_end_comes_behind_a_message_that_is_late(type: str, said: str) -> None:
+    talk, socket = chip(
+        fault("latency", latency=500, stream="upstream"),
+        fault(type, message="send_msg", deliver=True, stream="upstream", count=1),
+    )
+    socket.send(SAY)
+    socket.send(HISTORY)
+    talk.after(0.499)
+    assert seen(socket) == []
+    assert not closed(talk)
+    talk.after(0.001)
+    assert seen(socket) == [said]
+    assert closed(talk)
+    talk.fault(without="latency")
+    again = talk.connect("again")
+    chat = [*talk.running.engine.rules.talks()][-1].rpartition("/")[2]
+    again.send(f'{{"type":"start_chat","chat_id":"{chat}"}}')
+    again.send(HISTORY)
+    talk.after(1)
+    assert '"text":"hi"' in str(again.got[-1]), "it arrived"
+
+
+def test_an_end_that_waits_behind_a_message_goes_with_its_fault() -> None:
+    talk, socket = chip(
+        fault("latency", latency=500, stream="upstream"),
+        fault("close", message="get_history", deliver=True, stream="upstream"),
+    )
+    socket.send(HISTORY)
+    talk.fault(without="close")
+    talk.after(1)
+    assert seen(socket) == ["history"]
+    socket.send(HISTORY)
+    talk.after(1)
+    assert seen(socket) == ["history"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.core.ids import ALPHANUMERIC, Ids, fresh_seed
+from simulator.core.ids import ALPHANUMERIC, Ids, fresh_key, fresh_seed
 
 
 def test_literals() -> None:
@@ -163,3 +163,8 @@ def test_fresh_seed_can_be_typed_again() -> None:
     seeds = {fresh_seed() for _ in range(50)}
     assert len(seeds) > 40
     assert all(0 <= seed < 2**31 for seed in seeds)
+
+
+def test_a_key_is_never_the_same() -> None:
+    assert len(fresh_key()) == 32
+    assert fresh_key() != fresh_key()

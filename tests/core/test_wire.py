@@ -25,7 +25,7 @@ def test_inputs_are_the_drivers_and_the_rules() -> None:
     assert set(get_args(Input)) == {*get_args(Outside), Due, *(set(get_args(Action)) & set(get_args(Input)))}
     # The rest of what rules ask for the engine does itself.
     engines = {cls.__name__ for cls in set(get_args(Action)) - set(get_args(Input))}
-    assert engines == {"Respond", "After", "Cancel", "Heard", "Began", "Call"}
+    assert engines == {"Respond", "After", "Cancel", "Heard", "Began", "Ended", "Call"}
 
 
 def test_outputs_are_effects_events_and_timers() -> None:

@@ -22,7 +22,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from simulator.core import bot
-from simulator.core.actions import Action, Began, Call, Heard
+from simulator.core.actions import Action, Began, Call, Ended, Heard
 from simulator.core.backend import Backend
 from simulator.core.engine import Engine
 from simulator.core.events import Acted, Conn, Event, Received
@@ -67,7 +67,7 @@ class _Wire:
 
 
 class _Rules:
-    """`come` begins a talk, `say` says something, everything else is nothing to answer."""
+    """`come` begins a talk, `gone` ends it, `say` says something, everything else is nothing to answer."""
 
     def __init__(self) -> None:
         self.known: set[str] = set()
@@ -84,6 +84,9 @@ class _Rules:
             again = talk in self.known
             self.known.add(talk)
             return [Began(talk, talk, again)]
+        if message.name == "gone":
+            self.known.discard(talk)
+            return [Ended(talk)]
         if message.name == "say":
             body = cast("dict[str, Json]", message.args[0])
             return [Heard(talk, str(body["text"]), message, talk, self.about)]
@@ -96,7 +99,7 @@ class _Rules:
         return None
 
     def talk_of(self, conn: Conn, message: Message) -> str | None:
-        return str(conn) if message.name != "come" else None
+        return str(conn) if message.name not in ("come", "gone") else None
 
 
 class Story:

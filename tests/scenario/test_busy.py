@@ -355,3 +355,42 @@ def test_timers_of_another_bot_are_nothing_to_this_one() -> None:
     story.play("ann sends ack\nafter 0.4\nann is silent\nafter 4.6\nann << say silence")
     story.engine.use(EchoBot(0))
     story.play("ann >> hi\nann << say You said: hi")
+
+
+def test_what_was_to_be_done_in_a_talk_that_somebody_else_ended_is_left_out() -> None:
+    """And what waited, and silences; what is said later begins it anew."""
+    Story("""
+        rules:
+          - {when: start, then: [{say: hello}]}
+          - {when: {silence: 9}, then: [{say: "there?"}]}
+          - {when: message, then: [{say: a}, {say: b, after: 1}]}
+    """).play("""
+        ann sends gone
+        ann comes
+        ann << say hello
+        ann >> x
+        ann << say a
+        ann >> y
+        ann sends gone
+        after 20
+        ann comes
+        ann sends ack
+        ann is silent
+        ann >> z
+        ann << say hello
+        ann << say a
+        after 1
+        ann << say b
+        after 9
+        ann << say there?
+    """)
+
+
+def test_steps_behind_an_end_of_its_own_are_done() -> None:
+    Story("rules: [{when: message, then: [end, {say: bye, after: 1}]}]").play("""
+        ann >> x
+        ann << end
+        ann sends gone
+        after 1
+        ann << say bye
+    """)

@@ -48,9 +48,23 @@ def test_editors_find_nothing_wrong_with_it(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "else: [{typing: {for: 4, jitter: 2}}, {say: {text: a, after: 1, if: 'nth > 1'}}, {raw: {name: a, only: chip}}]",
+        "else: [{status: {status: read, after: 1}}, {queue: {position: 1, except: [mia]}}, {count: {name: a, after: 1}}]",
+    ],
+)
+def test_editors_know_what_may_stand_in_the_long_form(text: str) -> None:
+    assert EDITOR.is_valid(YAML(typ="safe").load(text))
+    load(text.encode(), "my.yaml")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "rulez: []",
+        "else: [{say: {text: a, later: 1}}]",
         "else: [{sya: x}]",
         "else: [{say: 7}]",
+        "else: [{picture: cat.png}]",
         "else: [{say: a, end: true}]",
         "else: [{wait: 3 parsecs}]",
         "else: [{after: 1}]",
@@ -64,3 +78,8 @@ def test_editors_find_what_we_find(text: str) -> None:
     assert not EDITOR.is_valid(YAML(typ="safe").load(text))
     with pytest.raises(ScenarioError):
         load(text.encode(), "my.yaml")
+
+
+def test_each_scenario_that_comes_along_is_told_of() -> None:
+    text = (GUIDE.parent / "shipped-scenarios.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^\| `([a-z-]+)` \|", text, re.MULTILINE)) == scenarios.shipped()

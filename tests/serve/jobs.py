@@ -25,6 +25,18 @@ from tests.backends.concierge.speak import frame
 SECONDS = 30.0
 HOST = "simulator.test"
 """What the clients call the server, so that signatures are the same on every port."""
+LOTS = {
+    "rules": [
+        {
+            "when": "message",
+            "then": [
+                {"choose": [{"then": [{"say": f"{{{{ text }}}} {n}", "after": 0.1}]} for n in ("one", "two", "three")]},
+                {"say": "You said: {{ text }}", "after": 0.5},
+            ],
+        }
+    ]
+}
+"""A scenario that draws lots; odd jobs play it, even ones have the backends' own bots."""
 HISTORY = '{"type":"get_history","before":"2099-01-01T00:00:00Z"}'
 STREET = "8a2d6c1e-90b4-4f37-8e55-1b7f3c9d2a08"
 
@@ -68,7 +80,10 @@ class Job:
     async def _run(self) -> None:
         async with asyncio.timeout(2 * SECONDS), aiohttp.ClientSession() as web:
             self._web = web
-            made = await self._control("POST", "spaces", {"name": self.space, "seed": self.seed, "clock": "manual"})
+            asked: dict[str, Any] = {"name": self.space, "seed": self.seed, "clock": "manual"}
+            if self.number % 2:
+                asked["scenario"] = LOTS
+            made = await self._control("POST", "spaces", asked)
             self.lines.append(json.dumps({**made, "idle": 0}))
             begun = len(self.lines)
             await self._half()
@@ -174,6 +189,7 @@ class Job:
         ends = {"type": "close", "attributes": code, "match": {"message": "btu_msg"}, "backend": "aida"}
         await self._control("POST", "faults", ends)
         await ws.send(json.dumps(["1", "9", topic, "utb_msg", said]))
+        await self._after(3)
         with suppress(ConnectionClosed):
             while True:
                 self._note("faulty", await asyncio.wait_for(ws.recv(), SECONDS))

@@ -296,7 +296,7 @@ async def test_our_own_mistake_answers_with_500(quiet: pytest.LogCaptureFixture)
         running.engine._handle = rules.handle
         head, _ = await ask(simulator.url("chip"), "POST", f"/wc/send/{WEBSITE}/", b"{}")
         assert head[0] == "HTTP/1.1 400 Bad Request"
-        assert not simulator.driver._answers
+        assert not simulator.driver.asked
     assert quiet.records[0].getMessage() == "a mistake of the simulator, while it worked Asked"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -62,6 +63,7 @@ async def test_the_control_call() -> None:
         ("POST", "faults", [{"type": "drop"}, {"type": "drop", "backend": "mia"}], 400, "1.backend: there is no 'mia' here"),
         ("POST", "faults", [{"type": "drop", "name": "a"}, {"type": "drop", "name": "a"}], 409, "name: there is a fault 'a' already"),
         ("POST", "faults", [{"type": "drop"}] * 1001, 409, "1000 faults are the most"),
+        ("POST", "faults", [{"type": "lag"}] * 50_000, 409, "1000 faults are the most"),
         ("POST", "faults", b"{", 400, "the body is not JSON"),
         ("POST", "faults", "drop", 400, "input should be a valid dictionary"),
         ("POST", "faults/a", {"type": "drop"}, 405, "/__admin/faults/a takes GET or DELETE"),
@@ -166,3 +168,19 @@ async def test_a_spaces_faults_are_only_its_own_backends() -> None:
         assert head[0] == "HTTP/1.1 500 Internal Server Error"
         async with Raw.upgraded(sim.connect("chip")) as raw:
             await started(raw)
+
+
+async def test_no_space_sees_anothers_faults() -> None:
+    async with prompt() as sim:
+        base = f"{sim.url('chip')}/~space"
+        body = {"type": "refused_handshake", "attributes": {"status": 418}}
+        head, _ = await ask(sim.url("chip"), "POST", "/~space/a/__admin/faults", json.dumps(body).encode())
+        assert head[0] == "HTTP/1.1 200 OK"
+        path = sim.connect("chip").partition("/wc/")[2]
+        with pytest.raises(AssertionError, match="418"):
+            async with Raw.upgraded(f"{base}/a/wc/{path}"):
+                pass
+        for other in (f"{base}/b/wc/{path}", sim.connect("chip")):
+            async with Raw.upgraded(other) as raw:
+                await started(raw)
+        assert await admin(sim.url("chip"), "GET", "faults") == (200, {"faults": []})

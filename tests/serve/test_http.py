@@ -264,7 +264,7 @@ async def test_client_that_goes_in_the_middle_of_its_body(
         raw.writer.transport.abort()
     assert await ask(url, "GET", "/") == (OK, VERSION)
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
-    assert not server.driver._answers
+    assert not server.driver.asked
 
 
 async def test_the_operator_is_told_of_a_wrong_path() -> None:

@@ -344,7 +344,7 @@ async def test_a_space_with_a_seed_and_a_clock(server: Simulator) -> None:
     url = server.url("chip")
     status, made = await admin(url, "POST", "spaces", {"name": "a", "seed": 9, "clock": "2030-05-01T00:00:00Z"})
     assert (status, made) == (200, {
-        "name": "a", "prefix": "/~space/a", "seed": 9, "connections": 0, "journal": 0, "idle": made["idle"],
+        "name": "a", "prefix": "/~space/a", "seed": 9, "connections": 0, "journal": 0, "idle": made["idle"], "faults": 0,
         "clock": {"mode": "manual", "now": 1903824000.0, "time": "2030-05-01T00:00:00Z"},
     })  # fmt: skip
     assert await admin(url, "GET", "spaces/a") == (200, {**made, "idle": pytest.approx(0, abs=SECONDS)})
@@ -403,6 +403,79 @@ async def test_wrong_calls(server: Simulator, method: str, path: str, body: obje
     found, answer = await admin(server.url("chip"), method, path, body)
     assert (found, answer["error"][: len(why)]) == (status, why)
     assert len(await told(server)) == 1
+
+
+SHOUT = {"rules": [{"when": {"text": {"contains": "loud"}}, "then": [{"say": "LOUD"}]}], "else": [{"say": "quiet"}]}
+
+
+async def replies(ws: ClientConnection, text: str) -> str:
+    return str(json.loads(await says(ws, json.dumps({"type": "send_msg", "text": text})))["msg_out"]["text"])
+
+
+async def test_a_space_with_a_scenario_of_its_own(server: Simulator) -> None:
+    url = server.url("chip")
+    assert (await admin(url, "POST", "spaces", {"name": "a", "scenario": SHOUT}))[0] == 200
+    assert (await admin(url, "POST", "spaces", {"name": "b", "scenario": "support-desk"}))[0] == 200
+    text = "# As a file has it.\nelse:\n  - say: '{{ text }}!'\n"
+    assert (await admin(url, "POST", "spaces", {"name": "d", "scenario": text}))[0] == 200
+    async with (
+        connect(server.connect("chip", "a"), proxy=None) as a,
+        connect(server.connect("chip", "b"), proxy=None) as b,
+        connect(server.connect("chip", "c"), proxy=None) as c,
+        connect(server.connect("chip", "d"), proxy=None) as d,
+    ):
+        for ws in (a, b, c, d):
+            await says(ws)
+        assert await replies(d, "be loud") == "be loud!"
+        assert await replies(a, "be loud") == "LOUD"
+        assert await replies(c, "be loud") == "You said: be loud"
+        await spaced(server, "b", "POST", "clock/advance", {"seconds": 5})
+        assert '"Welcome to the support desk.' in str(await asyncio.wait_for(b.recv(), SECONDS))
+        await spaced(server, "a", "POST", "reset")
+    async with connect(server.connect("chip", "a"), proxy=None) as a:
+        await says(a)
+        assert await replies(a, "hush") == "quiet", "a reset changes nothing of it"
+
+
+async def test_a_space_that_begins_with_faults(server: Simulator) -> None:
+    lost = {"type": "drop", "match": {"message": "chat_started"}, "count": 1}
+    status, made = await admin(server.url("chip"), "POST", "spaces", {"name": "a", "faults": [lost]})
+    assert (status, made["faults"]) == (200, 1)
+    for _ in range(2):
+        async with connect(server.connect("chip", "a"), proxy=None) as a:
+            await a.send(START_CHAT)
+            await a.send('{"type":"get_history","before":"2099-01-01T00:00:00Z"}')
+            assert '"history"' in str(await a.recv()), "the first answer is lost"
+        async with connect(server.connect("chip", "a"), proxy=None) as a:
+            assert '"chat_started"' in await says(a)
+        await spaced(server, "a", "POST", "reset")
+    async with connect(server.connect("chip"), proxy=None) as default:
+        assert '"chat_started"' in await says(default)
+
+
+async def test_what_is_wrong_ends_nothing(server: Simulator) -> None:
+    url = server.url("chip")
+    async with connect(server.connect("chip", "a"), proxy=None) as ws:
+        await says(ws)
+        for body, why in (
+            ({"scenario": {"rules": [{"then": [{"sya": "x"}]}]}}, "scenario:1: "),
+            ({"scenario": "/etc/passwd"}, "scenario: expected one itself (JSON, or the text of its file), or one of "),
+            ({"scenario": 7}, "scenario: expected one itself (JSON, or the text of its file), or one of "),
+            ({"scenario": "rules: []\nelse:\n  - sya: x\n"}, "scenario:3: else.0.sya: "),
+            ({"faults": [{"type": "lag"}]}, "faults.0.type: "),
+            ({"faults": {"type": "lag"}}, "faults.type: "),
+            ({"faults": ["drop"]}, "faults.0: input should be a valid dictionary"),
+            ({"faults": "drop"}, "faults: input should be a valid dictionary"),
+        ):
+            status, answer = await admin(url, "PUT", "spaces", {"name": "a", **body})
+            assert (status, answer["error"].startswith(why)) == (400, True), answer
+        twice = [{"type": "drop", "name": "x"}, {"type": "drop", "name": "x"}]
+        for scenario, faults in (({}, twice), ({"faults": twice[:1]}, twice[:1])):
+            asked = {"name": "a", "scenario": scenario, "faults": faults}
+            assert (await admin(url, "PUT", "spaces", asked))[0] == 409
+        assert '"history"' in await says(ws, '{"type":"get_history","before":"2099-01-01T00:00:00Z"}')
+    assert (await admin(url, "POST", "spaces", {"name": "b", "faults": twice}))[0] == 409
+    assert "b" not in server.spaces
 
 
 async def test_a_call_names_one_space(server: Simulator) -> None:
@@ -472,7 +545,7 @@ async def test_who_waits_in_a_space_that_ends_is_turned_away() -> None:
         async with session.get(url) as response:
             sid = json.loads((await response.text())[1:])["sid"]
         waiting = asyncio.ensure_future(session.get(f"{url}&sid={sid}"))
-        await until(lambda: bool(simulator.spaces.named("a").driver._answers))
+        await until(lambda: bool(simulator.spaces.named("a").driver.asked))
         moving = asyncio.ensure_future(spaced(simulator, "a", "POST", "clock/advance", {"seconds": 3600}))
         simulator.spaces.drop("a")
         async with asyncio.timeout(SECONDS), await waiting as response:
@@ -519,10 +592,10 @@ async def test_a_waiting_request_is_use(monkeypatch: pytest.MonkeyPatch) -> None
         later = asyncio.get_running_loop().time() + 3600
         assert place.idle(later) >= 3599
         waiting = asyncio.ensure_future(session.get(f"{url}&sid={sid}"))
-        await until(lambda: bool(place.driver._answers))
+        await until(lambda: bool(place.driver.asked))
         assert place.idle(later) == 0
         waiting.cancel()
-        await until(lambda: not place.driver._answers)
+        await until(lambda: not place.driver.asked)
         assert place.idle(later) >= 3590
 
 

@@ -32,7 +32,7 @@ async def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     async with keeper(tmp_path) as simulator:
         yield simulator
         shelf = simulator.shelf
-        await until(lambda: not shelf._writings and not simulator.driver._answers)
+        await until(lambda: not shelf._writings and not simulator.driver.asked)
         kept = sum(found.upload.size for found in shelf._objects.values())
         assert shelf.total == kept, "nothing but what is kept"
         assert len(files(shelf)) == sum(found.data._path is not None for found in shelf._objects.values())

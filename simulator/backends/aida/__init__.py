@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulator.backends.aida import pages, plug
-from simulator.backends.aida.frontdesk import Desk
+from simulator.backends.aida.frontdesk import Desk, Relieved
 from simulator.backends.aida.messages import COMMANDS, EVENTS
 from simulator.backends.aida.rules import AidaRules
 from simulator.backends.aida.state import Seed, Settings
@@ -36,9 +36,9 @@ def _wire(world: World) -> Phoenix:
 
 def _bot(world: World) -> Bot:
     settings: Settings = world.settings
-    if settings.bot == "front_desk":
-        return Desk(world.seed)
-    return EchoBot(settings.bot_delay) if settings.bot == "echo" else SilentBot()
+    if settings.bot == "none":
+        return SilentBot()
+    return Relieved(Desk(world.seed) if settings.bot == "front_desk" else EchoBot(settings.bot_delay))
 
 
 def _link(settings: Settings) -> LinkPolicy:
@@ -111,7 +111,7 @@ BACKEND = Backend(
         "typing": ActNote("silent", "AIDA has no typing"),
         "status": ActNote("silent", "AIDA tells the client no status"),
         "queue": ActNote("silent", "AIDA has no queue"),
-        "hand_off": ActNote("approximated", "nothing is sent; texts go to notifications_url, the bot is silent"),
+        "hand_off": ActNote("approximated", "nothing is sent; texts go to notifications_url, AIDA's own bot is silent"),
         "leave": ActNote("approximated", "nothing is sent; the bot answers again"),
         "picture": ActNote("approximated", "btu_msg with the text and the URL: bots send texts alone"),
         "file": ActNote("approximated", "btu_msg with the text and the URL"),

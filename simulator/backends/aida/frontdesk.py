@@ -17,9 +17,9 @@ from simulator.backends.aida.manifest import (
     Survey,
     Words,
 )
-from simulator.backends.aida.state import Seed, Session, Settings, words
+from simulator.backends.aida.state import FORWARD, Seed, Session, Settings, words
 from simulator.core.actions import Heard
-from simulator.core.bot import Act, Say
+from simulator.core.bot import Act, Bot, Say
 from simulator.core.message import Json
 
 _Skill: TypeAlias = FrontDesk | LanguageDetector | KeywordResponder | Survey
@@ -96,6 +96,18 @@ class Chat:
             self.session.pop(key, None)
         else:
             self.session[key] = value
+
+
+class Relieved:
+    """A Bot that is still while an operator has the session (bot.ex); a scenario, which plays the operator, is not."""
+
+    def __init__(self, bot: Bot) -> None:
+        self._hear = bot.hear
+
+    def hear(self, heard: Heard) -> list[Act]:
+        """What the bot does about it."""
+        forwarded = heard.message.name == "utb_msg" and heard.text != "##SESSION"
+        return [] if forwarded and FORWARD in (heard.about or ()) else self._hear(heard)
 
 
 class Desk:

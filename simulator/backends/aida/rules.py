@@ -23,6 +23,7 @@ from simulator.core.actions import (
     Call,
     Cancel,
     Close,
+    Ended,
     Heard,
     Refuse,
     Reply,
@@ -225,16 +226,18 @@ class AidaRules:
 
     def _delete_session(self, client: Client, received: Received, command: DeleteSession) -> list[Action]:
         self._state.delete_session(command.session)
-        return [Cancel(command.session.lower()), Reply(client.conn, received.message.ref, ("ok", {}))]
+        session = command.session.lower()
+        return [Cancel(session), Reply(client.conn, received.message.ref, ("ok", {})), Ended(session)]
 
     def _utb_msg(self, client: Client, received: Received, command: UtbMsg) -> list[Action]:
         session = self._known(command.session)
         if not command.text.strip():
             raise Crash("text: the log takes no empty content")
-        if FORWARD in session and command.text != "##SESSION":
-            return self._forward(client, session, command.text)
         message = Message("utb_msg", ({"session": command.session, "text": command.text},))
-        return [Heard(session.id, command.text, message, client.conn, session), *self._schedule(session)]
+        heard = Heard(session.id, command.text, message, client.conn, session)
+        if FORWARD in session and command.text != "##SESSION":
+            return [heard, *self._forward(client, session, command.text)]
+        return [heard, *self._schedule(session)]
 
     def _utb_img(self, client: Client, received: Received, command: UtbImg) -> list[Action]:
         session = self._known(command.session)

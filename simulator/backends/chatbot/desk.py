@@ -14,7 +14,7 @@ from simulator.backends.chatbot.rooms import Client, Rooms
 from simulator.backends.chatbot.state import Seed, Settings, User
 from simulator.backends.chatbot.talks import SHORT_ID, Conversation, Msg, Talks
 from simulator.backends.chatbot.telling import Body, Failed, Teller
-from simulator.core.actions import Action, After, Cancel
+from simulator.core.actions import Action, After, Cancel, Ended
 from simulator.core.world import World
 
 SERVE = "serve"
@@ -231,7 +231,7 @@ class Desk:
         actions += self._leave_queue(talk)
         if self._settings.close_after:
             actions.append(After(self._settings.close_after, talk, "close"))
-        return actions
+        return [*actions, Ended(talk.id)]
 
     def fired(self, talk: Conversation, name: str) -> list[Action]:
         """A timer of a conversation."""

@@ -9,7 +9,7 @@ from simulator.backends.concierge.chats import Msg, Session, Socket
 from simulator.backends.concierge.state import Agent, Settings, State
 from simulator.backends.concierge.views import AGENT, TENANT, Views
 from simulator.core import bot
-from simulator.core.actions import Action, After, Cancel, Send
+from simulator.core.actions import Action, After, Cancel, Ended, Send
 from simulator.core.message import Json, Message
 from simulator.core.world import World
 
@@ -63,7 +63,7 @@ class Desk:
     def close(self, session: Session, sender: str, by: Socket | None) -> list[Action]:
         """It stays closed."""
         session.closed = True
-        return [Cancel(session), *self.update("end", session, sender, by)]
+        return [Cancel(session), *self.update("end", session, sender, by), Ended(session.uuid)]
 
     def add(self, session: Session, agent: Agent | None, content: str, kind: str, metadata: Json) -> Msg:
         """A new message, of an agent or of the tenant; it is delivered at once, as in all samples."""

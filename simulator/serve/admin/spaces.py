@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from simulator.core.errors import SimulatorError
+from simulator.core.space import Space
 from simulator.serve import clock, selector
-from simulator.serve.admin import time
+from simulator.serve.admin import faults
+from simulator.serve.admin import time as times
 from simulator.serve.admin.asking import Asking, no_more
 from simulator.serve.admin.complaint import Complaint
 from simulator.serve.spaces import Crowded, Place
+
+if TYPE_CHECKING:
+    from simulator.scenario.faults import FaultSpec
+    from simulator.scenario.stage import Stage
 
 
 async def every(asking: Asking) -> Any:
@@ -24,9 +33,11 @@ async def one(asking: Asking) -> Any:
 
 
 async def make(asking: Asking) -> Any:
-    """`POST` or `PUT /__admin/spaces {"name", "seed", "clock"}`: one that is there already begins anew with these.
+    """`POST` or `PUT /__admin/spaces {"name", ...}`: one that is there already begins anew with what is said here.
 
-    Without a seed it has the server's; without a clock one like the server's, which starts where that did.
+    `seed`, a number, and `clock` as for `--clock`; `scenario`, the name of one that comes along or a scenario itself,
+    as JSON or as the text of its file; `faults`, as for `/__admin/faults`, which a reset brings back. What is left out
+    is like the server's.
     """
     body = await asking.body()
     name = _name(body.pop("name", asking.target.space), asking.target.space)
@@ -36,13 +47,41 @@ async def make(asking: Asking) -> Any:
     given = body.pop("clock", None)
     if given is not None and not isinstance(given, str):
         raise Complaint(400, "clock: expected wall, manual, or an instant such as 2026-01-01T00:00:00Z")
+    scenario, wrong = body.pop("scenario", None), body.pop("faults", [])
     no_more(body)
     try:
-        return _told(asking.spaces.make(name, seed, None if given is None else clock.parse(given, "clock")))
+        time = None if given is None else clock.parse(given, "clock")
+        stage = None if scenario is None else _stage(scenario)
+        running = asking.spaces.default.driver.running
+        specs = faults.read(wrong, [one.backend for one in running], "faults") if wrong != [] else []
+        return _told(asking.spaces.make(name, seed, time, stage, lambda space: _begin_with(space, specs)))
     except SimulatorError as error:
         raise Complaint(400, str(error)) from None
     except Crowded as crowded:
         raise Complaint(503, str(crowded)) from None
+
+
+def _stage(scenario: object) -> Stage:
+    """Raises SimulatorError."""
+    # Only who has a scenario pays for its model.
+    from simulator.scenario import stage
+    from simulator.serve import scenarios
+
+    if isinstance(scenario, dict):
+        return stage.Stage(stage.load(orjson.dumps(scenario), "scenario"))
+    if isinstance(scenario, str) and ":" in scenario:
+        return stage.Stage(stage.load(scenario.encode(), "scenario"))
+    # A name and no path: a control call reads no other files.
+    if not isinstance(scenario, str) or scenario not in scenarios.shipped():
+        expected = f"one itself (JSON, or the text of its file), or one of {', '.join(scenarios.shipped())}"
+        raise Complaint(400, f"scenario: expected {expected}")
+    return stage.Stage(scenarios.load(scenarios.find(scenario)))
+
+
+def _begin_with(space: Space, specs: Sequence[FaultSpec]) -> None:
+    if specs:
+        faults.put(space, specs)
+        space.faults.keep()
 
 
 async def end(asking: Asking) -> Any:
@@ -80,8 +119,9 @@ def _told(place: Place) -> Any:
         "name": place.name,
         "prefix": place.prefix,
         "seed": driver.space.seed,
-        "clock": time.told(driver.clock),
+        "clock": times.told(driver.clock),
         "connections": driver.linked,
+        "faults": len(driver.space.faults),
         "journal": driver.space.journal.total,
         "idle": round(place.idle(asyncio.get_running_loop().time()), 3),
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from simulator.core.bot import File, HandOff, Leave, Picture, Say, Stream
+from simulator.core.bot import EchoBot, File, HandOff, Leave, Picture, Say, Stream
 from simulator.core.message import Headers, Response
 from simulator.core.objects import Upload, UploadFlaw
 from tests.talk import Talk
@@ -603,6 +603,27 @@ def test_what_is_forwarded(talk: Talk) -> None:
         client >> ["1","3","$H","utb_msg",{"session":"$ANA","text":"menu"}]
         server << [null,null,"$H","btu_msg",{"text":"Today we cook fish soup","session":"$ANA"}]
     """)
+
+
+@pytest.mark.parametrize("kind", ["front_desk", "echo"])
+def test_the_bot_is_still_while_somebody_else_has_the_session(kind: str) -> None:
+    talk = Talk("aida", settings={"bot": kind})
+    join(talk)
+    talk.act(ANA, HandOff("agent"))
+    talk.sockets["client"].send(f'["1","2","bot:{H}","utb_msg",{{"session":"{ANA}","text":"menu"}}]')
+    assert talk.sockets["client"].texts() == []
+    talk.act(ANA, Leave())
+    talk.sockets["client"].send(f'["1","3","bot:{H}","utb_msg",{{"session":"{ANA}","text":"menu"}}]')
+    assert len(talk.sockets["client"].texts()) == 1
+
+
+def test_who_plays_the_operator_hears_what_is_forwarded() -> None:
+    """A scenario is both, the bot and whoever it hands over to."""
+    talk = Talk("aida", script=lambda backend, world: EchoBot(0))
+    join(talk)
+    talk.act(ANA, HandOff("agent"))
+    talk.sockets["client"].send(f'["1","2","bot:{H}","utb_msg",{{"session":"{ANA}","text":"menu"}}]')
+    assert ["You said: menu" in text for text in talk.sockets["client"].texts()] == [True]
 
 
 @pytest.mark.parametrize(

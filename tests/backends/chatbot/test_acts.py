@@ -138,6 +138,7 @@ def test_a_status_stands_in_the_history() -> None:
         (ADA, HandOff("  "), "agent: expected an id, a name or an email"),
         (ADA, Stream([]), "chunks: expected something to say"),
         (ADA, Stream(["", " "]), "chunks: expected something to say"),
+        (ADA, Stream(["a"], 3601), "pace: expected seconds, at most 3600"),
         (ADA, Picture(""), "url: expected the one where it lies"),
         (ADA, File("", "a text"), "url: expected the one where it lies"),
     ],

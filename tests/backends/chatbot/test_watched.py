@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulator.core.actions import Began, Heard
+from simulator.core.actions import Began, Ended, Heard
 from simulator.core.bot import Saw
 from simulator.core.events import Fired
 from tests.backends.chatbot.chats import fixtures, person, user
@@ -19,6 +19,10 @@ class Watching:
 
     def began(self, began: Began) -> list[object]:
         self.noted.append(f"began {began.talk}{' again' * began.again}")
+        return []
+
+    def ended(self, ended: Ended) -> list[object]:
+        self.noted.append(f"ended {ended.talk}")
         return []
 
     def saw(self, saw: Saw) -> list[object]:
