@@ -31,8 +31,8 @@ _NAMED = re.compile(
 
 _BLIND = re.compile(f"{_JWT}|{_ISO}")
 _UUIDS = re.compile(_UUID)
-_WORDS = re.compile(r"(?=[^\d\W]*\d)(?=\d*[^\d\W])[\w-]{12,}", re.ASCII)
-"""Letters and digits, mixed."""
+_WORDS = re.compile(r"[\w-]{12,}", re.ASCII)
+_DIGIT, _LETTER = re.compile(r"\d", re.ASCII), re.compile("[A-Za-z]")
 TOKENS: Final = re.compile(r"[\w-]+", re.ASCII)
 
 
@@ -63,8 +63,9 @@ def found_in(text: str) -> Iterator[str]:
         for match in _UUIDS.finditer(text):
             yield match[0]
         text = _UUIDS.sub(" ", text)
-    for match in _WORDS.finditer(text):
-        yield match[0]
+    for word in _WORDS.findall(text):
+        if _DIGIT.search(word) and _LETTER.search(word):
+            yield word
 
 
 def mint(value: str, ids: Ids) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from sys import intern
 from typing import Any, Final
 
 import orjson
@@ -157,7 +158,8 @@ class Plan:
 def pack(args: tuple[Json | bytes, ...]) -> bytes | tuple[Json | bytes, ...]:
     """Small, and the same again when it is read."""
     try:
-        return orjson.dumps(args) if args else ()
+        # A copy: what orjson gives back has room for kilobytes more.
+        return bytes(memoryview(orjson.dumps(args))) if args else ()
     except TypeError:
         return args
 
@@ -261,7 +263,7 @@ class _Builder:
                 return self._client(opened, Line(entry.line, entry.at, Part.BROKEN, True, "", "", pack((entry.data,))))
             self._remark(entry.line, f"the server's frame can't be read, and is not played: {turn.why}")
             return None
-        line = Line(entry.line, entry.at, Part.SAID, client, message.name, message.topic, pack(message.args))
+        line = Line(entry.line, entry.at, Part.SAID, client, intern(message.name), message.topic, pack(message.args))
         return self._said(opened, line, message, turn) if client else self._told(opened, line, message, turn)
 
     def _said(self, opened: _Open, line: Line, message: Message, turn: Turn) -> Line | None:
