@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
+from math import inf
 from typing import Final, cast
 
 from simulator.cassette.bindings import changed, dumps
@@ -211,10 +212,14 @@ class Playback:
     def _left(self, seat: Seat) -> list[Action]:
         seat.over = True
         seat.walk.open -= 1
+        unsaid = [seat.strand.lines[index] for index in seat.take(inf, 0.0)]
+        for line in unsaid:
+            if line.part in _ENDS:
+                self.coverage.did(line)
         if seat.strand.kind != ENGINE:
             # Of a session nobody tells when it is over: its client may still join again.
             self._unseat(seat)
-        if seat.due() is not None or not seat.said_all:
+        if any(line.part not in _ENDS for line in unsaid) or not seat.said_all:
             at = seat.strand.lines[max(seat.used, default=0)].line
             self.world.log("info", f"client {seat.walk.number} left behind {seat.walk.plan.path}:{at}, before its end")
         return [Cancel(("seat", seat.number))]
@@ -370,6 +375,9 @@ class Playback:
         if line.part is Part.CLOSE and conn is None:
             conn = next(iter(seat.conns.values()), None)
         if conn is None:
+            if line.part in _ENDS:
+                # It is over already.
+                self.coverage.did(line)
             return []
         self.coverage.did(line)
         if line.mints:
@@ -406,6 +414,9 @@ class Playback:
                 return Close(conn, 1000 if code is None else None if code in (1005, 1006) else code, reason)
         topic = "" if seat.strand.kind == PHOENIX else seat.walk.bindings.to_live(line.topic)
         return Send((conn,), Message(line.name, args, NO_REF, topic), (seat.number, index) if line.asks else None)
+
+
+_ENDS: Final = (Part.LEAVE, Part.CLOSE)
 
 
 def _doors(strand: Strand) -> set[int]:

@@ -100,7 +100,7 @@ def target(request: Request) -> str:
 
 def fits(taped: str, live: str) -> bool:
     """Whether two paths lead to the same: ids in them may be others."""
-    old, new = (path.partition("?")[0].rstrip("/").split("/") for path in (taped, live))
+    old, new = (_parts(path.partition("?")[0]) for path in (taped, live))
     return len(old) == len(new) and all(a == b or opaque.alike(a, b, "") for a, b in zip(old, new, strict=True))
 
 
@@ -121,7 +121,9 @@ def compared(
 
 
 def _parts(path: str) -> list[str]:
-    return path.rstrip("/").split("/")
+    parts = path.rstrip("/").split("/")
+    # Phoenix has a door for each transport.
+    return [*parts[:-1], "websocket"] if parts[-1] == "longpoll" else parts
 
 
 def _query(query: str) -> dict[str, str]:

@@ -73,6 +73,11 @@ def test_who_had_no_answer_and_bodies_that_no_text_can_hold() -> None:
     assert replay.plans[0].remarks == [(16, "the body of the answer was not kept: it is played empty")]
 
 
+def test_polls_of_a_session_that_was_over_are_the_wires() -> None:
+    poll = "/socket.io/?EIO=4&transport=polling&sid=gone"
+    assert plans.read(tapes.tape(asked("POST", poll, 400, "{}"), opened("/x")), None).exchanges == []
+
+
 def test_bodies_beside_the_cassette_are_fetched() -> None:
     read = plans.read(tapes.tape(asked("GET", "/c", body=Beside("x", 9, ""))), None, lambda body: b"there")
     assert read.exchanges[0].body == b"there"

@@ -357,3 +357,24 @@ def test_a_strangers_backend_tells_of_itself() -> None:
     assert phoenix_.ping_interval(phoenix_.seed().settings) == 0  # type: ignore[attr-defined]
     reader = phoenix_.reader()
     assert reader is not None
+
+
+def test_who_is_gone_already_is_not_sent_away() -> None:
+    tape = session(
+        said("client", "40/news,", 0.0),
+        said("server", '40/news,{"sid":"xxxxxxxxxxxxxxxxxxxx"}', 0.0),
+        said("server", "41/news,", 1.0),
+        said("server", "41", 2.0),
+        closed(2.0, by="server"),
+    )
+    replay = stranger(*tape)
+    entered(replay)
+    replay.play("""
+        client >> 40/news,
+        server << 40/news,{"sid":"$news"}
+        client >> 41/news,
+        after 1.5
+        client closes 1000
+    """)
+    assert replay.coverage.complete, replay.coverage.text()
+    assert "left behind" not in str(replay.logged)
