@@ -57,7 +57,9 @@ class Bindings:
             return False
         self._live[old] = new
         self._taped.setdefault(new, old)
-        self._long += [value for value in (old, new) if not opaque.TOKENS.fullmatch(value)]
+        if not (opaque.TOKENS.fullmatch(old) and opaque.TOKENS.fullmatch(new)):
+            # The longest first: one may stand in another, as a path in its URL.
+            self._long = sorted({*self._long, old, new}, key=len, reverse=True)
         self._tell(new)
         return True
 

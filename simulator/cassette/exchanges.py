@@ -137,7 +137,7 @@ def _json(body: bytes) -> Any:
 
 def _pairs(taped: Any, live: Any) -> list[tuple[str, str]]:
     if isinstance(taped, dict) and isinstance(live, dict):
-        return [pair for key in taped.keys() & live.keys() for pair in _pairs(taped[key], live[key])]
+        return [pair for key in taped if key in live for pair in _pairs(taped[key], live[key])]
     if isinstance(taped, str) and isinstance(live, str) and taped != live:
         return [(taped, live)]
     return []

@@ -26,6 +26,15 @@ def test_both_ways() -> None:
     assert len(bindings) == 3
 
 
+def test_one_that_stands_in_another() -> None:
+    bindings = Bindings()
+    assert bindings.bind("/images/a.png", "/images/b.png")
+    assert bindings.bind("https://a.example/images/a.png", "http://127.0.0.1/images/b.png")
+    live = '"http://127.0.0.1/images/b.png", "/images/b.png"'
+    assert bindings.to_taped(live) == '"https://a.example/images/a.png", "/images/a.png"'
+    assert bindings.to_live(bindings.to_taped(live)) == live
+
+
 def test_what_is_not_bound() -> None:
     bindings = Bindings()
     for taped, live in (("a", "b"), (UUID, 5), (True, False), (None, None), (UUID, "short"), ({}, {})):
