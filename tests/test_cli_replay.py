@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from simulator.cassette.entries import Beside, Cut, Entry, Exchange, TapedReques
 from simulator.cli import main
 from tests.cassette import tapes
 from tests.cassette.tapes import opened, said
-from tests.served import SECONDS, Raw, appears, ask, process
+from tests.served import SECONDS, Raw, appears, ask, clean_environment, process
 
 START, STARTED = '{"type":"start_chat"}', '"chat_id":"65vbbDAQCdPdEWlEhDGy4utO"'
 
@@ -176,3 +177,44 @@ def test_a_report_that_can_not_be_written(tmp_path: Path) -> None:
         report(tmp_path / "x.txt", Coverage([]))
     report(tmp_path / "y.txt", Coverage([]))
     assert (tmp_path / "y.txt").read_text().startswith("replay: 0 clients")
+
+
+GUARDED = """
+import sys
+
+def forbid(event, args):
+    # Only a server's end of a connection is made here.
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
+        print("EGRESS", event, args[1:], file=sys.stderr, flush=True)
+        raise PermissionError(event)
+
+sys.addaudithook(forbid)
+from simulator.__main__ import main
+sys.argv[0] = "simulator"
+main()
+"""
+
+
+@pytest.mark.parametrize("command", ["replay", "serve"])
+async def test_no_outgoing_connection_is_ever_made(tmp_path: Path, command: str) -> None:
+    path, ready = kept(tmp_path), tmp_path / "ready.json"
+    words = [str(path)] if command == "replay" else ["--backend", "chip", "--cassette", str(path)]
+    pipe = asyncio.subprocess.PIPE
+    arguments = [command, *words, "--port", "0", "--ready-file", str(ready)]
+    started = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", GUARDED, *arguments, stdout=pipe, stderr=pipe, env=clean_environment()
+    )
+    try:
+        await appears(ready)
+        run = Playing(started, json.loads(ready.read_bytes())["backends"][0]["connect"])
+        async with Raw.upgraded(run.connect) as raw:
+            raw.send(START)
+            assert STARTED in await raw.text()
+            raw.send('{"type":"no such thing"}')
+        assert (await ask(run.base, "GET", "/nowhere"))[0][0] == "HTTP/1.1 404 Not Found"
+        code, _, errors = await run.end()
+    finally:
+        if started.returncode is None:
+            started.kill()
+    assert code == 0
+    assert "EGRESS" not in errors
