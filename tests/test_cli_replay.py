@@ -218,3 +218,74 @@ async def test_no_outgoing_connection_is_ever_made(tmp_path: Path, command: str)
             started.kill()
     assert code == 0
     assert "EGRESS" not in errors
+
+
+CHAT = "65vbbDAQCdPdEWlEhDGy4utO"
+
+
+def both_ways(folder: Path) -> Path:
+    return kept(
+        folder,
+        opened(),
+        said("server", f'{{"type":"chat_started","chat_id":"{CHAT}","other":"75vbbDAQCdPdEWlEhDGy4utO"}}', 0.0),
+        said("client", f'{{"type":"ask","chat_id":"{CHAT}","mine":"85vbbDAQCdPdEWlEhDGy4utO"}}', 0.1),
+        said("server", '{"type":"told","mine":"85vbbDAQCdPdEWlEhDGy4utO"}', 0.1),
+        backend=None,
+    )
+
+
+def shown(*arguments: object) -> str:
+    result = CliRunner().invoke(main, ["cassette", "bindings", *map(str, arguments)])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_bindings_are_shown(tmp_path: Path) -> None:
+    path = both_ways(tmp_path)
+    assert shown(path) == (
+        f"server  token       11 -> 15      {CHAT}\nclient  token       15 -> 19      85vbbDAQCdPdEWlEhDGy4utO\n"
+    )
+    assert json.loads(shown(path, "--json").splitlines()[0]) == {
+        "value": CHAT,
+        "by": "server",
+        "line": 11,
+        "back": 15,
+        "kind": "token",
+    }
+    result = CliRunner().invoke(main, ["cassette", "bindings", str(path), "--out", str(tmp_path)])
+    assert (result.exit_code, result.output) == (2, f"simulator: --out {tmp_path}: Is a directory\n")
+
+
+async def test_bindings_are_overridden(tmp_path: Path) -> None:
+    path, out = both_ways(tmp_path), tmp_path / "b.yaml"
+    shown(path, "--out", out)
+    assert out.read_text().splitlines()[1:] == ["mint:", f'- "{CHAT}"  # line 11, back in line 15', "keep: []"]
+    other = "75vbbDAQCdPdEWlEhDGy4utO"
+    out.write_text(f'keep:\n- "{CHAT}"\nmint:\n- {other}\n- never\n')
+    async with playing(tmp_path, path, "--bindings", out, "--seed", "7") as run:
+        async with Raw.upgraded(run.connect) as raw:
+            text = await raw.text()
+        _, _, errors = await run.end()
+    assert CHAT in text
+    assert other not in text
+    assert errors == "'never' is to be made anew, but the server never says it\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "can't be read: No such file or directory"),
+        ("- a\n", "expected keys and values at the top"),
+        ("keep: []\nlose: []\n", ":2: lose: expected mint or keep"),
+        ("mint: x\n", ":1: mint: expected a list of values, each a text"),
+        ("mint: [1]\n", ":1: mint: expected a list of values, each a text"),
+    ],
+)
+def test_wrong_bindings(tmp_path: Path, text: str | None, told: str) -> None:
+    path = tmp_path / "b.yaml"
+    if text is not None:
+        path.write_text(text)
+    assert told in refused(both_ways(tmp_path), "--bindings", path).output
+    nothing = kept(tmp_path, opened(), name="nothing.yaml")
+    shown(nothing, "--out", path)
+    assert path.read_text().endswith("\nmint: []\nkeep: []\n")

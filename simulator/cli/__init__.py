@@ -13,7 +13,7 @@ from simulator import __version__
 from simulator.cli.cassettes import cassette
 from simulator.cli.group import Group
 from simulator.cli.recording import addon_path, record
-from simulator.cli.replay import replay
+from simulator.cli.replay import bindings_, replay
 from simulator.cli.scenarios import scenario
 from simulator.cli.words import Fixtures, Number, Scenario, Seconds, Setting, backend_names, chosen
 from simulator.core.errors import SimulatorError, StartError
@@ -335,6 +335,7 @@ def health(url: str, timeout: float) -> None:
 
 # Their commands import what they need when they run, as those above do.
 main.add_command(cassette)
+cassette.add_command(bindings_)
 main.add_command(replay)
 main.add_command(scenario)
 main.add_command(record)
