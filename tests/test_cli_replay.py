@@ -252,8 +252,11 @@ def test_bindings_are_shown(tmp_path: Path) -> None:
         "back": 15,
         "kind": "token",
     }
-    result = CliRunner().invoke(main, ["cassette", "bindings", str(path), "--out", str(tmp_path)])
-    assert (result.exit_code, result.output) == (2, f"simulator: --out {tmp_path}: Is a directory\n")
+    result = CliRunner().invoke(main, ["cassette", "bindings", str(path), "--out", str(tmp_path / "no" / "x")])
+    assert (result.exit_code, result.output) == (
+        2,
+        f"simulator: --out {tmp_path / 'no' / 'x'}: No such file or directory\n",
+    )
 
 
 async def test_bindings_are_overridden(tmp_path: Path) -> None:
