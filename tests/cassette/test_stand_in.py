@@ -158,14 +158,12 @@ def test_who_shows_in_a_namespace_that_it_was_here_before() -> None:
         said("server", f'42["started",{{"id":"{chat}"}}]', 1.0),
         closed(2.0),
     )
-    second = [
-        replace(entry, conn=2, at=entry.at + 5)
-        for entry in session(
-            said("server", '42["welcome"]', 0.0),
-            said("client", f'42["resume",{{"id":"{chat}"}}]', 1.0),
-            said("server", f'42["resumed",{{"id":"{chat}"}}]', 1.0),
-        )
-    ]
+    second: list[Any] = session(
+        said("server", '42["welcome"]', 0.0),
+        said("client", f'42["resume",{{"id":"{chat}"}}]', 1.0),
+        said("server", f'42["resumed",{{"id":"{chat}"}}]', 1.0),
+    )
+    second = [replace(entry, conn=2, at=entry.at + 5) for entry in second]
     replay = stranger(*first, *second)
     entered(replay, 'server << 42["welcome"]')
     replay.play('client >> 42["start"]\nserver << 42["started",{"id":"$id"}]\nclient closes 1000')
