@@ -8,7 +8,7 @@ from typing import Final
 
 from simulator import backends
 from simulator.cassette.entries import Closed, Entry, Header, Opened, Passed, Upgraded
-from simulator.cassette.envelopes import ENGINE, PLAIN, home_of, kind_of, reader_of
+from simulator.cassette.envelopes import ENGINE, PHOENIX, PLAIN, home_of, kind_of, reader_of
 from simulator.core.backend import Backend, Route, find
 from simulator.core.message import NO_REF, Frame, Message
 from simulator.core.wire import Reader, Turn
@@ -107,7 +107,7 @@ class Reading:
         if conn is None:
             conn = self._begin(entry.conn, "")
         if not conn.kind or conn.kind == PLAIN:
-            kind = kind_of(conn.path, entry.data)
+            kind = PHOENIX if entry.via == "longpoll" else kind_of(conn.path, entry.data)
             if kind != conn.kind:
                 conn.kind = kind
                 conn.foreign = self._is_foreign(conn.path, kind)

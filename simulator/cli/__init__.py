@@ -126,6 +126,16 @@ def _clocks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     help="Read the scenario anew whenever its file is saved.",
 )
 @click.option(
+    "--cassette",
+    "cassettes",
+    type=click.Path(path_type=Path, dir_okay=False),
+    multiple=True,
+    envvar="SIMULATOR_CASSETTE",
+    show_envvar=True,
+    metavar="FILE",
+    help="A recording answers in place of the backend's own rules; `simulator replay` has more to say about how.",
+)
+@click.option(
     "--admin-token",
     envvar="SIMULATOR_ADMIN_TOKEN",
     show_envvar=True,
@@ -189,6 +199,7 @@ def serve(
     settings: tuple[str, ...],
     scenario: str | None,
     watch: bool,
+    cassettes: tuple[Path, ...],
     admin_token: str | None,
     spaces: int,
     space_idle: float,
@@ -206,6 +217,7 @@ def serve(
     simulator serve --backend chip --set bot_delay=0 --set courier_url=http://127.0.0.1:8080
     simulator serve --backend chatbot --scenario support-desk
     simulator serve --backend chip --scenario my.yaml --watch
+    simulator serve --backend chip --cassette talk.yaml
     simulator serve --backend chip --record chat.yaml
     """
     from simulator.serve import startup
@@ -223,9 +235,17 @@ def serve(
         every = chosen(names)
         time = clocks.parse(clock)
         reporter = Reporter(time.now, log_format, verbose)
+        playing = None
+        if cassettes:
+            from simulator.cassette.walk import Manner
+            from simulator.serve import replay as tapes
+
+            _only(every, cassettes, scenario)
+            playing, coverage = tapes.prepare(cassettes, every[0], Manner(), lambda line: click.echo(line, err=True))
         simulator: Simulator = Simulator(
             Options(
-                backends=every,
+                backends=every if playing is None else [playing],
+                playing="" if playing is None else tapes.told(cassettes, playing, coverage),
                 host=host,
                 port=port,
                 seed=seed,
@@ -247,7 +267,16 @@ def serve(
     except OSError as error:
         # No files left to open.
         raise StartError(f"can't serve: {error.strerror or error}") from None
+    if playing is not None:
+        click.echo(tapes.shown(coverage), nl=False, err=log_format == "json")
     startup.leave(1 if simulator.unrecorded else 0)
+
+
+def _only(every: list[str], cassettes: tuple[Path, ...], scenario: str | None) -> None:
+    if len(every) > 1:
+        raise SimulatorError(f"--cassette {cassettes[0]} is for one backend, {len(every)} were named")
+    if scenario is not None:
+        raise SimulatorError("--cassette and --scenario: either a recording answers or a scenario does")
 
 
 def _setting(text: str) -> tuple[str, str]:
@@ -293,5 +322,6 @@ main.later = {
     "addon-path": "simulator.cli.recording:addon_path",
     "cassette": "simulator.cli.cassettes:cassette",
     "record": "simulator.cli.recording:record",
+    "replay": "simulator.cli.replay:replay",
     "scenario": "simulator.cli.scenarios:scenario",
 }

@@ -42,7 +42,8 @@ _log = logging.getLogger("simulator")
 class Options:
     """How to serve."""
 
-    backends: Sequence[str]
+    backends: Sequence[str | Backend]
+    """By their names, or as they are."""
     host: str = "127.0.0.1"
     port: int | None = None
     """None: each backend's own; 0: any that is free; else that one, for a single backend."""
@@ -64,6 +65,8 @@ class Options:
     """What the bots do, in place of their backends' own."""
     watch: bool = False
     """The scenario is read anew when its file changes."""
+    playing: str = ""
+    """What the operator is told of the tapes that answer."""
     record: Path | None = None
     """A cassette to write, of what the default space plays."""
     redact: bool = True
@@ -105,7 +108,8 @@ class Simulator:
             raise SimulatorError(
                 "--admin-token: expected what a header can carry, printable and without blanks around it"
             )
-        chosen = [backends.load(name) for name in dict.fromkeys(options.backends)]
+        given = {one if isinstance(one, str) else one.name: one for one in options.backends}
+        chosen = [backends.load(one) if isinstance(one, str) else one for one in given.values()]
         if options.port and len(chosen) > 1:
             raise SimulatorError(
                 f"--port {options.port} is for one backend, {len(chosen)} were named: leave it out, each has its own, "
@@ -157,6 +161,11 @@ class Simulator:
         if self._options.watch:
             self._watch = Watch(path, stage, log, lambda: self.spaces.refault(stage))
         return stage
+
+    @property
+    def playing(self) -> str:
+        """The tapes that answer, in words."""
+        return self._options.playing
 
     @property
     def scenario(self) -> Path | None:

@@ -37,7 +37,7 @@ def quick() -> Iterator[None]:
 
 
 def leave(code: int = 0) -> NoReturn:
-    """End the process well, at once: what others asked for at exit is done, and all that was printed is out.
+    """End the process, at once: what others asked for at exit is done, and all that was printed is out.
 
     The interpreter would give back all memory piece by piece before that: four seconds for a gigabyte of small objects,
     where Ctrl-C has to be obeyed within one. The system takes it back as a whole.

@@ -82,6 +82,8 @@ def block(simulator: Simulator, colour: bool = False) -> str:
         ]
     if simulator.scenario is not None:
         lines += ["", f"the bot plays {simulator.scenario}", *_remarks(simulator, simulator.scenario)]
+    if simulator.playing:
+        lines += ["", simulator.playing]
     lines += ["", f"seed {simulator.seed}, {simulator.clock.mode} clock. Ctrl-C stops it."]
     return "\n".join(lines)
 
