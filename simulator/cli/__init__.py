@@ -13,6 +13,7 @@ from simulator import __version__
 from simulator.cli.cassettes import cassette
 from simulator.cli.group import Group
 from simulator.cli.scenarios import scenario
+from simulator.cli.verify import verify
 from simulator.cli.words import Fixtures, Number, Scenario, Seconds, Setting, backend_names, chosen
 from simulator.core.errors import SimulatorError, StartError
 
@@ -285,3 +286,4 @@ def health(url: str, timeout: float) -> None:
 # Their commands import what they need when they run, as those above do.
 main.add_command(cassette)
 main.add_command(scenario)
+main.add_command(verify)
