@@ -3,26 +3,33 @@
 # .venv/.runtime  the venv with requirements.lock and requirements-build.lock: all that `make serve` needs
 # .venv/.project  the project itself, editable
 # .venv/.dev      requirements-dev.lock on top, for check, test and bench
+# .venv/record    a venv of its own with requirements-record.lock: what `simulator record` needs
 
 PYTHON = python3
+RECORD_PYTHON = $(PYTHON)
 # Installs when it is there (ten times faster), pip does otherwise; `make UV= ...` keeps to pip.
 UV = uv
 BACKEND = chip
 ARGS =
 
 BIN = .venv/bin
+# Of another interpreter, with the mitmproxy that is for it: make test-record RECORD=.venv/record3.13 RECORD_PYTHON=python3.13
+RECORD = .venv/record
+RECORDER = $(RECORD)/.installed
 CLIENTS = tests/clients/node_modules/.installed
 FLOORS = simulator/core simulator/wire simulator/backends simulator/scenario simulator/cassette
 LOCK_UV = uv==0.13.8
 
 # The installer is the one that the venv was made with.
-INSTALL = if [ -x $(BIN)/pip ]; then \
-		set -- $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input; \
+INSTALL = $(call INSTALL_IN,$(BIN))
+INSTALL_RECORD = $(call INSTALL_IN,$(RECORD)/bin)
+INSTALL_IN = if [ -x $(1)/pip ]; then \
+		set -- $(1)/python -m pip install --quiet --disable-pip-version-check --no-input; \
 	else \
-		set -- $(or $(UV),uv) pip install --quiet --python $(BIN)/python; \
+		set -- $(or $(UV),uv) pip install --quiet --python $(1)/python; \
 	fi; "$$@"
 
-.PHONY: help serve test test-slow check format bench lock docker clean clients
+.PHONY: help serve record test test-slow test-record check format bench lock docker clean clients
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -30,7 +37,10 @@ help: ## this list
 serve: .venv/.project ## a backend on its own port: BACKEND=chip|mia|...|all, ARGS="--seed 7"
 	@exec $(BIN)/simulator serve $(BACKEND:%=--backend %) $(ARGS)
 
-test: .venv/.dev clients ## all tests but the slow ones, with branch coverage; ARGS="-k outbox" runs some
+record: $(RECORDER) ## what a client and a server say, through mitmproxy: ARGS="--upstream https://... --out chat.yaml"
+	@exec $(RECORD)/bin/simulator record $(ARGS)
+
+test: .venv/.dev $(RECORDER) clients ## all tests but the slow ones, with branch coverage; ARGS="-k outbox" runs some
 	@$(BIN)/coverage run -m pytest -m "not slow" $(ARGS)
 	@if [ -n '$(subst ','\'',$(ARGS))' ]; then \
 		echo "Some tests only: coverage is not looked at."; \
@@ -42,13 +52,17 @@ test: .venv/.dev clients ## all tests but the slow ones, with branch coverage; A
 			echo "The lines above need a test, both ways at a branch (12->15: never went from 12 to 15)." >&2; exit 1; }; \
 	fi
 
-test-slow: .venv/.dev clients ## the tests that take minutes
+test-slow: .venv/.dev $(RECORDER) clients ## the tests that take minutes
 	$(BIN)/pytest -m slow $(ARGS)
 
-check: .venv/.dev ## format, lint, types, imports, spelling
+test-record: .venv/.dev $(RECORDER) clients ## the tests of recording alone, slow ones too; RECORD_PYTHON=python3.13 RECORD=.venv/record3.13
+	SIMULATOR_TEST_RECORD=$(RECORD) $(BIN)/pytest tests/record $(ARGS)
+
+check: .venv/.dev $(RECORDER) ## format, lint, types, imports, spelling
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy simulator tests bench
+	$(BIN)/mypy --python-executable $(RECORD)/bin/python --cache-dir .mypy_cache/record simulator/mitm.py
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/codespell
 	@find simulator -name '*.py' -exec wc -l {} + | \
@@ -58,7 +72,7 @@ format: .venv/.dev ## format, and fix what ruff can fix
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: .venv/.dev clients ## benchmark against bare aiohttp and Node; ARGS= for options
+bench: .venv/.dev $(RECORDER) clients ## benchmark against bare aiohttp and Node; ARGS= for options
 	@$(BIN)/python -m bench $(ARGS)
 
 lock: ## the locks anew from pyproject.toml; ARGS=--upgrade takes the newest versions
@@ -67,6 +81,7 @@ lock: ## the locks anew from pyproject.toml; ARGS=--upgrade takes the newest ver
 	@.lock/bin/uv pip compile $(LOCK_FLAGS) --group build -c requirements.lock -o requirements-build.lock
 	@.lock/bin/uv pip compile $(LOCK_FLAGS) pyproject.toml --group dev -c requirements.lock -c requirements-build.lock \
 		-o requirements-dev.lock
+	@.lock/bin/uv pip compile $(LOCK_FLAGS) pyproject.toml --extra record -o requirements-record.lock
 	@rm -rf .lock
 
 LOCK_FLAGS = --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
@@ -107,6 +122,19 @@ clean: ## remove what make and the tools made
 .venv/.dev: .venv/.project requirements-dev.lock
 	@if [ -e $@ ] && [ requirements-dev.lock -nt $@ ]; then rm -rf .venv; $(MAKE) -s .venv/.project; fi
 	@$(INSTALL) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# Apart, because mitmproxy's pins are tight: on Python 3.11 they would hold everything else back.
+$(RECORDER): .venv/.project requirements-record.lock
+	@rm -rf $(RECORD)
+	@echo "Setting up $(RECORD), once"
+	@if [ -n "$(UV)" ] && command -v "$(UV)" >/dev/null; then \
+		"$(UV)" venv --quiet --python "$$(command -v $(RECORD_PYTHON))" $(RECORD); \
+	else \
+		$(RECORD_PYTHON) -m venv $(RECORD); \
+	fi
+	@$(INSTALL_RECORD) --require-hashes -r requirements-record.lock -r requirements-build.lock
+	@$(INSTALL_RECORD) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 clients:

@@ -1,10 +1,14 @@
-// A WebSocket echo of npm ws that reads and writes JSON, without compression.
+// A WebSocket echo of npm ws that reads and writes JSON, without compression; {"burst": n} is answered n times.
 import { createRequire } from 'node:module';
 
 const { WebSocketServer } = createRequire(new URL('../tests/clients/package.json', import.meta.url))('ws');
 
 const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false, backlog: 1024 });
 server.on('connection', (socket) => {
-  socket.on('message', (data) => socket.send(JSON.stringify(JSON.parse(data))));
+  socket.on('message', (data) => {
+    const said = JSON.parse(data);
+    if (said.burst === undefined) socket.send(JSON.stringify(said));
+    else for (let i = 0; i < said.burst; i += 1) socket.send(`{"type":"chat_out","msg_out":{"id":${i},"text":"${'lorem ipsum '.repeat(8)}"}}`);
+  });
 });
 server.on('listening', () => console.log(`ws://127.0.0.1:${server.address().port}/`));

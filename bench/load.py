@@ -23,7 +23,7 @@ SIZE = 150
 """Bytes of a text message."""
 
 
-def _frame(payload: bytes, opcode: int = 1) -> bytes:
+def frame(payload: bytes, opcode: int = 1) -> bytes:
     size = len(payload)
     assert size < 256
     key = _LONG_MASK >> 8 * (256 - size)
@@ -38,7 +38,7 @@ def _filled(before: str, after: str) -> bytes:
 
 def _acknowledged(answer: bytes) -> bytes:
     start = answer.index(b'"id":') + 5
-    return _frame(b'{"type":"ack_chat","msg_id":' + answer[start : answer.index(b",", start)] + b"}")
+    return frame(b'{"type":"ack_chat","msg_id":' + answer[start : answer.index(b",", start)] + b"}")
 
 
 @dataclass(slots=True, frozen=True)
@@ -54,14 +54,14 @@ class Talk:
     """Messages that come before the clock starts, where there is a hello."""
 
 
-_ENGINE_PONG = _frame(b"3")
-_START = _frame(b'{"type":"start_chat"}')
+_ENGINE_PONG = frame(b"3")
+_START = frame(b'{"type":"start_chat"}')
 TALKS = {
-    "echo": Talk(_frame(_filled('{"type":"send_msg","text":"', '"}'))),
-    "chat": Talk(_frame(_filled('{"type":"send_msg","text":"', '"}')), _START, _acknowledged),
+    "echo": Talk(frame(_filled('{"type":"send_msg","text":"', '"}'))),
+    "chat": Talk(frame(_filled('{"type":"send_msg","text":"', '"}')), _START, _acknowledged),
     # The handshake, the namespace, and the event that the conformance server begins with.
-    "socketio": Talk(_frame(_filled('42["message","', '"]')), _frame(b"40"), greetings=3),
-    "history": Talk(_frame(b'{"type":"get_history","before":"2026-06-01T12:00:00Z"}'), _START),
+    "socketio": Talk(frame(_filled('42["message","', '"]')), frame(b"40"), greetings=3),
+    "history": Talk(frame(b'{"type":"get_history","before":"2026-06-01T12:00:00Z"}'), _START),
 }
 
 
@@ -122,7 +122,7 @@ class Conn:
         elif opcode == 1:
             found.append(payload)
         elif opcode == 9:
-            self.send(_frame(payload, 10))
+            self.send(frame(payload, 10))
         else:
             raise ConnectionError(f"sent a frame with opcode {opcode}: {payload!r}")
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
-from bench import memory, speed, start
+from bench import memory, recording, speed, start
 from bench.load import SIZE
 from bench.process import cores
 
@@ -25,6 +25,7 @@ class Found:
     speed: list[speed.Row] = field(default_factory=list)
     memory: list[memory.Row] = field(default_factory=list)
     start: list[start.Row] = field(default_factory=list)
+    recording: list[recording.Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -56,6 +57,8 @@ def text(found: Found, options: dict[str, Any]) -> str:
         blocks.append(_connections(found.memory, options))
     if found.start:
         blocks.append(_starts(found.start))
+    if found.recording:
+        blocks.append(_recordings(found.recording))
     if found.notes:
         blocks.append("\n".join(found.notes))
     blocks.append(_machine(machine()))
@@ -112,6 +115,19 @@ def _starts(rows: list[start.Row]) -> str:
     return "\n".join(lines)
 
 
+def _recordings(rows: list[recording.Row]) -> str:
+    lines = [
+        f"CPU of mitmdump for a frame when it records, secrets replaced; {recording.CONNECTIONS} connections, one for",
+        "  bursts. The ratio is its rate over that of a plain mitmdump in the same round: more is better.",
+        "",
+        _line("", "us", "min..max", "ratio", "min..max"),
+    ]
+    for row in rows:
+        cells = [*_spread([cpu * 1e6 for cpu in row.recorded], 1), *_spread(row.ratio, 2)]
+        lines.append(_line(row.case.title, *cells) + _least(median(row.ratio), row.case.aim))
+    return "\n".join(lines)
+
+
 def machine() -> dict[str, Any]:
     """Where this was measured."""
     try:
@@ -141,7 +157,7 @@ def _machine(facts: dict[str, Any]) -> str:
 def data(found: Found, options: dict[str, Any]) -> dict[str, Any]:
     """The same for a program, with every single round."""
 
-    def rows(kind: Sequence[speed.Row | memory.Row | start.Row]) -> list[dict[str, Any]]:
+    def rows(kind: Sequence[speed.Row | memory.Row | start.Row | recording.Row]) -> list[dict[str, Any]]:
         named = []
         for row in kind:
             of = row.path if isinstance(row, speed.Row) else row.case
@@ -156,5 +172,6 @@ def data(found: Found, options: dict[str, Any]) -> dict[str, Any]:
         "message_cpu": rows(found.speed),
         "idle_kib": rows(found.memory),
         "start_cpu": rows(found.start),
+        "recording_cpu": rows(found.recording),
         "notes": found.notes,
     }

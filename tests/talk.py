@@ -125,8 +125,10 @@ class Talk:
         settings: Mapping[str, object] | None = None,
         seeded: Mapping[str, Any] | None = None,
         script: Callable[[Backend, World], Bot | Watcher] | None = None,
+        backend: Backend | None = None,
     ) -> None:
-        backend = backends.load(name)
+        """With `backend` that one is served, in place of the one of that name."""
+        backend = backend or backends.load(name)
         fixtures: Any = backend.seed.model_validate(seeded) if seeded is not None else seeds.load(backend, None, [])
         fixtures.settings = type(fixtures.settings).model_validate(
             {**fixtures.settings.model_dump(), **(settings or {})}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from simulator.cassette.entries import Beside, Exchange, Refused, TapedRequest, TapedResponse
-from simulator.cassette.tape import open_tape
+from simulator.cassette.tape import dump, open_tape
 from simulator.cli import main
 from tests.cassette import hars, tapes
 from tests.cassette.tapes import said, written
@@ -255,6 +256,34 @@ def test_stats_of_what_was_written_by_hand(tmp_path: Path) -> None:
 def test_stats_json(talk: Path) -> None:
     told = json.loads(invoke("cassette", "stats", talk, "--json").stdout)
     assert (told["header"]["backend"], told["entries"]) == ("chip", 7)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["chip", "mia"])
+def test_a_hundred_thousand_frames(tmp_path: Path, backend: str) -> None:
+    def frame(number: int) -> str:
+        if backend == "mia":
+            return f'42{number}["ask",{{"n":{number}}}]' if number % 2 else f'43{number - 1}[{{"ok":true}}]'
+        return f'{{"type":"send_msg","text":"it\'s number {number}"}}'
+
+    path = tmp_path / "long.yaml"
+    with path.open("wb") as file:
+        file.write(written(tapes.opened(tapes.POLLING if backend == "mia" else tapes.CHIP), backend=backend))
+        for number in range(100_000):
+            sender = "client" if number % 2 or backend == "chip" else "server"
+            file.write(dump(said(sender, frame(number), number * 0.01)))
+
+    def cost(*command: str) -> tuple[float, float]:
+        """Seconds of CPU, and MB at most."""
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = status
+        assert status == 0
+        return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+    seconds, most = cost(str(COMMAND), "cassette", "stats", str(path))
+    assert seconds < 5
+    assert most - cost(sys.executable, "-c", "pass")[1] < 40
 
 
 # --- validate

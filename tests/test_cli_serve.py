@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import connect as sync_connect
 
-from simulator.serve import terminal
+from simulator.serve import readyfile
 from tests.served import (
     COMMAND,
     SECONDS,
@@ -84,7 +84,7 @@ def test_a_ready_file_with_our_own_number_is_an_earlier_runs(tmp_path: Path) -> 
     """In a container each run has the same number."""
     path = tmp_path / "ready.json"
     path.write_text(json.dumps({"pid": os.getpid(), "backends": []}))
-    terminal._make_room(path)
+    readyfile.make_room(path)
     assert not path.exists()
 
 

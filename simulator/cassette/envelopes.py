@@ -11,7 +11,7 @@ import orjson
 from simulator.cassette.sessions import is_engine
 from simulator.core.errors import WireError
 from simulator.core.message import NO_REF, Frame, Json, Message
-from simulator.core.wire import Link, Reader, Turn
+from simulator.core.wire import Reader, Turn
 from simulator.wire import gateway
 from simulator.wire.phoenix import Onlooker as PhoenixReader
 from simulator.wire.phoenix_frames import read as phoenix
@@ -86,11 +86,11 @@ def reader_of(kind: str) -> Reader:
     if kind == PHOENIX:
         return PhoenixReader()
     if kind == GATEWAY:
-        return Onlooker(_AnyAction(), gateway.Onlook())
-    return Onlooker(RawJson(), RawJson()) if kind == TYPED else _Plain()
+        return Onlooker(AnyAction(), gateway.Onlook())
+    return Onlooker(RawJson(), RawJson()) if kind == TYPED else Onlooker(Plain(), Plain())
 
 
-class _AnyAction(gateway.Envelope):
+class AnyAction(gateway.Envelope):
     """A gateway's requests, whatever route keys it has."""
 
     __slots__ = ()
@@ -101,17 +101,23 @@ class _AnyAction(gateway.Envelope):
         return gateway.Envelope((action,) if isinstance(action, str) else ()).decode(frame)
 
 
-class _Plain:
-    """Every frame is a message, named by itself if it has a name."""
+class Plain:
+    """Every frame is a message, named by itself if it is an object that has a name."""
 
     __slots__ = ()
 
-    def read(self, sender: str, link: Link, item: Frame) -> list[Turn]:
-        value = _json(item.data)
+    def decode(self, frame: Frame) -> Message:
+        """Never raises; what is no JSON object or list stays the text, or the bytes, that it is."""
+        value = _json(frame.data)
         if isinstance(value, dict):
             name = next((said for key in _NAMING if isinstance(said := value.get(key), str)), "")
-            return [Turn(sender, Message(name, (value,)))]
-        return [Turn(sender, Message("", (item.data if value is None else value,)))]
+            return Message(name, (value,))
+        return Message("", (value if isinstance(value, list) else frame.data,))
+
+    def encode(self, message: Message) -> Frame:
+        """What `decode` read."""
+        said = message.args[0]
+        return Frame(said if isinstance(said, str | bytes) else orjson.dumps(said).decode())
 
 
 def packet(data: str | bytes, via: str) -> str:

@@ -41,6 +41,8 @@ def write(header: Header, entries: Iterable[Entry], version: str, where: str = "
     for entry in entries:
         writer.entry(entry)
     pages: list[Made] = []
+    for made in writer.made:
+        del made["_at"]
     return {
         "log": {
             "version": "1.2",
@@ -173,7 +175,7 @@ class _Writer:
         elif said is not None:
             content["size"] = len(said.encode("utf-8", "replace") if isinstance(said, str) else said)
         made: Made = {
-            # Keys of a HAR that begin with _ are everybody's own.
+            # Seconds on the tape, taken off at the end.
             "_at": at,
             "startedDateTime": self._written(at),
             "time": 0,

@@ -8,7 +8,7 @@ from typing import Final
 
 from simulator import backends
 from simulator.cassette.entries import Closed, Entry, Header, Opened, Passed, Upgraded
-from simulator.cassette.envelopes import ENGINE, PLAIN, kind_of, reader_of
+from simulator.cassette.envelopes import ENGINE, PHOENIX, PLAIN, kind_of, reader_of
 from simulator.core.backend import Backend
 from simulator.core.message import NO_REF, Frame, Message
 from simulator.core.wire import Reader, Turn
@@ -83,7 +83,7 @@ class Reading:
         if conn is None:
             conn = self._begin(entry.conn, "")
         if not conn.kind or conn.kind == PLAIN:
-            kind = kind_of(conn.path, entry.data)
+            kind = PHOENIX if entry.via == "longpoll" else kind_of(conn.path, entry.data)
             if kind != conn.kind:
                 conn.kind = kind
                 if self._backend is None:

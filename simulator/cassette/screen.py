@@ -27,7 +27,7 @@ _ARROWS: Final = {"client": ">", "server": "<"}
 _LEAST: Final = 20
 """Cells that a payload gets even on a narrow screen."""
 _NAME: Final = 28
-"""Cells of the column of names; a longer name pushes its own line."""
+"""Cells of the column of names; a longer name pushes its own line, up to half of the screen."""
 _ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _ODD = re.compile(r"[^\x20-\x7e]")
 
@@ -92,7 +92,10 @@ class Screen:
         where = "" if row.conn is None else f"{'http ' if row.kind == 'http' else '#'}{row.conn}"
         arrow = _ARROWS.get(row.sender, "*") if row.kind in ("frame", "http") else "*"
         left = f"{row.at:11.6f} {where:>4} "
-        shown = f"{arrow} {_pad(safe(row.name), _NAME)}"
+        name = safe(row.name)
+        if self._width is not None:
+            name = cut(safe(row.name[: self._width * 4]), max(_NAME, self._width // 2))
+        shown = f"{arrow} {_pad(name, _NAME)}"
         said = row.raw if self._raw and row.kind == "frame" else row.payload
         flag = " ~" if row.redacted else ""
         room = None

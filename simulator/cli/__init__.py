@@ -12,6 +12,8 @@ import click
 from simulator import __version__
 from simulator.cli.cassettes import cassette
 from simulator.cli.group import Group
+from simulator.cli.recording import addon_path, record
+from simulator.cli.replay import replay
 from simulator.cli.scenarios import scenario
 from simulator.cli.verify import verify
 from simulator.cli.words import Fixtures, Number, Scenario, Seconds, Setting, backend_names, chosen
@@ -30,6 +32,7 @@ def main() -> None:
     simulator serve --backend chip      a chat server on its documented port
     simulator backends                  which there are
     simulator backends chip             what can be set there
+    simulator record --upstream https://chat.example.com --out chat.yaml
     simulator health http://127.0.0.1:8070
 
     Shell completion: eval "$(_SIMULATOR_COMPLETE=bash_source simulator)", or zsh_source, fish_source.
@@ -128,6 +131,16 @@ def _clocks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     help="Read the scenario anew whenever its file is saved.",
 )
 @click.option(
+    "--cassette",
+    "cassettes",
+    type=click.Path(path_type=Path, dir_okay=False),
+    multiple=True,
+    envvar="SIMULATOR_CASSETTE",
+    show_envvar=True,
+    metavar="FILE",
+    help="A recording answers in place of the backend's own rules; `simulator replay` has more to say about how.",
+)
+@click.option(
     "--admin-token",
     envvar="SIMULATOR_ADMIN_TOKEN",
     show_envvar=True,
@@ -152,6 +165,18 @@ def _clocks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     envvar="SIMULATOR_SPACE_IDLE",
     show_envvar=True,
     help="A space without a connection or a request for so long is dropped; 0 keeps it.",
+)
+@click.option(
+    "--record",
+    "tape",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    envvar="SIMULATOR_RECORD",
+    show_envvar=True,
+    help="Write what is said here into a cassette, secrets replaced; not what is said in spaces.",
+)
+@click.option(
+    "--no-redact", is_flag=True, envvar="SIMULATOR_NO_REDACT", show_envvar=True, help="Keep secrets in that cassette."
 )
 @click.option(
     "--ready-file",
@@ -179,9 +204,12 @@ def serve(
     settings: tuple[str, ...],
     scenario: str | None,
     watch: bool,
+    cassettes: tuple[Path, ...],
     admin_token: str | None,
     spaces: int,
     space_idle: float,
+    tape: Path | None,
+    no_redact: bool,
     ready_file: Path | None,
     log_format: str,
     verbose: bool,
@@ -194,6 +222,8 @@ def serve(
     simulator serve --backend chip --set bot_delay=0 --set courier_url=http://127.0.0.1:8080
     simulator serve --backend chatbot --scenario support-desk
     simulator serve --backend chip --scenario my.yaml --watch
+    simulator serve --backend chip --cassette talk.yaml
+    simulator serve --backend chip --record chat.yaml
     """
     from simulator.serve import startup
 
@@ -205,12 +235,22 @@ def serve(
 
         if watch and scenario is None:
             raise SimulatorError("--watch: there is nothing to watch without --scenario")
+        if no_redact and tape is None:
+            raise SimulatorError("--no-redact: nothing is recorded without --record")
         every = chosen(names)
         time = clocks.parse(clock)
         reporter = Reporter(time.now, log_format, verbose)
+        playing = None
+        if cassettes:
+            from simulator.cassette.walk import Manner
+            from simulator.serve import replay as tapes
+
+            _only(every, cassettes, scenario)
+            playing, coverage = tapes.prepare(cassettes, every[0], Manner(), lambda line: click.echo(line, err=True))
         simulator: Simulator = Simulator(
             Options(
-                backends=every,
+                backends=every if playing is None else [playing],
+                playing="" if playing is None else tapes.told(cassettes, playing, coverage),
                 host=host,
                 port=port,
                 seed=seed,
@@ -223,6 +263,8 @@ def serve(
                 reporter=reporter,
                 scenario=None if scenario is None else scenarios.find(scenario),
                 watch=watch,
+                record=tape,
+                redact=not no_redact,
             )
         )
     try:
@@ -230,7 +272,16 @@ def serve(
     except OSError as error:
         # No files left to open.
         raise StartError(f"can't serve: {error.strerror or error}") from None
-    startup.leave()
+    if playing is not None:
+        click.echo(tapes.shown(coverage), nl=False, err=log_format == "json")
+    startup.leave(1 if simulator.unrecorded else 0)
+
+
+def _only(every: list[str], cassettes: tuple[Path, ...], scenario: str | None) -> None:
+    if len(every) > 1:
+        raise SimulatorError(f"--cassette {cassettes[0]} is for one backend, {len(every)} were named")
+    if scenario is not None:
+        raise SimulatorError("--cassette and --scenario: either a recording answers or a scenario does")
 
 
 def _fixtures(given: Iterable[str], chosen: list[str]) -> Iterable[tuple[str, Path]]:
@@ -285,5 +336,8 @@ def health(url: str, timeout: float) -> None:
 
 # Their commands import what they need when they run, as those above do.
 main.add_command(cassette)
+main.add_command(replay)
 main.add_command(scenario)
 main.add_command(verify)
+main.add_command(record)
+main.add_command(addon_path)

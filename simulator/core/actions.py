@@ -19,6 +19,8 @@ class Accept:
     conn: Conn
     headers: Headers = ()
     """More lines for the 101."""
+    body: Json = None
+    """Behind the handshake, what a Phoenix join is answered with; None is `{}`."""
 
 
 @dataclass(slots=True)

@@ -168,3 +168,5 @@ class Backend:
     """What the real server says where an upload fails with that status."""
     volatile: frozenset[str] = field(default_factory=frozenset)
     """Paths into messages whose values differ from run to run (ids, times), such as `chat_out.msg_out.time`."""
+    live: frozenset[str] = frozenset()
+    """Routes that this backend answers itself while a tape is played: what they sign has to be good here."""

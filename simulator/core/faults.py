@@ -7,6 +7,7 @@ Source of names, attributes and units: github.com/Shopify/toxiproxy, README.md, 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -292,13 +293,15 @@ MOST_FAULTS = 1000
 class Faults:
     """Those of one space, in the order of adding."""
 
-    __slots__ = ("_first", "_ids", "_named")
+    __slots__ = ("_first", "_ids", "_minted", "_named")
 
     def __init__(self, ids: Ids) -> None:
         """With the dice of all of them."""
         self._ids = ids
         self._named: dict[str, Fault] = {}
         self._first: list[Fault] = []
+        self._minted: dict[str, int] = {}
+        """By names without a number: the number below which there is none free, as long as no name goes."""
 
     def __iter__(self) -> Iterator[Fault]:
         return iter([*self._named.values()])
@@ -312,16 +315,18 @@ class Faults:
 
     def mint(self, type: str, stream: str, taken: Collection[str | None] = ()) -> str:
         """A name that is free, made as toxiproxy makes it; names that are taken besides may be given."""
-        name, number = f"{type}_{stream}", 1
-        while name in self._named or name in taken:
+        plain = f"{type}_{stream}"
+        number = self._minted.get(plain, 1)
+        while (name := plain if number == 1 else f"{plain}_{number}") in self._named or name in taken:
             number += 1
-            name = f"{type}_{stream}_{number}"
+        self._minted[plain] = number
         return name
 
     def add(self, *faults: Fault) -> None:
         """All of them, or none: KeyError for a name that is taken, OverflowError for too many."""
-        names = [fault.name for fault in faults]
-        taken = next((name for i, name in enumerate(names) if name in self._named or name in names[:i]), None)
+        self._minted.clear()
+        names = Counter(fault.name for fault in faults)
+        taken = next((name for name, times in names.items() if name in self._named or times > 1), None)
         if taken is not None:
             raise KeyError(taken)
         if len(self._named) + len(faults) > MOST_FAULTS:
@@ -332,6 +337,7 @@ class Faults:
 
     def remove(self, name: str | None = None) -> list[Fault]:
         """Take one away, or all; those that went."""
+        self._minted.clear()
         if name is None:
             gone = [*self._named.values()]
             self._named.clear()
@@ -352,6 +358,7 @@ class Faults:
     def reset(self, ids: Ids) -> None:
         """Those that the space started with, as they were then."""
         self._ids = ids
+        self._minted.clear()
         self._named = {fault.name: fault for fault in self._first}
         for fault in self._first:
             fault.renew(ids)

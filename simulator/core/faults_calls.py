@@ -12,7 +12,7 @@ from simulator.core.events import CallId
 from simulator.core.faults import DOWN, UP, FailedUpload, Fault, Kind, RefusedHandshake
 from simulator.core.faults_fate import HANDSHAKE, PACKET, REQUEST, UPLOAD, Fate, Passing, judge
 from simulator.core.faults_lane import Way
-from simulator.core.faults_things import bent
+from simulator.core.faults_things import MOST_MADE, bent, copies
 from simulator.core.message import Headers, Request, Response
 from simulator.core.wire import Answer, Asked, Upgrade
 from simulator.core.world import World
@@ -139,7 +139,7 @@ class Calls:
         whole, changed = Fate(), False
         kept: list[Data] = []
         swap: list[Data] = []
-        at = 0
+        at, room = 0, MOST_MADE
         while at < len(parts):
             look = envelope.look(sender, parts[at])
             group = [*parts[at : at + 1 + look.more]]
@@ -151,8 +151,13 @@ class Calls:
             changed = changed or bool(fate.lost or fate.copies or fate.form or fate.size or fate.window is not None)
             if fate.lost:
                 continue
+            # What one body has no room for any more stays as short as it is.
+            fate.size = min(fate.size, room)
             group[0] = bent(group[0], fate, envelope.garbage)
-            group *= 1 + fate.copies
+            size = sum(map(len, group))
+            times = 1 + copies(fate, size, room)
+            room = max(0, room - size * times)
+            group *= times
             if fate.window is not None:
                 swap = group
                 continue

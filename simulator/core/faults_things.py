@@ -15,6 +15,16 @@ from simulator.core.wire import Got, Link, Raw, Write
 _A_TENTH = 0.1
 """Seconds of bandwidth that one piece takes (toxics/bandwidth.go sends what 100 ms let pass)."""
 
+MOST_COPIES = 1000
+"""Beside the message itself, however many faults make some."""
+MOST_MADE = 128 << 20
+"""Bytes that faults make of one message, or of the messages in one body. Copies beyond that are left out."""
+
+
+def copies(fate: Fate, size: int, room: int = MOST_MADE) -> int:
+    """How often a message of that size passes beside the one time that it would pass anyway."""
+    return min(fate.copies, MOST_COPIES, max(0, room // max(1, size) - 1))
+
 
 def bent(data: Data, fate: Fate, garbage: str) -> Data:
     """A packet as it is after what struck it inside."""
@@ -27,11 +37,11 @@ def things_up(link: Link, items: Sequence[Item], fate: Fate, garbage: str, now: 
     """Inputs to come in place of these."""
     if fate.lost:
         return []
+    first = items[0]
+    made = [Frame(bent(first.data, fate, garbage)) if isinstance(first, Frame) else first, *items[1:]]
     held: list[Held] = []
-    for _ in range(1 + fate.copies):
-        for i, item in enumerate(items):
-            given = Frame(bent(item.data, fate, garbage)) if isinstance(item, Frame) and i == 0 else item
-            held.append(_held(Got(link, given), len(given.data), fate, now))
+    for _ in range(1 + copies(fate, sum(len(item.data) for item in made))):
+        held += [_held(Got(link, item), len(item.data), fate, now) for item in made]
     return held
 
 
@@ -43,15 +53,21 @@ def things_down(link: Link, items: Sequence[Item], fate: Fate, garbage: str, now
         return [_held(Raw(link, data), len(data), fate, now)] if data else []
     if fate.lost:
         return []
+    # Made once: copies share what may be long.
+    made = [_bent(item, i, fate, garbage) for i, item in enumerate(items)]
     held: list[Held] = []
-    for _ in range(1 + fate.copies):
-        for i, item in enumerate(items):
-            if isinstance(item, Frame) and i == 0 and fate.form not in BROKEN:
-                item = Frame(bent(item.data, fate, garbage))
-            elif isinstance(item, Frame) and fate.size:
-                item = Frame(swollen(item.data, fate.size))
+    for _ in range(1 + copies(fate, sum(len(item.data) for item in made))):
+        for item in made:
             held += _cut(link, item, fate, now)
     return held
+
+
+def _bent(item: Item, place: int, fate: Fate, garbage: str) -> Item:
+    if isinstance(item, Frame) and place == 0 and fate.form not in BROKEN:
+        return Frame(bent(item.data, fate, garbage))
+    if isinstance(item, Frame) and fate.size:
+        return Frame(swollen(item.data, fate.size))
+    return item
 
 
 def _cut(link: Link, item: Item, fate: Fate, now: float) -> list[Held]:

@@ -17,7 +17,7 @@ from simulator.core.world import World
 from simulator.scenario.moments import CONNECT, SAID, SENT, SILENT, START, Moment
 from simulator.scenario.plan import Add, Assign, Choose, Cue, Do, Go, Hang, Nothing, Only, Op, Plan
 from simulator.scenario.talk import Talk, Track
-from simulator.scenario.templates import Unfilled, filled, fits
+from simulator.scenario.templates import LARGEST, Unfilled, filled, fits
 
 if TYPE_CHECKING:
     from simulator.core.bot import Deed
@@ -32,8 +32,6 @@ DEEPEST = 100
 """Steps within steps that wait for their end: more are a loop which is not at its last step when it begins again."""
 MOST_TRACKS = 20
 """Rules of one talk that are done alongside each other."""
-LARGEST = 100_000
-"""Characters and values that one variable may have: a client could make it longer with each word."""
 _SILENCE = "silence"
 _BEHIND = 0.001
 
@@ -215,7 +213,8 @@ class ScenarioBot:
                 if cue.test(moment, talk):
                     return cue
             except Unfilled as why:
-                self._world.log("warning", f"{talk.plan.path}: a condition can't be looked at: {why}", talk=talk.name)
+                where = f"{talk.plan.path}:{cue.line}"
+                self._world.log("warning", f"{where}: this rule does not apply: {why}", talk=talk.name)
         moment.match = {}
         return None
 
@@ -319,14 +318,15 @@ class ScenarioBot:
                 pass
 
     def _act(self, talk: Talk, track: Track, what: Do) -> None:
+        values = talk.values(track.moment)
         try:
-            act = what.make(talk.values(track.moment))
+            act = what.make(values)
         except (TypeError, ValueError, ArithmeticError) as error:
             raise Unfilled(f"{what.act}: {error}") from None
         if isinstance(act, bot.Typing):
             track.typing = act.on
         elif isinstance(act, bot.HandOff):
-            talk.agent = act.agent
+            talk.agent = filled(what.agent, values)
         elif isinstance(act, bot.Leave):
             talk.agent = ""
         elif isinstance(act, bot.End):

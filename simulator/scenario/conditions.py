@@ -56,12 +56,12 @@ class FieldMatch(Shape):
         return self
 
 
-_BARE_WORDS = ["start", "connect", "message"]
+_BARE_WORDS = ["start", "connect", "message", "first"]
 Yes = Literal[True]
 
 
 class When(Shape):
-    """When a rule applies: all of it has to be so. The words start, connect and message can stand alone."""
+    """When a rule applies: all of it has to be so. The words start, connect, message and first can stand alone."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
     bare: ClassVar[tuple[dict[str, Any], ...]] = ({"enum": _BARE_WORDS},)
@@ -103,7 +103,7 @@ class When(Shape):
         if isinstance(value, str):
             if value not in _BARE_WORDS:
                 raise ValueError(
-                    "expected start, connect, message, or keys and values; words of the client are {text: ...}"
+                    "expected start, connect, message, first, or keys and values; words of the client are {text: ...}"
                 )
             return {value: True}
         return value

@@ -97,13 +97,33 @@ def parse(text: bytes, path: str, kind: type[FileError], limits: Limits | None =
             parser.dispose()
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise kind(path, mark.line + 1 if mark else 0, f"is not YAML: {error.problem}") from None
+        hint = _hint(error.problem or "", decoded, mark.line, mark.column) if mark else ""
+        raise kind(path, mark.line + 1 if mark else 0, f"is not YAML: {error.problem}{hint}") from None
     except (YAMLError, ValueError, LookupError, ArithmeticError, AttributeError, TypeError) as error:
         # The last five are what the library's own constructors say of a tagged scalar such as `!!bool x`.
         raise kind(path, 0, f"is not YAML: {(str(error) or repr(error)).splitlines()[0]}") from None
     if not isinstance(data, dict):
         raise kind(path, 0, "expected keys and values at the top")
     return Document(path, data, root)
+
+
+def _hint(problem: str, text: str, number: int, column: int) -> str:
+    """What an author most often meant, behind the parser's own words."""
+    lines = text.split("\n")
+    line = lines[number] if number < len(lines) else ""
+    if "tab character" in problem or line[column : column + 1] == "\t":
+        return ": it is a tab, and YAML indents by blanks"
+    if problem == "found character that cannot start any token":
+        return f": a text that begins with {line[column : column + 1]!r} goes in quotes"
+    if problem == "found unhashable key":
+        return ": a text that begins with {{ goes in quotes"
+    if problem == "found unknown escape character":
+        return ": in double quotes a backslash is written twice; single quotes take it as it is"
+    if problem.startswith(("mapping values", "did not find expected key", "did not find expected '-'")):
+        if ":" in line[:column]:
+            return ": a text with a colon in it, or with more behind its quotes or braces, goes in quotes as a whole"
+        return ": it does not fit the lines above, so compare indentation and colons"
+    return ""
 
 
 def _measure(yaml: Any, text: str, path: str, kind: type[FileError]) -> None:

@@ -307,10 +307,10 @@ def _worded(shape: type[_Attributes], error: Any) -> InitErrorDetails:
     return _details(str(expected), place, error["input"])
 
 
-def complaint(error: ValidationError) -> str:
-    """The first thing that is wrong, in one line: its key, and what was expected."""
+def complaint(error: ValidationError, *at: str | int) -> str:
+    """The first thing that is wrong, in one line: its key, behind those of the fault itself, and what was expected."""
     first = error.errors(include_url=False)[0]
-    place = ".".join(map(str, first["loc"]))
+    place = ".".join(map(str, (*at, *first["loc"])))
     if first["type"] == "extra_forbidden":
         known = Match.model_fields if first["loc"][0] == "match" else FaultSpec.model_fields
         return f"{place}: there is no such key; there are: {', '.join(known)}"

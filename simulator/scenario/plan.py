@@ -19,6 +19,8 @@ class Do:
 
     make: Make
     act: str
+    agent: Filled | str = ""
+    """Who takes over, as the scenario calls them."""
 
 
 @dataclass(slots=True)
@@ -88,6 +90,7 @@ class Cue:
     """A rule: when it applies, and what is done then."""
 
     number: int
+    line: int
     kinds: frozenset[str]
     test: matching.Test
     ops: list[Op]

@@ -95,6 +95,7 @@ class Planner:
         silences = frozenset(when.silence for when in matching.leaves(rule.when) if when.silence is not None)
         return Cue(
             self._rules,
+            self._script.line(*place),
             matching.kinds(rule.when),
             self._test((*place, "when"), rule.when),
             self._ops((*place, "then"), rule.then),
@@ -217,7 +218,8 @@ class Planner:
                 ways = [self._ops((*at, i, "then"), option.then) for i, option in enumerate(options)]
                 yield Choose(ways, [option.weight for option in options]), 0.0
             case act:
-                yield Do(self._act(at, step), act), 0.0
+                agent = "" if step.hand_off is None else self._text(step.hand_off.agent, *at, "agent")
+                yield Do(self._act(at, step), act, agent), 0.0
 
     def _act(self, at: Place, step: Step) -> Make:
         if step.say is not None:
@@ -256,11 +258,14 @@ class Planner:
         return lambda values: bot.Stream(_cut(filled(text, values), size), pace)
 
     def _agent(self, name: str | None, *place: str | int) -> Any:
-        if name is None:
-            return None
-        known = self._scenario.agents.get(name)
+        """As the backend calls them, whom a template may only name while it is played."""
+        given = None if name is None else self._text(name, *place)
+        return (lambda values: self._called(given(values))) if callable(given) else self._called(given)
+
+    def _called(self, name: str | None) -> str | None:
+        known = self._scenario.agents.get(name or "")
         if known is None:
-            return self._text(name, *place)
+            return name
         own = (known.__pydantic_extra__ or {}).get(self._backend or "")
         return own or known.default or name
 

@@ -6,6 +6,7 @@ import re
 from typing import Annotated, Any, ClassVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -36,6 +37,19 @@ def seconds(value: Any) -> Any:
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Text = Annotated[str, Field(min_length=1)]
+_ADDRESS = r"^[A-Za-z][A-Za-z0-9+.-]+:|\{[{%#]"
+
+
+def _address(value: str) -> str:
+    if not re.search(_ADDRESS, value):
+        raise ValueError(
+            "expected a URL such as https://example.com/a.png, or a template: a client can't open your files"
+        )
+    return value
+
+
+Address = Annotated[Text, AfterValidator(_address), Field(json_schema_extra={"pattern": _ADDRESS})]
+"""A URL as clients open it, or a template of one."""
 DURATION: dict[str, Any] = {
     "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": "^[0-9.]+ *(ms|s|m|min|h)$"}],
     "description": "Seconds, or a text such as 500ms, 2s, 3m, 1h.",

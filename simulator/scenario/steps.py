@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, JsonValue, WithJsonSchema, field_validator, model_validator
 
-from simulator.scenario.shape import DURATION, LISTED, Duration, Name, Shape, Text, Words
+from simulator.scenario.shape import DURATION, LISTED, Address, Duration, Name, Shape, Text, Words
 
 Yes = Annotated[Literal[True] | None, WithJsonSchema({"enum": [True, None]})]
 
@@ -82,7 +82,7 @@ class HandOff(Shape):
 class Picture(Shape):
     """Send a picture."""
 
-    url: Text
+    url: Address
     text: str = ""
     """What is said with it."""
     type: str = "image/jpeg"
@@ -94,7 +94,7 @@ class Picture(Shape):
 class File(Shape):
     """Send a file."""
 
-    url: Text
+    url: Address
     text: str = ""
     """What is said with it."""
     type: str = "application/octet-stream"

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, nodes
 from jinja2.meta import find_undeclared_variables
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from simulator.core.message import Json
@@ -27,13 +28,18 @@ GIVEN = {
     "state": "the state of the talk",
     "talk": "the talk's id",
     "backend": "the name of the backend",
-    "agent": "who has the talk since the last hand_off",
+    "agent": "who has the talk since the last hand_off, as the scenario calls them",
     "now": "the time, as in 2026-01-01T00:00:00Z",
     "uuid": "a new id: `uuid()`",
     "number": "a number by lot, both ends included: `number(1, 6)`",
 }
 """What every template finds, beside the scenario's own variables."""
 
+
+LARGEST = 100_000
+"""Characters and values of one variable, and of what `*` repeats: a client could make it longer with each word."""
+
+_MOST_BITS = 4096
 
 Made = TypeVar("Made")
 
@@ -53,6 +59,21 @@ class Wrong(Exception):
 
 
 class _Environment(ImmutableSandboxedEnvironment):
+    # Not to be worked out when compiled, where constants would be; a client's words may be what one of them counts.
+    intercepted_binops = frozenset(("*", "**"))
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """No text and no number that fills the memory."""
+        if operator == "**":
+            whole = isinstance(left, int) and isinstance(right, int)
+            if whole and left.bit_length() * right > _MOST_BITS:
+                raise ValueError(f"{left} ** {right} is too large a number")
+        else:
+            for many, times in ((left, right), (right, left)):
+                if isinstance(many, str | list | tuple) and isinstance(times, int) and len(many) * times > LARGEST:
+                    raise ValueError(f"{times} times {len(many)} characters or values; {LARGEST} are the most")
+        return super().call_binop(context, operator, left, right)
+
     def getattr(self, obj: Any, attribute: str) -> Any:
         """A field of a message may be called `items`, too."""
         if isinstance(obj, Mapping) and attribute in obj:
@@ -81,7 +102,7 @@ class Templates:
         """A text to fill in, or the text itself where there is nothing to fill in. Raises Wrong."""
         if not is_template(source):
             return source
-        template = self._made(source, lambda: _environment().from_string(source))
+        template = self._made(source, lambda: _environment().from_string(source), "}}")
         return _caught(lambda values: template.render(values))
 
     def value(self, source: Json) -> Filled | Json:
@@ -107,16 +128,19 @@ class Templates:
         """An expression, with or without `{{ }}` around it; gives its value. Raises Wrong."""
         bare = source.strip().removeprefix("{{").removesuffix("}}")
         compiled = self._made(
-            "{{ " + bare + " }}", lambda: _environment().compile_expression(bare, undefined_to_none=False)
+            "{{ " + bare + " }}",
+            lambda: _environment().compile_expression(bare, undefined_to_none=False),
+            "end of the expression",
         )
         return _caught(lambda values: plain(compiled(values)))
 
-    def _made(self, source: str, make: Callable[[], Made]) -> Made:
+    def _made(self, source: str, make: Callable[[], Made], end: str) -> Made:
+        """Made of a source in double braces; `end` is what their closing is for the author."""
         try:
             tree = _environment().parse(source)
             made = make()
         except TemplateSyntaxError as error:
-            raise Wrong(error.message or "is no template") from None
+            raise Wrong((error.message or "is no template").replace("end of print statement", end)) from None
         except RecursionError:
             raise Wrong("is nested too deep") from None
         except Exception as error:

@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -33,6 +33,7 @@ from simulator.serve.spaces import IDLE, MOST, Plan, Spaces
 
 if TYPE_CHECKING:
     from simulator.scenario.stage import Stage
+    from simulator.serve.recording import Recording
 
 _log = logging.getLogger("simulator")
 
@@ -41,7 +42,8 @@ _log = logging.getLogger("simulator")
 class Options:
     """How to serve."""
 
-    backends: Sequence[str]
+    backends: Sequence[str | Backend]
+    """By their names, or as they are."""
     host: str = "127.0.0.1"
     port: int | None = None
     """None: each backend's own; 0: any that is free; else that one, for a single backend."""
@@ -63,6 +65,12 @@ class Options:
     """What the bots do, in place of their backends' own."""
     watch: bool = False
     """The scenario is read anew when its file changes."""
+    playing: str = ""
+    """What the operator is told of the tapes that answer."""
+    record: Path | None = None
+    """A cassette to write, of what the default space plays."""
+    redact: bool = True
+    """Secrets are replaced before they are written there."""
 
 
 @dataclass(slots=True)
@@ -100,7 +108,8 @@ class Simulator:
             raise SimulatorError(
                 "--admin-token: expected what a header can carry, printable and without blanks around it"
             )
-        chosen = [backends.load(name) for name in dict.fromkeys(options.backends)]
+        loaded = [backends.load(name) if isinstance(name, str) else name for name in options.backends]
+        chosen = [*{backend.name: backend for backend in loaded}.values()]
         if options.port and len(chosen) > 1:
             raise SimulatorError(
                 f"--port {options.port} is for one backend, {len(chosen)} were named: leave it out, each has its own, "
@@ -115,6 +124,7 @@ class Simulator:
         house = House(shares=options.spaces + 1)
         self._watch: Watch | None = None
         stage = None if options.scenario is None else self._staged(options.scenario)
+        self._recording: Recording | None = None
         self._plan = Plan([*self._fixtures.values()], self.seed, self.clock, self.reporter, house, stage)
         self.space = self._plan.space()
         """The default one."""
@@ -131,6 +141,16 @@ class Simulator:
         assert self._spaces is not None, "not started"
         return self._spaces
 
+    def _begun(self, out: Path, redact: bool) -> Recording:
+        from simulator.serve.recording import Recording
+
+        return Recording(out, [*self._fixtures], self.clock.now, self.reporter.log("record"), redact)
+
+    @property
+    def unrecorded(self) -> int:
+        """What passed and is not in the cassette that was asked for."""
+        return 0 if self._recording is None else self._recording.failures
+
     def _staged(self, path: Path) -> Stage:
         from simulator.scenario.stage import Stage
 
@@ -141,6 +161,11 @@ class Simulator:
         if self._options.watch:
             self._watch = Watch(path, stage, log, lambda: self.spaces.refault(stage))
         return stage
+
+    @property
+    def playing(self) -> str:
+        """The tapes that answer, in words."""
+        return self._options.playing
 
     @property
     def scenario(self) -> Path | None:
@@ -169,6 +194,9 @@ class Simulator:
 
     async def start(self) -> None:
         """Bind all ports. Raises StartError, with nothing left bound."""
+        if self._options.record is not None:
+            self._recording = self._begun(self._options.record, self._options.redact)
+            self._plan = replace(self._plan, recording=self._recording)
         self._spaces = Spaces(self._plan, self.space, self._options.spaces, self._options.space_idle)
         self._intake = Intake.here(asyncio.get_running_loop())
         try:
@@ -182,6 +210,8 @@ class Simulator:
                 await self._bind(backend, fixtures, own_links=why is None)
         except BaseException:
             await self.stop()
+            if self._recording is not None:
+                self._recording.discard()
             raise
         self.driver.start()
         if self._watch is not None:
@@ -213,6 +243,8 @@ class Simulator:
             await self._spaces.close()
         for runner in self._runners:
             await runner.cleanup()
+        if self._recording is not None:
+            self._recording.close()
         if self._intake is not None:
             self._intake.close()
             self._intake = None

@@ -8,7 +8,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from typing import TypeAlias, assert_never
+from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from simulator.core.actions import Call
 from simulator.core.backend import Route
@@ -44,6 +44,10 @@ from simulator.serve.links import JUST_ENDED
 from simulator.serve.outgoing import Outgoing
 from simulator.serve.selector import HEADER
 
+if TYPE_CHECKING:
+    # With it comes all of the cassette, for which most have no use.
+    from simulator.serve.recording import Recording
+
 Tap: TypeAlias = Callable[[str, int, str, Item], None]
 
 _log = logging.getLogger("simulator")
@@ -66,8 +70,10 @@ class Driver:
         clock: WallClock | ManualClock,
         tap: Tap | None = None,
         tidy: Callable[[], object] = gc.collect,
+        recording: Recording | None = None,
     ) -> None:
-        """`tidy` is called after a reset, see `litter`."""
+        """`tidy` is called after a reset, see `litter`. A `recording` is told of calls and links, the tap of frames."""
+        self.recording = recording
         self._tidy = tidy
         self.space = space
         self.clock = clock
@@ -105,12 +111,18 @@ class Driver:
             raise Gone
         self._numbers += 1
         call = self._numbers
+        if self.recording is not None:
+            self.recording.asked(call, request)
         asked = Asked(call, request, route)
         answer = self._calls.begin(running, asked)
         try:
             self.take(running, asked)
             return call, await answer
-        except asyncio.CancelledError:
+        except BaseException as error:
+            if self.recording is not None:
+                self.recording.answered(call, request, None)
+            if not isinstance(error, asyncio.CancelledError):
+                raise
             self.take(running, Aborted(call))
             raise
         finally:
@@ -159,6 +171,8 @@ class Driver:
             self._whose.pop(call, None)
             self.left = self._loop.time()
             self._pongs.gone(call)
+            if self.recording is not None:
+                self.recording.closed(call, code, "" if code == JUST_ENDED else reason)
             if code == JUST_ENDED and reason:
                 running.log("warning", reason, link=call)
             self.take(running, Detached(call, 1005 if code is None else code))
@@ -182,6 +196,8 @@ class Driver:
 
     def aborted(self, running: Running, call: CallId) -> None:
         """The client of an Upgrade was gone."""
+        if self.recording is not None:
+            self.recording.opened(call, None)
         self.take(running, Aborted(call))
 
     def catch_up(self) -> None:
@@ -283,9 +299,13 @@ class Driver:
                     else:
                         self._calls.answer(effect.number, effect)
                 case Shut():
+                    if self.recording is not None:
+                        self.recording.shut(effect.link, 1005 if effect.code is None else effect.code, effect.reason)
                     if (link := self._links.get(effect.link)) is not None:
                         link.shut(effect.code, effect.reason)
                 case Drop():
+                    if self.recording is not None:
+                        self.recording.shut(effect.link, 1006, "")
                     if (link := self._links.get(effect.link)) is not None:
                         link.drop()
                 case Pause():

@@ -14,6 +14,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 from simulator.core.backend import Buffered, Miss, NoMethod, NoRoute, Route, Stored, find
+from simulator.core.events import CallId
 from simulator.core.message import Request, Response
 from simulator.core.objects import Upload, UploadFlaw
 from simulator.core.space import Running
@@ -154,17 +155,24 @@ class Door:
         if isinstance(answer, Upgrade):
             return await self._upgrade(asked, call, answer)
         if isinstance(answer, Reset):
+            self._unanswered(call, request)
             if asked.transport is not None:
                 links.reset(asked.transport)
             return links.Handed()
         if answer.response is None:
+            self._unanswered(call, request)
             if asked.transport is not None:
                 asked.transport.close()
             return links.Handed()
-        return await self._write(asked, request, answer.response, stays)
+        return await self._write(asked, request, answer.response, stays, call)
 
     async def _write(
-        self, asked: web.BaseRequest, request: Request, response: Response, stays: bool = True
+        self,
+        asked: web.BaseRequest,
+        request: Request,
+        response: Response,
+        stays: bool = True,
+        call: CallId | None = None,
     ) -> web.StreamResponse:
         running, reading = self._running, None
         if response.stored is not None and request.method != "HEAD":
@@ -177,9 +185,15 @@ class Door:
             if response.stored is not None and not _inert(dressed):
                 # Whoever uploads a page must not act in our name: the control API has this origin, too.
                 dressed = replace(dressed, headers=(*dressed.headers, _SANDBOX))
+            if self._driver.recording is not None:
+                self._driver.recording.answered(call, request, dressed)
             exact = Exact(dressed, asked, stays, reading)
             await exact.prepare(asked)
         return exact
+
+    def _unanswered(self, call: CallId, request: Request) -> None:
+        if self._driver.recording is not None:
+            self._driver.recording.answered(call, request, None)
 
     async def _upload(self, asked: web.BaseRequest, request: Request, route: Route, body: Stored) -> web.StreamResponse:
         running = self._running
@@ -229,6 +243,8 @@ class Door:
             driver.aborted(running, call)
             return links.Handed()
         link, response = taken
+        if driver.recording is not None:
+            driver.recording.opened(call, upgrade.headers)
         link.start(*driver.attach(running, call, link))
         return response
 
@@ -236,6 +252,8 @@ class Door:
         driver, running = self._driver, self._running
 
         def opened(link: fallback.PublicLink) -> None:
+            if driver.recording is not None:
+                driver.recording.opened(call, upgrade.headers)
             link.start(*driver.attach(running, call, link))
 
         policy = running.backend.link(running.seed.settings)

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from simulator import backends
 from simulator.core.backend import Backend
 from simulator.core.errors import FixtureError, SettingError
 from simulator.scenario.document import Document, parse, said, spelled
@@ -24,6 +25,9 @@ def default_path(name: str) -> Path:
 def load(backend: Backend, path: Path | None, settings: Iterable[tuple[str, str]]) -> BaseModel:
     """The backend's seed from a file (None: its own) with settings laid over it. Raises FixtureError, SettingError."""
     where = path or default_path(backend.name)
+    if path is None and backend.name not in backends.names():
+        # Made of a tape: its model has all that there is.
+        return _set(backend.seed(), settings)
     document = _read(where)
     try:
         seed = backend.seed.model_validate(document.data)

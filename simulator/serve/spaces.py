@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from simulator.serve.reporter import Reporter
 
 if TYPE_CHECKING:
     from simulator.scenario.stage import Stage
+    from simulator.serve.recording import Recording
 
 MOST = 100
 """Spaces beside the default one."""
@@ -45,6 +46,8 @@ class Plan:
     house: House
     stage: Stage | None = None
     """The scenario, in place of the backends' own bots."""
+    recording: Recording | None = None
+    """Of the default space."""
 
     def space(
         self,
@@ -68,7 +71,11 @@ class Plan:
     def drive(self, space: Space, litter: Litter) -> Driver:
         """Its driver; needs a running loop."""
         frame = self.reporter.tap(space) if space.name else self.reporter.frame
-        return Driver(space, self.clock_of(space), frame if self.reporter.frames else None, litter.tidy)
+        shown = frame if self.reporter.frames else None
+        recording = None if space.name else self.recording
+        if recording is not None:
+            shown = recording.tap if shown is None else recording.before(shown)
+        return Driver(space, self.clock_of(space), shown, litter.tidy, recording)
 
     @staticmethod
     def clock_of(space: Space) -> WallClock | ManualClock:
@@ -159,12 +166,17 @@ class Spaces:
         seed: int | None = None,
         clock: WallClock | ManualClock | None = None,
         stage: Stage | None = None,
+        prepare: Callable[[Space], None] | None = None,
     ) -> Place:
-        """Makes a space by control call; one that is there already ends before. Raises Crowded."""
-        # A scenario that is wrong raises here, with nothing ended yet.
+        """Makes a space by control call; one that is there ends before. Raises Crowded, or as `prepare` does."""
+        # What is wrong raises here, with nothing ended yet.
         space = self._plan.space(name, seed, clock, stage)
+        if prepare is not None:
+            prepare(space)
         self.drop(name)
-        return self._add(space, asked_for=True)
+        place = self._add(space, asked_for=True)
+        place.driver.fault()
+        return place
 
     def drop(self, name: str) -> bool:
         """Ends a space, never the default one, with all its sockets; whether there was any."""

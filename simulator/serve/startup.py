@@ -36,8 +36,8 @@ def quick() -> Iterator[None]:
             gc.enable()
 
 
-def leave() -> NoReturn:
-    """End the process well, at once: what others asked for at exit is done, and all that was printed is out.
+def leave(code: int = 0) -> NoReturn:
+    """End the process, at once: what others asked for at exit is done, and all that was printed is out.
 
     The interpreter would give back all memory piece by piece before that: four seconds for a gigabyte of small objects,
     where Ctrl-C has to be obeyed within one. The system takes it back as a whole.
@@ -46,4 +46,4 @@ def leave() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):
             stream.flush()
-    os._exit(0)
+    os._exit(code)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import os
 import signal
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import orjson
 
-from simulator.core.errors import SimulatorError, StartError
+from simulator.serve import readyfile
 from simulator.serve.app import Simulator
 from simulator.serve.reporter import Reporter
 
@@ -22,7 +21,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def run(simulator: Simulator, reporter: Reporter, ready_file: Path | None, json_lines: bool = False) -> None:
     """Serve until SIGINT or SIGTERM. Raises SimulatorError."""
     if ready_file is not None:
-        _make_room(ready_file)
+        readyfile.make_room(ready_file)
     reporter.attach()
     try:
         asyncio.run(_serve(simulator, ready_file, json_lines))
@@ -44,7 +43,7 @@ async def _serve(simulator: Simulator, ready_file: Path | None, json_lines: bool
         gc.set_threshold(10_000, 20, 50)
         state = ready(simulator)
         if ready_file is not None:
-            _write(ready_file, orjson.dumps(state) + b"\n")
+            readyfile.write(ready_file, state)
         text = orjson.dumps(state).decode() if json_lines else block(simulator, colour=_colour())
         try:
             print(text, flush=True)  # noqa: T201
@@ -56,31 +55,7 @@ async def _serve(simulator: Simulator, ready_file: Path | None, json_lines: bool
             await stopped.wait()
         finally:
             if ready_file is not None:
-                with contextlib.suppress(OSError):
-                    os.unlink(ready_file)  # noqa: PTH108
-
-
-def _make_room(path: Path) -> None:
-    """Remove the ready file of an earlier run, which would say ready too soon; not that of one which still runs."""
-    try:
-        owner = orjson.loads(path.read_bytes())["pid"] if path.is_file() and not path.is_symlink() else None
-        if owner is None:
-            if path.exists():
-                raise SimulatorError(f"--ready-file {path}: is there already, and no file of ours: name another")
-            return
-        # One of ours that was killed in a container had the number that we have now.
-        if owner == os.getpid():
-            raise ProcessLookupError
-        os.kill(owner, 0)
-    except (ValueError, KeyError, TypeError, OverflowError):
-        raise SimulatorError(f"--ready-file {path}: is there already, and no file of ours: name another") from None
-    except PermissionError:
-        # Of another user, or unreadable.
-        raise StartError(f"--ready-file {path}: belongs to somebody else: name another") from None
-    except OSError:
-        _guarded(path, lambda: path.unlink(missing_ok=True))
-    else:
-        raise StartError(f"--ready-file {path}: belongs to the simulator with pid {owner}, which still runs")
+                readyfile.remove(ready_file)
 
 
 def ready(simulator: Simulator) -> dict[str, object]:
@@ -105,29 +80,11 @@ def block(simulator: Simulator, colour: bool = False) -> str:
         ]
     if simulator.scenario is not None:
         lines += ["", f"the bot plays {simulator.scenario}"]
+    if simulator.playing:
+        lines += ["", simulator.playing]
     lines += ["", f"seed {simulator.seed}, {simulator.clock.mode} clock. Ctrl-C stops it."]
     return "\n".join(lines)
 
 
 def _colour() -> bool:
     return sys.stdout is not None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Whole or not at all: who waits for the file must not read the half of it."""
-    part = path.with_name(f"{path.name}.part")
-
-    def write() -> None:
-        part.write_bytes(data)
-        part.replace(path)
-
-    _guarded(path, write)
-
-
-def _guarded(path: Path, act: object) -> None:
-    try:
-        act()  # type: ignore[operator]
-    except FileNotFoundError:
-        raise SimulatorError(f"--ready-file {path}: there is no such directory") from None
-    except OSError as error:
-        raise SimulatorError(f"--ready-file {path}: {error.strerror}") from None

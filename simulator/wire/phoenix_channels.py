@@ -215,7 +215,7 @@ class Channels:
             lost, channel.state = channel.state == "lost", "over"
             return [Closed(channel)] if lost and isinstance(answer, Accept) else []
         assert socket.joining is channel
-        word, response = ("ok", {}) if isinstance(answer, Accept) else ("error", answer.response)
+        word, response = ("ok", _body(answer)) if isinstance(answer, Accept) else ("error", answer.response)
         assert not isinstance(response, Response), "behind the handshake a refusal is JSON"
         try:
             frame = socket.serializer.reply(channel.join_ref, channel.ref, channel.topic, word, response)
@@ -279,6 +279,10 @@ class Channels:
         event, payload = ("phx_close", {}) if code == 1000 else ("phx_error", self._profile.crash)
         frame = socket.serializer.push(join_ref, join_ref, channel.topic, event, payload)
         return [*self._put(socket, frame), Closed(channel, code)]
+
+
+def _body(accept: Accept) -> Json:
+    return {} if accept.body is None else accept.body
 
 
 def _unmatched(serializer: Serializer, ref: Json, topic: Json) -> Frame:

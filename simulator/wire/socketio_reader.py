@@ -16,6 +16,10 @@ _NAMES: Final = {packets.CONNECT: "connect", packets.DISCONNECT: "disconnect", p
 """No event can bear these names, so that they are free for what is none."""
 
 
+_ASKED: Final = 10_000
+"""What waits for an acknowledgement in one session; of more, what came first is never answered."""
+
+
 class _Session:
     __slots__ = ("asked", "inboxes", "offsets")
 
@@ -101,6 +105,8 @@ class SocketIOReader:
         message = Message(name, tuple(data[1:]), NO_REF if packet.id is None else packet.id, nsp)
         if packet.id is not None:
             session.asked[(sender, nsp, packet.id)] = message
+            if len(session.asked) > _ASKED:
+                del session.asked[next(iter(session.asked))]
         return [Turn(sender, message, offset=offset)]
 
     def _door(self, session: _Session, sender: str, kind: int, nsp: str, data: Json) -> Turn:

@@ -71,7 +71,8 @@ def test_rows_are_as_wide_as_the_screen(width: int) -> None:
         assert cells(line) in (max(width, 48 + 20), max(width, 48 + 20) - 1)
         assert line.endswith("…")
     [row] = rows(tape(said("client", f'{{"type":"{name}"}}')))
-    assert name in shown(row, 80)[0]
+    assert f"> {name[:19]}… {{}}" in shown(row, 80)[0]
+    assert name in shown(row)[0]
 
 
 def test_frames_cannot_colour_the_screen() -> None:

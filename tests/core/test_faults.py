@@ -28,6 +28,8 @@ def test_names_are_minted_and_not_given_twice() -> None:
     faults.add(one)
     assert faults.remove() == [one]
     assert faults.remove() == []
+    faults.remove("latency_downstream")
+    assert faults.mint("latency", "downstream") == "latency_downstream"
 
 
 def test_a_reset_brings_back_what_there_was_at_the_start() -> None:

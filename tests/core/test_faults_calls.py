@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from simulator.core.faults_things import MOST_MADE
 from simulator.core.wire import Aborted
 from tests.backends.concierge.bucket import put
 from tests.backends.concierge.speak import with_store
@@ -53,6 +54,15 @@ def test_packets_are_lost_doubled_moved(room: tuple[Talk, Poller]) -> None:
     found = talk.space.faults.get("lonely")
     assert found is not None
     assert found.struck == 0
+
+
+def test_what_is_made_of_one_body_has_a_bound(room: tuple[Talk, Poller]) -> None:
+    talk, poller = room
+    talk.fault(fault("duplicate", copies=100), fault("oversized", size=60 << 20))
+    poller.post(ONE, TWO)
+    answer = talk.answered(poller.ask())
+    assert body(answer) == ["one", "one", "two"]
+    assert len(answer.body) <= MOST_MADE + 1000
 
 
 def test_packets_of_a_post(room: tuple[Talk, Poller]) -> None:

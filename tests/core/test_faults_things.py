@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from simulator.core.faults_things import MOST_COPIES, MOST_MADE
 from simulator.core.message import Frame, Pong
 from simulator.core.wire import Raw
 from simulator.serve.frames import encode
@@ -46,6 +47,21 @@ def test_pings_are_delayed_but_not_sliced() -> None:
     assert not socket.got
     talk.after(0.01)
     assert socket.got.popleft() == Pong(b"are you there")
+
+
+def test_what_is_made_of_one_message_has_a_bound() -> None:
+    many = [fault("duplicate", f"d{i}", copies=100) for i in range(11)]
+    _, socket = chip(*many)
+    socket.send(HISTORY)
+    assert len(socket.got) == 1 + MOST_COPIES
+    talk, socket = chip(*(fault("duplicate", f"d{i}", copies=100, stream="upstream") for i in range(11)))
+    socket.send(HISTORY)
+    talk.after(0)
+    assert len(socket.got) == 1 + MOST_COPIES
+    _, socket = chip(*many, fault("oversized", size=20 << 20))
+    socket.send(HISTORY)
+    assert len(socket.got) == MOST_MADE // (20 << 20)
+    assert len({id(item.data) for item in socket.got if isinstance(item, Frame)}) == 1, "copies share what is long"
 
 
 def test_limit_data() -> None:

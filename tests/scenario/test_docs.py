@@ -64,6 +64,7 @@ def test_editors_know_what_may_stand_in_the_long_form(text: str) -> None:
         "else: [{say: {text: a, later: 1}}]",
         "else: [{sya: x}]",
         "else: [{say: 7}]",
+        "else: [{picture: cat.png}]",
         "else: [{say: a, end: true}]",
         "else: [{wait: 3 parsecs}]",
         "else: [{after: 1}]",

@@ -88,7 +88,7 @@ def lines(text: str, *names: str) -> list[str]:
         ("else:\n- set: {a: 2026-01-01}", ["2: error: else.0.set.a: expected a text, a number, true, false, null, a list, or keys and values (got '2026-01-01')"]),
         ("else:\n- {say: a, if: ''}", ["2: error: else.0.if: String should have at least 1 character (got '')"]),
         ("rules:\n- {when: hello, then: []}", [
-            "2: error: rules.0.when: expected start, connect, message, or keys and values; words of the client are {text: ...} (got 'hello')"]),
+            "2: error: rules.0.when: expected start, connect, message, first, or keys and values; words of the client are {text: ...} (got 'hello')"]),
         ("rules:\n- {when: {}, then: []}", ["2: error: rules.0.when: says nothing: message is when the client says anything"]),
         ("rules:\n- {when: {start: false}, then: []}", ["2: error: rules.0.when.start: Input should be True (got False)"]),
         ("rules:\n- {when: {nth: 0}, then: []}", ["2: error: rules.0.when.nth: Input should be greater than or equal to 1 (got 0)"]),
@@ -127,6 +127,10 @@ def lines(text: str, *names: str) -> list[str]:
             "2: error: else.0.say: can't be compiled: too many statically nested blocks (<template>, line 72)"]),
         (f"else:\n- status: {'x' * 1000}", [
             f"2: error: else.0.status: Input should be 'sent', 'delivered', 'read' or 'failed' (got '{'x' * 99}...)"]),
+        ("else:\n- say: '{{ text '", ["2: error: else.0.say: unexpected end of template, expected '}}'."]),
+        ("else:\n- picture: cat.png\n- file: {url: 'C:/a.pdf'}", [
+            "2: error: else.0.picture: expected a URL such as https://example.com/a.png, or a template: a client can't open your files (got 'cat.png')",
+            "3: error: else.1.file.url: expected a URL such as https://example.com/a.png, or a template: a client can't open your files (got 'C:/a.pdf')"]),
         ("else:\n- say: '{{ a }'", ["2: error: else.0.say: unexpected '}'"]),
         ("else:\n- say: '{% if %}'", ["2: error: else.0.say: Expected an expression, got 'end of statement block'"]),
         ("else:\n- say: '{{ text|shouted }}'", ["2: error: else.0.say: No filter named 'shouted'."]),
@@ -135,7 +139,7 @@ def lines(text: str, *names: str) -> list[str]:
         ("else:\n- say: '{{ match.table }}'", ["2: error: else.0.say: match.table: no regex here has a group of that name"]),
         ("rules:\n- {when: {text: {regex: '(?P<table>x)'}}, then: {say: \"{{ match['tabble'] }}\"}}", [
             "2: error: rules.0.then.say: match.tabble: no regex here has a group of that name; did you mean table?"]),
-        ("else:\n- say: a\n  if: 1 +", ["3: error: else.0.if: unexpected 'end of print statement'"]),
+        ("else:\n- say: a\n  if: 1 +", ["3: error: else.0.if: unexpected 'end of the expression'"]),
         ("rules:\n- when: {if: cups > 1}\n  then: []", [f"2: error: rules.0.when.if: cups: there is no such variable; there are: {NAMES}"]),
         ("else:\n- raw: {name: btu_msg, body: {text: ['{{ a }}']}}", [
             f"2: error: else.0.raw.body: a: there is no such variable; there are: {NAMES}"]),
@@ -315,6 +319,37 @@ def test_a_scenario_with_nothing_wrong() -> None:
         (b"a:\n" + b"- " * 200_000, ":2: is not YAML that we read: nested more than 100 levels deep"),
         (b"a: &a [*a]", ":1: an alias stands within what it stands for"),
         (b'a: "\\ud800"', ":1: is not YAML: found invalid Unicode character escape code"),
+        # What authors do most often, with what they meant.
+        (
+            b"a:\n\t- b\n",
+            ":2: is not YAML: found character that cannot start any token: it is a tab, and YAML indents by blanks",
+        ),
+        (
+            b"a:\n  - say: b\n\t- say: c\n",
+            ":3: is not YAML: found a tab character that violates indentation: it is a tab",
+        ),
+        (b"say: {{ text }}", ":1: is not YAML: found unhashable key: a text that begins with {{ goes in quotes"),
+        (
+            b"say: {{ text }} again",
+            ":1: is not YAML: did not find expected key: a text with a colon in it, or with more behind its quotes",
+        ),
+        (
+            b"say: @you",
+            ":1: is not YAML: found character that cannot start any token: a text that begins with '@' goes in quotes",
+        ),
+        (
+            b"say: You said: it",
+            ":1: is not YAML: mapping values are not allowed in this context: a text with a colon in it",
+        ),
+        (
+            b'regex: "\\d"',
+            ":1: is not YAML: found unknown escape character: in double quotes a backslash is written twice",
+        ),
+        (
+            b"a: b\n  c: d",
+            ":2: is not YAML: mapping values are not allowed in this context: it does not fit the lines above",
+        ),
+        (b"a:\n  b: c\n d: e", ":3: is not YAML: did not find expected key: it does not fit the lines above"),
         (b"rules: [" + b"7," * 100_000 + b"]", ":1: more than 100000 values, aliases spelled out, are too many"),
     ],
 )

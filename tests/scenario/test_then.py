@@ -275,6 +275,26 @@ def test_agents_are_called_as_the_backend_calls_them() -> None:
     )
 
 
+@pytest.mark.parametrize("given", ["Sam", "{{ text }}"])
+def test_a_scenario_calls_agents_by_its_own_names(given: str) -> None:
+    """Two of them may be one to a backend; and a template may name one, who has the talk for example."""
+    text = f"""
+        agents:
+          Sam: {{chip: desk@example.com}}
+          Kim: {{chip: desk@example.com}}
+        rules:
+          - when: message
+            then:
+              - hand_off: "{given}"
+              - say: {{text: "{{{{ agent }}}}", agent: "{{{{ agent }}}}"}}
+              - leave
+              - say: "{{{{ agent or 'nobody' }}}}"
+        """
+    Story(text, backend="chip").play(
+        "ann >> Sam\nann << hand_off desk@example.com\nann << say Sam as desk@example.com\nann << leave\nann << say nobody"
+    )
+
+
 def test_what_an_agent_says_answers_nobody() -> None:
     """A backend may send an answer to who asked, and what an agent says to all (AIDA does)."""
     story = Story(ONE % "[{say: a}, {hand_off: Sam}, {say: b}, leave, {say: c}]")
@@ -349,6 +369,7 @@ def test_a_loop_around_the_end_of_a_socket_is_ended() -> None:
         ("{% if nth == 1 %}one{% else %}more{% endif %}{# never #}", "one"),
         ("{{ text.upper() }} {{ text|title }}", "HELLO Hello"),
         ("{{ 'a' ~ 1 }}", "a1"),
+        ("{{ 'ha' * 2 }}{{ 3 * 4 }}{{ 2 ** 3 }}{{ 0.5 ** 1 }}", "haha1280.5"),
         ("a { b } 100 %", "a { b } 100 %"),
     ],
 )  # fmt: skip
@@ -379,6 +400,9 @@ def test_a_message_may_have_fields_called_as_methods_are() -> None:
         ("{say: \"{{ ''.__class__.__mro__ }}\"}", "access to attribute '__class__' of 'str' object is unsafe."),
         ("{say: '{{ client.update({}) }}'}", "access to attribute 'update' of 'dict' object is unsafe."),
         ("{say: '{{ range(1000000)|length }}'}", "Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000)."),
+        ("{say: '{{ text * 1000000000 }}'}", "1000000000 times 5 characters or values; 100000 are the most"),
+        ("{say: '{{ 9999999 * [text] }}'}", "9999999 times 1 characters or values; 100000 are the most"),
+        ("{set: {later: '{{ 9 ** 387420489 }}'}}", "9 ** 387420489 is too large a number"),
         ("{say: '{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}'}", "is nested too deep"),
         ("{queue: '{{ text }}'}", "queue: invalid literal for int() with base 10: 'hello'"),
         ("{queue: '{{ nth * 1e300 * 1e300 }}'}", "queue: cannot convert float infinity to integer"),

@@ -173,14 +173,15 @@ def test_a_field_of_what_is_said() -> None:
     )
 
 
-def test_first_nth_every() -> None:
+@pytest.mark.parametrize("first", ["first", "{first: true}"])
+def test_first_nth_every(first: str) -> None:
     Story(
-        """
+        f"""
         rules:
-          - {when: {first: true}, then: {say: first}}
-          - {when: {nth: 4}, then: {say: fourth}}
-          - {when: {every: 2}, then: {say: "even {{ nth }}"}}
-        else: {say: odd}
+          - {{when: {first}, then: {{say: first}}}}
+          - {{when: {{nth: 4}}, then: {{say: fourth}}}}
+          - {{when: {{every: 2}}, then: {{say: "even {{{{ nth }}}}"}}}}
+        else: {{say: odd}}
         """
     ).play(
         """
@@ -312,11 +313,11 @@ def test_if() -> None:
 
 
 def test_a_condition_that_cannot_be_looked_at_is_told_and_does_not_apply() -> None:
-    Story("rules: [{when: {if: message.a > 2}, then: {say: never}}]\nelse: {say: no}").play(
+    Story("rules:\n- {when: {if: message.a > 2}, then: {say: never}}\nelse: {say: no}").play(
         """
         ann >> hello
         ann << say no
-        log my.yaml: a condition can't be looked at: 'dict object' has no attribute 'a'
+        log my.yaml:2: this rule does not apply: 'dict object' has no attribute 'a'
         """
     )
 

@@ -63,6 +63,7 @@ async def test_the_control_call() -> None:
         ("POST", "faults", [{"type": "drop"}, {"type": "drop", "backend": "mia"}], 400, "1.backend: there is no 'mia' here"),
         ("POST", "faults", [{"type": "drop", "name": "a"}, {"type": "drop", "name": "a"}], 409, "name: there is a fault 'a' already"),
         ("POST", "faults", [{"type": "drop"}] * 1001, 409, "1000 faults are the most"),
+        ("POST", "faults", [{"type": "lag"}] * 50_000, 409, "1000 faults are the most"),
         ("POST", "faults", b"{", 400, "the body is not JSON"),
         ("POST", "faults", "drop", 400, "input should be a valid dictionary"),
         ("POST", "faults/a", {"type": "drop"}, 405, "/__admin/faults/a takes GET or DELETE"),

@@ -416,13 +416,17 @@ async def test_a_space_with_a_scenario_of_its_own(server: Simulator) -> None:
     url = server.url("chip")
     assert (await admin(url, "POST", "spaces", {"name": "a", "scenario": SHOUT}))[0] == 200
     assert (await admin(url, "POST", "spaces", {"name": "b", "scenario": "support-desk"}))[0] == 200
+    text = "# As a file has it.\nelse:\n  - say: '{{ text }}!'\n"
+    assert (await admin(url, "POST", "spaces", {"name": "d", "scenario": text}))[0] == 200
     async with (
         connect(server.connect("chip", "a"), proxy=None) as a,
         connect(server.connect("chip", "b"), proxy=None) as b,
         connect(server.connect("chip", "c"), proxy=None) as c,
+        connect(server.connect("chip", "d"), proxy=None) as d,
     ):
-        for ws in (a, b, c):
+        for ws in (a, b, c, d):
             await says(ws)
+        assert await replies(d, "be loud") == "be loud!"
         assert await replies(a, "be loud") == "LOUD"
         assert await replies(c, "be loud") == "You said: be loud"
         await spaced(server, "b", "POST", "clock/advance", {"seconds": 5})
@@ -455,15 +459,21 @@ async def test_what_is_wrong_ends_nothing(server: Simulator) -> None:
         await says(ws)
         for body, why in (
             ({"scenario": {"rules": [{"then": [{"sya": "x"}]}]}}, "scenario:1: "),
-            ({"scenario": "/etc/passwd"}, "scenario: expected one itself, or one of "),
-            ({"scenario": 7}, "scenario: expected one itself, or one of "),
-            ({"faults": [{"type": "lag"}]}, "0.type: "),
-            ({"faults": "drop"}, "input should be a valid dictionary"),
+            ({"scenario": "/etc/passwd"}, "scenario: expected one itself (JSON, or the text of its file), or one of "),
+            ({"scenario": 7}, "scenario: expected one itself (JSON, or the text of its file), or one of "),
+            ({"scenario": "rules: []\nelse:\n  - sya: x\n"}, "scenario:3: else.0.sya: "),
+            ({"faults": [{"type": "lag"}]}, "faults.0.type: "),
+            ({"faults": {"type": "lag"}}, "faults.type: "),
+            ({"faults": ["drop"]}, "faults.0: input should be a valid dictionary"),
+            ({"faults": "drop"}, "faults: input should be a valid dictionary"),
         ):
             status, answer = await admin(url, "PUT", "spaces", {"name": "a", **body})
             assert (status, answer["error"].startswith(why)) == (400, True), answer
+        twice = [{"type": "drop", "name": "x"}, {"type": "drop", "name": "x"}]
+        for scenario, faults in (({}, twice), ({"faults": twice[:1]}, twice[:1])):
+            asked = {"name": "a", "scenario": scenario, "faults": faults}
+            assert (await admin(url, "PUT", "spaces", asked))[0] == 409
         assert '"history"' in await says(ws, '{"type":"get_history","before":"2099-01-01T00:00:00Z"}')
-    twice = [{"type": "drop", "name": "x"}, {"type": "drop", "name": "x"}]
     assert (await admin(url, "POST", "spaces", {"name": "b", "faults": twice}))[0] == 409
     assert "b" not in server.spaces
 

@@ -141,3 +141,13 @@ def test_anything(frames: list[tuple[str, str | bytes, bool]]) -> None:
         for turn in reader.read(sender, 1, Frame(data, "polling" if polling else "websocket")):
             assert turn.sender == sender
             assert turn.message is not None or turn.why
+
+
+def test_events_that_nobody_acknowledges_are_forgotten_in_the_end() -> None:
+    reader = SocketIOReader()
+    for number in range(10_001):
+        reader.read("client", 1, Frame(f'42{number}["a"]'))
+    [first] = reader.read("server", 1, Frame("430[]"))
+    [second] = reader.read("server", 1, Frame("431[]"))
+    assert (first.answers, first.why) == (None, "it acknowledges what nobody asked for")
+    assert second.answers is not None

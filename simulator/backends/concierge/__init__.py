@@ -143,6 +143,7 @@ BACKEND = Backend(
         who for agent in seed.agents if agent.active for who in (str(agent.id), agent.name, agent.email)
     },
     statuses=STATUSES,
+    live=frozenset({"upload_url", "put", "object"}),
     volatile=frozenset(
         [
             *(f"client/{name}.{path}" for name in _WITH_SESSION for path in _DRAWN),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from simulator.core.backend import Backend
-from simulator.core.faults import Fault
+from simulator.core.faults import MOST_FAULTS, Fault
 from simulator.core.space import Space
 from simulator.serve.admin.asking import Asking
 from simulator.serve.admin.complaint import Complaint
@@ -66,23 +66,26 @@ def _told(faults: list[Fault]) -> dict[str, Any]:
     return {"faults": [listed(fault) for fault in faults]}
 
 
-def read(body: object, backends: Sequence[Backend]) -> list[FaultSpec]:
-    """One fault or a list of them. Raises Complaint."""
+def read(body: object, backends: Sequence[Backend], *at: str) -> list[FaultSpec]:
+    """One fault or a list of them; `at` are the keys where they stand in what was sent. Raises Complaint."""
     # Only who has faults pays for their model.
     from pydantic import ValidationError
 
     from simulator.scenario.faults import FaultSpec, complaint
 
+    if isinstance(body, list) and len(body) > MOST_FAULTS:
+        # Before each is looked at and gets a name, which takes long for so many.
+        raise Complaint(409, f"{MOST_FAULTS} faults are the most")
     specs: list[FaultSpec] = []
     for i, said in enumerate(body if isinstance(body, list) else [body]):
-        place = f"{i}." if isinstance(body, list) else ""
+        place: tuple[str | int, ...] = (*at, i) if isinstance(body, list) else at
         try:
             spec = FaultSpec.model_validate(said)
         except ValidationError as error:
-            raise Complaint(400, f"{place}{complaint(error)}") from None
+            raise Complaint(400, complaint(error, *place)) from None
         objection = spec.objection(backends)
         if objection is not None:
-            raise Complaint(400, f"{place}{'.'.join(objection[0])}: {objection[1]}")
+            raise Complaint(400, f"{'.'.join(map(str, (*place, *objection[0])))}: {objection[1]}")
         specs.append(spec)
     return specs
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from simulator.core.errors import SimulatorError
+from simulator.core.space import Space
 from simulator.serve import clock, selector
 from simulator.serve.admin import faults
 from simulator.serve.admin import time as times
@@ -34,8 +35,9 @@ async def one(asking: Asking) -> Any:
 async def make(asking: Asking) -> Any:
     """`POST` or `PUT /__admin/spaces {"name", ...}`: one that is there already begins anew with what is said here.
 
-    `seed`, a number, and `clock` as for `--clock`; `scenario`, the name of one that comes along or a scenario itself;
-    `faults`, as for `/__admin/faults`, which a reset brings back. What is left out is like the server's.
+    `seed`, a number, and `clock` as for `--clock`; `scenario`, the name of one that comes along or a scenario itself,
+    as JSON or as the text of its file; `faults`, as for `/__admin/faults`, which a reset brings back. What is left out
+    is like the server's.
     """
     body = await asking.body()
     name = _name(body.pop("name", asking.target.space), asking.target.space)
@@ -51,14 +53,8 @@ async def make(asking: Asking) -> Any:
         time = None if given is None else clock.parse(given, "clock")
         stage = None if scenario is None else _stage(scenario)
         running = asking.spaces.default.driver.running
-        specs = faults.read(wrong, [one.backend for one in running]) if wrong != [] else []
-        place = asking.spaces.make(name, seed, time, stage)
-        try:
-            _begin_with(place, specs)
-        except Complaint:
-            asking.spaces.drop(name)
-            raise
-        return _told(place)
+        specs = faults.read(wrong, [one.backend for one in running], "faults") if wrong != [] else []
+        return _told(asking.spaces.make(name, seed, time, stage, lambda space: _begin_with(space, specs)))
     except SimulatorError as error:
         raise Complaint(400, str(error)) from None
     except Crowded as crowded:
@@ -73,18 +69,19 @@ def _stage(scenario: object) -> Stage:
 
     if isinstance(scenario, dict):
         return stage.Stage(stage.load(orjson.dumps(scenario), "scenario"))
+    if isinstance(scenario, str) and ":" in scenario:
+        return stage.Stage(stage.load(scenario.encode(), "scenario"))
     # A name and no path: a control call reads no other files.
     if not isinstance(scenario, str) or scenario not in scenarios.shipped():
-        raise Complaint(400, f"scenario: expected one itself, or one of {', '.join(scenarios.shipped())}")
+        expected = f"one itself (JSON, or the text of its file), or one of {', '.join(scenarios.shipped())}"
+        raise Complaint(400, f"scenario: expected {expected}")
     return stage.Stage(scenarios.load(scenarios.find(scenario)))
 
 
-def _begin_with(place: Place, specs: Sequence[FaultSpec]) -> None:
+def _begin_with(space: Space, specs: Sequence[FaultSpec]) -> None:
     if specs:
-        space = place.driver.space
         faults.put(space, specs)
         space.faults.keep()
-        place.driver.fault()
 
 
 async def end(asking: Asking) -> Any:

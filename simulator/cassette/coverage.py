@@ -1,0 +1,191 @@
+"""What came of a replay: which lines of the tapes were played, and what clients said that stands on none."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from xml.etree import ElementTree
+
+from simulator.cassette.match import ABSENT, Difference
+from simulator.cassette.plan import Line, Plan, Served, Strand
+
+MOST: Final = 1_000
+"""Messages without a match that are told one by one."""
+_SHOWN: Final = 200
+"""Lines that were never played, of which the text tells."""
+
+
+@dataclass(slots=True)
+class Miss:
+    """A client's message that matched nothing."""
+
+    walk: int
+    """Which client, counted from 1."""
+    name: str
+    what: str
+    """What the client said, short."""
+    why: str
+    path: str = ""
+    """The tape of the nearest candidate."""
+    line: int = 0
+    """And its line; 0 where nothing came near."""
+    differences: tuple[Difference, ...] = ()
+
+    def told(self) -> str:
+        """One line for people."""
+        near = f"; nearest is {self.path}:{self.line}" if self.line else ""
+        more = "".join(f"; {found.told()}" for found in self.differences[:3])
+        return f"client {self.walk}: {self.name or 'a frame'} {self.why}{near}{more}"
+
+
+@dataclass(slots=True)
+class Coverage:
+    """Counted over all clients, spaces and resets."""
+
+    plans: Sequence[Plan]
+    walks: int = 0
+    """How many clients there were."""
+    matched: Counter[str] = field(default_factory=Counter)
+    """How messages matched."""
+    misses: list[Miss] = field(default_factory=list)
+    missed: int = 0
+    ignored: int = 0
+    _done: dict[Line | Served | Strand, int] = field(default_factory=dict)
+
+    def did(self, what: Line | Served | Strand) -> None:
+        """A line was played or matched, an exchange answered, a refusal given."""
+        self._done[what] = self._done.get(what, 0) + 1
+
+    def miss(self, miss: Miss) -> None:
+        """A message matched nothing."""
+        self.missed += 1
+        if len(self.misses) < MOST:
+            self.misses.append(miss)
+
+    def times(self, what: Line | Served | Strand) -> int:
+        """How often."""
+        return self._done.get(what, 0)
+
+    def unplayed(self) -> Iterator[tuple[Plan, int, int, str, str]]:
+        """Plan, file line, number of the connection or exchange, who, and what never came to pass."""
+        for plan, number, what in self._all():
+            if self.times(what):
+                continue
+            if isinstance(what, Served):
+                request = what.exchange.request
+                yield plan, what.exchange.line, number, "client", f"{request.method} {request.path}"
+            elif isinstance(what, Strand):
+                yield plan, what.lines[0].line, number, "server", f"refuses {what.path}"
+            else:
+                yield plan, what.line, number, "client" if what.client else "server", what.told()
+
+    def _all(self) -> Iterator[tuple[Plan, int, Line | Served | Strand]]:
+        for plan in self.plans:
+            for strand in plan.strands:
+                if strand.refusal is not None:
+                    yield plan, strand.conn, strand
+                    continue
+                for line in strand.lines:
+                    yield plan, strand.conn, line
+            for served in plan.exchanges:
+                yield plan, served.exchange.http, served
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything on the tapes was played, and everything that was said is on them."""
+        return not self.missed and next(self.unplayed(), None) is None
+
+    # --- reports
+
+    def text(self) -> str:
+        """For people."""
+        total = sum(1 for _ in self._all())
+        left = [*self.unplayed()]
+        clients = f"{self.walks} client{'' if self.walks == 1 else 's'}"
+        lines = [
+            f"replay: {clients}, {total - len(left)} of {total} lines played, {self.missed} messages without a match"
+        ]
+        if self.matched:
+            lines.append("matched: " + ", ".join(f"{how} {count}" for how, count in self.matched.most_common()))
+        if self.ignored:
+            lines.append(f"passed over in silence: {self.ignored}")
+        lines += [f"  {miss.told()}" for miss in self.misses]
+        if left:
+            lines.append("never played:")
+            lines += [f"  {plan.path}:{line}: {who}: {what}" for plan, line, _, who, what in left[:_SHOWN]]
+            if len(left) > _SHOWN:
+                lines.append(f"  and {len(left) - _SHOWN} more")
+        return "\n".join(lines) + "\n"
+
+    def json(self) -> dict[str, Any]:
+        """For programs."""
+        left = [*self.unplayed()]
+        return {
+            "walks": self.walks,
+            "lines": sum(1 for _ in self._all()),
+            "matched": dict(self.matched),
+            "missed": self.missed,
+            "ignored": self.ignored,
+            "misses": [
+                {
+                    "walk": miss.walk,
+                    "name": miss.name,
+                    "said": miss.what,
+                    "why": miss.why,
+                    "nearest": f"{miss.path}:{miss.line}" if miss.line else None,
+                    "differences": [
+                        {"path": found.path, "expected": _plain(found.expected), "got": _plain(found.got)}
+                        for found in miss.differences
+                    ],
+                }
+                for miss in self.misses
+            ],
+            "unplayed": [
+                {"file": plan.path, "line": line, "conn": number, "from": who, "what": what}
+                for plan, line, number, who, what in left
+            ],
+        }
+
+    def junit(self) -> bytes:
+        """JUnit XML: a test for each line of the tapes, and one for each message that matched nothing."""
+        suite = ElementTree.Element("testsuite", name="simulator replay")
+        left = {(plan.path, line, number): (who, what) for plan, line, number, who, what in self.unplayed()}
+        for plan, number, what in self._all():
+            at, name = _named(what)
+            case = ElementTree.SubElement(
+                suite, "testcase", classname=plan.path, name=f"{at}: {name}", file=plan.path, line=str(at)
+            )
+            found = left.get((plan.path, at, number))
+            if found is not None:
+                ElementTree.SubElement(
+                    case, "failure", message=_xml(f"{plan.path}:{at}: never played: {found[0]}: {found[1]}")
+                )
+        for miss in self.misses:
+            case = ElementTree.SubElement(suite, "testcase", classname="client", name=_xml(miss.name or "a frame"))
+            failure = ElementTree.SubElement(case, "failure", message=_xml(miss.told()))
+            failure.text = _xml("\n".join([miss.what, *(found.told() for found in miss.differences)]))
+        suite.set("tests", str(len(suite)))
+        suite.set("failures", str(len(suite.findall("./testcase/failure"))))
+        told: bytes = ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
+        return told
+
+
+def _named(what: Line | Served | Strand) -> tuple[int, str]:
+    if isinstance(what, Served):
+        return what.exchange.line, _xml(f"{what.exchange.request.method} {what.exchange.request.path}")
+    if isinstance(what, Strand):
+        return what.lines[0].line, _xml(f"refuses {what.path}")
+    return what.line, _xml(f"{'client' if what.client else 'server'} {what.told()}")
+
+
+def _xml(text: str) -> str:
+    """Without what XML can't hold."""
+    return "".join(
+        c if c in "\t\n" or " " <= c <= "\ud7ff" or "\ue000" <= c <= "\ufffd" or c > "\uffff" else "�" for c in text
+    )
+
+
+def _plain(value: object) -> object:
+    return None if value is ABSENT else f"<{len(value)} bytes>" if isinstance(value, bytes) else value

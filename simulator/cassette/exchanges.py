@@ -1,0 +1,143 @@
+"""HTTP requests beside the conversation: answered as on the tape, or by the backend where URLs have to live."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from simulator.cassette.bindings import loads
+from simulator.cassette.coverage import Miss
+from simulator.cassette.match import Comparison, shown
+from simulator.cassette.plan import Served, answered
+from simulator.cassette.walk import Walk, target
+from simulator.core.actions import Action, After, Respond
+from simulator.core.backend import Route, find
+from simulator.core.events import CallId, Requested
+from simulator.core.message import Request, Response
+
+if TYPE_CHECKING:
+    from simulator.cassette.playback import Playback
+
+TAPE = "tape"
+"""The route of what a backend has no route for."""
+
+
+class Exchanges:
+    """Of one playback."""
+
+    def __init__(self, playback: Playback) -> None:
+        self._playback = playback
+        self._later: dict[CallId, Respond] = {}
+        backend = playback.backend
+        self._own = backend.rules(playback.world) if backend.live else None
+
+    def due(self, call: CallId) -> list[Action]:
+        """The answer that took its time."""
+        return [self._later.pop(call)]
+
+    def requested(self, asked: Requested) -> list[Action]:
+        """Answer one."""
+        playback, request = self._playback, asked.request
+        walk, served, comparison = self._found(request)
+        live = self._live(asked) if asked.route.name in playback.backend.live else None
+        if walk is None or served is None:
+            return live or [Respond(asked.call, self._unknown(asked))]
+        walk.asked.add(served)
+        playback.coverage.did(served)
+        playback.coverage.matched["by meaning" if comparison.pairs else "exactly"] += 1
+        place = f"{walk.plan.path}:{served.exchange.line}"
+        playback.world.log("debug", f"client {walk.number}: {request.method} {target(request)} matches {place}")
+        playback.walks.bind(walk, comparison)
+        if live is not None:
+            self._learn(walk, served, live)
+            return live
+        respond = Respond(asked.call, self._answer(walk, served, request))
+        seconds = served.exchange.took * playback.manner.factor
+        if not seconds:
+            return [respond]
+        self._later[asked.call] = respond
+        return [After(seconds, ("call", asked.call), "answer")]
+
+    def _found(self, request: Request) -> tuple[Walk | None, Served | None, Comparison]:
+        """Whose it is, and what it is on the tape."""
+        playback = self._playback
+        body = request.body.decode(errors="replace")
+        owner = playback.walks.owner(f"{target(request)} {request.header('Authorization') or ''} {body}")
+        walks = playback.walks.latest() if owner is None else [owner]
+        asks = request.method in ("GET", "HEAD", "OPTIONS")
+        # Who asks once more gets the same; who posts once more, and does not say who he is, is somebody else.
+        for again in (False, True) if asks or owner is not None else (False,):
+            for walk in walks:
+                if (found := walk.served(request, playback.masks, again)) is not None:
+                    return walk, *found
+        for plan in playback.coverage.plans if owner is None else ():
+            probe = Walk(0, plan, playback.world.ids, 0.0)
+            if probe.served(request, playback.masks, False) is not None:
+                walk = playback.walks.begin(plan, request.method, request.path, request.query)
+                found = walk.served(request, playback.masks, False)
+                assert found is not None
+                return walk, *found
+        return None, None, Comparison((), True)
+
+    def _live(self, asked: Requested) -> list[Action]:
+        """What the backend itself answers; who asks is not judged, for his token is of another server."""
+        assert self._own is not None
+        request = asked.request
+        headers = tuple((name, value) for name, value in request.headers if name.lower() != "authorization")
+        return self._own.handle(replace(asked, request=replace(request, headers=headers)))
+
+    def _learn(self, walk: Walk, served: Served, live: list[Action]) -> None:
+        """What the live answer says in place of the taped one is what the client will say."""
+        response = next(action.response for action in live if isinstance(action, Respond))
+        before = len(walk.values)
+        for taped, now in _pairs(_json(served.body), _json(response.body)):
+            walk.bindings.bind(taped, now)
+        self._playback.walks.own(walk, before, server=True)
+
+    def _answer(self, walk: Walk, served: Served, request: Request) -> Response:
+        playback, response = self._playback, served.exchange.response
+        if response is None:
+            return Response(502, (), b"the client got no answer on the tape")
+        playback.walks.mint(walk, served.mints)
+        headers = tuple(
+            (name, playback.walks.spoken(walk, value, request.base)) for name, value in answered(response.headers)
+        )
+        body = served.body
+        with suppress(UnicodeDecodeError):
+            body = playback.walks.spoken(walk, body.decode(), request.base).encode()
+        return Response(response.status, headers, body)
+
+    def _unknown(self, asked: Requested) -> Response:
+        playback, request = self._playback, asked.request
+        why = "is not on the tape"
+        said = shown(request.body.decode(errors="replace"))
+        playback.missed(Miss(0, f"{request.method} {target(request)}", said, why, *self._near(request)))
+        if asked.route.name == TAPE:
+            missed = find(playback.backend.routes, request.method, request.path)
+            assert not isinstance(missed, Route)
+            return playback.backend.miss(request, missed)
+        return Response(404, (("Content-Type", "text/plain"),), b"not on the tape")
+
+    def _near(self, request: Request) -> tuple[str, int]:
+        for plan in self._playback.coverage.plans:
+            for served in plan.exchanges:
+                taped = served.exchange.request
+                if taped.method == request.method and taped.path.partition("?")[0] == request.path:
+                    return plan.path, served.exchange.line
+        return "", 0
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return loads(body.decode())
+    except ValueError:
+        return None
+
+
+def _pairs(taped: Any, live: Any) -> list[tuple[str, str]]:
+    if isinstance(taped, dict) and isinstance(live, dict):
+        return [pair for key in taped if key in live for pair in _pairs(taped[key], live[key])]
+    if isinstance(taped, str) and isinstance(live, str) and taped != live:
+        return [(taped, live)]
+    return []

@@ -1,0 +1,144 @@
+"""Messages held against each other by meaning: what differs, and what only looks different."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Final
+
+from simulator.cassette import opaque
+
+MOST: Final = 20
+"""Differences of one message that are told."""
+_SHOWN: Final = 80
+
+
+class Mode(StrEnum):
+    """How closely a client has to keep to the tape."""
+
+    STRICT = "strict"
+    """The tape's order, and every field that is not masked."""
+    LOOSE = "loose"
+    """Any order; ids, times and tokens may be others."""
+    POSITION = "position"
+    """The tape's order alone, whatever is said."""
+
+
+class _Absent:
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+ABSENT: Final = _Absent()
+
+
+@dataclass(slots=True, frozen=True)
+class Difference:
+    """One place in which a message is not what the tape has."""
+
+    path: str
+    """Such as `messages.0.text`; empty for the whole."""
+    expected: object
+    """On the tape; ABSENT where it has nothing there."""
+    got: object
+
+    def told(self) -> str:
+        """For people."""
+        return f"{self.path or 'it'}: expected {shown(self.expected)}, got {shown(self.got)}"
+
+
+def shown(value: object) -> str:
+    """A value, short."""
+    if value is ABSENT:
+        return "nothing"
+    text = f"{len(value)} bytes" if isinstance(value, bytes) else json.dumps(value, ensure_ascii=False, default=repr)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+class Masks:
+    """Which places are not looked at: paths as `message.field.*.field`, where `*` is any one name or number."""
+
+    __slots__ = ("_by_name", "_paths")
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        """With `*.` in front a path counts for all messages."""
+        self._paths = tuple(paths)
+        self._by_name: dict[str, tuple[tuple[str, ...], ...]] = {}
+
+    def of(self, name: str) -> tuple[tuple[str, ...], ...]:
+        """The paths into messages of that name."""
+        found = self._by_name.get(name)
+        if found is None:
+            starts = (f"{name}.", "*.")
+            found = tuple(
+                tuple(path[len(start) :].split("."))
+                for path in self._paths
+                for start in starts
+                if path.startswith(start)
+            )
+            if len(self._by_name) < 1000:
+                self._by_name[name] = found
+        return found
+
+
+class Comparison:
+    """What came of one: the differences, and the pairs of values that may differ."""
+
+    __slots__ = ("_loose", "_masks", "differences", "pairs")
+
+    def __init__(self, masks: tuple[tuple[str, ...], ...], loose: bool) -> None:
+        self._masks = masks
+        self._loose = loose
+        self.differences: list[Difference] = []
+        self.pairs: list[tuple[object, object]] = []
+        """Taped and live."""
+
+    def args(self, taped: Sequence[object], live: Sequence[object]) -> Comparison:
+        """Compare the arguments of two messages: paths lead into the first, others begin with their number."""
+        for i in range(max(len(taped), len(live))):
+            one = taped[i] if i < len(taped) else ABSENT
+            other = live[i] if i < len(live) else ABSENT
+            self._value((str(i),) if i else (), one, other)
+        return self
+
+    def _value(self, path: tuple[str, ...], taped: object, live: object) -> None:
+        if isinstance(taped, dict) and isinstance(live, dict):
+            for key in {**taped, **live}:
+                self._value((*path, key), taped.get(key, ABSENT), live.get(key, ABSENT))
+        elif isinstance(taped, list) and isinstance(live, list):
+            for i in range(max(len(taped), len(live))):
+                one = taped[i] if i < len(taped) else ABSENT
+                other = live[i] if i < len(live) else ABSENT
+                self._value((*path, str(i)), one, other)
+        elif (
+            taped is ABSENT or live is ABSENT or taped != live or isinstance(taped, bool) is not isinstance(live, bool)
+        ):
+            self._scalar(path, taped, live)
+
+    def _scalar(self, path: tuple[str, ...], taped: object, live: object) -> None:
+        masked = any(_covers(mask, path) for mask in self._masks)
+        if masked or (self._loose and _same(taped, live, path[-1] if path else "")):
+            self.pairs.append((taped, live))
+        elif len(self.differences) < MOST:
+            self.differences.append(Difference(".".join(path), taped, live))
+
+
+def _same(taped: object, live: object, key: str) -> bool:
+    if taped is ABSENT or live is ABSENT:
+        return taped is None or live is None
+    return opaque.alike(taped, live, key)
+
+
+def _covers(mask: tuple[str, ...], path: tuple[str, ...]) -> bool:
+    return len(mask) <= len(path) and all(part in ("*", name) for part, name in zip(mask, path, strict=False))
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The name that was probably meant."""
+    found = get_close_matches(name, [*known], 1, 0.6)
+    return found[0] if found else None

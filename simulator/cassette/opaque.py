@@ -1,0 +1,125 @@
+"""Values that nobody reads: ids, tokens, times. What they look like, and others that look the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from simulator.cassette import meanings
+from simulator.core.ids import ALPHANUMERIC, Ids
+
+_UUID: Final = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
+_JWT: Final = r"eyJ[\w-]+\.[\w-]+\.[\w-]*"
+_ISO: Final = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?"
+_EPOCH: Final = r"1[0-9]{9}(?:[0-9]{3})?"
+
+_KINDS: Final = (
+    ("uuid", re.compile(_UUID)),
+    ("jwt", re.compile(_JWT)),
+    ("time", re.compile(_ISO)),
+    ("email", re.compile(r"[^@\s]+@[^@\s]+\.[a-z]+", re.IGNORECASE)),
+    ("phone", re.compile(r"\+?\d[\d ().-]{8,}\d")),
+    ("token", re.compile(r"(?=[^\d]*\d)(?=[^A-Za-z]*[A-Za-z])[\w.=+/%-]{12,}", re.ASCII)),
+)
+_TIME_OF_DAY = re.compile(_EPOCH)
+_NAMED = re.compile(
+    r"(?:^|[_-])(?:id|at|ref|ts|time)$|[a-z](?:Id|ID|At|Ref|Time)$|(?:[uU]uid|UUID|[tT]imestamp|[nN]once)$"
+)
+"""Keys whose values are of no meaning by themselves."""
+
+_BLIND = re.compile(f"{_JWT}|{_ISO}")
+_UUIDS = re.compile(_UUID)
+_WORDS = re.compile(r"[\w-]{12,}", re.ASCII)
+_DIGIT, _LETTER = re.compile(r"\d", re.ASCII), re.compile("[A-Za-z]")
+TOKENS: Final = re.compile(r"[\w-]+", re.ASCII)
+
+
+def kind(value: object) -> str:
+    """What it looks like; empty for what has a meaning."""
+    if isinstance(value, str):
+        return next((name for name, pattern in _KINDS if pattern.fullmatch(value)), "")
+    if type(value) in (int, float) and _TIME_OF_DAY.fullmatch(str(value).partition(".")[0]):
+        return "epoch"
+    return ""
+
+
+def alike(taped: object, live: object, key: str) -> bool:
+    """Whether two different values may stand for the same: they look alike, or their key says that they are ids."""
+    if type(taped) is not type(live) or not isinstance(taped, str | int | float) or isinstance(taped, bool):
+        return False
+    found = kind(taped)
+    if found and found == kind(live):
+        return True
+    return _NAMED.search(key) is not None or meanings.of_key(key) is not None
+
+
+def found_in(text: str) -> Iterator[str]:
+    """The ids and tokens of a text, which a server may have made; neither times nor JWTs, which clients look into."""
+    if "eyJ" in text or "T" in text:
+        text = _BLIND.sub(" ", text)
+    if "-" in text:
+        for match in _UUIDS.finditer(text):
+            yield match[0]
+        text = _UUIDS.sub(" ", text)
+    for word in _WORDS.findall(text):
+        if _DIGIT.search(word) and _LETTER.search(word):
+            yield word
+
+
+def mint(value: str, ids: Ids) -> str:
+    """Another one that looks the same."""
+    if _UUIDS.fullmatch(value):
+        made = ids.uuid()
+        return made if value.islower() else made.upper()
+    letters = ids.token(len(value), "0123456789abcdef" if re.fullmatch("[0-9a-f]+", value) else ALPHANUMERIC)
+    if value == value.lower():
+        letters = letters.lower()
+    return "".join(old if old in "-_" else new for old, new in zip(value, letters, strict=True))
+
+
+def each(text: str, change: Callable[[str], str]) -> str:
+    """The text with every UUID, and every other word in it, as `change` has it."""
+    if "-" in text:
+        text = _UUIDS.sub(lambda match: change(match[0]), text)
+    return TOKENS.sub(lambda match: change(match[0]), text)
+
+
+_STAMPS = re.compile(rf"(?<![\w-])(?:({_ISO})|({_EPOCH}))(?![\w-])")
+_NEAR: Final = 400 * 86400
+"""Seconds around the recording in which a number is a time."""
+
+
+def moved(text: str, base: float, seconds: float) -> str:
+    """The text with all its times so many seconds later; `base` is when it was recorded, in Unix seconds."""
+
+    def later(match: re.Match[str]) -> str:
+        if match[1]:
+            return _iso(match[1], seconds)
+        number = int(match[2])
+        unit = 1000 if len(match[2]) == 13 else 1
+        return str(number + round(seconds * unit)) if abs(number / unit - base) < _NEAR else match[2]
+
+    return _STAMPS.sub(later, text)
+
+
+def _iso(text: str, seconds: float) -> str:
+    zone = re.search(r"(?:Z|[+-]\d\d:?\d\d)$", text[19:])
+    tail = zone[0] if zone else ""
+    fraction = text[20 : len(text) - len(tail)]
+    try:
+        when = datetime.fromisoformat(f"{text[:19]}{'.' + fraction[:6].ljust(6, '0') if fraction else ''}")
+        when = when.replace(tzinfo=UTC) + timedelta(seconds=seconds)
+    except (ValueError, OverflowError):
+        return text
+    told = f"{when:%Y-%m-%d}{text[10]}{when:%H:%M:%S}"
+    return f"{told}.{f'{when.microsecond:06d}'.ljust(9, '0')[: len(fraction)]}{tail}" if fraction else told + tail
+
+
+def epoch(text: str) -> float | None:
+    """Unix seconds of an instant in ISO 8601, or None."""
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return None

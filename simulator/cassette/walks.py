@@ -1,0 +1,148 @@
+"""All clients' walks: who began one, who is back in his, and what is bound in which."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Final
+
+from simulator.cassette import opaque
+from simulator.cassette.bindings import dumps
+from simulator.cassette.coverage import Coverage
+from simulator.cassette.envelopes import ENGINE
+from simulator.cassette.match import Comparison, Masks
+from simulator.cassette.plan import Part, Plan, Strand
+from simulator.cassette.walk import Manner, Walk, compared, fits, target
+from simulator.core.message import Json, Request
+from simulator.core.world import World
+
+LATER: Final = 200
+"""Walks, the latest first, in which what has no id is looked for."""
+
+
+class Walks:
+    """Of one playback."""
+
+    def __init__(
+        self,
+        world: World,
+        plans: Sequence[Plan],
+        masks: Masks,
+        manner: Manner,
+        coverage: Coverage,
+        most: int,
+    ) -> None:
+        """Of walks that are over, `most` are remembered."""
+        self._most = most
+        self._began = dict.fromkeys(plans, 0)
+        self._world = world
+        self._plans = plans
+        self._masks = masks
+        self._manner = manner
+        self._coverage = coverage
+        self._walks: OrderedDict[int, Walk] = OrderedDict()
+        self._owners: dict[str, tuple[Walk, bool]] = {}
+        """By a live value whose walk it is of, and whether that server made it."""
+        self._number = 0
+
+    def begin(self, plan: Plan, *key: object) -> Walk:
+        """A new client's walk."""
+        self._coverage.walks += 1
+        self._number += 1
+        world, recorded = self._world, plan.recorded
+        shift = world.now() - recorded if self._manner.now and recorded is not None else 0.0
+        walk = Walk(self._number, plan, world.ids.nth("walk", *key), shift)
+        self._walks[walk.number] = walk
+        self._began[plan] += 1
+        if len(self._walks) > self._most:
+            for old in [old for old in self._walks.values() if not old.open and old is not walk][:1]:
+                self.forget(old)
+        return walk
+
+    def forget(self, walk: Walk) -> None:
+        """It is over, or was none."""
+        self._walks.pop(walk.number, None)
+        self._began[walk.plan] -= 1
+        for value in map(_handle, walk.values):
+            if self._owners.get(value, (None,))[0] is walk:
+                del self._owners[value]
+
+    def latest(self) -> list[Walk]:
+        """Those that began last, the very last first."""
+        return [self._walks[number] for number, _ in zip(reversed(self._walks), range(LATER), strict=False)]
+
+    def owner(self, text: str) -> Walk | None:
+        """The walk in which a value of this text is bound already."""
+        if not self._owners:
+            return None
+        for value in opaque.TOKENS.findall(text):
+            found = self._owners.get(value)
+            if found is not None and (found[1] or not found[0].open):
+                return found[0]
+        return None
+
+    def own(self, walk: Walk, before: int, server: bool) -> None:
+        """What was bound since then can be presented."""
+        for value in walk.values[before:]:
+            self._owners.setdefault(_handle(value), (walk, server))
+
+    def bind(self, walk: Walk, comparison: Comparison) -> None:
+        """Values that may differ are bound, if they do."""
+        before = len(walk.values)
+        for taped, live in comparison.pairs:
+            walk.bindings.bind(taped, live)
+        self.own(walk, before, server=False)
+
+    def mint(self, walk: Walk, values: Sequence[str]) -> None:
+        """The server makes these values anew."""
+        before = len(walk.values)
+        for value in values:
+            if value not in self._manner.keep:
+                walk.bindings.mint(value, walk.ids)
+        self.own(walk, before, server=True)
+
+    def spoken(self, walk: Walk, text: str, base: str) -> str:
+        """A text of the tape as this client gets it."""
+        text = walk.bindings.to_live(text)
+        upstream = walk.plan.header.upstream
+        if upstream and base and upstream in text:
+            text = text.replace(upstream.rstrip("/"), base)
+        return opaque.moved(text, walk.plan.recorded or 0.0, walk.shift) if walk.shift else text
+
+    def place(self, request: Request, auth: Json) -> tuple[Walk, Strand | None]:
+        """The walk of a new connection, and the taped connection in whose place it is."""
+        path = target(request)
+        told = f"{path} {request.header('Authorization') or ''} {request.header('Cookie') or ''} {dumps(auth)}"
+        walk = self.owner(told)
+        if walk is not None and (strand := walk.next(path)) is not None:
+            return walk, strand
+        for turned in self.latest():
+            if turned.turned_away and not turned.seats and (strand := turned.next(path)) is not None:
+                return turned, strand
+        fitting = [plan for plan in self._plans if any(fits(strand.path, path) for strand in plan.strands)]
+        plan = min(
+            fitting or [plan for plan in self._plans if plan.strands] or self._plans, key=self._began.__getitem__
+        )
+        walk = self.begin(plan, request.path, request.query, dumps(auth))
+        candidates = [strand for strand in plan.strands if fits(strand.path, path)] or plan.strands[:1]
+        if not candidates:
+            return walk, None
+        if not fitting:
+            at = candidates[0].lines[0].line
+            self._world.log(
+                "warning", f"{path} is on no tape; {plan.path}:{at}, which is {candidates[0].path}, is played"
+            )
+        return walk, min(candidates, key=lambda strand: self._distance(walk, strand, request, auth))
+
+    def _distance(self, walk: Walk, strand: Strand, request: Request, auth: Json) -> int:
+        joins = [line for line in strand.lines if line.part is Part.JOIN][:1]
+        taped = joins[0].args[0] if joins and joins[0].args else None
+        looks = (taped,) if strand.kind == ENGINE else ()
+        live = (auth or None,) if strand.kind == ENGINE else ()
+        return len(compared(walk, strand.path, request, self._masks, looks, live).differences)
+
+
+def _handle(value: str) -> str:
+    """Of a value that is several words, a JWT say, the last one tells it from others."""
+    words = opaque.TOKENS.findall(value)
+    return words[-1] if words else value

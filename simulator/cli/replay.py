@@ -1,0 +1,201 @@
+"""`simulator replay`: a recorded conversation answers live clients."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from simulator.cli.words import Number, backend_names
+from simulator.core.errors import SimulatorError, StartError
+
+if TYPE_CHECKING:
+    from simulator.cassette.walk import Manner
+
+
+class Timing(click.ParamType):  # type: ignore[type-arg]
+    """`recorded`, `burst`, or `scale=0.5`: what the tape's seconds are multiplied with."""
+
+    name = "timing"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The factor."""
+        known = {"recorded": 1.0, "burst": 0.0}
+        if isinstance(value, float):
+            return value
+        if value in known:
+            return known[value]
+        word, _, number = value.partition("=")
+        try:
+            factor = float(number)
+        except ValueError:
+            factor = -1.0
+        if word != "scale" or not 0 <= factor <= 1000:
+            self.fail(f"{value!r}: expected recorded, burst, or scale=0.5 (from 0 to 1000)", param, ctx)
+        return factor
+
+
+@click.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "-b", "--backend", metavar="NAME", shell_complete=backend_names, help="Whose tapes they are, where they do not say."
+)
+@click.option(
+    "-H",
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    envvar="SIMULATOR_HOST",
+    help="The address to listen on.",
+)
+@click.option(
+    "-p",
+    "--port",
+    type=Number(0, 65535),
+    metavar="NUMBER",
+    envvar="SIMULATOR_PORT",
+    help="The port; 0 takes a free one.  [default: the backend's, 8080 for a stranger's tape]",
+)
+@click.option(
+    "--match",
+    type=click.Choice(["strict", "loose", "position"]),
+    default="loose",
+    show_default=True,
+    help="strict: the tape's order, and every field but those that differ from run to run. loose: any order; ids, "
+    "times and tokens may be others. position: the tape's order alone, whatever is said.",
+)
+@click.option(
+    "--timing",
+    type=Timing(),
+    default="recorded",
+    show_default=True,
+    metavar="recorded|burst|scale=X",
+    help="When the server speaks: as on the tape, at once, or that many times as slowly.",
+)
+@click.option(
+    "--on-miss",
+    type=click.Choice(["error", "ignore", "close"]),
+    default="error",
+    show_default=True,
+    help="A message that is not on the tape: told and counted (and answered with an error where the envelope has one), "
+    "passed over, or the connection closed with 1011.",
+)
+@click.option("--ignore", multiple=True, metavar="PATH", help="Not to be looked at: 'send_msg.text', '*.locale'.")
+@click.option("--keep", multiple=True, metavar="ID", help="An id that stays what it is on the tape.")
+@click.option(
+    "--times",
+    type=click.Choice(["recorded", "now"]),
+    default="recorded",
+    show_default=True,
+    help="Times in messages: as they are, or moved as if it had been recorded now.",
+)
+@click.option("--loop", is_flag=True, help="A client that has said everything can begin anew.")
+@click.option("--strict", is_flag=True, help="Exit code 1 where anything was not played, or matched nothing.")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="What was played and what was not, at the end: .txt, .json, or .xml for JUnit.",
+)
+@click.option("--seed", type=int, envvar="SIMULATOR_SEED", help="Makes all live ids the same in every run.")
+@click.option("--clock", default="wall", show_default=True, metavar="wall|manual|INSTANT", envvar="SIMULATOR_CLOCK")
+@click.option("--admin-token", envvar="SIMULATOR_ADMIN_TOKEN", help="Asked for by the control API under /__admin.")
+@click.option(
+    "--ready-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="SIMULATOR_READY_FILE",
+    help="Written as JSON once the port is open, removed at the end.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Show every frame, and how each message was matched.")
+def replay(
+    files: tuple[Path, ...],
+    backend: str | None,
+    host: str,
+    port: int | None,
+    match: str,
+    timing: float,
+    on_miss: str,
+    ignore: tuple[str, ...],
+    keep: tuple[str, ...],
+    times: str,
+    loop: bool,
+    strict: bool,
+    report: Path | None,
+    seed: int | None,
+    clock: str,
+    admin_token: str | None,
+    ready_file: Path | None,
+    verbose: bool,
+) -> None:
+    """Let recordings answer live clients, until Ctrl-C.
+
+    Pings, sessions, upgrades and ids of the envelope are live, messages come from the tape. No outgoing connection is
+    ever made.
+
+    \b
+    simulator replay talk.yaml
+    simulator replay talk.yaml --port 0 --timing burst --strict --report replay.xml
+    simulator replay talk.yaml --match strict --ignore '*.locale'
+    """
+    from simulator.serve import startup
+
+    with startup.quick():
+        from simulator.cassette.match import Mode
+        from simulator.cassette.walk import Manner
+
+        manner = Manner(Mode(match), timing, on_miss, ignore, times == "now", loop, frozenset(keep))
+        _check(ignore)
+        play(
+            files,
+            backend,
+            manner,
+            report,
+            strict,
+            {"host": host, "port": port, "seed": seed, "admin_token": admin_token},
+            clock,
+            ready_file,
+            verbose,
+        )
+
+
+def _check(ignore: tuple[str, ...]) -> None:
+    for path in ignore:
+        if "." not in path or not all(path.split(".")):
+            raise SimulatorError(f"--ignore {path}: expected MESSAGE.PATH, such as send_msg.text, or *.PATH for all")
+
+
+def play(
+    files: tuple[Path, ...],
+    backend: str | None,
+    manner: Manner,
+    report: Path | None,
+    strict: bool,
+    options: dict[str, Any],
+    clock: str,
+    ready_file: Path | None,
+    verbose: bool,
+    log_format: str = "text",
+) -> None:
+    """Serve the tapes, tell what came of it, and end the process."""
+    from simulator.serve import clock as clocks
+    from simulator.serve import replay as playing
+    from simulator.serve import startup, terminal
+    from simulator.serve.app import Options, Simulator
+    from simulator.serve.reporter import Reporter
+
+    if report is not None:
+        playing.check_report(report)
+    time = clocks.parse(clock)
+    reporter = Reporter(time.now, log_format, verbose)
+    stand_in, coverage = playing.prepare(files, backend, manner, lambda line: click.echo(line, err=True))
+    told = playing.told(files, stand_in, coverage)
+    simulator = Simulator(Options(backends=[stand_in], clock=time, reporter=reporter, playing=told, **options))
+    try:
+        terminal.run(simulator, reporter, ready_file, json_lines=log_format == "json")
+    except OSError as error:
+        raise StartError(f"can't serve: {error.strerror or error}") from None
+    click.echo(playing.shown(coverage), nl=False, err=log_format == "json")
+    if report is not None:
+        playing.report(report, coverage)
+    startup.leave(0 if coverage.complete or not strict else 1)

@@ -1,0 +1,118 @@
+"""Tapes from files, made ready to be served, and what is said at the end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from simulator import backends
+from simulator.cassette import plan as plans
+from simulator.cassette.coverage import Coverage
+from simulator.cassette.reading import backend_of
+from simulator.cassette.screen import safe
+from simulator.cassette.stand_in import foreign, played
+from simulator.cassette.tape import open_tape
+from simulator.core.backend import Backend
+from simulator.core.errors import CassetteError, SimulatorError
+
+if TYPE_CHECKING:
+    from simulator.cassette.entries import Beside
+    from simulator.cassette.plan import Plan
+    from simulator.cassette.walk import Manner
+
+_TOLD: Final = 10
+"""Remarks on one tape."""
+
+
+def prepare(
+    paths: Sequence[Path], named: str | None, manner: Manner, tell: Callable[[str], None]
+) -> tuple[Backend, Coverage]:
+    """What plays these tapes, and where it will be counted; `tell` is given lines for the operator.
+
+    Raises CassetteError, UnknownBackend.
+    """
+    made: list[Plan] = []
+    known: Backend | None = None
+    name = None if named is None else backends.load(named).name
+    for path in paths:
+        with open_tape(path) as tape:
+            theirs = tape.header.backend
+            if name is not None and theirs not in (None, name):
+                raise CassetteError(str(path), 0, f"is of {theirs}, and can't be played as {name}: --backend {theirs}")
+            name = name or theirs
+            known = backend_of(tape.header, named)
+            plan = plans.read(tape, known, partial(_fetch, path.parent))
+        if not plan.strands and not plan.exchanges:
+            raise CassetteError(str(path), 0, "has nothing that could be played: no connection and no request")
+        made.append(plan)
+        _remark(plan, tell)
+    coverage = Coverage(made)
+    backend = foreign(made, name) if known is None else known
+    return played(backend, made, manner, coverage), coverage
+
+
+def _fetch(folder: Path, body: Beside) -> bytes | None:
+    """A body that lies beside its cassette, and nowhere else."""
+    if body.path is None:
+        return None
+    path = folder / body.path
+    try:
+        if not path.resolve().is_relative_to(folder.resolve()):
+            return None
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+def _remark(plan: Plan, tell: Callable[[str], None]) -> None:
+    if plan.torn is not None:
+        tell(f"{plan.path}:{plan.torn.line}: {plan.torn.why}; it is played up to there")
+    for strand in plan.strands:
+        if strand.cut:
+            place = f"{plan.path}:{strand.lines[-1].line}"
+            tell(f"{place}: conn {strand.conn} has no end: {strand.cut}; it is left open there")
+    for line, why in plan.remarks[:_TOLD]:
+        tell(f"{plan.path}:{line}: {why}")
+    if len(plan.remarks) > _TOLD:
+        tell(f"{plan.path}: and {len(plan.remarks) - _TOLD} more of that kind")
+
+
+def told(paths: Sequence[Path], backend: Backend, coverage: Coverage) -> str:
+    """One line for the terminal."""
+    lines = sum(plan.lines() + len(plan.exchanges) for plan in coverage.plans)
+    return f"{', '.join(map(str, paths))} {'answers' if len(paths) == 1 else 'answer'}: {lines} lines of {backend.name}"
+
+
+def shown(coverage: Coverage) -> str:
+    """The report for a terminal: what clients said can't move its cursor."""
+    return "".join(f"{safe(line)}\n" for line in coverage.text().splitlines())
+
+
+def report(path: Path, coverage: Coverage) -> None:
+    """Write the report in the form that the name of its file says. Raises SimulatorError."""
+    text = _form(path)(coverage)
+    try:
+        path.write_bytes(text)
+    except OSError as error:
+        raise SimulatorError(f"--report {path}: {error.strerror}") from None
+
+
+def _form(path: Path) -> Callable[[Coverage], bytes]:
+    forms: dict[str, Callable[[Coverage], bytes]] = {
+        ".json": lambda coverage: json.dumps(coverage.json(), indent=2).encode() + b"\n",
+        ".xml": lambda coverage: coverage.junit(),
+        ".txt": lambda coverage: coverage.text().encode("utf-8", "replace"),
+    }
+    if path.suffix not in forms:
+        raise SimulatorError(f"--report {path}: expected a file that ends in .json, .xml (JUnit) or .txt")
+    return forms[path.suffix]
+
+
+def check_report(path: Path) -> None:
+    """Before anything is served. Raises SimulatorError where that can't be written."""
+    _form(path)
+    if not path.parent.is_dir():
+        raise SimulatorError(f"--report {path}: there is no such directory")

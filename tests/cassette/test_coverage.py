@@ -1,0 +1,94 @@
+"""What is told at the end of a replay."""
+
+from __future__ import annotations
+
+import json
+from xml.etree import ElementTree
+
+from simulator.cassette import coverage
+from simulator.cassette import plan as plans
+from simulator.cassette.coverage import Coverage, Miss
+from simulator.cassette.entries import Entry, Exchange, Refused, TapedRequest, TapedResponse
+from simulator.cassette.match import ABSENT, Difference
+from tests.cassette import tapes
+from tests.cassette.tapes import opened, said
+
+
+def covered() -> Coverage:
+    entries: list[Entry] = [
+        Refused(0.0, 1, "/x", (), TapedResponse(401)),
+        opened(conn=2),
+        said("client", '{"type":"\\u0001hm"}', conn=2),
+        said("server", '{"type":"ho"}', conn=2),
+        Exchange(2.0, 3, 0.0, TapedRequest("GET", "/a"), TapedResponse(200)),
+    ]
+    made = Coverage([plans.read(tapes.tape(*entries), None)])
+    made.walks = 2
+    strand = made.plans[0].strands[1]
+    made.did(strand.lines[0])
+    made.did(strand.lines[0])
+    found = (Difference("text", "a", ABSENT), Difference("data", b"\0", 1))
+    made.miss(Miss(1, "hm", '[{"a":1}]', "is not as it is on the tape", "talk.yaml", 16, found))
+    made.miss(Miss(2, "", "x", "is not on the tape"))
+    return made
+
+
+def test_as_text() -> None:
+    assert covered().text() == (
+        "replay: 2 clients, 1 of 5 lines played, 2 messages without a match\n"
+        '  client 1: hm is not as it is on the tape; nearest is talk.yaml:16; text: expected "a", got nothing; '
+        "data: expected 1 bytes, got 1\n"
+        "  client 2: a frame is not on the tape\n"
+        "never played:\n"
+        "  talk.yaml:6: server: refuses /x\n"
+        "  talk.yaml:17: client: \\x01hm\n"
+        "  talk.yaml:21: server: ho\n"
+        "  talk.yaml:25: client: GET /a\n"
+    ).replace("\\x01", "\x01")
+    assert not covered().complete
+
+
+def test_as_json() -> None:
+    told = json.loads(json.dumps(covered().json()))
+    assert (told["walks"], told["lines"], told["missed"], told["ignored"], told["matched"]) == (2, 5, 2, 0, {})
+    assert told["misses"][0]["nearest"] == "talk.yaml:16"
+    assert told["misses"][0]["differences"] == [
+        {"path": "text", "expected": "a", "got": None},
+        {"path": "data", "expected": "<1 bytes>", "got": 1},
+    ]
+    assert told["misses"][1]["nearest"] is None
+    assert told["unplayed"][0] == {"file": "talk.yaml", "line": 6, "conn": 1, "from": "server", "what": "refuses /x"}
+
+
+def test_as_junit() -> None:
+    suite = ElementTree.fromstring(covered().junit())  # noqa: S314  # our own
+    assert (suite.get("tests"), suite.get("failures")) == ("7", "6")
+    names = [case.get("name") for case in suite]
+    assert names == [
+        "6: refuses /x",
+        "12: client open (open)",
+        "17: client �hm",
+        "21: server ho",
+        "25: GET /a",
+        "hm",
+        "a frame",
+    ]
+    failure = suite[5][0]
+    assert failure.text == '[{"a":1}]\ntext: expected "a", got nothing\ndata: expected 1 bytes, got 1'
+
+
+def test_a_long_report_has_bounds() -> None:
+    entries: list[Entry] = [opened(), *(said("client", f'{{"type":"n{i}"}}') for i in range(coverage._SHOWN + 50))]
+    made = Coverage([plans.read(tapes.tape(*entries), None)])
+    for _ in range(coverage.MOST + 5):
+        made.miss(Miss(1, "x", "", "is not on the tape"))
+    assert len(made.misses) == coverage.MOST
+    assert made.missed == coverage.MOST + 5
+    assert made.text().endswith("  and 51 more\n")
+
+
+def test_all_is_well() -> None:
+    made = Coverage([plans.read(tapes.tape(opened()), None)])
+    made.did(made.plans[0].strands[0].lines[0])
+    assert made.complete
+    assert made.text() == "replay: 0 clients, 1 of 1 lines played, 0 messages without a match\n"

@@ -1,0 +1,223 @@
+"""Clients that do not keep to the tape, and what they and the operator are told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from simulator.cassette.entries import Cut, Entry, Refused, TapedResponse
+from simulator.cassette.match import Mode
+from simulator.core.bot import Say
+from simulator.core.message import Response
+from tests.cassette import tapes
+from tests.cassette.recordings import Replay
+from tests.cassette.tapes import opened, said
+
+START = (
+    'client connects\nclient >> {"type":"start_chat"}\nafter 0.1\nserver << {"type":"chat_started","chat_id":"$chat"}\n'
+)
+
+
+def chip(*more: Any, **manner: Any) -> Replay:
+    """chip's small tape, which is played on one's own."""
+    return Replay(tapes.tape(*(more or tapes.chip()), backend="chip"), **manner)
+
+
+def test_something_else() -> None:
+    replay = chip()
+    replay.play(START + 'client >> {"type":"send_msg","text":"hullo"}\nclient is silent')
+    assert replay.warnings() == [
+        'client 1: send_msg is not as it is on the tape; nearest is talk.yaml:19; text: expected "hello", got "hullo"'
+    ]
+    assert replay.unplayed() == ["19: client: send_msg", "23: server: chat_out", "27: client: ack_chat"]
+    assert not replay.coverage.complete
+
+
+def test_a_name_that_was_misspelt_and_one_that_nobody_knows() -> None:
+    replay = chip()
+    replay.play(START + 'client >> {"type":"send_mesg","text":"hello"}\nclient >> {"type":"x"}')
+    assert replay.warnings() == [
+        "client 1: send_mesg is not on the tape, perhaps send_msg was meant",
+        "client 1: x is not on the tape",
+    ]
+
+
+def test_another_order_is_as_good_and_strictly_is_not() -> None:
+    early = 'client connects\nclient >> {"type":"send_msg","text":"hello"}\nafter 2\n'
+    chip().play(
+        early
+        + 'server << {"type":"chat_out","msg_out":{"id":34634,"text":"You said: hello","origin":"flow","time":"$t"}}'
+    )
+    strict = chip(match=Mode.STRICT)
+    strict.play(early)
+    assert strict.warnings() == [
+        "client 1: send_msg is not what comes next on the tape, which is start_chat; nearest is talk.yaml:11"
+    ]
+
+
+def test_twice() -> None:
+    replay = chip()
+    replay.play(START + 'client >> {"type":"start_chat"}\nclient is silent')
+    assert replay.warnings() == ["client 1: start_chat is said more often than on the tape; nearest is talk.yaml:11"]
+    replay.play('client >> {"type":"start_chat","email":"a"}\nclient is silent')
+    assert replay.warnings()[1:] == [
+        'client 1: start_chat is not on the tape like this; nearest is talk.yaml:11; email: expected nothing, got "a"'
+    ]
+
+
+def test_where_the_envelope_has_answers_one_is_given_again() -> None:
+    replay = Replay(tapes.tape(*tapes.gateway(), backend="concierge"))
+    replay.connect("client", "/uat?token=t")
+    ask = '{"action":"api","data":{"route":"client/get-unread-msg-count?page=1","body":{}}}'
+    answer = '{"channel":"client/get-unread-msg-count?page=1","status":403,"body":{"error":"no"}}'
+    replay.play(f"client >> {ask}\nafter 0.2\nserver << {answer}\nclient >> {ask}\nserver << {answer}")
+    assert replay.warnings() == []
+    assert replay.coverage.matched["again"] == 1
+    replay.play(
+        'client >> {"action":"api","data":{"route":"client/x","body":{}}}\n'
+        'server << {"channel":"client/x","status":404,"body":{"message":"not on the tape"}}'
+    )
+
+
+def test_never_is_told_at_the_end() -> None:
+    replay = chip()
+    replay.play(START)
+    text = replay.coverage.text()
+    assert text.startswith("replay: 1 client, 3 of 6 lines played, 0 messages without a match\nmatched: exactly 1\n")
+    assert "  talk.yaml:19: client: send_msg\n" in text
+
+
+def test_position_takes_whatever_comes() -> None:
+    replay = chip(match=Mode.POSITION, factor=0.0)
+    replay.play("""
+        client connects
+        client >> {"type":"anything"}
+        server << {"type":"chat_started","chat_id":"$chat"}
+        client >> {"type":"send_msg","text":"other"}
+        server << {"type":"chat_out","msg_out":{"id":34634,"text":"You said: hello","origin":"flow","time":"$t"}}
+        client >> {"type":"ack_chat","msg_id":34634}
+        client >> {"type":"more"}
+    """)
+    assert replay.coverage.matched == {"by position": 2, "exactly": 1}
+    assert replay.warnings() == ["client 1: more comes after the client's last message on the tape"]
+
+
+def test_strictly_ids_may_differ_where_the_backend_says_so_and_where_the_operator_does() -> None:
+    def late(**more: Any) -> list[str]:
+        replay = chip(match=Mode.STRICT, factor=0.0, **more)
+        replay.connect().send('{"type":"start_chat"}')
+        replay.sockets["client"].send('{"type":"send_msg","text":"hullo"}')
+        replay.sockets["client"].send('{"type":"ack_chat","msg_id":5}')
+        return replay.warnings()
+
+    assert len(late()) == 2
+    assert late(ignore=("send_msg.text",)) == []
+
+
+@pytest.mark.parametrize(("on_miss", "ends"), [("error", "client is silent"), ("close", "client is closed")])
+def test_what_a_miss_does(on_miss: str, ends: str) -> None:
+    replay = chip(on_miss=on_miss)
+    replay.connect().send('{"type":"x"}')
+    if ends == "client is silent":
+        replay.play(ends)
+    else:
+        [shut] = replay.sockets["client"].got
+        assert str(shut) == "Shut(link=1, code=1011, reason='not on the tape')"
+
+
+def test_a_miss_that_is_ignored_does_not_count() -> None:
+    replay = chip(on_miss="ignore")
+    replay.connect().send('{"type":"x"}')
+    assert replay.warnings() == []
+    assert (replay.coverage.missed, replay.coverage.ignored) == (0, 1)
+    assert "passed over in silence: 1\n" in replay.coverage.text()
+
+
+def test_what_is_no_message_matches_what_was_none() -> None:
+    broken = chip(opened(), said("client", "hm", 0.1), said("server", '{"type":"error","error":"no"}', 0.1))
+    broken.play('client connects\nclient >> hm\nserver << {"type":"error","error":"no"}\nclient >> ha')
+    assert broken.warnings() == [
+        'client 1: a frame is not on the tape like this; nearest is talk.yaml:11; it: expected "hm", got "ha"'
+    ]
+
+
+def test_who_leaves_in_the_middle_and_comes_back_goes_on_there() -> None:
+    tape: list[Entry] = [
+        opened(),
+        said("client", '{"type":"start_chat"}', 0.1),
+        said("server", '{"type":"chat_started","chat_id":"65vbbDAQCdPdEWlEhDGy4utO"}', 0.1),
+        said("client", '{"type":"get_history","chat_id":"65vbbDAQCdPdEWlEhDGy4utO"}', 1.0),
+        said("server", '{"type":"history","history":[]}', 1.5),
+        said("client", '{"type":"send_msg","text":"bye"}', 3.0),
+    ]
+    replay = chip(*tape)
+    replay.play("""
+        client connects
+        client >> {"type":"start_chat"}
+        server << {"type":"chat_started","chat_id":"$chat"}
+        client >> {"type":"get_history","chat_id":"$chat"}
+        client closes 1001
+        again connects
+        again >> {"type":"send_msg","text":"bye","chat_id":"$chat"}
+        after 5
+        again is silent
+    """)
+    assert ("info", "client 1 left behind talk.yaml:19, before its end", {}) in replay.logged
+    assert [text for _, text, _ in replay.logged if "back" in text] == ["client 1 is back, for talk.yaml:6"]
+    assert replay.coverage.walks == 1
+    assert replay.warnings() == [
+        'client 1: send_msg is not as it is on the tape; nearest is talk.yaml:27; chat_id: expected nothing, got "65vbbDAQCdPdEWlEhDGy4utO"'
+    ]
+
+
+def test_refusals_are_played_first() -> None:
+    refused = Refused(0.0, 1, tapes.CHIP, (), TapedResponse(401, (("Content-Length", "3"), ("X", "y")), "no\n"))
+    replay = chip(refused, opened(conn=2), said("server", '{"type":"hi"}', 0.0, 2))
+    first = replay.connect()
+    assert first.refused == Response(401, (("X", "y"),), b"no\n")
+    assert first.upgrade is None
+    replay.play('again connects\nagain << {"type":"hi"}')
+    assert replay.coverage.complete
+    assert replay.coverage.walks == 1
+    only = chip(refused)
+    assert [only.connect(str(i)).refused.status for i in range(3)] == [401, 401, 401]  # type: ignore[union-attr]
+
+
+def test_a_tape_that_was_cut_is_played_up_to_there() -> None:
+    replay = chip(opened(), said("server", '{"type":"hi"}'), Cut(2.0, None, "the recording ended"))
+    replay.play('client connects\nafter 1.0\nserver << {"type":"hi"}\nafter 10\n')
+    assert replay.plans[0].strands[0].cut == "the recording ended"
+
+
+def test_a_tape_without_a_connection() -> None:
+    assert chip(Cut(2.0, 7, "x"), Cut(2.0, None, "x")).connect().refused == Response(404, (), b"not on the tape")
+
+
+def test_another_place_than_on_the_tape() -> None:
+    replay = chip(opened("/somewhere?else=1"), said("server", '{"type":"hi"}', 0.0))
+    replay.play('client connects\nserver << {"type":"hi"}')
+    assert replay.warnings() == [f"{tapes.CHIP} is on no tape; talk.yaml:6, which is /somewhere?else=1, is played"]
+
+
+def test_nobody_can_act_on_a_tape() -> None:
+    replay = chip()
+    rules = replay.running.engine.rules
+    assert rules.talks() == ()
+    assert rules.objection("x", Say("y")) == "a tape is played here, and nobody can act in it"
+    assert rules.talk_of(1, None) is None  # type: ignore[arg-type]
+    replay.act("x", Say("y"))
+
+
+def test_a_loop_begins_anew() -> None:
+    replay = chip(loop=True, factor=0.0)
+    round_ = """
+        client >> {"type":"start_chat"}
+        server << {"type":"chat_started","chat_id":"$chat"}
+        client >> {"type":"send_msg","text":"hello"}
+        server << {"type":"chat_out","msg_out":{"id":34634,"text":"You said: hello","origin":"flow","time":"$t"}}
+        client >> {"type":"ack_chat","msg_id":34634}
+    """
+    replay.play("client connects\n" + "".join(line.strip() + "\n" for line in round_.splitlines() * 3))
+    assert replay.coverage.complete
+    assert replay.coverage.matched == {"exactly": 9}

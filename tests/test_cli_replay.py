@@ -1,0 +1,178 @@
+"""`simulator replay` as a process: what it serves, what it tells, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from click.testing import CliRunner, Result
+
+from simulator.cassette.entries import Beside, Cut, Entry, Exchange, TapedRequest, TapedResponse
+from simulator.cli import main
+from tests.cassette import tapes
+from tests.cassette.tapes import opened, said
+from tests.served import SECONDS, Raw, appears, ask, process
+
+START, STARTED = '{"type":"start_chat"}', '"chat_id":"65vbbDAQCdPdEWlEhDGy4utO"'
+
+
+class Playing:
+    """A replay that runs."""
+
+    def __init__(self, started: asyncio.subprocess.Process, connect: str) -> None:
+        self.process = started
+        self.connect = connect
+        self.base = connect.replace("ws", "http", 1).rpartition("/wc")[0]
+
+    async def end(self) -> tuple[int | None, str, str]:
+        """Exit code, and what it said."""
+        self.process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(SECONDS):
+            out, errors = await self.process.communicate()
+        return self.process.returncode, out.decode(), errors.decode()
+
+
+def kept(folder: Path, *entries: Entry, name: str = "talk.yaml", backend: str | None = "chip") -> Path:
+    path = folder / name
+    path.write_bytes(tapes.written(*(entries or tapes.chip()), backend=backend))
+    return path
+
+
+@asynccontextmanager
+async def playing(folder: Path, *arguments: object, command: str = "replay") -> AsyncIterator[Playing]:
+    ready = folder / "ready.json"
+    options = ["--port", "0", "--ready-file", str(ready), *map(str, arguments)]
+    async with process(command, *options) as started:
+        await appears(ready)
+        found = json.loads(ready.read_bytes())
+        yield Playing(started, found["backends"][0]["connect"])
+
+
+async def test_a_tape_is_served_and_what_came_of_it_is_told(tmp_path: Path) -> None:
+    path, report = kept(tmp_path), tmp_path / "report.json"
+    async with playing(tmp_path, path, "--timing", "burst", "--strict", "--report", report, "-v") as run:
+        async with Raw.upgraded(run.connect) as raw:
+            raw.send(START)
+            assert STARTED in await raw.text()
+            raw.send('{"type":"send_msg","text":"hullo"}')
+            raw.send('{"type":"send_msg","text":"hello"}')
+            assert "You said: hello" in await raw.text()
+        code, out, errors = await run.end()
+    assert code == 1
+    assert f"{path} answers: 6 lines of chip\n" in out
+    assert "replay: 1 client, 5 of 6 lines played, 1 messages without a match\n" in out
+    assert f"matches {path}:11 exactly" in errors
+    assert 'text: expected "hello", got "hullo"' in errors
+    told = json.loads(report.read_text())
+    assert [miss["nearest"] for miss in told["misses"]] == [f"{path}:19"]
+    assert [left["what"] for left in told["unplayed"]] == ["ack_chat"]
+
+
+async def test_all_is_well_and_the_exit_code_says_so(tmp_path: Path) -> None:
+    path, report = kept(tmp_path, opened(), said("server", '{"type":"hi"}')), tmp_path / "report.xml"
+    async with playing(tmp_path, path, "--timing", "scale=0", "--strict", "--report", report) as run:
+        async with Raw.upgraded(run.connect) as raw:
+            assert await raw.text() == '{"type":"hi"}'
+        code, out, errors = await run.end()
+    assert (code, errors) == (0, "")
+    assert "2 of 2 lines played" in out
+    assert ElementTree.fromstring(report.read_bytes()).get("failures") == "0"  # noqa: S314  # our own
+
+
+async def test_serve_can_play_a_tape_as_well(tmp_path: Path) -> None:
+    path = kept(tmp_path, opened(), said("server", '{"type":"hi"}', 0.0))
+    async with playing(tmp_path, "--backend", "chip", "--cassette", path, command="serve") as run:
+        async with Raw.upgraded(run.connect) as raw:
+            assert await raw.text() == '{"type":"hi"}'
+        code, out, _ = await run.end()
+    assert code == 0
+    assert "2 of 2 lines played" in out
+
+
+async def test_a_torn_tape_and_bodies_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "talk.files").mkdir()
+    (tmp_path / "talk.files" / "a.bin").write_bytes(b"long")
+    (tmp_path.parent / "secret.bin").write_bytes(b"secret")
+    (tmp_path / "talk.files" / "link.bin").symlink_to(tmp_path.parent / "secret.bin")
+
+    def served(path: str, beside: str | None) -> Exchange:
+        body = Beside(beside, 4, "")
+        return Exchange(0.0, 5, 0.0, TapedRequest("GET", path), TapedResponse(200, (), body))
+
+    entries: list[Entry] = [
+        opened("/ws"),
+        said("server", "no json"),
+        *(said("server", "{") for _ in range(12)),
+        served("/a", "talk.files/a.bin"),
+        served("/b", "talk.files/link.bin"),
+        served("/c", "talk.files/none.bin"),
+        served("/d", None),
+        Cut(9.0, 1, "the recording ended"),
+    ]
+    path = kept(tmp_path, *entries)
+    with path.open("ab") as file:
+        file.write(b"- at: 10.000000\n  conn: 1\n  fr")
+    async with playing(tmp_path, path, "--times", "now") as run:
+        bodies = [(await ask(run.base, "GET", f"/{name}"))[1] for name in "abcd"]
+        code, _, errors = await run.end()
+    assert bodies == [b"long", b"", b"", b""]
+    assert code == 0
+    lines = errors.splitlines()
+    assert (
+        lines[0]
+        == f"{path}:87: the last record is not whole: it was being written when the recorder ended; it is played up to there"
+    )
+    assert lines[1] == f"{path}:6: conn 1 has no end: the recording ended; it is left open there"
+    assert lines[2].startswith(f"{path}:11: the server's frame can't be read")
+    assert lines[-1] == f"{path}: and 6 more of that kind"
+
+
+def refused(*arguments: object) -> Result:
+    result = CliRunner().invoke(main, ["replay", *map(str, arguments)])
+    assert result.exit_code == 2, result.output
+    return result
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--backend", "mia"], "is of chip, and can't be played as mia: --backend chip\n"),
+        (["--report", "x.pdf"], "--report x.pdf: expected a file that ends in .json, .xml (JUnit) or .txt\n"),
+        (["--report", "nowhere/x.txt"], "--report nowhere/x.txt: there is no such directory\n"),
+        (["--timing", "slow"], "expected recorded, burst, or scale=0.5 (from 0 to 1000)"),
+        (["--timing", "scale=-1"], "expected recorded, burst, or scale=0.5 (from 0 to 1000)"),
+        (["--ignore", "text"], "--ignore text: expected MESSAGE.PATH, such as send_msg.text, or *.PATH for all\n"),
+        (["--backend", "nobody"], "there is no backend 'nobody'; known are: aida, chatbot, chip, concierge, mia\n"),
+    ],
+)
+def test_wrong_words(tmp_path: Path, arguments: list[str], told: str) -> None:
+    assert told in refused(kept(tmp_path), *arguments).output
+
+
+def test_wrong_files(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.yaml"
+    empty.write_bytes(tapes.written(backend="chip"))
+    assert (
+        refused(empty).output == f"simulator: {empty}: has nothing that could be played: no connection and no request\n"
+    )
+    assert "can't be read: No such file" in refused(tmp_path / "none.yaml").output
+    other = kept(tmp_path, opened("/socket.io/?EIO=4"), name="mia.yaml", backend="mia")
+    assert f"{other}: is of mia, and can't be played as chip" in refused(kept(tmp_path), other).output
+
+
+def test_a_report_that_can_not_be_written(tmp_path: Path) -> None:
+    from simulator.cassette.coverage import Coverage
+    from simulator.core.errors import SimulatorError
+    from simulator.serve.replay import report
+
+    (tmp_path / "x.txt").mkdir()
+    with pytest.raises(SimulatorError, match="Is a directory"):
+        report(tmp_path / "x.txt", Coverage([]))
+    report(tmp_path / "y.txt", Coverage([]))
+    assert (tmp_path / "y.txt").read_text().startswith("replay: 0 clients")
