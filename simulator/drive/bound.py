@@ -36,7 +36,7 @@ class Bound:
         self._given = dict(given or {})
         self._short: dict[str, str] = {}
         self._long_ago: dict[str, str] = {}
-        self._urls: dict[str, str] = {}
+        self._urls: dict[tuple[str, bool], str] = {}
 
     # ---- what is heard
 
@@ -48,8 +48,9 @@ class Bound:
 
     def _value(self, taped: Json | bytes, live: Json | bytes, path: Path, volatile: frozenset[Path]) -> None:
         if isinstance(taped, dict) and isinstance(live, dict):
-            for key in taped.keys() & live.keys():
-                self._value(taped[key], live[key], (*path, key), volatile)
+            for key, value in taped.items():
+                if key in live:
+                    self._value(value, live[key], (*path, key), volatile)
         elif isinstance(taped, list) and isinstance(live, list):
             for one, other in zip(taped, live, strict=False):
                 self._value(one, other, (*path, "*"), volatile)
@@ -61,8 +62,9 @@ class Bound:
     def _text(self, taped: str, live: str, path: Path, volatile: frozenset[Path]) -> None:
         if taped.startswith(("http://", "https://")) and live.startswith(("http://", "https://")):
             if len(self._urls) < _MOST_URLS:
-                # The first one counts: whoever is told a URL twice goes to it by then.
-                self._urls.setdefault(urlsplit(taped).path, live)
+                # One place may have two URLs: where to put something, signed, and where it then is.
+                split = urlsplit(taped)
+                self._urls[split.path, bool(split.query)] = live
         elif taped != live:
             self._scalar(taped, live, path, volatile)
         self._within(taped, live)
@@ -106,7 +108,8 @@ class Bound:
 
     def url(self, path: str) -> str | None:
         """The live URL in whose place the tape's client asked for this path; None where nobody told it one."""
-        return self._urls.get(path.partition("?")[0])
+        where, mark, _ = path.partition("?")
+        return self._urls.get((where, bool(mark)), self._urls.get((where, not mark)))
 
 
 def placeholders(text: str) -> list[str]:

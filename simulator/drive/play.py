@@ -165,8 +165,6 @@ class Play:
             news, self._news = self._news, []
             for kind, number, what, why in news:
                 self._hear(kind, number, what, why)
-        if self.outcome.flooded:
-            self._at = len(self._steps)
         if not self.over:
             self._go_on(out)
 
@@ -183,8 +181,8 @@ class Play:
                 self._hearing.server(number, what, self._until())
             case "refused":
                 assert isinstance(what, Response)
-                self._lost(conn, "refused", f"the handshake was answered with HTTP {what.status}")
                 self.outcome.reached |= self._hearing.expects(number, REFUSED)
+                self._lost(conn, "refused", f"the handshake was answered with HTTP {what.status}")
                 args = (what.status, body(_readable(what.body)))
                 self._hearing.said(Said(number, "server", REFUSED, args, "", 0, REFUSED), self._until())
             case "failed":
@@ -197,7 +195,13 @@ class Play:
 
     def _lost(self, conn: _Conn, state: str, why: str) -> None:
         conn.state, conn.why = state, why
-        self.outcome.down = self.outcome.down or why
+        self._unreached(why)
+
+    def _unreached(self, why: str) -> None:
+        """Where nothing goes from the beginning, nothing more is tried."""
+        if not self.outcome.reached:
+            self.outcome.down = self.outcome.down or why
+            self._at = len(self._steps)
 
     def _is_early(self, number: int) -> bool:
         """Whether the tape goes on with this conn."""
@@ -217,7 +221,7 @@ class Play:
     # ---- the steps
 
     def _go_on(self, out: list[Order]) -> None:
-        while self._at < len(self._steps):
+        while self._at < len(self._steps) and not self.outcome.flooded:
             step = self._steps[self._at]
             if not self._step(step, out):
                 self._wait(step)
@@ -345,13 +349,14 @@ class Play:
             self.outcome.reached = True
             args = (response.status, body(_readable(response.body)))
         else:
-            self.outcome.down = self.outcome.down or why
             self.outcome.notes.append((step.line, why))
+            self._unreached(why)
         name = f"answer to {step.name}"
         self._hearing.said(Said(step.conn, "server", name, args, "", 0, name), self._until())
 
     def _finish(self, out: list[Order]) -> None:
-        if self._steps and not self.outcome.flooded and not self._is_settled(self._steps[-1]):
+        listens = self.outcome.reached and not self.outcome.flooded
+        if listens and self._steps and not self._is_settled(self._steps[-1]):
             return
         for number in self._conns:
             self._hang(number, 1000, "", out)

@@ -14,27 +14,29 @@ from aiohttp import web
 async def tampered(url: str, old: bytes, new: bytes) -> AsyncIterator[str]:
     """A server whose every answer has the one in place of the other; they are of one length, as frames have theirs."""
     assert len(old) == len(new)
-    split, tasks = urlsplit(url), set[asyncio.Task[None]]()
+    split, writers = urlsplit(url), list[asyncio.StreamWriter]()
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, change: bool) -> None:
-        while data := await reader.read(1 << 16):
-            writer.write(data.replace(old, new) if change else data)
+        with suppress(OSError):
+            while data := await reader.read(1 << 16):
+                writer.write(data.replace(old, new) if change else data)
         writer.close()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         up, down = await asyncio.open_connection(split.hostname, split.port)
-        with suppress(OSError):
-            tasks.add(asyncio.current_task())  # type: ignore[arg-type]
-            await asyncio.gather(pump(reader, down, change=False), pump(up, writer, change=True))
+        writers.extend((writer, down))
+        await asyncio.gather(pump(reader, down, change=False), pump(up, writer, change=True))
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in writers:
+            writer.close()
+        for writer in writers:
+            with suppress(OSError):
+                await writer.wait_closed()
 
 
 @asynccontextmanager

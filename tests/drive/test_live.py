@@ -194,7 +194,12 @@ async def test_a_server_that_says_nothing(tmp_path: Path) -> None:
 
 
 async def test_a_server_that_never_shakes_hands(tmp_path: Path) -> None:
-    server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(1 << 16):
+            pass
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     async with server, asyncio.timeout(5):
         with pytest.raises(StartError, match=r"no answer to the handshake within 0\.1 s"):
