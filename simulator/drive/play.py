@@ -286,7 +286,7 @@ class Play:
 
     def _is_settled(self, step: Step) -> bool:
         """Whether there was time for more to come, as long as the tape's client listened."""
-        if id(step) in self._started:
+        if id(step) in self._started or not self._manner.settle:
             return True
         if (step, "settle") not in self._timers:
             gap = max(0.0, step.at - self._mark[0]) if isinstance(step, Hang) else self._manner.settle

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias, cast
 
 import orjson
@@ -23,11 +23,14 @@ from simulator.cassette.entries import (
     TapedRequest,
     Upgraded,
 )
+from simulator.cassette.longpolls import LongPolls
 from simulator.cassette.reading import Reading
 from simulator.cassette.sessions import is_engine, is_poll
 from simulator.core.backend import Backend
-from simulator.core.message import NO_REF, Headers, Json
+from simulator.core.errors import WireError
+from simulator.core.message import NO_REF, Frame, Headers, Json
 from simulator.core.wire import Turn
+from simulator.wire import phoenix_poll as longpoll
 from simulator.wire.engineio_payload import MESSAGE, unbase64
 
 CLOSE, REFUSED = "(close)", "(refused)"
@@ -133,7 +136,7 @@ class _Writer:
         self._strange: set[int] = set()
 
     def write(self, entries: Iterable[Entry]) -> Script:
-        for entry in entries:
+        for entry in _unrolled(entries):
             turns = self._reading.pass_by(entry)
             self._entry(entry, turns)
         # An exchange stands on the tape when it is over; it began before that.
@@ -180,9 +183,6 @@ class _Writer:
                 self._script.notes.append((entry.line, why))
             return
         kind = self._script.kinds[entry.conn] = self._reading.kind(entry.conn)
-        if entry.via == "longpoll":
-            # The frames are the same on a WebSocket.
-            begun.path = begun.path.replace("/longpoll", "/websocket", 1)
         if envelopes.is_heartbeat(kind, entry.data, turns):
             return
         made = [_said(turn, entry) for turn in turns]
@@ -223,6 +223,31 @@ class _Writer:
         if response is not None:
             answer = (response.status, body(response.body))
         self._hear(entry, entry.http, f"answer to {name}", answer)
+
+
+def _unrolled(entries: Iterable[Entry]) -> Iterable[Entry]:
+    """Phoenix's long polls become the frames of a WebSocket, each at the time of its cause.
+
+    A post is on the tape when it was answered; it came before that, and so may what it brought about.
+    """
+    polls, found, posts = LongPolls(), list[Entry](), False
+    for entry in entries:
+        for one in polls.frames(entry):
+            if isinstance(one, Passed) and isinstance(entry, Exchange):
+                if one.sender == "client":
+                    one.at, posts = max(0.0, entry.at - entry.took), True
+                found += [replace(one, data=frame.data, via="websocket") for frame in _carried(one)]
+            else:
+                found.append(one)
+    return sorted(found, key=lambda entry: entry.at) if posts else found
+
+
+def _carried(entry: Passed) -> list[Frame]:
+    raw = entry.data.encode("utf-8", "surrogateescape") if isinstance(entry.data, str) else entry.data
+    try:
+        return longpoll.answered(raw) if entry.sender == "server" else longpoll.split(raw, lines=b"\n" in raw)
+    except WireError:
+        return [Frame(entry.data)]
 
 
 def _said(turn: Turn, entry: Passed) -> Said:

@@ -50,6 +50,33 @@ async def aida(client: Client, connect: str) -> None:
     await talk.leave()
 
 
+async def long_polled(client: Client) -> None:
+    """aida by long polling."""
+    door = "/socket/longpoll?vsn=2.0.0"
+    _, opened = await client.ask("GET", door)
+    url = f"{door}&token={json.loads(opened)['token']}"
+
+    async def until(part: str) -> Any:
+        while True:
+            status, body = await client.ask("GET", url)
+            assert status == 200, body
+            for text in json.loads(body)["messages"]:
+                if part in text:
+                    return json.loads(text)
+
+    async def post(*frames: Any) -> None:
+        body = "\n".join(json.dumps(frame, separators=(",", ":")) for frame in frames)
+        kind = "application/x-ndjson" if len(frames) > 1 else "application/json"
+        assert (await client.ask("POST", url, body.encode(), **{"Content-Type": kind}))[0] == 200
+
+    await post(["1", "1", f"bot:{BOT}", "phx_join", {"access_token": BOT_TOKEN}])
+    await until('"phx_reply"')
+    await post([None, "2", "phoenix", "heartbeat", {}], ["1", "3", f"bot:{BOT}", "new_session", {}])
+    session = (await until('"session"'))[4]["response"]["session"]
+    await post(["1", "4", f"bot:{BOT}", "utb_msg", {"session": session, "text": "menu"}])
+    await until('"btu_msg"')
+
+
 async def mia(client: Client, connect: str) -> None:
     talk = await client.connect("/socket.io/?EIO=4&transport=websocket")
     await talk.has('0{"sid"')

@@ -17,7 +17,7 @@ from simulator.drive.verdict import Row, Verdict
 from simulator.drive.verify import Wanted, verify
 from tests.cassette import tapes
 from tests.drive.odd import odd, tampered
-from tests.drive.talks import ALL, QUICK, polled
+from tests.drive.talks import ALL, QUICK, long_polled, polled
 from tests.drive.taping import Client, served
 
 pytestmark = pytest.mark.live
@@ -74,6 +74,19 @@ async def test_a_tape_of_polls_goes_any_way(transports: tuple[str, ...] | None, 
         found = await verified(path, simulator.url("mia"), transports=transports)
     assert off(found) == []
     assert len(found.rows) >= 6
+
+
+async def test_a_tape_of_long_polls_goes_over_a_websocket(tmp_path: Path) -> None:
+    path = tmp_path / "talk.yaml"
+    async with (
+        served("aida", 7, profile="1.8") as simulator,
+        Client.taping(path, simulator.url("aida"), "aida") as client,
+    ):
+        await long_polled(client)
+    async with served("aida", 8) as simulator:
+        found = await verified(path, simulator.url("aida"), exact=True)
+    assert off(found) == []
+    assert {row.name for row in found.rows} == {"phx_reply to phx_join", "phx_reply to new_session", "btu_msg"}
 
 
 async def test_the_times_of_the_tape_can_be_kept(tmp_path: Path) -> None:
