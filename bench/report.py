@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
-from bench import memory, recording, speed, start
+from bench import memory, recording, replays, speed, start
 from bench.load import SIZE
 from bench.process import cores
 
@@ -26,6 +26,7 @@ class Found:
     memory: list[memory.Row] = field(default_factory=list)
     start: list[start.Row] = field(default_factory=list)
     recording: list[recording.Row] = field(default_factory=list)
+    replays: list[replays.Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -59,6 +60,8 @@ def text(found: Found, options: dict[str, Any]) -> str:
         blocks.append(_starts(found.start))
     if found.recording:
         blocks.append(_recordings(found.recording))
+    if found.replays:
+        blocks.append(_replays(found.replays))
     if found.notes:
         blocks.append("\n".join(found.notes))
     blocks.append(_machine(machine()))
@@ -128,6 +131,15 @@ def _recordings(rows: list[recording.Row]) -> str:
     return "\n".join(lines)
 
 
+def _replays(rows: list[replays.Row]) -> str:
+    lines = ["Replaying recordings; lateness is told well only where nothing else runs.", ""]
+    for row in rows:
+        value = median(row.figures)
+        aim = f"  aim >= {row.case.aim:g}" if row.case is replays.EARLY else _most(value, row.case.aim)
+        lines.append(_line(row.case.title, f"{value:.2f} {row.case.unit}") + aim)
+    return "\n".join(lines)
+
+
 def machine() -> dict[str, Any]:
     """Where this was measured."""
     try:
@@ -173,5 +185,6 @@ def data(found: Found, options: dict[str, Any]) -> dict[str, Any]:
         "idle_kib": rows(found.memory),
         "start_cpu": rows(found.start),
         "recording_cpu": rows(found.recording),
+        "replays": [{"title": row.case.title, "aim": row.case.aim, "figures": row.figures} for row in found.replays],
         "notes": found.notes,
     }

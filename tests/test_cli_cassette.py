@@ -223,7 +223,7 @@ def test_a_page_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_completion() -> None:
-    command = main.commands["cassette"]
+    command = main.get_command(click.Context(main), "cassette")
     assert isinstance(command, click.Group)
     option = next(param for param in command.commands["show"].params if param.name == "backend")
     found = option.shell_complete(click.Context(command.commands["show"]), "c")

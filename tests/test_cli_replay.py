@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from simulator.cassette.entries import Beside, Cut, Entry, Exchange, TapedReques
 from simulator.cli import main
 from tests.cassette import tapes
 from tests.cassette.tapes import opened, said
-from tests.served import SECONDS, Raw, appears, ask, process
+from tests.served import SECONDS, Raw, appears, ask, clean_environment, process
 
 START, STARTED = '{"type":"start_chat"}', '"chat_id":"65vbbDAQCdPdEWlEhDGy4utO"'
 
@@ -176,3 +177,118 @@ def test_a_report_that_can_not_be_written(tmp_path: Path) -> None:
         report(tmp_path / "x.txt", Coverage([]))
     report(tmp_path / "y.txt", Coverage([]))
     assert (tmp_path / "y.txt").read_text().startswith("replay: 0 clients")
+
+
+GUARDED = """
+import sys
+
+def forbid(event, args):
+    # Only a server's end of a connection is made here.
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
+        print("EGRESS", event, args[1:], file=sys.stderr, flush=True)
+        raise PermissionError(event)
+
+sys.addaudithook(forbid)
+from simulator.__main__ import main
+sys.argv[0] = "simulator"
+main()
+"""
+
+
+@pytest.mark.parametrize("command", ["replay", "serve"])
+async def test_no_outgoing_connection_is_ever_made(tmp_path: Path, command: str) -> None:
+    path, ready = kept(tmp_path), tmp_path / "ready.json"
+    words = [str(path)] if command == "replay" else ["--backend", "chip", "--cassette", str(path)]
+    pipe = asyncio.subprocess.PIPE
+    arguments = [command, *words, "--port", "0", "--ready-file", str(ready)]
+    started = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", GUARDED, *arguments, stdout=pipe, stderr=pipe, env=clean_environment()
+    )
+    try:
+        await appears(ready)
+        run = Playing(started, json.loads(ready.read_bytes())["backends"][0]["connect"])
+        async with Raw.upgraded(run.connect) as raw:
+            raw.send(START)
+            assert STARTED in await raw.text()
+            raw.send('{"type":"no such thing"}')
+        assert (await ask(run.base, "GET", "/nowhere"))[0][0] == "HTTP/1.1 404 Not Found"
+        code, _, errors = await run.end()
+    finally:
+        if started.returncode is None:
+            started.kill()
+    assert code == 0
+    assert "EGRESS" not in errors
+
+
+CHAT = "65vbbDAQCdPdEWlEhDGy4utO"
+
+
+def both_ways(folder: Path) -> Path:
+    return kept(
+        folder,
+        opened(),
+        said("server", f'{{"type":"chat_started","chat_id":"{CHAT}","other":"75vbbDAQCdPdEWlEhDGy4utO"}}', 0.0),
+        said("client", f'{{"type":"ask","chat_id":"{CHAT}","mine":"85vbbDAQCdPdEWlEhDGy4utO"}}', 0.1),
+        said("server", '{"type":"told","mine":"85vbbDAQCdPdEWlEhDGy4utO"}', 0.1),
+        backend=None,
+    )
+
+
+def shown(*arguments: object) -> str:
+    result = CliRunner().invoke(main, ["cassette", "bindings", *map(str, arguments)])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_bindings_are_shown(tmp_path: Path) -> None:
+    path = both_ways(tmp_path)
+    assert shown(path) == (
+        f"server  token       11 -> 15      {CHAT}\nclient  token       15 -> 19      85vbbDAQCdPdEWlEhDGy4utO\n"
+    )
+    assert json.loads(shown(path, "--json").splitlines()[0]) == {
+        "value": CHAT,
+        "by": "server",
+        "line": 11,
+        "back": 15,
+        "kind": "token",
+    }
+    result = CliRunner().invoke(main, ["cassette", "bindings", str(path), "--out", str(tmp_path / "no" / "x")])
+    assert (result.exit_code, result.output) == (
+        2,
+        f"simulator: --out {tmp_path / 'no' / 'x'}: No such file or directory\n",
+    )
+
+
+async def test_bindings_are_overridden(tmp_path: Path) -> None:
+    path, out = both_ways(tmp_path), tmp_path / "b.yaml"
+    shown(path, "--out", out)
+    assert out.read_text().splitlines()[1:] == ["mint:", f'- "{CHAT}"  # line 11, back in line 15', "keep: []"]
+    other = "75vbbDAQCdPdEWlEhDGy4utO"
+    out.write_text(f'keep:\n- "{CHAT}"\nmint:\n- {other}\n- never\n')
+    async with playing(tmp_path, path, "--bindings", out, "--seed", "7") as run:
+        async with Raw.upgraded(run.connect) as raw:
+            text = await raw.text()
+        _, _, errors = await run.end()
+    assert CHAT in text
+    assert other not in text
+    assert errors == "'never' is to be made anew, but the server never says it\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "can't be read: No such file or directory"),
+        ("- a\n", "expected keys and values at the top"),
+        ("keep: []\nlose: []\n", ":2: lose: expected mint or keep"),
+        ("mint: x\n", ":1: mint: expected a list of values, each a text"),
+        ("mint: [1]\n", ":1: mint: expected a list of values, each a text"),
+    ],
+)
+def test_wrong_bindings(tmp_path: Path, text: str | None, told: str) -> None:
+    path = tmp_path / "b.yaml"
+    if text is not None:
+        path.write_text(text)
+    assert told in refused(both_ways(tmp_path), "--bindings", path).output
+    nothing = kept(tmp_path, opened(), name="nothing.yaml")
+    shown(nothing, "--out", path)
+    assert path.read_text().endswith("\nmint: []\nkeep: []\n")

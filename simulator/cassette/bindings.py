@@ -27,10 +27,9 @@ class Found:
     line: int
     """Where it comes first."""
     back: int
-    """Where the other side says it first; 0 where that is not known."""
+    """Where the other side says it first."""
     kind: str
-    times: int = 2
-    """How often it was seen, as far as was counted."""
+    """`uuid` or `token`."""
 
 
 class Bindings:

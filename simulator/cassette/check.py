@@ -147,10 +147,14 @@ class _Judge:
         if isinstance(entry, Opened):
             path = entry.path.partition("?")[0]
             if not isinstance(find(self._backend.routes, "GET", path), Route):
-                why = f"{self._backend.name} has no path {path}: the frames of conn {entry.conn} were not looked at"
-                yield Finding(entry.line, WARNING, why)
-                self._foreign.add(entry.conn)
-        if isinstance(entry, Passed) and entry.conn not in self._foreign:
+                yield Finding(entry.line, WARNING, f"{self._backend.name} has no path {path}")
+        if isinstance(entry, Passed):
+            if self._reading.foreign(entry.conn):
+                if entry.conn not in self._foreign:
+                    self._foreign.add(entry.conn)
+                    why = f"conn {entry.conn} speaks to another server: its frames were not looked at"
+                    yield Finding(entry.line, WARNING, why)
+                return
             for turn in turns:
                 yield from self._turn(entry, turn)
 

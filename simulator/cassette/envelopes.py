@@ -63,6 +63,22 @@ def kind_of(path: str, data: str | bytes) -> str:
     return TYPED if isinstance(value.get("type"), str) else PLAIN
 
 
+_PROBES: Final = (
+    (ENGINE, '42["x"]'),
+    (PHOENIX, '["1","1","t","e",{}]'),
+    (GATEWAY, '{"action":"api","data":{"route":"x"}}'),
+    (TYPED, '{"type":"x"}'),
+)
+
+
+def home_of(reader: Reader) -> str:
+    """The kind that a backend's reader reads."""
+    for kind, frame in _PROBES:
+        if any(turn.message is not None for turn in reader.read("client", 1, Frame(frame))):
+            return kind
+    return PLAIN
+
+
 def _is_gateway(value: dict[str, Any]) -> bool:
     data = value.get("data")
     asked = isinstance(value.get("action"), str) and isinstance(data, dict) and isinstance(data.get("route"), str)

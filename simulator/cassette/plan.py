@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from simulator.cassette import opaque
-from simulator.cassette.bindings import Found, loads
+from simulator.cassette.bindings import Found, dumps, loads
 from simulator.cassette.entries import (
     Beside,
     Body,
@@ -151,6 +151,19 @@ class Plan:
     def recorded(self) -> float | None:
         """Unix seconds, where the tape says it."""
         return None if self.header.recorded is None else opaque.epoch(self.header.recorded)
+
+    def mint(self, value: str) -> bool:
+        """Let the server make this value anew for each client, where it says it first; whether it says it at all."""
+        for strand in self.strands:
+            for line in strand.lines:
+                if not line.client and line.part is not Part.ADMIT and value in dumps(line.args, repr):
+                    line.mints = (*line.mints, value)
+                    return True
+        for served in self.exchanges:
+            if value in served.body.decode(errors="replace"):
+                served.mints = (*served.mints, value)
+                return True
+        return False
 
     def lines(self) -> int:
         """How many there are."""

@@ -8,8 +8,8 @@ from typing import Final
 
 from simulator import backends
 from simulator.cassette.entries import Closed, Entry, Header, Opened, Passed, Upgraded
-from simulator.cassette.envelopes import ENGINE, PHOENIX, PLAIN, kind_of, reader_of
-from simulator.core.backend import Backend
+from simulator.cassette.envelopes import ENGINE, PHOENIX, PLAIN, home_of, kind_of, reader_of
+from simulator.core.backend import Backend, Route, find
 from simulator.core.message import NO_REF, Frame, Message
 from simulator.core.wire import Reader, Turn
 
@@ -30,19 +30,20 @@ def backend_of(header: Header, named: str | None = None) -> Backend | None:
 
 
 class _Conn:
-    __slots__ = ("asked", "count", "kind", "link", "path", "reader")
+    __slots__ = ("asked", "count", "foreign", "kind", "link", "path", "reader")
 
     def __init__(self, path: str, reader: Reader | None) -> None:
         self.path = path
         self.link = 1
         self.kind = ""
+        self.foreign = False
         self.reader = reader
         self.asked: dict[Hashable, deque[Message]] = {}
         self.count = 0
 
 
 class Reading:
-    """Give it every entry in order (`pass_by`), and frames become turns.
+    """Give it every entry in order (`pass_by`), and frames become turns, those of other servers too.
 
     A frame that completes no message (a heartbeat, the head of a binary event) has none.
     """
@@ -50,6 +51,7 @@ class Reading:
     def __init__(self, backend: Backend | None = None) -> None:
         """Read as that backend's frames; None tells from each conn's own frames what it is."""
         self._backend = backend
+        self._home = "" if backend is None else home_of(backend.reader())
         self._conns: dict[int, _Conn] = {}
 
     def pass_by(self, entry: Entry) -> list[Turn]:
@@ -72,6 +74,18 @@ class Reading:
         known = self._conns.get(conn)
         return (known.kind if known is not None else "") or PLAIN
 
+    def foreign(self, conn: int) -> bool:
+        """Whether a conn is of another server than the backend: its path is none of it, and its frames are none."""
+        known = self._conns.get(conn)
+        return known is not None and known.foreign
+
+    def _is_foreign(self, path: str, kind: str) -> bool:
+        # A path alone says little: the real server may stand behind a prefix, or on another stage.
+        backend = self._backend
+        if backend is None or kind in (self._home, PLAIN) or not path:
+            return False
+        return not isinstance(find(backend.routes, "GET", path.partition("?")[0]), Route)
+
     def _begin(self, number: int, path: str) -> _Conn:
         if len(self._conns) >= _CONNS:
             del self._conns[next(iter(self._conns))]
@@ -86,7 +100,8 @@ class Reading:
             kind = PHOENIX if entry.via == "longpoll" else kind_of(conn.path, entry.data)
             if kind != conn.kind:
                 conn.kind = kind
-                if self._backend is None:
+                conn.foreign = self._is_foreign(conn.path, kind)
+                if self._backend is None or conn.foreign:
                     conn.reader = reader_of(kind)
         assert conn.reader is not None
         # One link for all: whatever carries it, a session is one conversation.

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from simulator import __version__
-from simulator.cli.cassettes import cassette
 from simulator.cli.group import Group
-from simulator.cli.recording import addon_path, record
-from simulator.cli.replay import replay
-from simulator.cli.scenarios import scenario
-from simulator.cli.verify import verify
-from simulator.cli.words import Fixtures, Number, Scenario, Seconds, Setting, backend_names, chosen
+from simulator.cli.words import Fixtures, Number, Scenario, Seconds, Setting, backend_names, chosen, fixture_files
 from simulator.core.errors import SimulatorError, StartError
 
 if TYPE_CHECKING:
@@ -30,6 +24,7 @@ def main() -> None:
 
     \b
     simulator serve --backend chip      a chat server on its documented port
+    simulator serve --backend mia --scenario support-desk
     simulator backends                  which there are
     simulator backends chip             what can be set there
     simulator record --upstream https://chat.example.com --out chat.yaml
@@ -255,7 +250,7 @@ def serve(
                 port=port,
                 seed=seed,
                 clock=time,
-                fixtures=dict(_fixtures(fixtures, every)),
+                fixtures=fixture_files(fixtures, every),
                 settings=[_setting(text) for text in settings],
                 admin_token=admin_token,
                 spaces=spaces,
@@ -282,17 +277,6 @@ def _only(every: list[str], cassettes: tuple[Path, ...], scenario: str | None) -
         raise SimulatorError(f"--cassette {cassettes[0]} is for one backend, {len(every)} were named")
     if scenario is not None:
         raise SimulatorError("--cassette and --scenario: either a recording answers or a scenario does")
-
-
-def _fixtures(given: Iterable[str], chosen: list[str]) -> Iterable[tuple[str, Path]]:
-    for text in given:
-        name, equals, path = text.partition("=")
-        if equals and name in chosen:
-            yield name, Path(path)
-        elif len(chosen) == 1:
-            yield chosen[0], Path(text)
-        else:
-            raise SimulatorError(f"--fixtures {text}: say for which backend, such as --fixtures {chosen[0]}={text}")
 
 
 def _setting(text: str) -> tuple[str, str]:
@@ -334,10 +318,11 @@ def health(url: str, timeout: float) -> None:
     sys.exit(0 if why is None else 1)
 
 
-# Their commands import what they need when they run, as those above do.
-main.add_command(cassette)
-main.add_command(replay)
-main.add_command(scenario)
-main.add_command(verify)
-main.add_command(record)
-main.add_command(addon_path)
+main.later = {
+    "addon-path": "simulator.cli.recording:addon_path",
+    "cassette": "simulator.cli.cassettes:cassette",
+    "record": "simulator.cli.recording:record",
+    "replay": "simulator.cli.replay:replay",
+    "scenario": "simulator.cli.scenarios:scenario",
+    "verify": "simulator.cli.verify:verify",
+}

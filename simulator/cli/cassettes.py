@@ -12,6 +12,7 @@ import click
 
 from simulator.cli.cassettes_change import export, import_har, redact, trim
 from simulator.cli.files import new_file
+from simulator.cli.replay import bindings_
 from simulator.cli.told import FILE, Moment, backend_option, json_line, number, piped, say, tape_of, warn
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def cassette() -> None:
     """
 
 
-for command in (import_har, export, redact, trim):
+for command in (bindings_, import_har, export, redact, trim):
     cassette.add_command(command)
 
 

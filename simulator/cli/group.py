@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from importlib import import_module
 from typing import Any, NoReturn
 
 import click
@@ -14,7 +15,23 @@ from simulator.core.errors import SimulatorError
 
 
 class Group(click.Group):
-    """Turns errors, click's too, into one line and their exit code."""
+    """Turns errors, click's too, into one line and their exit code; imports a command when it is asked for."""
+
+    later: Mapping[str, str] = {}
+    """Commands by name, as `module:attribute`: what a command does not need, it does not import."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All of them."""
+        return sorted({*super().list_commands(ctx), *self.later})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The one of that name, or None."""
+        where = self.later.get(cmd_name)
+        if where is None:
+            return super().get_command(ctx, cmd_name)
+        module, _, attribute = where.partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
 
     def main(  # type: ignore[override]
         self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **extra: Any

@@ -84,6 +84,12 @@ class Timing(click.ParamType):  # type: ignore[type-arg]
 @click.option("--ignore", multiple=True, metavar="PATH", help="Not to be looked at: 'send_msg.text', '*.locale'.")
 @click.option("--keep", multiple=True, metavar="ID", help="An id that stays what it is on the tape.")
 @click.option(
+    "--bindings",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Which ids are made anew and which stay, edited from `simulator cassette bindings --out`.",
+)
+@click.option(
     "--times",
     type=click.Choice(["recorded", "now"]),
     default="recorded",
@@ -118,6 +124,7 @@ def replay(
     on_miss: str,
     ignore: tuple[str, ...],
     keep: tuple[str, ...],
+    bindings: Path | None,
     times: str,
     loop: bool,
     strict: bool,
@@ -156,7 +163,51 @@ def replay(
             clock,
             ready_file,
             verbose,
+            bindings,
         )
+
+
+@click.command("bindings")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("-b", "--backend", metavar="NAME", shell_complete=backend_names, help="Whose frames they are.")
+@click.option("--json", "as_json", is_flag=True, help="One object a line.")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write those of the server to a file that can be edited, for `simulator replay --bindings`.",
+)
+def bindings_(file: Path, backend: str | None, as_json: bool, out: Path | None) -> None:
+    """Show which values of a tape a replay takes for the same: who makes them, and where they come back.
+
+    \b
+    simulator cassette bindings talk.yaml
+    simulator cassette bindings talk.yaml --out talk.bindings.yaml
+    simulator replay talk.yaml --bindings talk.bindings.yaml
+    """
+    from dataclasses import asdict
+
+    import orjson
+
+    from simulator.serve import replay as playing
+
+    found = playing.bindings(file, backend)
+    if out is not None:
+        try:
+            out.write_text(playing.written(found), encoding="utf-8")
+        except OSError as error:
+            raise SimulatorError(f"--out {out}: {error.strerror}") from None
+        return
+    for one in found:
+        if as_json:
+            click.echo(orjson.dumps(asdict(one)))
+        else:
+            click.echo(f"{one.by:<6}  {one.kind:<6}  {one.line:>6} -> {one.back:<6}  {one.value}")
+
+
+def _complain(line: str) -> None:
+    click.echo(line, err=True)
 
 
 def _check(ignore: tuple[str, ...]) -> None:
@@ -175,7 +226,7 @@ def play(
     clock: str,
     ready_file: Path | None,
     verbose: bool,
-    log_format: str = "text",
+    bindings: Path | None,
 ) -> None:
     """Serve the tapes, tell what came of it, and end the process."""
     from simulator.serve import clock as clocks
@@ -187,15 +238,16 @@ def play(
     if report is not None:
         playing.check_report(report)
     time = clocks.parse(clock)
-    reporter = Reporter(time.now, log_format, verbose)
-    stand_in, coverage = playing.prepare(files, backend, manner, lambda line: click.echo(line, err=True))
+    reporter = Reporter(time.now, verbose=verbose)
+    chosen = None if bindings is None else playing.overrides(bindings)
+    stand_in, coverage = playing.prepare(files, backend, manner, _complain, chosen)
     told = playing.told(files, stand_in, coverage)
     simulator = Simulator(Options(backends=[stand_in], clock=time, reporter=reporter, playing=told, **options))
     try:
-        terminal.run(simulator, reporter, ready_file, json_lines=log_format == "json")
+        terminal.run(simulator, reporter, ready_file)
     except OSError as error:
         raise StartError(f"can't serve: {error.strerror or error}") from None
-    click.echo(playing.shown(coverage), nl=False, err=log_format == "json")
+    click.echo(playing.shown(coverage), nl=False)
     if report is not None:
         playing.report(report, coverage)
     startup.leave(0 if coverage.complete or not strict else 1)

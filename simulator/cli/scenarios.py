@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from simulator.cli.group import Group
-from simulator.cli.words import Scenario, backend_names, chosen
+from simulator.cli.words import Fixtures, Scenario, backend_names, chosen, fixture_files
 
 
 @click.group(cls=Group)
@@ -59,7 +59,14 @@ def scenario_schema(out: Path | None) -> None:
     metavar="NAME",
     help="On which backend it is to be played; several times for several.  [default: all]",
 )
-def scenario_check(files: tuple[str, ...], names: tuple[str, ...]) -> None:
+@click.option(
+    "--fixtures",
+    type=Fixtures(),
+    multiple=True,
+    metavar="[NAME=]FILE",
+    help="Whose agents may be named: a YAML file in place of the one that comes along.",
+)
+def scenario_check(files: tuple[str, ...], names: tuple[str, ...], fixtures: tuple[str, ...]) -> None:
     """Say by file and line what is wrong with scenarios, and what a backend can't show.
 
     Exit code 1 if something is wrong; warnings and notes are none of that. A FILE may be the name of one that comes
@@ -71,7 +78,7 @@ def scenario_check(files: tuple[str, ...], names: tuple[str, ...]) -> None:
     from simulator.serve import scenarios
 
     every = chosen(names or ("all",))
-    lines, wrong = scenarios.report([scenarios.find(file) for file in files], every)
+    lines, wrong = scenarios.report([scenarios.find(file) for file in files], every, fixture_files(fixtures, every))
     for line in lines:
         click.echo(line)
     sys.exit(1 if wrong else 0)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from simulator.core.errors import SimulatorError
+
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
@@ -100,3 +102,17 @@ def chosen(names: Iterable[str]) -> list[str]:
     from simulator import backends
 
     return backends.names() if "all" in names else [*names]
+
+
+def fixture_files(given: Iterable[str], names: Sequence[str]) -> dict[str, Path]:
+    """Whose fixtures lie where, of `[NAME=]FILE`. Raises SimulatorError."""
+    files: dict[str, Path] = {}
+    for text in given:
+        name, equals, path = text.partition("=")
+        if equals and name in names:
+            files[name] = Path(path)
+        elif len(names) == 1:
+            files[names[0]] = Path(text)
+        else:
+            raise SimulatorError(f"--fixtures {text}: say for which backend, such as --fixtures {names[0]}={text}")
+    return files

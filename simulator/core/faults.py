@@ -329,11 +329,16 @@ class Faults:
         taken = next((name for name, times in names.items() if name in self._named or times > 1), None)
         if taken is not None:
             raise KeyError(taken)
-        if len(self._named) + len(faults) > MOST_FAULTS:
-            raise OverflowError(f"{MOST_FAULTS} faults are the most")
+        self.fit(len(self._named) + len(faults))
         for fault in faults:
             fault.renew(self._ids)
             self._named[fault.name] = fault
+
+    @staticmethod
+    def fit(number: int) -> None:
+        """Raises OverflowError for more than there may be."""
+        if number > MOST_FAULTS:
+            raise OverflowError(f"{MOST_FAULTS} faults are the most")
 
     def remove(self, name: str | None = None) -> list[Fault]:
         """Take one away, or all; those that went."""

@@ -16,8 +16,9 @@ from simulator.core.wire import Link, Reset, Shut
 from simulator.core.world import World
 from simulator.scenario.moments import CONNECT, SAID, SENT, SILENT, START, Moment
 from simulator.scenario.plan import Add, Assign, Choose, Cue, Do, Go, Hang, Nothing, Only, Op, Plan
+from simulator.scenario.sandbox import LARGEST
 from simulator.scenario.talk import Talk, Track
-from simulator.scenario.templates import LARGEST, Unfilled, filled, fits
+from simulator.scenario.templates import Unfilled, filled, fits
 
 if TYPE_CHECKING:
     from simulator.core.bot import Deed
@@ -223,10 +224,12 @@ class ScenarioBot:
             self._mark(talk, cue)
             self._begin(talk, cue.ops, moment)
         elif SAID in moment.kinds and talk.part.otherwise:
+            self._world.log("info", f"{talk.plan.path}: no rule applies: else", talk=talk.name)
             self._begin(talk, talk.part.otherwise, moment)
 
-    @staticmethod
-    def _mark(talk: Talk, cue: Cue) -> None:
+    def _mark(self, talk: Talk, cue: Cue) -> None:
+        """It is this rule that applies: what an author asks first who reads along."""
+        self._world.log("info", f"{talk.plan.path}:{cue.line} applies", talk=talk.name)
         if cue.once:
             talk.used.add(cue.number)
 
@@ -346,6 +349,7 @@ class ScenarioBot:
 
     def _go(self, talk: Talk, track: Track, state: str) -> None:
         if state in talk.plan.parts:
+            self._world.log("info", f"{talk.plan.path}: from {talk.state} to {state}", talk=talk.name)
             talk.state = state
             self._quiet(talk)
             track.frames.append((talk.part.enter, 0))

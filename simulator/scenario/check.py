@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
 
 from simulator.core.backend import Backend
 from simulator.core.bot import ACTS
+from simulator.core.faults import UP
 from simulator.scenario.document import said
+from simulator.scenario.faults import names
 from simulator.scenario.findings import Finding, nearest
-from simulator.scenario.matching import kinds
+from simulator.scenario.matching import kinds, leaves
 from simulator.scenario.moments import SAID
 from simulator.scenario.reader import Place, Script, rules_of, steps_of
 from simulator.scenario.schema import Rule
@@ -36,6 +39,7 @@ def check(script: Script, stands: Sequence[Stand], known: Collection[str]) -> li
             *_unreachable(script),
             *_shadowed(script),
             *_misnamed(script, known),
+            *_unheard(script, stands, known),
             *_unshown(script, stands),
             *_messages(script, stands),
             *_people(script, stands),
@@ -86,14 +90,27 @@ def _misnamed(script: Script, known: Collection[str]) -> Iterator[Finding]:
     named: list[tuple[Place, str]] = [
         ((*place, key), name)
         for place, part in parts
-        for key, names in (("only", part.only), ("except", part.except_))
-        for name in names or ()
+        for key, meant in (("only", part.only), ("except", part.except_))
+        for name in meant or ()
     ]
-    for agent, names in script.scenario.agents.items():
-        named += [(("agents", agent, name), name) for name in names.__pydantic_extra__ or {}]
+    for agent, own in script.scenario.agents.items():
+        named += [(("agents", agent, name), name) for name in own.__pydantic_extra__ or {}]
     for place, name in named:
         if name not in known:
             yield script.finding("error", f"there is no backend {name!r}{nearest(name, sorted(known))}", *place)
+
+
+def _unheard(script: Script, stands: Sequence[Stand], known: Collection[str]) -> Iterator[Finding]:
+    """Messages that no client sends. A name that is far from all may be one of a backend that is not looked at."""
+    for place, rule in rules_of(script):
+        meant = [stand.backend for stand in stands if _for(rule, stand.backend.name)]
+        sent = sorted({name for backend in meant for name in names(backend, UP)})
+        every = len(stands) == len(known)
+        for when in leaves(rule.when) if meant else ():
+            for name in when.event or ():
+                if name not in sent and (every or get_close_matches(name, sent, 1)):
+                    at = ("when", "event") if when is rule.when else ("when",)
+                    yield script.finding("warning", f"no client sends {name!r}{nearest(name, sent)}", *place, *at)
 
 
 def concerned(script: Script, name: str) -> Iterator[tuple[Place, Step]]:

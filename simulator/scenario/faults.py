@@ -11,6 +11,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from simulator.core.backend import Backend, Stored
 from simulator.core.faults import BROKEN, DOWN, FORMS, KINDS, UP, Fault, Kind
+from simulator.scenario.findings import nearest
 
 _LONGEST: Final = 10 * 366 * 86_400_000
 """Milliseconds: no clock is moved further."""
@@ -313,6 +314,6 @@ def complaint(error: ValidationError, *at: str | int) -> str:
     place = ".".join(map(str, (*at, *first["loc"])))
     if first["type"] == "extra_forbidden":
         known = Match.model_fields if first["loc"][0] == "match" else FaultSpec.model_fields
-        return f"{place}: there is no such key; there are: {', '.join(known)}"
+        return f"{place}: there is no such key{nearest(str(first['loc'][-1]), known)}"
     text = first["msg"][:1].lower() + first["msg"][1:]
     return f"{place}: {text}" if place else text

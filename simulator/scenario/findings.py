@@ -35,6 +35,8 @@ _SYNONYMS = {
     "connected": "connect",
     "vars": "variables",
     "on_enter": "enter",
+    "probability": "toxicity",
+    "direction": "stream",
 }
 """What other tools and other authors call it."""
 

@@ -49,11 +49,16 @@ class Stage:
         return self._script.scenario.faults
 
     def arm(self, space: Space) -> None:
-        """Put its faults among those of a space, in place of the ones that it began with: a reset brings them back."""
+        """Put its faults among those of a space, in place of the ones that it began with: a reset brings them back.
+
+        Raises OverflowError, with nothing changed, where there are too many beside the operator's own.
+        """
         faults = space.faults
+        taken = {spec.name for spec in self.faults}
+        gone = {fault.name for fault in faults.first} | taken
+        faults.fit(sum(fault.name not in gone for fault in faults) + len(self.faults))
         for fault in faults.first:
             faults.remove(fault.name)
-        taken = {spec.name for spec in self.faults}
         made = []
         for spec in self.faults:
             if spec.name is not None:

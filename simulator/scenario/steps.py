@@ -238,7 +238,9 @@ class Step(Shape):
     @model_validator(mode="before")
     @classmethod
     def _bare(cls, value: Any) -> Any:
-        if isinstance(value, str) and value in _BARE:
+        if isinstance(value, str):
+            if value not in _BARE:
+                raise ValueError(f"expected an act, such as {{say: ...}}; alone can stand {', '.join(_BARE)}")
             return {value: True}
         if not isinstance(value, dict):
             return value

@@ -1,18 +1,16 @@
-"""Templates and expressions of scenarios: jinja2 in its immutable sandbox, its dice from the seed alone."""
+"""Templates and expressions of scenarios: compiled once, filled in with the values of a talk."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
 from typing import Any, TypeAlias, TypeVar
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, nodes
 from jinja2.meta import find_undeclared_variables
-from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from simulator.core.message import Json
+from simulator.scenario.sandbox import sandbox
 
 Values: TypeAlias = Mapping[str, Any]
 Filled: TypeAlias = Callable[[Values], Any]
@@ -36,11 +34,6 @@ GIVEN = {
 """What every template finds, beside the scenario's own variables."""
 
 
-LARGEST = 100_000
-"""Characters and values of one variable, and of what `*` repeats: a client could make it longer with each word."""
-
-_MOST_BITS = 4096
-
 Made = TypeVar("Made")
 
 
@@ -58,39 +51,6 @@ class Wrong(Exception):
         self.known = known
 
 
-class _Environment(ImmutableSandboxedEnvironment):
-    # Not to be worked out when compiled, where constants would be; a client's words may be what one of them counts.
-    intercepted_binops = frozenset(("*", "**"))
-
-    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """No text and no number that fills the memory."""
-        if operator == "**":
-            whole = isinstance(left, int) and isinstance(right, int)
-            if whole and left.bit_length() * right > _MOST_BITS:
-                raise ValueError(f"{left} ** {right} is too large a number")
-        else:
-            for many, times in ((left, right), (right, left)):
-                if isinstance(many, str | list | tuple) and isinstance(times, int) and len(many) * times > LARGEST:
-                    raise ValueError(f"{times} times {len(many)} characters or values; {LARGEST} are the most")
-        return super().call_binop(context, operator, left, right)
-
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        """A field of a message may be called `items`, too."""
-        if isinstance(obj, Mapping) and attribute in obj:
-            return obj[attribute]
-        return super().getattr(obj, attribute)
-
-
-@cache
-def _environment() -> _Environment:
-    environment = _Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
-    # Dice are thrown by the seed alone: `number()` does.
-    del environment.filters["random"]
-    for name in ("lipsum", "cycler", "joiner", "namespace"):
-        environment.globals.pop(name)
-    return environment
-
-
 class Templates:
     """Compiles the templates of one scenario, and knows which names they may use."""
 
@@ -102,7 +62,7 @@ class Templates:
         """A text to fill in, or the text itself where there is nothing to fill in. Raises Wrong."""
         if not is_template(source):
             return source
-        template = self._made(source, lambda: _environment().from_string(source), "}}")
+        template = self._made(source, lambda: sandbox().from_string(source), "}}")
         return _caught(lambda values: template.render(values))
 
     def value(self, source: Json) -> Filled | Json:
@@ -129,7 +89,7 @@ class Templates:
         bare = source.strip().removeprefix("{{").removesuffix("}}")
         compiled = self._made(
             "{{ " + bare + " }}",
-            lambda: _environment().compile_expression(bare, undefined_to_none=False),
+            lambda: sandbox().compile_expression(bare, undefined_to_none=False),
             "end of the expression",
         )
         return _caught(lambda values: plain(compiled(values)))
@@ -137,7 +97,7 @@ class Templates:
     def _made(self, source: str, make: Callable[[], Made], end: str) -> Made:
         """Made of a source in double braces; `end` is what their closing is for the author."""
         try:
-            tree = _environment().parse(source)
+            tree = sandbox().parse(source)
             made = make()
         except TemplateSyntaxError as error:
             raise Wrong((error.message or "is no template").replace("end of print statement", end)) from None

@@ -108,8 +108,8 @@ class Simulator:
             raise SimulatorError(
                 "--admin-token: expected what a header can carry, printable and without blanks around it"
             )
-        loaded = [backends.load(name) if isinstance(name, str) else name for name in options.backends]
-        chosen = [*{backend.name: backend for backend in loaded}.values()]
+        given = {one if isinstance(one, str) else one.name: one for one in options.backends}
+        chosen = [backends.load(one) if isinstance(one, str) else one for one in given.values()]
         if options.port and len(chosen) > 1:
             raise SimulatorError(
                 f"--port {options.port} is for one backend, {len(chosen)} were named: leave it out, each has its own, "
@@ -171,6 +171,11 @@ class Simulator:
     def scenario(self) -> Path | None:
         """The file that the bots play."""
         return self._options.scenario
+
+    @property
+    def fixtures(self) -> Mapping[str, Path]:
+        """Files in place of fixtures that come along, by backend."""
+        return self._options.fixtures
 
     def watch(self) -> None:
         """Take over at once what was saved of a scenario that is watched, in place of waiting for the next look."""

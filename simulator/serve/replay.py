@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from simulator import backends
 from simulator.cassette import plan as plans
+from simulator.cassette.bindings import dumps
 from simulator.cassette.coverage import Coverage
 from simulator.cassette.reading import backend_of
 from simulator.cassette.screen import safe
@@ -17,8 +19,10 @@ from simulator.cassette.stand_in import foreign, played
 from simulator.cassette.tape import open_tape
 from simulator.core.backend import Backend
 from simulator.core.errors import CassetteError, SimulatorError
+from simulator.scenario.document import parse
 
 if TYPE_CHECKING:
+    from simulator.cassette.bindings import Found
     from simulator.cassette.entries import Beside
     from simulator.cassette.plan import Plan
     from simulator.cassette.walk import Manner
@@ -28,9 +32,15 @@ _TOLD: Final = 10
 
 
 def prepare(
-    paths: Sequence[Path], named: str | None, manner: Manner, tell: Callable[[str], None]
+    paths: Sequence[Path],
+    named: str | None,
+    manner: Manner,
+    tell: Callable[[str], None],
+    chosen: dict[str, str] | None = None,
 ) -> tuple[Backend, Coverage]:
     """What plays these tapes, and where it will be counted; `tell` is given lines for the operator.
+
+    `chosen` says by value whether it is made anew (`mint`) or stays (`keep`), in place of what the tape shows.
 
     Raises CassetteError, UnknownBackend.
     """
@@ -49,6 +59,10 @@ def prepare(
             raise CassetteError(str(path), 0, "has nothing that could be played: no connection and no request")
         made.append(plan)
         _remark(plan, tell)
+    if chosen:
+        _override(made, chosen, tell)
+        kept = {value for value, do in chosen.items() if do == "keep"}
+        manner = replace(manner, keep=manner.keep | kept)
     coverage = Coverage(made)
     backend = foreign(made, name) if known is None else known
     return played(backend, made, manner, coverage), coverage
@@ -89,6 +103,51 @@ def told(paths: Sequence[Path], backend: Backend, coverage: Coverage) -> str:
 def shown(coverage: Coverage) -> str:
     """The report for a terminal: what clients said can't move its cursor."""
     return "".join(f"{safe(line)}\n" for line in coverage.text().splitlines())
+
+
+def bindings(path: Path, named: str | None) -> list[Found]:
+    """The values of a tape that go both ways. Raises CassetteError, UnknownBackend."""
+    with open_tape(path) as tape:
+        return plans.read(tape, backend_of(tape.header, named), partial(_fetch, path.parent)).found
+
+
+def written(found: Sequence[Found]) -> str:
+    """The same as a file that can be edited, for `overrides`."""
+    lines = [
+        "# For `simulator replay --bindings`: mint is made anew for each client, keep stays what it is on the tape."
+    ]
+    theirs = [one for one in found if one.by == "server"]
+    lines.append("mint:" if theirs else "mint: []")
+    lines += [f"- {dumps(one.value)}  # line {one.line}, back in line {one.back}" for one in theirs]
+    return "\n".join([*lines, "keep: []", ""])
+
+
+def overrides(path: Path) -> dict[str, str]:
+    """By value `mint` or `keep`. Raises FileError."""
+    try:
+        document = parse(path.read_bytes(), str(path), CassetteError)
+    except OSError as error:
+        raise CassetteError(str(path), 0, f"can't be read: {error.strerror}") from None
+    chosen: dict[str, str] = {}
+    for key, values in document.data.items():
+        if key not in ("mint", "keep"):
+            raise CassetteError(str(path), document.line((key,)), f"{key}: expected mint or keep")
+        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+            raise CassetteError(str(path), document.line((key,)), f"{key}: expected a list of values, each a text")
+        chosen.update(dict.fromkeys(values, key))
+    return chosen
+
+
+def _override(made: Sequence[Plan], chosen: dict[str, str], tell: Callable[[str], None]) -> None:
+    known = {found.value for plan in made for found in plan.found if found.by == "server"}
+    for value, do in chosen.items():
+        if do == "mint" and value not in known and _mint(made, value) == 0:
+            tell(f"{value!r} is to be made anew, but the server never says it")
+
+
+def _mint(made: Sequence[Plan], value: str) -> int:
+    """In how many tapes the server makes it now: one is not enough."""
+    return sum(plan.mint(value) for plan in made)
 
 
 def report(path: Path, coverage: Coverage) -> None:

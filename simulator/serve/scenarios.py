@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,8 @@ _LOOK = 0.5
 """Seconds between two looks at a file that is watched."""
 _LARGEST = 4_000_000
 """Bytes that are read of a file; the reader itself takes fewer characters."""
+_SHIPPED: Mapping[str, Path] = {}
+"""No fixtures but those that come along."""
 
 
 def folder() -> Path:
@@ -69,32 +71,34 @@ def load(path: Path) -> Script:
     return stage.load(read(path), str(path))
 
 
-def judge(path: Path, names: Sequence[str]) -> list[Finding]:
+def judge(path: Path, names: Sequence[str], fixtures: Mapping[str, Path] = _SHIPPED) -> list[Finding]:
     """All that is to be said about a scenario on these backends. Raises ScenarioError where it can't be read at all."""
     from simulator.scenario import stage
 
     script, findings = stage.judged(read(path), str(path))
-    return findings if script is None or findings else remarks(script, names)
+    return findings if script is None or findings else remarks(script, names, fixtures)
 
 
-def remarks(script: Script, names: Sequence[str]) -> list[Finding]:
-    """What is to be said about a script that can be played, on these backends with their own fixtures."""
+def remarks(script: Script, names: Sequence[str], fixtures: Mapping[str, Path] = _SHIPPED) -> list[Finding]:
+    """What is to be said about a script that can be played, on these backends and these fixtures."""
     from simulator.scenario.check import Stand, check
 
     stands = []
     for name in names:
         backend = backends.load(name)
-        agents = None if backend.agents is None else backend.agents(seeds.load(backend, None, []))
+        agents = None if backend.agents is None else backend.agents(seeds.load(backend, fixtures.get(name), []))
         stands.append(Stand(backend, agents))
     return check(script, stands, backends.names())
 
 
-def report(paths: Sequence[Path], names: Sequence[str]) -> tuple[list[str], bool]:
+def report(
+    paths: Sequence[Path], names: Sequence[str], fixtures: Mapping[str, Path] = _SHIPPED
+) -> tuple[list[str], bool]:
     """Lines for the author, and whether something is wrong. Raises ScenarioError where a file can't be read at all."""
     lines: list[str] = []
     wrong = False
     for path in paths:
-        findings = judge(path, names)
+        findings = judge(path, names, fixtures)
         lines += [finding.shown(str(path)) for finding in findings]
         errors = sum(finding.level == "error" for finding in findings)
         wrong = wrong or errors > 0
@@ -137,8 +141,9 @@ class Watch:
             self._timer.cancel()
 
     def _turn(self) -> None:
-        self.look()
+        # Whatever comes of this look, there is a next one.
         self.start()
+        self.look()
 
     def look(self) -> None:
         """Take over what was saved since the last look."""
@@ -148,6 +153,9 @@ class Watch:
             return
         self._seen = seen
         try:
+            if self._path.is_fifo():
+                # Nobody may ever write into it, and the server would wait.
+                raise ScenarioError(str(self._path), 0, "can't be read: a pipe can't be watched")
             script = load(self._path)
         except ScenarioError as error:
             self._log("warning", f"{error}; the scenario goes on as it was")

@@ -223,8 +223,13 @@ class Spaces:
         """Let other faults of a scenario strike in all spaces that play it."""
         for place in self:
             if place.driver.space.script is stage:
-                stage.arm(place.driver.space)
-                place.driver.fault()
+                try:
+                    stage.arm(place.driver.space)
+                except OverflowError as error:
+                    where = place.name or "the default space"
+                    self._tell("warning", f"{where}: {error}, so those that the scenario had before strike on")
+                else:
+                    place.driver.fault()
 
     # --- idleness
 

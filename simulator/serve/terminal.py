@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import shlex
 import signal
 import sys
 from pathlib import Path
 
 import orjson
 
+from simulator.core.errors import ScenarioError
 from simulator.serve import readyfile
 from simulator.serve.app import Simulator
 from simulator.serve.reporter import Reporter
@@ -79,11 +81,31 @@ def block(simulator: Simulator, colour: bool = False) -> str:
             f"  control  {served.url}/__admin/health",
         ]
     if simulator.scenario is not None:
-        lines += ["", f"the bot plays {simulator.scenario}"]
+        lines += ["", f"the bot plays {simulator.scenario}", *_remarks(simulator, simulator.scenario)]
     if simulator.playing:
         lines += ["", simulator.playing]
     lines += ["", f"seed {simulator.seed}, {simulator.clock.mode} clock. Ctrl-C stops it."]
     return "\n".join(lines)
+
+
+def _remarks(simulator: Simulator, scenario: Path) -> list[str]:
+    """Where the author can read what never happens, and what can't be shown here."""
+    from simulator.serve import scenarios
+
+    names = [served.name for served in simulator.served]
+    try:
+        count = sum(finding.level != "note" for finding in scenarios.judge(scenario, names, simulator.fixtures))
+    except ScenarioError:
+        # It was saved anew meanwhile, which is told when that is read.
+        return []
+    command = [
+        "simulator",
+        "scenario",
+        "check",
+        str(scenario),
+        *(part for name in names for part in ("--backend", name)),
+    ]
+    return [f"  warnings  {count}: {shlex.join(command)}"] if count else []
 
 
 def _colour() -> bool:

@@ -121,9 +121,22 @@ def test_an_event_without_arguments() -> None:
     assert wrong == (ERROR, "EVENT_CLIENT_SEND_MESSAGE.content: field required")
 
 
+def test_another_path_may_be_another_stage() -> None:
+    frames: list[Entry] = [opened("/prefix/wc"), said("client", '{"type":"send_msg"}'), closed()]
+    assert found(*frames) == [(WARNING, "chip has no path /prefix/wc"), (ERROR, "send_msg.text: field required")]
+
+
 def test_sockets_of_another_server_are_not_looked_at() -> None:
-    frames: list[Entry] = [opened("/elsewhere"), said("client", "nonsense"), closed()]
-    assert found(*frames) == [(WARNING, "chip has no path /elsewhere: the frames of conn 1 were not looked at")]
+    frames: list[Entry] = [
+        opened("/elsewhere"),
+        said("client", '["1","1","t","e",{}]'),
+        said("client", "nonsense"),
+        closed(),
+    ]
+    assert found(*frames) == [
+        (WARNING, "chip has no path /elsewhere"),
+        (WARNING, "conn 1 speaks to another server: its frames were not looked at"),
+    ]
 
 
 def test_without_a_backend() -> None:

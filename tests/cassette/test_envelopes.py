@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from simulator import backends
 from simulator.cassette import envelopes
 from simulator.cassette.envelopes import ENGINE, GATEWAY, PHOENIX, PLAIN, TYPED
 from simulator.core.message import Frame, Message
+from simulator.core.wire import Turn
 
 
 @pytest.mark.parametrize(
@@ -53,6 +55,22 @@ def test_kind(path: str, data: str | bytes, kind: str) -> None:
 def test_reader(kind: str, sender: str, data: str | bytes, message: Message) -> None:
     [turn] = envelopes.reader_of(kind).read(sender, 1, Frame(data))
     assert turn.message == message
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("aida", PHOENIX), ("chatbot", ENGINE), ("chip", TYPED), ("concierge", GATEWAY), ("mia", ENGINE)],
+)
+def test_what_a_backend_speaks(name: str, kind: str) -> None:
+    assert envelopes.home_of(backends.load(name).reader()) == kind
+
+
+def test_what_speaks_nothing_that_we_know() -> None:
+    class Deaf:
+        def read(self, sender: str, link: int, item: Frame) -> list[Turn]:
+            return [Turn(sender, None, "what?")]
+
+    assert envelopes.home_of(Deaf()) == PLAIN
 
 
 @pytest.mark.parametrize("data", ["[1]", '{"action":1}', "hello", b"\xff"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulator.cassette import plan as plans
-from simulator.cassette.entries import Closed, Cut, Entry, Lost
+from simulator.cassette.entries import Closed, Cut, Entry, Exchange, Lost, TapedRequest, TapedResponse
 from simulator.cassette.plan import Part, Plan
 from tests.cassette import tapes
 from tests.cassette.tapes import closed, opened, said
@@ -90,3 +90,15 @@ def test_what_is_found_has_bounds(monkeypatch: object) -> None:
     text = '"},{"x":"'.join(values)
     plan = read(opened("/a"), said("server", f'[{{"x":"{text}"}}]'), said("client", f'[{{"x":"{text}"}}]'))
     assert len(plan.found) == 10_000
+
+
+def test_a_value_that_is_to_be_minted() -> None:
+    plan = read(*tapes.chip())
+    assert plan.mint("65vbbDAQCdPdEWlEhDGy4utO")
+    assert plan.strands[0].lines[2].mints == ("65vbbDAQCdPdEWlEhDGy4utO",)
+    assert not plan.mint("start_chat")
+    served = Exchange(1.0, 2, 0.0, TapedRequest("GET", "/x"), TapedResponse(200, (), "the token is abcdef"))
+    plan = read(served)
+    assert plan.mint("abcdef")
+    assert plan.exchanges[0].mints == ("abcdef",)
+    assert not plan.mint("xyz")

@@ -117,3 +117,20 @@ def test_the_kind_is_looked_for_until_it_is_known() -> None:
     assert reading.kind(1) == PLAIN
     reading.pass_by(said("client", '{"type":"x"}'))
     assert reading.kind(1) == TYPED
+
+
+def test_other_servers_are_read_as_what_they_are() -> None:
+    reading = Reading(backends.load("mia"))
+    reading.pass_by(tapes.opened())
+    [turn] = reading.pass_by(said("client", '{"type":"start_chat"}'))
+    assert turn.message is not None
+    assert (reading.foreign(1), reading.kind(1)) == (True, TYPED)
+    reading.pass_by(tapes.opened("/prefix/socket.io/?EIO=4&transport=websocket", conn=2))
+    [turn] = reading.pass_by(said("client", '42["a"]', conn=2))
+    assert (reading.foreign(2), reading.foreign(3)) == (False, False)
+    # A path of its own says what it is, whatever passes there.
+    reading = Reading(backends.load("chip"))
+    reading.pass_by(tapes.opened())
+    [turn] = reading.pass_by(said("client", '["1","1","t","e",{}]'))
+    assert turn.message is None
+    assert not reading.foreign(1)

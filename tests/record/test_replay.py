@@ -302,12 +302,14 @@ async def test_a_server_of_nodes(
 ) -> None:
     """Two namespaces, binary, acknowledgements both ways, a burst, heartbeats, a refusal, a break that is recovered."""
 
-    async def story(url: str, transports: list[str]) -> Any:
+    async def story(url: str, transports: list[str], ended: Callable[[], None] = lambda: None) -> Any:
         async with Node.running("story.mjs", url, json.dumps(transports), "replayed") as node:
-            return await node.event("done", seconds=3 * SECONDS)
+            done = await node.event("done", seconds=3 * SECONDS)
+            # It has to say goodbye yet.
+            await asyncio.to_thread(ended)
+            return done
 
-    told = await story(proxied.url["peers"], recorded)
-    await asyncio.to_thread(recorder.until_closed, 2)
+    told = await story(proxied.url["peers"], recorded, lambda: recorder.until_closed(2))
     async with recorder.played(None) as played:
         assert await story(played.url, played_over) == told
         played.complete()

@@ -107,6 +107,8 @@ class Story:
 
     def __init__(self, text: str | Script, seed: int = 7, backend: str = "none") -> None:
         self.logged: deque[str] = deque()
+        self.noted: list[str] = []
+        """What the operator reads with -v."""
         self.stage = Stage(text if isinstance(text, Script) else script(text))
         self.ends: list[Shut | Reset] = []
         self.rules = _Rules()
@@ -116,7 +118,7 @@ class Story:
         self.engine = Engine(_Wire(self.rules), self.rules, self.bot, self.world)
 
     def _log(self, level: str, text: str, /, **facts: object) -> None:
-        self.logged.append(text)
+        (self.noted if level == "info" else self.logged).append(text)
 
     def give(self, talk: str, event: str, body: Json = None) -> None:
         self._carry(self.engine.take(Got(len(talk), Frame(f"{talk} {event} {json.dumps(body)}"))))

@@ -36,6 +36,9 @@ def lines(text: str, *names: str) -> list[str]:
     ("text", "told"),
     [
         # keys
+        ("faults:\n- {type: drop, probability: 0.5, direction: upstream}", [
+            "2: error: faults.0.direction: there is no such key; did you mean stream?",
+            "2: error: faults.0.probability: there is no such key; did you mean toxicity?"]),
         ("rulez: []", ["1: error: rulez: there is no such key; did you mean rules?"]),
         ("x: 1", [f"1: error: x: there is no such key; there are: {TOP}"]),
         ("7: a", [f"1: error: 7: there is no such key; there are: {TOP}"]),
@@ -63,7 +66,7 @@ def lines(text: str, *names: str) -> list[str]:
             "3: error: else.0.say.agent: expected a text; quotes make it one (got '2026-01-01')"]),
         ("else:\n- say: a\n  end:", ["2: error: else.0: expected one act, not say and end: each step is an item of its own"]),
         ("else:\n- after: 1", [f"2: error: else.0: expected one act of: {STEPS}"]),
-        ("else: [ends]", ["1: error: else.0: expected keys and values (got 'ends')"]),
+        ("else: [ends]", ["1: error: else.0: expected an act, such as {say: ...}; alone can stand end, leave, reset (got 'ends')"]),
         ("else:\n- typing: soon", ["2: error: else.0.typing: expected seconds, or a text such as 500ms, 2s, 3m, 1h (got 'soon')"]),
         ("else:\n- typing: {}", ["2: error: else.0.typing: expected seconds to type for, or on: true or false"]),
         ("else:\n- wait: -1", ["2: error: else.0.wait: Input should be greater than or equal to 0 (got -1)"]),
@@ -113,7 +116,7 @@ def lines(text: str, *names: str) -> list[str]:
             "4: error: states.c: no step goes to this state, and no talk begins in it"]),
         ("states:\n  a: {}\nrules:\n- {when: {text: x, state: b}, then: []}", ["4: error: rules.0.when.state: there is no state 'b'; there are: a"]),
         # rules
-        ("rules:\n- {when: {text: a}, then: []}\n- {when: message, then: []}\n- {when: {text: b}, then: []}\n- {when: {event: x}, then: []}", [
+        ("rules:\n- {when: {text: a}, then: []}\n- {when: message, then: []}\n- {when: {text: b}, then: []}\n- {when: {event: ack_chat}, then: []}", [
             "4: warning: rules.2: never applies: the rule of line 3 always does before"]),
         ("states:\n  a:\n    rules:\n    - {when: message, once: true, then: []}\n    - {when: message, then: []}\n"
          "    - {when: {state: a}, then: []}\nrules:\n- {when: message, only: chip, then: []}\n- {when: message, then: []}", [
@@ -197,6 +200,30 @@ def test_what_a_backend_cannot_show() -> None:
         "my.yaml:5: warning: else.3.queue: mia can't show it: M.I.A. has no queue",
         "my.yaml:7: note: else.5.picture: aida approximates it: btu_msg with the text and the URL: bots send texts alone",
     ]
+
+
+def test_messages_that_no_client_sends() -> None:
+    text = """
+        rules:
+          - {when: {event: ack_chta}, then: []}
+          - {when: {any: [{event: [ack_chat, utb_img]}, {not: {event: utbimg}}]}, then: []}
+          - {when: {event: my_own}, then: []}
+          - {when: {event: utbimg}, only: mia, then: []}
+          - {when: {event: utbimg}, only: aida, then: []}
+        """
+    # What another backend's clients send may be meant, and is like nothing of this one's.
+    assert lines(text, "chip") == [
+        "my.yaml:2: warning: rules.0.when.event: no client sends 'ack_chta'; did you mean ack_chat?"
+    ]
+    told = lines(text)
+    assert told[3].startswith("my.yaml:5: warning: rules.3.when.event: no client sends 'utbimg'; there are: ")
+    assert told.pop() == "my.yaml:6: warning: rules.4.when.event: no client sends 'utbimg'; did you mean utb_img?"
+    assert told[:2] == [
+        "my.yaml:2: warning: rules.0.when.event: no client sends 'ack_chta'; did you mean ack_chat?",
+        "my.yaml:3: warning: rules.1.when: no client sends 'utbimg'; did you mean utb_img?",
+    ]
+    assert told[2].startswith("my.yaml:4: warning: rules.2.when.event: no client sends 'my_own'; there are: ")
+    assert len(told) == 4
 
 
 def test_a_status_that_a_backend_does_not_know() -> None:
@@ -350,7 +377,10 @@ def test_a_scenario_with_nothing_wrong() -> None:
             ":2: is not YAML: mapping values are not allowed in this context: it does not fit the lines above",
         ),
         (b"a:\n  b: c\n d: e", ":3: is not YAML: did not find expected key: it does not fit the lines above"),
-        (b"rules: [" + b"7," * 100_000 + b"]", ":1: more than 100000 values, aliases spelled out, are too many"),
+        (
+            b"a: &a [" + b"7," * 999 + b"]\nrules: [" + b"*a," * 100 + b"]",
+            ":2: more than 100000 values, aliases spelled out, are too many",
+        ),
     ],
 )
 def test_no_scenario_at_all(text: bytes, why: str) -> None:

@@ -312,6 +312,35 @@ def test_if() -> None:
     )
 
 
+def test_an_author_can_read_along() -> None:
+    story = Story(
+        """
+        states:
+          door:
+            rules:
+              - {when: start, then: {say: hello}}
+              - {when: {text: in}, then: {go: room}}
+          room: {}
+        rules:
+          - {when: {text: slow}, then: {wait: 5}}
+          - {when: {text: beside}, while_busy: alongside, then: {say: beside}}
+        else: {say: what}
+        """
+    )
+    story.say("in")
+    story.say("x")
+    story.say("slow")
+    story.say("beside")
+    assert story.noted == [
+        "my.yaml:5 applies",
+        "my.yaml:6 applies",
+        "my.yaml: from door to room",
+        "my.yaml: no rule applies: else",
+        "my.yaml:9 applies",
+        "my.yaml:10 applies",
+    ]
+
+
 def test_a_condition_that_cannot_be_looked_at_is_told_and_does_not_apply() -> None:
     Story("rules:\n- {when: {if: message.a > 2}, then: {say: never}}\nelse: {say: no}").play(
         """

@@ -69,7 +69,7 @@ async def joined(ws: ClientConnection) -> None:
 
 
 async def test_a_queue_an_idle_close_and_an_expired_upload_in_less_than_two_seconds() -> None:
-    """The issue's own: twenty minutes of one clock. Who answers pings, or says something, is there at the end."""
+    """Twenty minutes of one clock. Who answers pings, or says something, is there at the end."""
     settings = [("chatbot.agent_after", "90"), ("chip.bot_delay", "0"), ("concierge.bot", "none")]
     options = Options(backends.names(), port=0, seed=7, clock=ManualClock(), settings=settings)
     async with Simulator(options) as simulator, AsyncExitStack() as stack:

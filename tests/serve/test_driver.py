@@ -33,7 +33,7 @@ async def advance(url: str, seconds: float) -> float:
 
 
 async def test_ten_minutes_in_less_than_two_seconds() -> None:
-    """The issue's own: pings and answers in order, who answers stays, who is silent goes at 60 s."""
+    """Pings and answers in order, who answers stays, who is silent goes at 60 s."""
     async with chip(ManualClock()) as simulator:
         url, where = simulator.url("chip"), simulator.connect("chip")
         async with connect(where, proxy=None) as lively, Raw.upgraded(where) as silent, Raw.upgraded(where) as scripted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 from pathlib import Path
@@ -13,9 +14,10 @@ from click.testing import CliRunner, Result
 
 from simulator.cli import main
 from simulator.core.errors import ScenarioError, SimulatorError
-from simulator.serve import scenarios
+from simulator.serve import scenarios, terminal
 from simulator.serve.app import Options, Simulator
 from simulator.serve.clock import ManualClock
+from simulator.serve.reporter import Reporter
 from tests.scenario.play import Story
 from tests.served import SECONDS, Raw, admin, command
 from tests.test_cli import completed
@@ -112,6 +114,11 @@ def test_a_save_takes_over_and_a_bad_one_does_not(tmp_path: Path) -> None:
     watch.look()
     watch.look()
     assert log.lines == []
+    os.mkfifo(path)
+    watch.look()
+    watch.look()
+    assert log.lines == [("warning", f"{path}: can't be read: a pipe can't be watched; the scenario goes on as it was")]
+    path.unlink()
     path.write_text(HELLO % "three", encoding="utf-8")
     watch.look()
     story.play("ann >> x\nann << say three x")
@@ -143,6 +150,18 @@ async def test_the_command_plays_it_and_follows_its_edits(tmp_path: Path) -> Non
         assert await run.stop() == 0
         out, _ = await run.process.communicate()
         assert f"\nthe bot plays {path}\n" in out.decode()
+
+
+async def test_where_it_is_served_an_author_is_told_of_warnings(tmp_path: Path) -> None:
+    path = tmp_path / "my own.yaml"
+    path.write_text("else: [{queue: 1}, {typing: 1}, {say: a}, end]", encoding="utf-8")
+    async with Simulator(Options(["chip", "mia"], port=0, clock=ManualClock(), scenario=path)) as simulator:
+        told = f"the bot plays {path}\n  warnings  4: simulator scenario check '{path}' --backend chip --backend mia\n"
+        assert told in terminal.block(simulator)
+        path.write_text("else: {say: a}", encoding="utf-8")
+        assert "warnings" not in terminal.block(simulator)
+        path.write_text("[", encoding="utf-8")
+        assert "warnings" not in terminal.block(simulator)
 
 
 async def test_each_space_plays_it_for_itself(tmp_path: Path) -> None:
@@ -243,6 +262,25 @@ async def test_faults_of_a_scenario_strike_in_every_space(tmp_path: Path) -> Non
         assert await faults(simulator, "three") == []
 
 
+async def test_more_faults_than_there_may_be_leave_a_space_as_it_is_and_the_file_watched(tmp_path: Path) -> None:
+    path = tmp_path / "my.yaml"
+    path.write_text(f"faults: [{{type: drop, name: lost}}]\n{HELLO % 'hi'}", encoding="utf-8")
+    log = io.StringIO()
+    reporter = Reporter(lambda: 0.0, stream=log)
+    options = Options(["chip"], port=0, clock=ManualClock(), scenario=path, watch=True, reporter=reporter)
+    async with Simulator(options) as simulator:
+        await control(simulator, "full", "POST", "faults", {"type": "latency", "name": "mine"})
+        many = "- {type: slow_close}\n" * 1000
+        path.write_text(f"faults:\n{many}{HELLO % 'hi'}", encoding="utf-8")
+        simulator.watch()
+        assert await faults(simulator, "full") == [("lost", 0), ("mine", 0)]
+        assert len(await faults(simulator)) == 1000
+        assert "full: 1000 faults are the most, so those that the scenario had before strike on" in log.getvalue()
+        path.write_text(f"faults: [{{type: drop, name: other}}]\n{HELLO % 'hi'}", encoding="utf-8")
+        simulator.watch()
+        assert await faults(simulator, "full") == [("mine", 0), ("other", 0)]
+
+
 async def test_a_scenario_that_cannot_be_played_does_not_start(tmp_path: Path) -> None:
     path = tmp_path / "my.yaml"
     path.write_text("rules:\n- {when: start, then: {go: nowhere}}", encoding="utf-8")
@@ -306,12 +344,29 @@ def test_check(tmp_path: Path) -> None:
     assert done.stdout.endswith("can be played on aida, chatbot, chip, concierge, mia\n")
 
 
+async def test_check_and_serve_know_the_agents_of_other_fixtures(tmp_path: Path) -> None:
+    mine, path = tmp_path / "chip.yaml", tmp_path / "my.yaml"
+    shipped = (scenarios.folder().parent / "chip.yaml").read_text(encoding="utf-8")
+    mine.write_text(shipped.replace("bob@example.com", "zoe@example.com"), encoding="utf-8")
+    path.write_text("else: [{say: {text: a, agent: zoe@example.com}}]", encoding="utf-8")
+    known = invoke("scenario", "check", str(path), "-b", "chip", "--fixtures", str(mine)).stdout
+    assert known == f"{path}: can be played on chip\n"
+    assert "no active agent 'zoe@example.com'" in invoke("scenario", "check", str(path), "-b", "chip").stdout
+    for fixtures, count in (({"chip": mine}, 0), ({}, 1)):
+        async with Simulator(Options(["chip"], port=0, scenario=path, fixtures=fixtures)) as simulator:
+            assert terminal.block(simulator).count("warnings") == count
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (["none.yaml"], "none.yaml: can't be read: No such file or directory"),
         (["ecko"], "ecko: there is no such file, and no such scenario comes along; did you mean echo?"),
         (["echo", "--backend", "chop"], "there is no backend 'chop'; known are: aida, chatbot, chip, concierge, mia"),
+        (
+            ["echo", "--fixtures", "my.yaml"],
+            "--fixtures my.yaml: say for which backend, such as --fixtures aida=my.yaml",
+        ),
         ([], "Missing argument 'FILE...'; simulator scenario check --help says more"),
     ],
 )

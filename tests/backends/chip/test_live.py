@@ -102,7 +102,7 @@ def ack(chat_out: str) -> str:
 
 
 async def test_whole_conversation(server: Simulator, client: Connect) -> None:
-    """The issue's own list, with the bytes of the fidelity tables."""
+    """A whole conversation, with the bytes of the fidelity tables."""
     async with client(server.connect("chip")) as who:
         started = await said(who, START_CHAT)
         chat_id = json.loads(started)["chat_id"]
