@@ -10,11 +10,14 @@ import pytest
 from aiohttp import web
 
 from simulator.cassette.redact import Redactor
+from simulator.cassette.walk import Manner as Replaying
 from simulator.core.errors import CassetteError, StartError
 from simulator.drive.outcome import Manner
 from simulator.drive.target import Target
 from simulator.drive.verdict import Row, Verdict
 from simulator.drive.verify import Wanted, verify
+from simulator.serve.app import Options, Simulator
+from simulator.serve.replay import prepare
 from tests.cassette import tapes
 from tests.drive.odd import odd, tampered
 from tests.drive.talks import ALL, QUICK, long_polled, polled
@@ -59,6 +62,17 @@ async def test_a_served_backend_says_what_was_recorded_of_it(name: str, exact: b
     assert off(found) == []
     assert len(found.rows) >= 3
     assert [note for _, note in found.notes if "had left already" not in note] == []
+
+
+@pytest.mark.parametrize("name", ALL)
+async def test_a_replay_is_its_own_tape(name: str, tmp_path: Path) -> None:
+    """Both ends of a tape, played at each other: every line is said, and every value is what it was."""
+    path = await taped(tmp_path / "talk.yaml", name)
+    stand_in, coverage = prepare([path], None, Replaying(), print)
+    async with Simulator(Options([stand_in], port=0, seed=8)) as simulator:
+        found = await verified(path, simulator.served[0].url, exact=True)
+    assert off(found) == []
+    assert coverage.complete, coverage.text()
 
 
 @pytest.mark.parametrize("transports", [None, ("websocket",), ("polling", "websocket")])
