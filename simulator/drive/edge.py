@@ -154,7 +154,7 @@ class Edge:
             return body or None
         path = (self._folder / (body.path or "")).resolve()
         if not path.is_relative_to(self._folder.resolve()):
-            raise OSError(0, f"{body.path} is not in the folder of the cassette")
+            raise PermissionError(0, "is not in the folder of the cassette", body.path)
         return path.read_bytes()
 
     # ---- sockets
@@ -249,5 +249,6 @@ def _why(error: Exception, url: str, seconds: float | None) -> str:
         case aiohttp.ServerDisconnectedError():
             return f"{where} ended the connection without an answer"
         case OSError():
+            where = error.filename or where
             return f"{where}: {error.strerror or error}"
     return f"{where}: {str(error) or type(error).__name__}"
