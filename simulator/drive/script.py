@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias, cast
@@ -25,7 +26,7 @@ from simulator.cassette.entries import (
 )
 from simulator.cassette.longpolls import LongPolls
 from simulator.cassette.reading import Reading
-from simulator.cassette.sessions import is_engine, is_poll
+from simulator.cassette.sessions import is_engine, is_poll, sid_of
 from simulator.core.backend import Backend
 from simulator.core.errors import WireError
 from simulator.core.message import NO_REF, Frame, Headers, Json
@@ -37,6 +38,7 @@ CLOSE, REFUSED = "(close)", "(refused)"
 _ENGINES_OWN: Final = frozenset("023456")
 """First characters of packets that a session makes by itself."""
 _CLOSES: Final = "1"
+_OLD = re.compile(r"[?&]EIO=[123](?:&|$)")
 
 
 @dataclass(slots=True, eq=False)
@@ -154,6 +156,8 @@ class _Writer:
                 transports: tuple[str, ...] = ()
                 if is_engine(entry.path):
                     transports = ("polling",) if is_poll(entry.path) else ("websocket",)
+                    if _OLD.search(entry.path):
+                        self._script.notes.append((entry.line, "Engine.IO before version 4 is played as version 4"))
                 step = Open(entry.at, entry.line, entry.conn, entry.path, entry.headers, transports)
                 self._opens[entry.conn] = step
                 self._add(step)
@@ -215,6 +219,9 @@ class _Writer:
 
     def _exchange(self, entry: Exchange) -> None:
         request, response = entry.request, entry.response
+        if is_poll(request.path) and sid_of(request.path):
+            # What else was said on a session of which the live server knows nothing.
+            return
         name = f"{request.method} {request.path.partition('?')[0]}"
         # Both numbers are rounded; what caused it still comes first.
         began = min(entry.at, max(0.0, entry.at - entry.took + 2e-6))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -78,6 +79,20 @@ def test_drift(stale: Path) -> None:
     ignored = [part for path in ("chat_out.msg_out.origin", "*.msg_out.mood", "survey") for part in ("--ignore", path)]
     result = run(stale, "--backend", "chip", *SET, "--timeout", "0.2", *ignored)
     assert result.exit_code == 0, result.stdout
+
+
+def test_the_example_of_the_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "verify.md").read_text(encoding="utf-8")
+    _, _, rest = text.partition("```\n$ ")
+    command, _, printed = rest.partition("\n```")[0].partition("\n")
+    other = ANSWER.replace('"origin":"flow"', '"origin":7,"mood":"good"')
+    entries = [*STARTS, tapes.said("server", other, 2.5), tapes.closed()]
+    (tmp_path / "talk.yaml").write_bytes(tapes.written(*entries, backend="chip"))
+    monkeypatch.chdir(tmp_path)
+    program, *arguments = shlex.split(command)
+    assert program == "simulator"
+    done = CliRunner().invoke(main, arguments, prog_name=program)
+    assert (done.exit_code, done.stdout + done.stderr) == (1, f"{printed}\n")
 
 
 def test_reports(stale: Path, tmp_path: Path) -> None:

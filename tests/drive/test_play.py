@@ -314,6 +314,12 @@ def test_a_url_that_the_server_told_is_gone_to() -> None:
     assert fetch.headers == (("X-Key", "k"),)
 
 
+def test_polls_of_a_session_that_was_are_not_asked_again() -> None:
+    server = Server([opened(), exchange("/socket.io/?EIO=4&transport=polling&sid=old", status=400), closed()])
+    server.opened()
+    assert [type(order) for order in server.took()] == [Shut, Over]
+
+
 def test_a_body_that_was_not_kept() -> None:
     server = Server([opened(), exchange(sent=Beside(None, 10**9, "0" * 64)), closed()])
     server.opened()
@@ -471,6 +477,14 @@ def test_what_cant_be_played_is_told() -> None:
         "connection 3 began before the recording, so nobody knows how: it is not played",
         "2 records are missing here: the disk was full",
     ]
+
+
+def test_an_older_engine_io_is_told() -> None:
+    server = Server([opened("/socket.io/?EIO=3&transport=websocket")], backend=None)
+    assert [what for _, what in server.play.outcome.notes] == ["Engine.IO before version 4 is played as version 4"]
+    [dial] = server.took()
+    assert isinstance(dial, Dial)
+    assert dial.url == "http://h/socket.io/?EIO=4&transport=websocket"
 
 
 def test_placeholders_are_told_once_with_what_helps() -> None:
