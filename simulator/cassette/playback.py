@@ -244,6 +244,13 @@ class Playback:
         self.coverage.did(strand.lines[0])
         self.world.log("debug", f"client {walk.number} is back, for {walk.plan.path}:{strand.lines[0].line}")
         seat.restart(set() if known is None else known.used - _doors(strand))
+        for topic in seat.conns:
+            # It is in already, and has heard what is said to who comes in.
+            _, index = seat.join(topic)
+            if index is not None:
+                seat.used.add(index)
+                for at in (index, *strand.follows.get(index, ())):
+                    self.coverage.did(strand.lines[at])
         return [Cancel(("seat", seat.number)), *self._go_on(seat, 0)]
 
     # --- what the client says

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -147,6 +148,41 @@ def test_namespaces_are_entered_refused_and_left() -> None:
     """)
     assert replay.unplayed() == []
     assert replay.warnings() == ["client 1: join joins /nowhere, which is not on the tape"]
+
+
+def test_who_shows_in_a_namespace_that_it_was_here_before() -> None:
+    chat = "65vbbDAQCdPdEWlEhDGy4utO"
+    first = session(
+        said("server", '42["welcome"]', 0.0),
+        said("client", '42["start"]', 1.0),
+        said("server", f'42["started",{{"id":"{chat}"}}]', 1.0),
+        closed(2.0),
+    )
+    second = [
+        replace(entry, conn=2, at=entry.at + 5)
+        for entry in session(
+            said("server", '42["welcome"]', 0.0),
+            said("client", f'42["resume",{{"id":"{chat}"}}]', 1.0),
+            said("server", f'42["resumed",{{"id":"{chat}"}}]', 1.0),
+        )
+    ]
+    replay = stranger(*first, *second)
+    entered(replay, 'server << 42["welcome"]')
+    replay.play('client >> 42["start"]\nserver << 42["started",{"id":"$id"}]\nclient closes 1000')
+    replay.connect("again", SOCKET)
+    replay.play(
+        OPEN.replace("server", "again").replace("$engine", "$other")
+        + """
+        again >> 40
+        again << 40{"sid":"$sid2"}
+        again << 42["welcome"]
+        again >> 42["resume",{"id":"$id"}]
+        again << 42["resumed",{"id":"$id"}]
+    """.replace("\n        ", "\n")
+    )
+    assert replay.coverage.walks == 1
+    assert replay.coverage.complete, replay.coverage.text()
+    assert replay.kept["id"] != chat
 
 
 def test_a_session_that_is_all_left_may_be_joined_again() -> None:
