@@ -29,7 +29,7 @@ INSTALL_IN = if [ -x $(1)/pip ]; then \
 		set -- $(or $(UV),uv) pip install --quiet --python $(1)/python; \
 	fi; "$$@"
 
-.PHONY: help serve record test test-slow test-record check format bench lock docker clean clients
+.PHONY: help serve record cassettes test test-slow test-record check format bench lock docker clean clients
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,9 @@ serve: .venv/.project ## a backend on its own port: BACKEND=chip|mia|...|all, AR
 
 record: $(RECORDER) ## what a client and a server say, through mitmproxy: ARGS="--upstream https://... --out chat.yaml"
 	@exec $(RECORD)/bin/simulator record $(ARGS)
+
+cassettes: .venv/.dev $(RECORDER) clients ## the samples in cassettes/ anew, those that say something else now: ARGS="chip --force"
+	@$(BIN)/python -m tests.record.samples $(ARGS)
 
 test: .venv/.dev $(RECORDER) clients ## all tests but the slow ones, with branch coverage; ARGS="-k outbox" runs some
 	@$(BIN)/coverage run -m pytest -m "not slow" $(ARGS)

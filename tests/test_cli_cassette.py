@@ -217,9 +217,6 @@ def test_a_page_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     broken.write_bytes(written(*tapes.chip()).replace(b"from: server", b"from: mars"))
     assert invoke("cassette", "show", broken, "--html", out).exit_code == 2
     assert [path.name for path in tmp_path.iterdir()] == ["broken.yaml"]
-    done = invoke("cassette", "show", broken, "--html", tmp_path / "gone" / "x.html")
-    assert done.exit_code == 1
-    assert "No such file or directory" in done.stderr
 
 
 def test_completion() -> None:
@@ -615,3 +612,75 @@ def test_diff_of_what_nobody_names(session: Path, talk: Path) -> None:
     assert invoke("cassette", "diff", talk, session, "--backend", "nobody").exit_code == 2
     talk.write_bytes(talk.read_bytes()[:-10])
     assert "warning: truncated" in invoke("cassette", "diff", talk, talk).stderr
+
+
+# --- what a stranger's cassette may name
+
+
+def naming(path: Path, body: str) -> None:
+    exchange = Exchange(
+        1.0, 2, 0.1, TapedRequest("POST", "/", (("Content-Type", "text/plain"),), Beside(body, 9, "0")), None
+    )
+    path.write_bytes(written(exchange))
+
+
+@pytest.mark.parametrize("body", ["mine.txt", "talk.files/link", "talk.files/folder/mine.txt", "talk.files"])
+def test_bodies_are_files_in_the_folder_beside_it_and_nothing_else(tmp_path: Path, body: str) -> None:
+    (tmp_path / "inside" / "talk.files").mkdir(parents=True)
+    mine, path = tmp_path / "inside" / "mine.txt", tmp_path / "inside" / "talk.yaml"
+    mine.write_text("token=hunter2hunter2")
+    (path.parent / "talk.files" / "link").symlink_to(mine)
+    (path.parent / "talk.files" / "folder").symlink_to(mine.parent)
+    naming(path, body)
+    before = path.read_bytes()
+    out = tmp_path / "out" / "new.yaml"
+    out.parent.mkdir()
+    for arguments in (("redact", path), ("redact", "--check", path), ("trim", path, "--out", out), ("redact", path, "--out", out)):  # fmt: skip
+        done = invoke("cassette", *arguments)
+        assert done.exit_code == 2
+        assert done.stderr.endswith(": not touched\n")
+        assert done.stderr.count("\n") == 1
+    assert mine.read_text() == "token=hunter2hunter2"
+    assert path.read_bytes() == before
+    assert [*out.parent.iterdir()] == []
+
+
+def test_bodies_are_written_through_no_link(tmp_path: Path) -> None:
+    path, mine = tmp_path / "talk.yaml", tmp_path / "mine.txt"
+    secrets(path)
+    mine.write_text("mine")
+    (tmp_path / "talk.files" / "000002-request-redacted.bin").symlink_to(mine)
+    assert invoke("cassette", "redact", path).exit_code == 0
+    assert mine.read_text() == "mine"
+    part = tmp_path / "part"
+    part.mkdir()
+    (part / "new.files").symlink_to(tmp_path)
+    done = invoke("cassette", "trim", path, "--out", part / "new.yaml")
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert "is a link" in done.stderr
+
+
+def test_a_har_reads_no_link_beside_it(tmp_path: Path, talk: Path) -> None:
+    har = tmp_path / "talk.har"
+    assert invoke("cassette", "export", talk, "--har", har).exit_code == 0
+    made = json.loads(har.read_text())
+    made["log"]["entries"][0]["request"]["postData"] = {"_file": "link"}
+    del made["log"]["entries"][0]["_webSocketMessages"]
+    made["log"]["entries"][0]["response"]["content"] = {"_file": "link"}
+    har.write_text(json.dumps(made))
+    (tmp_path / "mine.txt").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path / "mine.txt")
+    done = invoke("cassette", "import", har, "--out", tmp_path / "new.yaml")
+    assert done.exit_code == 2
+    assert "is a link, or no file" in done.stderr
+
+
+def test_no_directory_is_told_in_the_name_that_was_given(tmp_path: Path, talk: Path) -> None:
+    har, out = tmp_path / "talk.har", tmp_path / "no" / "new"
+    assert invoke("cassette", "export", talk, "--har", har).exit_code == 0
+    for arguments in (
+        ("trim", talk, "--out", out), ("redact", talk, "--out", out), ("show", talk, "--html", out),
+        ("export", talk, "--har", out), ("import", har, "--out", out),
+    ):  # fmt: skip
+        done = invoke("cassette", *arguments)
+        assert (done.exit_code, done.stderr) == (2, f"simulator: {out}: there is no directory {out.parent}\n")

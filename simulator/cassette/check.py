@@ -9,7 +9,7 @@ from typing import Final
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from simulator.cassette.entries import Beside, Body, Closed, Cut, Entry, Exchange, Lost, Opened, Passed, Refused
-from simulator.cassette.reading import Reading
+from simulator.cassette.reading import Reading, goes_over
 from simulator.cassette.tape import Tape
 from simulator.core.backend import Backend, Route, find
 from simulator.core.message import Message
@@ -72,6 +72,8 @@ class _Conns:
 
     def __init__(self) -> None:
         self._links: dict[int, set[int]] = {}
+        self._probing: set[tuple[int, int]] = set()
+        """Links that a session has not gone over to yet; where one ends, the session goes on by polling."""
         self._over: set[int] = set()
 
     def pass_by(self, entry: Entry) -> Iterator[Finding]:
@@ -79,6 +81,8 @@ class _Conns:
             case Passed():
                 if entry.link not in self._links.get(entry.conn, ()):
                     yield self._stray(entry, "speaks")
+                elif entry.link > 1 and goes_over(entry):
+                    self._probing.discard((entry.conn, entry.link))
             case Opened() | Refused():
                 if entry.conn in self._links or entry.conn in self._over:
                     yield Finding(entry.line, ERROR, f"conn {entry.conn} begins a second time")
@@ -92,8 +96,10 @@ class _Conns:
                     yield self._stray(entry, "ends")
                     return
                 links.discard(entry.link)
+                failed = (entry.conn, entry.link) in self._probing
+                self._probing.discard((entry.conn, entry.link))
                 # Polling is the link that a session leaves behind without a word.
-                if not links or (entry.link > 1 and links == {1}):
+                if not links or (entry.link > 1 and links == {1} and not failed):
                     del self._links[entry.conn]
                     self._over.add(entry.conn)
             case Cut():
@@ -112,6 +118,7 @@ class _Conns:
             case _:
                 if entry.conn in self._links:
                     self._links[entry.conn].add(entry.link)
+                    self._probing.add((entry.conn, entry.link))
                 else:
                     yield self._stray(entry, "is upgraded")
 

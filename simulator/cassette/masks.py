@@ -6,17 +6,21 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from simulator.cassette.pseudonyms import JWT_HEAD, WORD
+
 Path = tuple[str, ...]
 """Keys from a message's body to a value; places in lists are `*`."""
 
 _HEX: Final = "[0-9a-fA-F]"
 _PARTS = re.compile(
     rf"(?P<id>{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}|(?<!{_HEX}){_HEX}{{24}}(?!{_HEX})"
-    rf"|(?<!{_HEX}){_HEX}{{32}}(?!{_HEX})|(?<!{_HEX}){_HEX}{{40}}(?!{_HEX})|(?<!{_HEX}){_HEX}{{64}}(?!{_HEX}))"
-    r"|(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?"
+    rf"|(?<!{_HEX}){_HEX}{{32}}(?!{_HEX})|(?<!{_HEX}){_HEX}{{40}}(?!{_HEX})|(?<!{_HEX}){_HEX}{{64}}(?!{_HEX})"
+    rf"|{WORD}-?[a-z0-9]{{8,}}|{WORD.capitalize()}[a-z]{{6}}|{JWT_HEAD}\.[a-z0-9]+\.[a-z0-9]+)"
+    r"|(?P<time>\d{8}T\d{6}Z|\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?"
     r"|(?<!\d)(?:1[5-9]|2[01])\d{8}(?:\d{3}|\d{6})?(?!\d))"
 )
-"""UUIDs, ids of MongoDB, hashes; ISO 8601, and epochs from 2017 to 2039 in seconds, milliseconds, microseconds."""
+"""UUIDs, ids of MongoDB, hashes, what redaction puts (drawn anew for each cassette); ISO 8601, as AWS has it, too, and
+epochs from 2017 to 2039 in seconds, milliseconds, microseconds."""
 _TOKEN = re.compile(r"[A-Za-z0-9_\-+=.~][A-Za-z0-9_\-+/=.~]{11,}")
 _WORD = re.compile(r"[A-Za-z]+(?:[-_./][A-Za-z]+)*[-_./]?\d{0,4}")
 _EPOCHS: Final = ((1.5e9, 2.2e9), (1.5e12, 2.2e12), (1.5e15, 2.2e15))

@@ -179,7 +179,7 @@ def of_parameter(name: str) -> Kind | None:
 
 def is_secret_header(name: str) -> bool:
     word = plain(name)
-    return word in HEADERS or word.endswith(TOKEN_ENDS)
+    return word in HEADERS or word.endswith((*TOKEN_ENDS, "subscriptionkey")) or word.removeprefix("x") in TOKENS
 
 
 def is_harmless_at_the_door(name: str) -> bool:

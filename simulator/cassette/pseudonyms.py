@@ -15,7 +15,7 @@ _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
 _BASE36: Final = _LETTERS + "0123456789"
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _OUR_UUID: Final = "00000000-0000-4000-8000-"
-_JWT_HEAD: Final = "eyJyZWRhY3RlZCI6MX0"
+JWT_HEAD: Final = "eyJyZWRhY3RlZCI6MX0"
 """`{"redacted":1}` in base64url."""
 _SCHEME = re.compile(r"(?i:bearer|basic|token|digest|negotiate) +(?=\S)")
 _KEPT: Final = 10_000
@@ -79,7 +79,7 @@ class Pseudonyms:
     def jwt(self, secret: str) -> str:
         """Three parts, as in RFC 7519; the first says what it is."""
         drawn = self._draw(secret, _BASE36, 38)
-        return f"{_JWT_HEAD}.{drawn[:16]}.{drawn[16:]}"
+        return f"{JWT_HEAD}.{drawn[:16]}.{drawn[16:]}"
 
     def local(self, secret: str) -> str:
         """For what stands before the @ of an address that is then at example.com."""
@@ -150,7 +150,7 @@ def is_jwt(text: str) -> bool:
 def is_ours(text: str) -> bool:
     """Whether this stands for a secret already."""
     return (
-        text.startswith((WORD, "Redacted", _JWT_HEAD, _OUR_UUID))
+        text.startswith((WORD, "Redacted", JWT_HEAD, _OUR_UUID))
         or (text.endswith("@example.com") and f"{WORD}-" in text)
         or ((scheme := _SCHEME.match(text)) is not None and is_ours(text[scheme.end() :]))
     )

@@ -29,12 +29,19 @@ def backend_of(header: Header, named: str | None = None) -> Backend | None:
     return backends.load(header.backend) if header.backend in backends.names() else None
 
 
+def goes_over(entry: Passed) -> bool:
+    """Whether an Engine.IO session leaves polling with this: until then the end of its WebSocket ends nothing."""
+    return entry.sender == "client" and entry.data == "5"
+
+
 class _Conn:
-    __slots__ = ("asked", "count", "foreign", "kind", "link", "path", "reader")
+    __slots__ = ("asked", "count", "foreign", "kind", "link", "over", "path", "reader")
 
     def __init__(self, path: str, reader: Reader | None) -> None:
         self.path = path
         self.link = 1
+        self.over = True
+        """Whether the last link is the one that counts."""
         self.kind = ""
         self.foreign = False
         self.reader = reader
@@ -62,11 +69,14 @@ class Reading:
             self._begin(entry.conn, entry.path)
         elif isinstance(entry, Upgraded):
             if (conn := self._conns.get(entry.conn)) is not None:
-                conn.link = entry.link
-        elif (
-            isinstance(entry, Closed) and (conn := self._conns.get(entry.conn)) is not None and entry.link >= conn.link
-        ):
-            del self._conns[entry.conn]
+                conn.link, conn.over = entry.link, False
+        elif isinstance(entry, Closed):
+            known = self._conns.get(entry.conn)
+            if known is not None and entry.link >= known.link and known.over:
+                del self._conns[entry.conn]
+            elif known is not None and entry.link == known.link:
+                # It did not go over: it goes on by polling.
+                known.link, known.over = 1, True
         return []
 
     def kind(self, conn: int) -> str:
@@ -103,6 +113,8 @@ class Reading:
                 conn.foreign = self._is_foreign(conn.path, kind)
                 if self._backend is None or conn.foreign:
                     conn.reader = reader_of(kind)
+        if entry.link > 1 and goes_over(entry):
+            conn.over = True
         assert conn.reader is not None
         # One link for all: whatever carries it, a session is one conversation.
         turns = conn.reader.read(entry.sender, 1, Frame(entry.data, entry.via))

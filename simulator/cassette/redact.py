@@ -32,7 +32,7 @@ _HARMLESS: Final = 5_000
 _BASE64 = re.compile(r"b[A-Za-z0-9+/]{8,}={0,2}")
 _CONNECT = re.compile(r"40(?:/[^,]{0,500},)?(?=\{)")
 _SID = re.compile(r'^0\{[^{}]{0,500}?"sid"\s*:\s*"([^"\\]{1,200})"')
-_CODED = re.compile(r"%(?:22|2[06bB]|3[adAD]|40|7[bB])")
+_CODED = re.compile(r"%(?:2[0256bB]|3[adAD]|[4-7][0-9a-fA-F])")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1d\x1f\x7f]")
 _KEY_END = re.compile(r'\\*"\s{0,20}:')
 _SCRAPS = re.compile(r'[^"\\{}\[\],:]+')
@@ -41,9 +41,10 @@ _BORNE = re.compile(
     r"(?i:base64url\.bearer\.authorization\.k8s\.io\.|(?:access[_-]?)?token[._-]|bearer[._-]|auth[._-])(?=.{8})"
 )
 _ANNOUNCED: Final = frozenset({"bearer", "token", "accesstoken", "authorization", "auth", "jwt", "apikey"})
-_COOKIE = re.compile(r"([^=;\s]+)=([^;]*)")
+_COOKIE = re.compile(r"[^\s;=]+=(?:\"[^\"]*\"[^;]*|[^;]*)|[^\s;=][^;=]*(?=;|\Z)")
+"""One with a name, in quotes a `;` belongs to it; or a value alone, which browsers send as well."""
 _BOUNDARY = re.compile(r"boundary=\"?([^\";,\s]{1,200})")
-_FIELD = re.compile(rb"name=\"([^\"\r\n]{1,200})\"", re.IGNORECASE)
+_FIELD = re.compile(rb"(?<!\w)name=(?:\"([^\"\r\n]{1,200})\"|'([^'\r\n]{1,200})'|([^\s;\"']{1,200}))", re.IGNORECASE)
 _OPAQUE: Final = (
     "image/",
     "audio/",
@@ -118,6 +119,9 @@ class Redactor:
         if low.startswith("multipart/"):
             boundary = _BOUNDARY.search(kind)
             return self._multipart(body, b"--" + boundary[1].encode()) if boundary else self.binary(body)
+        if low.startswith("application/octet-stream") and _is_text(body):
+            # Said by clients that do not know better.
+            return self.binary(body)
         return body if low.startswith(_OPAQUE) and "svg" not in low else self.binary(body)
 
     # --- what is found
@@ -292,7 +296,10 @@ class Redactor:
 
     def _cookies(self, value: str, one: bool) -> str:
         def put(match: re.Match[str]) -> str:
-            return f"{match[1]}={self._put(match[2], self._names.token(match[2]))}" if match[2] else match[0]
+            name, sign, secret = match[0].partition("=") if "=" in match[0] else ("", "", match[0])
+            # A short word without a value may well be a name.
+            kept = not secret or (not sign and len(secret) < 8)
+            return match[0] if kept else f"{name}{sign}{self._put(secret, self._names.token(secret))}"
 
         new = _COOKIE.sub(put, value, count=1 if one else 0)
         return value if new == value else new
@@ -319,13 +326,15 @@ class Redactor:
         return body if all(map(is_, parts, new)) else boundary.join(new)
 
     def _part(self, part: bytes) -> bytes:
-        head, gap, rest = part.partition(b"\r\n\r\n")
-        end = b"\r\n" if rest.endswith(b"\r\n") else b""
-        content = rest.removesuffix(b"\r\n")
+        newline = b"\r\n" if b"\r\n\r\n" in part else b"\n"
+        head, gap, rest = part.partition(newline * 2)
+        end = newline if rest.endswith(newline) else b""
+        content = rest.removesuffix(newline)
         field = _FIELD.search(head)
-        kind = meanings.of_key(field[1].decode("utf-8", "replace")) if field else None
+        named = next(filter(None, field.groups()), b"") if field else b""
+        kind = meanings.of_key(named.decode("utf-8", "replace"))
         low = head.lower()
-        if any(b"content-type: " + opaque.encode() in low for opaque in _OPAQUE):
+        if (kind is None or b"filename=" in low) and any(b"content-type: " + one.encode() in low for one in _OPAQUE):
             return part
         if kind is None or b"filename=" in low:
             new = self.binary(content)
@@ -354,6 +363,13 @@ class Redactor:
             done = spot.end
         self.count += len(found)
         return "".join((*parts, text[done:]))
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        return _CONTROLS.search(data.decode()) is None
+    except UnicodeDecodeError:
+        return False
 
 
 def _fitted(put: str, size: int) -> str:

@@ -22,6 +22,7 @@ from simulator.cassette.entries import (
     TapedResponse,
     Upgraded,
 )
+from simulator.cassette.pseudonyms import is_ours
 from simulator.cassette.redact import Redactor
 from simulator.cassette.shadow import unescaped
 
@@ -223,11 +224,20 @@ class _Streams:
             return
         alone = {(spot.start + joint, spot.end + joint) for spot in self._redactor.spots(piece)}
         over = [
-            spot for spot in self._redactor.spots(whole) if spot.end > joint and (spot.start, spot.end) not in alone
+            spot
+            for spot in self._redactor.spots(whole)
+            if spot.end > joint
+            and (spot.start, spot.end) not in alone
+            and not _grown_together(whole, spot.start, joint)
         ]
         if over and not stream.told:
             yield over[0].what
         stream.told = bool(over)
+
+
+def _grown_together(whole: str, start: int, joint: int) -> bool:
+    """Whether what a secret would begin with is a whole address of ours: of a list of them two make another domain."""
+    return is_ours(whole[start:joint]) and whole[:joint].endswith("@example.com")
 
 
 def _pieces(text: str) -> Iterator[tuple[object, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -38,6 +39,7 @@ class FileSink:
         self._file = os.open(path, flags | getattr(os, "O_BINARY", 0), 0o600)
         self._size = 0
         self._unsynced = False
+        self._deleted = False
         self._error: OSError | None = None
         self._over = Event()
         self._syncer = Thread(target=self._sync_often, args=(sync_every,), name="cassette-sync", daemon=True)
@@ -67,7 +69,8 @@ class FileSink:
     def beside(self, name: str, data: bytes) -> str:
         self.folder.mkdir(mode=0o700, exist_ok=True)
         path = self.folder / name
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
+        with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
             file.write(data)
         return f"{self.folder.name}/{name}"
 
@@ -78,13 +81,30 @@ class FileSink:
         self._syncer.join()
         try:
             os.fsync(self._file)
+            if self._error is None and not self._deleted:
+                self._look_for_it()
         finally:
             os.close(self._file)
         if self._error is not None:
             raise self._error
 
+    def _look_for_it(self) -> None:
+        """Writing into a file that has no name any more fails in no way, and all of it would be gone."""
+        self._deleted = os.fstat(self._file).st_nlink == 0
+        try:
+            there = os.path.samestat(os.fstat(self._file), os.stat(self.path))  # noqa: PTH116
+        except OSError:
+            there = False
+        if not there:
+            how = "deleted" if self._deleted else "moved away"
+            self._error = FileNotFoundError(
+                errno.ENOENT, f"the cassette was {how} while it was written", str(self.path)
+            )
+
     def _sync_often(self, every: float) -> None:
         while not self._over.wait(every):
+            if not self._deleted and os.fstat(self._file).st_nlink == 0:
+                self._look_for_it()
             if self._unsynced:
                 self._unsynced = False
                 try:

@@ -9,7 +9,7 @@ from typing import Final
 
 from simulator.cassette.entries import Closed, Cut, Entry, Exchange, Opened, Passed, Refused, Upgraded
 from simulator.cassette.envelopes import ENGINE, packet
-from simulator.cassette.reading import Reading
+from simulator.cassette.reading import Reading, goes_over
 from simulator.cassette.timeline import name_of
 from simulator.core.backend import Backend
 from simulator.core.wire import Turn
@@ -163,6 +163,7 @@ def _frame(
 def cut(entries: Iterable[Entry], plan: Plan, rebase: bool = False) -> Iterator[Entry]:
     """The entries that stay, in order; conns whose end does not are marked as cut. `rebase` lets time begin anew."""
     begun: dict[int, set[int]] = {}
+    probing: set[tuple[int, int]] = set()
     at = 0.0
     for entry in entries:
         if entry.line not in plan.kept:
@@ -175,12 +176,15 @@ def cut(entries: Iterable[Entry], plan: Plan, rebase: bool = False) -> Iterator[
                 begun[entry.conn] = {1}
             case Upgraded():
                 begun.setdefault(entry.conn, {1}).add(entry.link)
+                probing.add((entry.conn, entry.link))
+            case Passed() if entry.link > 1 and goes_over(entry):
+                probing.discard((entry.conn, entry.link))
             case Closed():
                 links = begun.get(entry.conn, set())
                 if entry.link in links:
                     links.discard(entry.link)
                     # Polling is the link that a session leaves behind without a word.
-                    if not links or links == {1}:
+                    if not links or (links == {1} and (entry.conn, entry.link) not in probing):
                         del begun[entry.conn]
             case Cut(conn=int() as conn):
                 begun.pop(conn, None)

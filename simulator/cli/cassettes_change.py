@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simulator.cli.files import beside, bodies, new_file, whole
+from simulator.cli.files import beside, bodies, new_file, place, whole
 from simulator.cli.told import (
     FILE,
     RULE,
@@ -61,8 +61,9 @@ def import_har(
     from simulator.cassette.entries import Header
     from simulator.cassette.recorder import Recorder
     from simulator.cassette.sink import FileSink
-    from simulator.core.errors import CassetteError, SimulatorError
+    from simulator.core.errors import CassetteError
 
+    place(out, force)
     if backend is not None:
         backends.load(backend)
     redactor = None if no_redact else redactor_of(rules)
@@ -74,7 +75,11 @@ def import_har(
         raise CassetteError(str(file), 0, har.too_big(content))
 
     def attached(name: str) -> bytes:
-        found = whole(file.with_name(name), har.LIMIT)
+        path = file.with_name(name)
+        # The HAR may be a stranger's, and the folder it came in, too.
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise OSError("is a link, or no file")
+        found = whole(path, har.LIMIT)
         if isinstance(found, int):
             raise OSError(har.too_big(found))
         return found
@@ -82,10 +87,7 @@ def import_har(
     found = har.read(str(file), content, attached, everything, frozenset(hosts))
     del content
     header = Header(backend=backend, upstream=found.upstream, recorder=f"simulator {__version__}, from {found.creator}")
-    try:
-        sink = FileSink(out, replace=force)
-    except FileExistsError:
-        raise SimulatorError(f"{out}: is there already; --force replaces it") from None
+    sink = FileSink(out, replace=force)
     recorder = Recorder(sink, found.started, header, redactor, tell=warn)
     found.play(recorder)
     recorder.close(found.steps[-1][0])
@@ -114,7 +116,6 @@ def export(file: Path, out: Path, force: bool) -> None:
 
     from simulator import __version__
     from simulator.cassette import har_writing
-    from simulator.core.errors import SimulatorError
 
     with tape_of(file) as tape:
         made = har_writing.write(tape.header, tape, __version__)
@@ -124,8 +125,7 @@ def export(file: Path, out: Path, force: bool) -> None:
     if str(out) == "-":
         click.echo(text)
         return
-    if out.exists() and not force:
-        raise SimulatorError(f"{out}: is there already; --force replaces it")
+    place(out, force)
     out.write_text(f"{text}\n", encoding="utf-8")
 
 
@@ -170,7 +170,7 @@ def _left(file: Path, redactor: Redactor) -> int:
 
     count = 0
     with tape_of(file) as tape:
-        for found in scrub.check(tape, redactor, lambda path: beside(file, path)):
+        for found in scrub.check(tape, redactor, lambda path: beside(file, path) or b""):
             count += 1
             say(f"{file}:{found.line}: {found.what}")
         if tape.torn is not None:

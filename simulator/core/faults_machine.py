@@ -9,9 +9,10 @@ from simulator.core.actions import After, Cancel
 from simulator.core.backend import Backend
 from simulator.core.envelope import ACK, HEARTBEAT, MESSAGE, Look
 from simulator.core.events import CallId
-from simulator.core.faults import DOWN, LOOK, UP, Close, Fault, LimitData, ResetPeer, Timeout
+from simulator.core.faults import DOWN, UP, Close, Fault, LimitData, ResetPeer, Timeout
 from simulator.core.faults_calls import Calls, sizes
 from simulator.core.faults_fate import ENDING, FRAME, OPENING, Fate, Passing, judge
+from simulator.core.faults_kept import LOOK
 from simulator.core.faults_lane import Held, Item, Side, Way
 from simulator.core.faults_things import things_down, things_up
 from simulator.core.message import Frame, Ping

@@ -11,7 +11,7 @@ from simulator.core.backend import Backend
 from simulator.core.bot import Bot, Watcher
 from simulator.core.engine import Engine
 from simulator.core.events import CallId
-from simulator.core.faults import LOOK, Faults
+from simulator.core.faults_kept import LOOK, Faults
 from simulator.core.ids import ALPHANUMERIC, Ids
 from simulator.core.message import Frame, Ping, Pong
 from simulator.core.objects import Objects

@@ -62,7 +62,9 @@ def text(out: Path, counts: reports.Counts) -> str:
     if found.header.redacted:
         lines.append(f"  secrets   {counts.redacted} values were replaced")
     if counts.failures:
-        lines.append(f"  missing   {counts.failures} records could not be written; the cassette says where")
+        lines.append(
+            f"  missing   {counts.failures} records could not be written; the cassette says where, if it had room"
+        )
     if counts.stopped:
         lines.append(f"  stopped   {counts.stopped}")
     if found.torn:

@@ -18,7 +18,8 @@ from simulator.record.plan import Plan
 from simulator.serve import readyfile
 from simulator.serve.reporter import printable
 
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""SIGHUP: its terminal was closed."""
 _START: Final = 60.0
 """Seconds that mitmproxy may take until it listens."""
 _END: Final = 10.0
@@ -30,7 +31,7 @@ _SHOWN: Final = 20
 
 
 def record(plan: Plan) -> int:
-    """Record until SIGINT or SIGTERM; the exit code. Raises SimulatorError."""
+    """Record until SIGINT, SIGTERM or SIGHUP; the exit code. Raises SimulatorError."""
     children.installed()
     if plan.ready_file is not None:
         readyfile.make_room(plan.ready_file)
@@ -61,6 +62,9 @@ class Session:
         self._listening = loop.create_future()
         async with AsyncExitStack() as stack:
             for number in _SIGNALS:
+                if number == getattr(signal, "SIGHUP", None) and signal.getsignal(number) == signal.SIG_IGN:
+                    # Under nohup it goes on.
+                    continue
                 loop.add_signal_handler(number, self._signalled)
             child = await stack.enter_async_context(Child.running(self._plan))
             gone = asyncio.create_task(child.process.wait())

@@ -57,8 +57,8 @@ def parse(text: str) -> Upstream:
     if scheme != split.scheme:
         raise wrong(f"say {scheme}://{split.netloc}, which carries WebSockets as well")
     if scheme not in _PORTS or not split.netloc:
-        host = text.partition("://")[2] or text
-        raise wrong(f"expected http:// or https:// and a host, such as https://{host.strip('/') or 'chat.example.com'}")
+        host = split.netloc if "://" in text else text.strip("/")
+        raise wrong(f"expected http:// or https:// and a host, such as https://{host or 'chat.example.com'}")
     if "@" in split.netloc:
         raise wrong("names and passwords are the client's to send: leave them out")
     if split.hostname is None or not _HOST.fullmatch(split.hostname):

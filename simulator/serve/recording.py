@@ -46,6 +46,22 @@ class _Open:
     """How the server ended it, where it was first."""
 
 
+def _onward(now: Callable[[], float]) -> Callable[[], float]:
+    """A clock that goes on from where it was when a reset, or somebody who sets this machine's time, puts it back."""
+    last = now()
+    ahead = 0.0
+
+    def onward() -> float:
+        nonlocal last, ahead
+        time = now()
+        if time < last:
+            ahead += last - time
+        last = time
+        return time + ahead
+
+    return onward
+
+
 class Recording:
     """One cassette of one server. Calls and links have one row of numbers, the driver's."""
 
@@ -53,7 +69,7 @@ class Recording:
         """Begin the file. Raises SimulatorError where it can't be begun."""
         check(out, False, "--record ")
         self._out = out
-        self._now = now
+        self._now = _onward(now)
         self._asked: dict[CallId, Call] = {}
         self._open: dict[CallId, _Open] = {}
         redactor = Redactor(os.urandom(32)) if redact else None

@@ -169,6 +169,11 @@ def test_conns() -> None:
 
 def test_links_of_a_session() -> None:
     session: list[Entry] = [opened(tapes.POLLING), Upgraded(0.5, 1, 2, "/socket.io/?EIO=4&transport=websocket&sid=x")]
+    # The end of a WebSocket that the session did not go over to ends nothing.
+    polled = said("server", "6", 2.0, via="polling", body=1)
+    assert found(*session, said("client", "2probe", link=2), closed(link=2), polled, closed(), backend="mia") == []
+    session.append(said("client", "5", link=2))
+    assert found(*session, closed(link=2), polled, backend="mia") == [(ERROR, "conn 1 speaks after its end")]
     assert found(*session, closed(link=2), backend="mia") == []
     assert found(*session, closed(link=1), closed(link=2), backend="mia") == []
     assert found(*session, closed(link=1), backend="mia")[0][0] == WARNING

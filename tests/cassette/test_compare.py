@@ -12,6 +12,8 @@ from simulator import backends
 from simulator.cassette import compare as room
 from simulator.cassette.compare import MISSING, MOVED, NEW, SHAPE, VALUE, Change, Difference, Said, compare, shape
 from simulator.cassette.entries import Beside, Cut, Entry, Exchange, Passed, Refused, TapedRequest, TapedResponse
+from simulator.cassette.redact import Redactor
+from simulator.cassette.scrub import redacted
 from simulator.core.message import Message
 from simulator.core.wire import Turn
 from tests.cassette import tapes
@@ -249,6 +251,47 @@ def test_http_is_compared_too() -> None:
 
     assert differ(talk(200), talk(200)) == []
     assert differ(talk(200), talk(500)) == [(VALUE, "answer to GET /z", ["0: 200 became 500"])]
+
+
+def test_forms_whose_boundaries_were_drawn_anew() -> None:
+    def talk(
+        boundary: str, picture: str, binary: bool = False, kind: str = "multipart/form-data; boundary="
+    ) -> list[Said]:
+        text = f"--{boundary}\r\n\r\n{picture}\r\n--{boundary}--\r\n"
+        request = TapedRequest("POST", "/z", (("content-type", kind + boundary),), text.encode() if binary else text)
+        return conversation(opened(), Exchange(2.0, 3, 0.0, request, None), closed())
+
+    for binary in (False, True):
+        assert differ(talk("----form-1", "a", binary), talk("----form-27", "a", binary)) == []
+        assert [kind for kind, *_ in differ(talk("x", "a", binary), talk("y", "b", binary))] == [VALUE]
+    assert [kind for kind, *_ in differ(talk("x", "a", kind="text/"), talk("y", "a", kind="text/"))] == [VALUE]
+
+
+def test_what_was_taken_out_of_two_recordings_of_the_same() -> None:
+    """Each has placeholders of its own; they have to stand for the same all through."""
+    person = '{"type":"x","phoneNumber":"0900000000","passport":"PP-000001","cardNumber":"%s","idcard":4929385017,"email":"%s"}'
+
+    def talk(key: bytes, *people: tuple[str, str]) -> list[Said]:
+        redactor = Redactor(key * 32)
+        return conversation(
+            opened(), *(redacted(said("server", person % one), redactor) for one in people), closed(), backend="chip"
+        )
+
+    ada, bob = ("4111111111111111", "ada@corp.example"), ("5555555555554444", "bob@corp.example")
+    assert differ(talk(b"a", ada, bob), talk(b"b", ada, bob)) == []
+    assert [kind for kind, *_ in differ(talk(b"a", ada, bob, ada), talk(b"b", ada, bob, bob))] == [VALUE]
+    yes, no = (
+        conversation(opened(), redacted(said("server", f'{{"a":"ada@corp.example","ok":{ok}}}'), Redactor(b"k")))
+        for ok in ("true", "false")
+    )
+    assert differ(yes, no) == [(VALUE, "(message)", ["ok: true became false"])]
+    # Where nothing was taken out a number is a number.
+    assert [kind for kind, *_ in differ([one("x", "000123")], [one("x", "000124")])] == [VALUE]
+
+
+def test_where_a_client_of_socket_io_goes_on_is_the_time() -> None:
+    ours, theirs = ([one("connect", {"offset": offset})] for offset in ("Q8VWlOY.0", "Q8VXRk5.0"))
+    assert differ(ours, theirs) == []
 
 
 def test_the_order_is_that_of_the_tapes() -> None:

@@ -119,6 +119,17 @@ def test_the_kind_is_looked_for_until_it_is_known() -> None:
     assert reading.kind(1) == TYPED
 
 
+def test_a_session_that_did_not_go_over_goes_on() -> None:
+    reading = Reading()
+    reading.pass_by(tapes.opened(tapes.POLLING))
+    reading.pass_by(Upgraded(0.5, 1, 2, "/socket.io/?EIO=4&transport=websocket&sid=x"))
+    reading.pass_by(said("client", "2probe", link=2))
+    reading.pass_by(tapes.closed(link=2))
+    assert reading.kind(1) == ENGINE
+    reading.pass_by(tapes.closed(link=1))
+    assert reading.kind(1) == PLAIN
+
+
 def test_other_servers_are_read_as_what_they_are() -> None:
     reading = Reading(backends.load("mia"))
     reading.pass_by(tapes.opened())

@@ -165,6 +165,19 @@ def test_what_is_no_stream() -> None:
     assert left(*told) == []
 
 
+def test_a_list_of_addresses_that_were_taken_out_is_no_secret() -> None:
+    """Their pieces make a domain that neither has: ...@example.comredacted-..."""
+    told = Passed(1, 1, "server", '{"tenant":{"emails":[{"email":"ada@corp.example"},{"email":"bob@corp.example"}]}}')
+    clean = redacted(told, redactor())
+    assert isinstance(clean, Passed)
+    assert str(clean.data).count("@example.com") == 2
+    assert left(clean, clean) == []
+    # What is not ours behind one of ours is found all the same.
+    assert left(chunk("redacted-0123456789@example.com"), chunk(" ada@"), chunk("corp.example")) == [
+        "e-mail address, split over frames"
+    ]
+
+
 def test_streams_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("simulator.cassette.scrub._STREAMS", 1)
     assert (

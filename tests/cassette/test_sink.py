@@ -132,3 +132,31 @@ def test_in_memory() -> None:
     assert sink.beside("1.bin", b"x") == "cassette.files/1.bin"
     sink.close()
     assert sink.closed
+
+
+def test_a_file_that_is_moved_away_is_told_at_the_end(tmp_path: Path) -> None:
+    sink = FileSink(tmp_path / "x.yaml")
+    sink.write(b"a\n")
+    (tmp_path / "x.yaml").rename(tmp_path / "y.yaml")
+    (tmp_path / "x.yaml").write_bytes(b"another")
+    sink.write(b"b\n")
+    with pytest.raises(FileNotFoundError, match="moved away while"):
+        sink.close()
+    assert (tmp_path / "y.yaml").read_bytes() == b"a\nb\n"
+
+
+def test_a_file_that_is_deleted_is_told_by_the_next_write(tmp_path: Path) -> None:
+    sink = FileSink(tmp_path / "x.yaml", sync_every=0.001)
+    sink.write(b"a\n")
+    (tmp_path / "x.yaml").unlink()
+
+    def until_told() -> None:
+        for _ in range(10_000):
+            sink.write(b"b\n")
+            threading.Event().wait(0.001)
+
+    with pytest.raises(FileNotFoundError, match="deleted while"):
+        until_told()
+    # Once is enough.
+    sink.write(b"c\n")
+    sink.close()

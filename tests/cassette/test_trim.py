@@ -8,7 +8,18 @@ import pytest
 
 from simulator import backends
 from simulator.cassette.check import ERROR, check
-from simulator.cassette.entries import Closed, Cut, Entry, Exchange, Lost, Opened, Passed, TapedRequest, TapedResponse
+from simulator.cassette.entries import (
+    Closed,
+    Cut,
+    Entry,
+    Exchange,
+    Lost,
+    Opened,
+    Passed,
+    TapedRequest,
+    TapedResponse,
+    Upgraded,
+)
 from simulator.cassette.timeline import rows
 from simulator.cassette.trim import WHY, Wanted, cut, plan
 from tests.cassette import tapes
@@ -155,3 +166,15 @@ def test_connections_that_said_nothing() -> None:
     entries: list[Entry] = [opened(), closed(1.0), opened(conn=2, at=2.0), said("client", "a", 3.0, 2), closed(4.0, 2)]
     assert len(trimmed(entries)) == 5
     assert {getattr(entry, "conn", None) for entry in trimmed(entries, since=0.5)} == {2}
+
+
+def test_a_session_that_did_not_go_over_is_open_until_its_end() -> None:
+    failed: list[Entry] = [
+        opened(tapes.POLLING),
+        Upgraded(0.5, 1, 2, "/socket.io/?EIO=4&transport=websocket&sid=x"),
+        said("client", "2probe", link=2),
+        closed(2.0, link=2),
+        said("server", '42["x"]', 3.0, via="polling", body=1),
+    ]
+    assert isinstance(trimmed(failed)[-1], Cut)
+    assert not isinstance(trimmed([*failed, closed(4.0, code=None)])[-1], Cut)

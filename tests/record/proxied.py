@@ -48,6 +48,17 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
+def free(port: int) -> bool:
+    """Whether a server could have this port."""
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
 def wait_for(what: Callable[[], Any], seconds: float = SECONDS, alive: subprocess.Popen[Any] | None = None) -> Any:
     """Until it is so, where nothing else tells."""
     until = time.monotonic() + seconds
@@ -110,6 +121,11 @@ class Cassette:
 
     def of(self, kind: type[T]) -> list[T]:
         return [entry for entry in self.entries if isinstance(entry, kind)]
+
+    @property
+    def whole(self) -> bool:
+        """Whether every conn has ended."""
+        return len(self.of(Opened)) == len(self.of(Closed))
 
     def conn(self, path: str) -> Conn:
         """The newest conn whose path contains this."""

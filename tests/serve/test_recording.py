@@ -173,3 +173,18 @@ async def test_a_disk_that_is_full_disturbs_nobody(tmp_path: Path, monkeypatch: 
         await ws.close()
     assert simulator.unrecorded > 5
     assert "not recorded: writing failed: [Errno 28] No space left on device" in stream.getvalue()
+
+
+async def test_after_a_reset_time_goes_on(tmp_path: Path) -> None:
+    out = tmp_path / "chat.yaml"
+    async with serving(out, "chip", clock=ManualClock()) as simulator:
+        await simulator.driver.advance(600)
+        async with connect(simulator.connect("chip")):
+            pass
+        await admin(simulator.url("chip"), "POST", "reset")
+        async with connect(simulator.connect("chip")) as ws:
+            await simulator.driver.advance(2.5)
+            await ws.send('{"type":"start_chat"}')
+            await asyncio.wait_for(ws.recv(), SECONDS)
+    frames = [entry.at for entry in read(out) if isinstance(entry, Passed)]
+    assert frames == [602.5, 602.5]

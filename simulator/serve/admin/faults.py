@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from simulator.core.backend import Backend
-from simulator.core.faults import MOST_FAULTS, Fault
+from simulator.core.faults import Fault
+from simulator.core.faults_kept import MOST_FAULTS
 from simulator.core.space import Space
 from simulator.serve.admin.asking import Asking
 from simulator.serve.admin.complaint import Complaint

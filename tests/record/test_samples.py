@@ -1,0 +1,74 @@
+"""The sample cassettes: what the tools say of them, and that the talks are still these."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from simulator import backends
+from tests.record import samples
+from tests.record.proxied import free, needs_recorder
+from tests.record.samples import SAMPLES
+from tests.record.stories import STORIES, Story
+from tests.served import COMMAND
+
+CASSETTES = sorted(SAMPLES.glob("*/*.yaml"))
+each = pytest.mark.parametrize("path", CASSETTES, ids=[path.parent.name for path in CASSETTES])
+
+
+def tool(*arguments: str | Path) -> tuple[int, str, str]:
+    done = subprocess.run([COMMAND, "cassette", *arguments], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_every_backend_has_one() -> None:
+    assert {path.parent.name for path in CASSETTES} == {*backends.names()}
+    assert {SAMPLES / story.backend / f"{story.name}.yaml" for story in STORIES} == {*CASSETTES}
+    assert [path for path in SAMPLES.rglob("*") if path.is_file() and path not in CASSETTES] == []
+    assert all(path.stat().st_size < 100_000 for path in CASSETTES)
+
+
+def test_all_of_them_are_valid_and_hold_no_secret() -> None:
+    assert tool("validate", "--strict", *CASSETTES) == (0, "", "5 cassettes: 0 errors, 0 warnings\n")
+    assert tool("redact", "--check", *CASSETTES) == (0, "", "5 cassettes: 0 secrets left\n")
+
+
+@each
+def test_what_the_tools_say(path: Path) -> None:
+    code, out, err = tool("show", path, "--json")
+    assert (code, err) == (0, "")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert {row["kind"] for row in rows} >= {"open", "frame", "close"}
+    assert {row["from"] for row in rows if row["kind"] == "frame"} == {"client", "server"}
+    code, out, err = tool("stats", path, "--json")
+    assert (code, err) == (0, "")
+    counted = json.loads(out)
+    assert sum(way["frames"] for way in counted["ways"]) == sum(row["kind"] == "frame" for row in rows)
+    assert (counted["open"], counted["closed"] > 0) == (0, True)
+
+
+@each
+def test_it_says_what_it_is(path: Path) -> None:
+    head = path.read_text().partition("entries:")[0]
+    backend = backends.load(path.parent.name)
+    assert f"backend: '{backend.name}'\n" in head
+    assert f"upstream: 'http://127.0.0.1:{backend.port}'\n" in head
+    assert "redacted: ['default']\n" in head
+    assert "mitmproxy" in head
+
+
+@pytest.mark.slow
+@pytest.mark.node
+@pytest.mark.live
+@needs_recorder
+@pytest.mark.parametrize("story", STORIES, ids=[story.backend for story in STORIES])
+def test_the_talks_are_still_these(tmp_path: Path, story: Story) -> None:
+    """Whoever changes what a backend says records anew: make cassettes."""
+    port = backends.load(story.backend).port
+    if not free(port):
+        pytest.skip(f"something listens on {port} already")
+    new = samples.record(story, tmp_path)
+    assert tool("diff", SAMPLES / story.backend / f"{story.name}.yaml", new) == (0, "", "no difference\n")
