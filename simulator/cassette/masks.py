@@ -63,14 +63,18 @@ class Bonds:
         if ours == theirs and type(ours) is type(theirs) and not _idlike(ours):
             return True
         if isinstance(ours, str) and isinstance(theirs, str):
-            return self._texts(ours, theirs, volatile)
+            return self._are_bound(ours, theirs) or self._texts(ours, theirs, volatile)
         if isinstance(ours, bool) or isinstance(theirs, bool):
             return False
         if isinstance(ours, int | float) and isinstance(theirs, int | float):
             if _epoch(ours) and _epoch(theirs):
                 return True
-            return self.bind(ours, theirs) if volatile else ours == theirs
+            return self.bind(ours, theirs) if volatile else ours == theirs or self._are_bound(ours, theirs)
         return False
+
+    def _are_bound(self, ours: object, theirs: object) -> bool:
+        """An id that was told where ids are may be told anywhere else, too."""
+        return self._theirs.get(_key(ours), self) == _key(theirs)
 
     def _texts(self, ours: str, theirs: str, volatile: bool) -> bool:
         a, b = [*_PARTS.finditer(ours)], [*_PARTS.finditer(theirs)]

@@ -324,4 +324,5 @@ main.later = {
     "record": "simulator.cli.recording:record",
     "replay": "simulator.cli.replay:replay",
     "scenario": "simulator.cli.scenarios:scenario",
+    "verify": "simulator.cli.verify:verify",
 }

@@ -118,3 +118,13 @@ def test_masked() -> None:
     assert masked(1795204800) == "*"
     assert masked(7) == 7
     assert masked(None) is None
+
+
+def test_an_id_that_was_bound_is_the_same_everywhere() -> None:
+    bonds = Bonds()
+    assert not bonds.agree("261083000", "330504000", volatile=False)
+    assert bonds.agree("261083000", "330504000", volatile=True)
+    assert bonds.agree("261083000", "330504000", volatile=False)
+    assert bonds.agree(261083000, 330504000, volatile=False)
+    assert not bonds.agree("261083000", "330504001", volatile=False)
+    assert not bonds.agree(77, 78, volatile=False)

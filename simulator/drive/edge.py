@@ -1,0 +1,254 @@
+"""Carries out what a play orders, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from socket import SHUT_RDWR
+from typing import Any, Final
+
+import aiohttp
+from yarl import URL
+
+from simulator.cassette.entries import Beside
+from simulator.core.message import Frame, Headers, Response
+from simulator.core.wire import Attached, Drop, Got, Link, Shut, Write
+from simulator.drive.orders import Answered, Dial, Failed, Fetch, Gone, News, Order, Over
+from simulator.drive.play import Play
+
+_LARGEST: Final = 64 << 20
+"""Bytes of one message, and of one answer."""
+_FAREWELL: Final = 1.0
+"""Seconds in which the server can answer a close."""
+
+
+@dataclass(slots=True)
+class _Refused(Exception):  # not an error
+    response: Response
+
+
+async def _no_101(response: aiohttp.ClientResponse) -> None:
+    """Before anybody gives up on a handshake that was refused, what the server says about it."""
+    if response.request_info.headers.get("Sec-WebSocket-Key") and response.status != 101:
+        raise _Refused(await _read(response))
+
+
+async def _read(response: aiohttp.ClientResponse) -> Response:
+    parts, size = [], 0
+    async for part in response.content.iter_chunked(1 << 16):
+        size += len(part)
+        if size > _LARGEST:
+            raise aiohttp.ClientPayloadError(f"an answer of more than {_LARGEST >> 20} MiB")
+        parts.append(part)
+    return Response(response.status, tuple(response.headers.items()), b"".join(parts), response.reason)
+
+
+class Edge:
+    """One run."""
+
+    def __init__(self, play: Play, folder: Path, insecure: bool = False) -> None:
+        """Bodies that stand beside the cassette are in `folder`; `insecure` trusts any certificate."""
+        self._play = play
+        self._folder = folder
+        self._insecure = insecure
+        self._session: aiohttp.ClientSession | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._sockets: dict[Link, aiohttp.ClientWebSocketResponse] = {}
+        self._writes: dict[Link, asyncio.Queue[Write | Shut | Drop]] = {}
+        self._woken = asyncio.Event()
+        self._broken: BaseException | None = None
+
+    async def run(self) -> None:
+        """Until the play is over."""
+        loop = asyncio.get_running_loop()
+        context: ssl.SSLContext | bool = not self._insecure
+        jar = aiohttp.CookieJar(unsafe=True)
+        connector = aiohttp.TCPConnector(ssl=context, limit=0)
+        async with aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=jar,
+            raise_for_status=_no_101,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+        ) as session:
+            self._session = session
+            try:
+                self._carry(self._play.begin(loop.time()))
+                while not self._play.over:
+                    due = self._play.next_due()
+                    self._woken.clear()
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout_at(due):
+                            await self._woken.wait()
+                    if self._broken is not None:
+                        raise self._broken
+                    if (due := self._play.next_due()) is not None and due <= loop.time():
+                        self._carry(self._play.pass_time(loop.time()))
+            finally:
+                await self._leave()
+
+    async def _leave(self) -> None:
+        # Frames that wait, and closes, still go out.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL):
+                await asyncio.gather(*(queue.join() for queue in self._writes.values()))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _news(self, news: News) -> None:
+        self._carry(self._play.take(news, asyncio.get_running_loop().time()))
+        self._woken.set()
+
+    def _carry(self, orders: list[Order]) -> None:
+        for order in orders:
+            match order:
+                case Write() | Shut() | Drop():
+                    if (queue := self._writes.get(order.link)) is not None:
+                        queue.put_nowait(order)
+                case Fetch():
+                    self._spawn(self._fetch(order))
+                case Dial():
+                    self._spawn(self._dial(order))
+                case Over():
+                    self._woken.set()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # Ours, not the network's: nobody would ever hear of it.
+            self._broken = self._broken or error
+            self._woken.set()
+
+    # ---- HTTP
+
+    async def _fetch(self, order: Fetch) -> None:
+        assert self._session is not None
+        try:
+            async with (
+                asyncio.timeout(order.seconds),
+                self._session.request(
+                    order.method,
+                    URL(order.url, encoded=True),
+                    headers=_lines(order.headers),
+                    data=self._body(order.body),
+                    allow_redirects=False,
+                ) as response,
+            ):
+                news: News = Answered(order.call, await _read(response))
+        except Exception as error:
+            news = Failed(order.call, _why(error, order.url, order.seconds))
+        self._news(news)
+
+    def _body(self, body: bytes | Beside) -> bytes | None:
+        if not isinstance(body, Beside):
+            return body or None
+        path = (self._folder / (body.path or "")).resolve()
+        if not path.is_relative_to(self._folder.resolve()):
+            raise PermissionError(0, "is not in the folder of the cassette", body.path)
+        return path.read_bytes()
+
+    # ---- sockets
+
+    async def _dial(self, order: Dial) -> None:
+        assert self._session is not None
+        protocols = [
+            word.strip()
+            for name, value in order.headers
+            if name.lower() == "sec-websocket-protocol"
+            for word in value.split(",")
+        ]
+        headers = tuple(line for line in order.headers if line[0].lower() != "sec-websocket-protocol")
+        try:
+            socket = await self._session.ws_connect(
+                URL(order.url, encoded=True),
+                headers=_lines(headers),
+                protocols=protocols,
+                max_msg_size=_LARGEST,
+                autoclose=False,
+                timeout=aiohttp.ClientWSTimeout(ws_close=_FAREWELL),
+            )
+        except _Refused as refused:
+            self._news(Answered(order.call, refused.response))
+            return
+        except Exception as error:
+            self._news(Failed(order.call, _why(error, order.url, None)))
+            return
+        link = order.call
+        self._sockets[link] = socket
+        queue = self._writes[link] = asyncio.Queue()
+        self._spawn(self._write(socket, queue))
+        self._news(Attached(link, order.call))
+        await self._listen(link, socket)
+
+    async def _listen(self, link: Link, socket: aiohttp.ClientWebSocketResponse) -> None:
+        code, reason = 1006, ""
+        while not self._play.over:
+            message = await socket.receive()
+            kind = message.type
+            if kind is aiohttp.WSMsgType.TEXT:
+                self._news(Got(link, Frame(message.data)))
+            elif kind is aiohttp.WSMsgType.BINARY:
+                self._news(Got(link, Frame(bytes(message.data))))
+            else:
+                if kind is aiohttp.WSMsgType.CLOSE:
+                    code, reason = message.data or 1005, message.extra or ""
+                elif kind is aiohttp.WSMsgType.ERROR:
+                    reason = str(message.data)
+                break
+            # Whoever floods does not keep others from being heard.
+            await asyncio.sleep(0)
+        self._news(Gone(link, code, reason))
+        with suppress(Exception):
+            await socket.close()
+
+    async def _write(self, socket: aiohttp.ClientWebSocketResponse, queue: asyncio.Queue[Write | Shut | Drop]) -> None:
+        while True:
+            order = await queue.get()
+            try:
+                with suppress(OSError, aiohttp.ClientError, RuntimeError):
+                    await self._put(socket, order)
+            finally:
+                queue.task_done()
+
+    @staticmethod
+    async def _put(socket: aiohttp.ClientWebSocketResponse, order: Write | Shut | Drop) -> None:
+        match order:
+            case Write(item=Frame(data=str(text))):
+                await socket.send_frame(text.encode("utf-8", "surrogateescape"), aiohttp.WSMsgType.TEXT)
+            case Write(item=Frame(data=bytes(data))):
+                await socket.send_bytes(data)
+            case Shut():
+                await socket.close(code=order.code or 1000, message=order.reason.encode())
+            case Drop():
+                socket.get_extra_info("socket").shutdown(SHUT_RDWR)
+
+
+def _lines(headers: Headers) -> list[tuple[str, str]]:
+    return [*headers]
+
+
+def _why(error: Exception, url: str, seconds: float | None) -> str:
+    where = url.partition("?")[0]
+    match error:
+        case TimeoutError():
+            return f"no answer from {where}" + (f" within {seconds:g} s" if seconds is not None else "")
+        case aiohttp.ClientConnectorCertificateError():
+            return f"the certificate of {where} is not trusted ({error.certificate_error}); --insecure trusts it"
+        case aiohttp.ClientConnectorError():
+            return f"can't connect to {where}: {error.os_error.strerror or error.os_error}"
+        case aiohttp.ServerDisconnectedError():
+            return f"{where} ended the connection without an answer"
+        case OSError():
+            where = error.filename or where
+            return f"{where}: {error.strerror or error}"
+    return f"{where}: {str(error) or type(error).__name__}"

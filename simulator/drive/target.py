@@ -1,0 +1,81 @@
+"""Where the live server is, and how the tape's requests are addressed to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import quote, unquote, urlsplit
+
+from simulator.core.errors import SimulatorError
+from simulator.core.message import Headers
+from simulator.drive.bound import placeholders
+
+_SCHEMES: Final = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
+_MADE_ANEW: Final = frozenset(
+    {
+        *("host", "connection", "upgrade", "content-length", "transfer-encoding", "accept-encoding", "te", "expect"),
+        *("keep-alive", "proxy-connection", "proxy-authorization", "sec-websocket-key", "sec-websocket-version"),
+        *("sec-websocket-extensions", "sec-websocket-accept"),
+    }
+)
+"""Header lines that belong to one connection."""
+
+
+class Target:
+    """One live server. Raises SimulatorError for a URL that is none."""
+
+    def __init__(
+        self, url: str, headers: Sequence[tuple[str, str]] = (), query: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        """`headers` and `query` go before those of the tape; what stands behind a ? in the URL is of the query, too."""
+        try:
+            split = urlsplit(url)
+            scheme, host, _ = _SCHEMES.get(split.scheme, ""), split.hostname, split.port
+        except ValueError:
+            scheme, host = "", None
+        if not scheme or not host or url != url.strip():
+            raise SimulatorError(
+                f"--target {url}: expected a URL, such as http://127.0.0.1:8070 or wss://chat.example.com"
+            )
+        self.told = url
+        self.base = f"{scheme}://{split.netloc.rpartition('@')[2]}"
+        self._prefix = split.path.rstrip("/")
+        self._headers = tuple(headers)
+        self._query = [*_pairs(split.query), *query]
+
+    @property
+    def fresh(self) -> frozenset[str]:
+        """Names of headers, in lower case, that have a value of today."""
+        return frozenset(name.lower() for name, _ in self._headers)
+
+    def url(self, path: str, opens: bool) -> str:
+        """The live URL of a path of the tape; a connection (`opens`) gets every parameter, a request those it had."""
+        where, _, query = path.partition("?")
+        prefix = "" if self._prefix and where.startswith(self._prefix) else self._prefix
+        pairs = [pair for pair in query.split("&") if pair]
+        for name, value in self._query:
+            found = [i for i, pair in enumerate(pairs) if unquote(pair.partition("=")[0]) == name]
+            for i in found:
+                pairs[i] = f"{pairs[i].partition('=')[0]}={quote(value, safe='')}"
+            if not found and opens:
+                pairs.append(f"{quote(name, safe='')}={quote(value, safe='')}")
+        return f"{self.base}{prefix}{where}{'?' if pairs else ''}{'&'.join(pairs)}"
+
+    def is_here(self, url: str) -> bool:
+        """Whether a URL leads to the same server."""
+        return url.startswith((f"{self.base}/", f"{self.base}?")) or url == self.base
+
+    def lines(self, taped: Headers) -> Headers:
+        """The header lines of a request to it: the tape's but for those of one connection, and those given."""
+        kept = [(name, value) for name, value in sent(taped) if name.lower() not in self.fresh]
+        return (*kept, *self._headers)
+
+
+def sent(taped: Headers) -> Headers:
+    """Of a taped request, the lines that can be sent again: a placeholder of a token is good for nobody."""
+    return tuple((name, value) for name, value in taped if name.lower() not in _MADE_ANEW and not placeholders(value))
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    pairs = [pair.partition("=") for pair in query.split("&") if pair]
+    return [(unquote(name), unquote(value)) for name, _, value in pairs]

@@ -1,0 +1,62 @@
+"""`simulator verify`: one tape, one live server, one verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+from simulator.cassette.reading import backend_of
+from simulator.cassette.tape import open_tape
+from simulator.core.errors import CassetteError, StartError
+from simulator.drive.bound import Bound
+from simulator.drive.edge import Edge
+from simulator.drive.hearing import FLOOD
+from simulator.drive.outcome import Manner
+from simulator.drive.play import Play
+from simulator.drive.script import script
+from simulator.drive.target import Target
+from simulator.drive.verdict import Verdict, verdict
+
+
+@dataclass(slots=True)
+class Wanted:
+    """How to verify."""
+
+    backend: str | None = None
+    """Whose messages they are; None where the tape says it."""
+    manner: Manner = field(default_factory=Manner)
+    exact: bool = False
+    ignored: Sequence[str] = ()
+    bind: Mapping[str, str] = field(default_factory=dict)
+    insecure: bool = False
+
+
+async def verify(path: Path, target: Target, wanted: Wanted) -> Verdict:
+    """Play the client's half of a tape at a live server, and compare what that says.
+
+    Raises CassetteError where it is no cassette or has nothing to play, StartError where the server can't be reached.
+    """
+    with open_tape(path) as tape:
+        backend = backend_of(tape.header, wanted.backend)
+        made = script(tape, backend)
+        torn = tape.torn
+    if torn is not None:
+        made.notes.append((torn.line, f"truncated, verified up to here: {torn.why}"))
+    if not made.steps:
+        raise CassetteError(str(path), 0, "has nothing to play: no connection and no request whose beginning is on it")
+    bound = Bound(frozenset() if backend is None else backend.volatile, wanted.bind)
+    play = Play(made, target, bound, wanted.manner, backend)
+    await Edge(play, path.parent, wanted.insecure).run()
+    outcome = play.outcome
+    if not outcome.reached:
+        hints = "".join(f"; line {line}: {note}" for line, note in outcome.notes if "redaction took" in note)
+        raise StartError(f"can't play {path} at {target.told}: {outcome.down}{hints}")
+    if outcome.flooded:
+        outcome.notes.append((0, f"more than {FLOOD} messages that are not on the tape: nobody listened any more"))
+    for conn, many in groupby(sorted(outcome.after, key=lambda said: said.conn), key=lambda said: said.conn):
+        names = ", ".join(dict.fromkeys(said.name for said in many))
+        outcome.notes.append((0, f"more came on #{conn} when the tape's client had left already: {names}"))
+    servers = ((tape.header.upstream or "").rstrip("/"), target.base)
+    return verdict(made, outcome, backend, wanted.exact, wanted.ignored, servers)
