@@ -9,7 +9,7 @@ from typing import Any, Final
 from xml.etree import ElementTree
 
 from simulator.cassette.match import ABSENT, Difference
-from simulator.cassette.plan import Line, Plan, Served, Strand
+from simulator.cassette.strands import Line, Plan, Served, Strand
 
 MOST: Final = 1_000
 """Messages without a match that are told one by one."""

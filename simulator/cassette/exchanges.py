@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from simulator.cassette.bindings import loads
 from simulator.cassette.coverage import Miss
 from simulator.cassette.match import Comparison, shown
-from simulator.cassette.plan import Served, answered
+from simulator.cassette.plan import answered
+from simulator.cassette.strands import Served
 from simulator.cassette.walk import Walk, target
 from simulator.core.actions import Action, After, Respond
 from simulator.core.backend import Route, find

@@ -12,7 +12,8 @@ from simulator.cassette.coverage import Coverage, Miss
 from simulator.cassette.envelopes import ENGINE, GATEWAY, PHOENIX
 from simulator.cassette.exchanges import Exchanges
 from simulator.cassette.match import Comparison, Masks, Mode, nearest, shown
-from simulator.cassette.plan import Line, Part, Plan, Strand, answered
+from simulator.cassette.plan import answered
+from simulator.cassette.strands import Line, Part, Plan, Strand
 from simulator.cassette.walk import Args, Found, Manner, Seat, Walk, compared, target
 from simulator.cassette.walks import Walks
 from simulator.core.actions import Accept, Action, After, Cancel, Close, Refuse, Reply, Send

@@ -15,8 +15,8 @@ from simulator.cassette import opaque
 from simulator.cassette.coverage import Coverage
 from simulator.cassette.envelopes import ENGINE, GATEWAY, PHOENIX, PLAIN, TYPED, AnyAction, Plain, reader_of
 from simulator.cassette.exchanges import TAPE
-from simulator.cassette.plan import Part, Plan, Strand
 from simulator.cassette.playback import Playback
+from simulator.cassette.strands import Part, Plan, Strand
 from simulator.cassette.walk import Manner
 from simulator.core.backend import Backend, Buffered, Miss, Route
 from simulator.core.bot import SilentBot

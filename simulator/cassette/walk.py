@@ -13,7 +13,7 @@ from simulator.cassette import opaque
 from simulator.cassette.bindings import Bindings, loads
 from simulator.cassette.envelopes import ENGINE, PHOENIX
 from simulator.cassette.match import Comparison, Masks, Mode
-from simulator.cassette.plan import Line, Part, Plan, Served, Strand
+from simulator.cassette.strands import Line, Part, Plan, Served, Strand
 from simulator.core.events import Conn
 from simulator.core.ids import Ids
 from simulator.core.message import Json, Message, Request

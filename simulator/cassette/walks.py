@@ -11,7 +11,7 @@ from simulator.cassette.bindings import dumps
 from simulator.cassette.coverage import Coverage
 from simulator.cassette.envelopes import ENGINE
 from simulator.cassette.match import Comparison, Masks
-from simulator.cassette.plan import Part, Plan, Strand
+from simulator.cassette.strands import Part, Plan, Strand
 from simulator.cassette.walk import Manner, Walk, compared, fits, target
 from simulator.core.message import Json, Request
 from simulator.core.world import World

@@ -24,7 +24,7 @@ from simulator.scenario.document import parse
 if TYPE_CHECKING:
     from simulator.cassette.bindings import Found
     from simulator.cassette.entries import Beside
-    from simulator.cassette.plan import Plan
+    from simulator.cassette.strands import Plan
     from simulator.cassette.walk import Manner
 
 _TOLD: Final = 10

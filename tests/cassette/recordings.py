@@ -9,11 +9,11 @@ from simulator import backends
 from simulator.cassette import plan as plans
 from simulator.cassette.coverage import Coverage
 from simulator.cassette.entries import Header, TapedRequest, TapedResponse
-from simulator.cassette.plan import Plan
 from simulator.cassette.recorder import Recorder
 from simulator.cassette.sessions import Line
 from simulator.cassette.sink import MemorySink
 from simulator.cassette.stand_in import played
+from simulator.cassette.strands import Plan
 from simulator.cassette.tape import Tape
 from simulator.cassette.walk import Manner
 from simulator.core.backend import Backend

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from simulator.cassette import plan as plans
-from simulator.cassette.entries import Closed, Cut, Entry, Exchange, Lost, TapedRequest, TapedResponse
-from simulator.cassette.plan import Part, Plan
+from simulator.cassette.entries import Closed, Cut, Entry, Lost
+from simulator.cassette.strands import Part, Plan
 from tests.cassette import tapes
 from tests.cassette.tapes import closed, opened, said
 
@@ -73,32 +73,8 @@ def test_values_that_go_both_ways() -> None:
     assert [line.mints for line in plan.strands[0].lines] == [(), (), (a,), (), ()]
 
 
-def test_arguments_beyond_json_are_kept_as_they_are() -> None:
-    assert plans.pack((2**70,)) == (2**70,)
-    assert plans.pack((b"x",)) == (b"x",)
-    assert plans.pack(()) == ()
-    assert plans.pack((1,)) == b"[1]"
-
-
-def test_an_instant_that_nobody_wrote_down() -> None:
-    assert read(opened("/a")).recorded == 1_795_204_800
-    assert plans.read(tapes.tape(opened("/a"), recorded=None, by_hand="a document"), None).recorded is None
-
-
 def test_what_is_found_has_bounds(monkeypatch: object) -> None:
     values = [f"65vbbDAQCdPdEWlEhDGy{i:05}" for i in range(10_010)]
     text = '"},{"x":"'.join(values)
     plan = read(opened("/a"), said("server", f'[{{"x":"{text}"}}]'), said("client", f'[{{"x":"{text}"}}]'))
     assert len(plan.found) == 10_000
-
-
-def test_a_value_that_is_to_be_minted() -> None:
-    plan = read(*tapes.chip())
-    assert plan.mint("65vbbDAQCdPdEWlEhDGy4utO")
-    assert plan.strands[0].lines[2].mints == ("65vbbDAQCdPdEWlEhDGy4utO",)
-    assert not plan.mint("start_chat")
-    served = Exchange(1.0, 2, 0.0, TapedRequest("GET", "/x"), TapedResponse(200, (), "the token is abcdef"))
-    plan = read(served)
-    assert plan.mint("abcdef")
-    assert plan.exchanges[0].mints == ("abcdef",)
-    assert not plan.mint("xyz")
