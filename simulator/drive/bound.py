@@ -21,22 +21,33 @@ _SHORT_PLACE = re.compile(
     r"(?P<head>\\*\"(?:\w*_)?(?:\w*[a-z])?(?:[iI]d|ID|ref|before|after)s?\\*\"\s*:\s*\[?|[?&]\w*[iI][dD]=)"
     r"(?P<quote>\\*\")?(?P<value>[\w.:-]+)"
 )
-_PLACEHOLDER = re.compile(r"eyJyZWRhY3RlZCI6MX0[\w.-]*|00000000-0000-4000-8000-[0-9a-f]{12}|redacted(?!-)[a-z0-9]{8,}")
-"""What redaction leaves in place of a token (`cassette/pseudonyms.py`); names and addresses are harmless."""
+_PLACEHOLDER = re.compile(
+    r"eyJyZWRhY3RlZCI6MX0[\w.-]*|00000000-0000-4000-8000-[0-9a-f]{12}|redacted(?!-)[a-z0-9]{8,}|redacted-[a-z0-9]+@example\.com"
+)
+"""What redaction leaves in place of tokens and addresses (`cassette/pseudonyms.py`); people's names are harmless."""
 _MOST_URLS: Final = 10_000
 
 
 class Bound:
     """Of one run."""
 
-    def __init__(self, volatile: Iterable[str] = (), given: Mapping[str, str] | None = None) -> None:
-        """`given` binds from the start: what stands on the tape, and what is said in its place."""
+    def __init__(
+        self,
+        volatile: Iterable[str] = (),
+        given: Mapping[str, str] | None = None,
+        servers: tuple[str, str] = ("", ""),
+    ) -> None:
+        """`given` binds from the start: what stands on the tape, and what is said in its place.
+
+        `servers` are the base URLs of the tape's server, if it is known, and of the live one.
+        """
         self._ids = Bindings()
         self._volatile = Volatile(volatile)
         self._given = dict(given or {})
         self._short: dict[str, str] = {}
         self._long_ago: dict[str, str] = {}
         self._urls: dict[tuple[str, bool], str] = {}
+        self._origins = {servers[0]: servers[1]} if all(servers) else {}
 
     # ---- what is heard
 
@@ -63,8 +74,9 @@ class Bound:
         if taped.startswith(("http://", "https://")) and live.startswith(("http://", "https://")):
             if len(self._urls) < _MOST_URLS:
                 # One place may have two URLs: where to put something, signed, and where it then is.
-                split = urlsplit(taped)
+                split, other = urlsplit(taped), urlsplit(live)
                 self._urls[split.path, bool(split.query)] = live
+                self._origins.setdefault(f"{split.scheme}://{split.netloc}", f"{other.scheme}://{other.netloc}")
         elif taped != live:
             self._scalar(taped, live, path, volatile)
         self._within(taped, live)
@@ -95,6 +107,9 @@ class Bound:
         """What the tape's client said, as this one has to say it."""
         for taped, live in self._given.items():
             text = text.replace(taped, live)
+        for taped, live in self._origins.items():
+            if taped in text:
+                text = live.join(re.split(rf"{re.escape(taped)}(?![\w.:-])", text))
         text = self._ids.to_live(text)
         return _SHORT_PLACE.sub(self._shortly, text) if self._short else text
 

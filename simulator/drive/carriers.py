@@ -144,6 +144,7 @@ class Engine:
         self._over = False
         self._own: dict[CallId, CallId] = {}
         self._reason = ""
+        self._link: Link | None = None
         self._client = EngineClient(self, transports, urlsplit(place.url).path)
 
     # ---- what the session tells
@@ -183,8 +184,12 @@ class Engine:
             self._do(lambda made: self._client.write([data], made), out)
 
     def close(self, code: int | None, reason: str, out: list[Order]) -> None:
-        """Close the session; the code is Engine.IO's own business."""
+        """Close the session; the code is Engine.IO's own business, but for an end without a word."""
         self._over = True
+        if code == 1006 and self._link is not None:
+            self._desk.cancel(self)
+            out.append(Drop(self._link))
+            return
         self._do(self._client.close, out)
 
     def answered(self, call: CallId, response: Response, out: list[Order]) -> None:
@@ -204,6 +209,7 @@ class Engine:
 
     def attached(self, call: CallId, link: Link, out: list[Order]) -> None:
         """A WebSocket is there."""
+        self._link = link
         self._do(lambda made: self._client.attached(Attached(link, self._own.pop(call, 0)), made), out)
 
     def got(self, got: Got, out: list[Order]) -> None:

@@ -67,6 +67,8 @@ class Play:
         self._timers: dict[tuple[Hashable, Hashable], float] = {}
         self._news: list[tuple[str, int, object, str]] = []
         self._now = self._begun = 0.0
+        self._hold = 0.0
+        """When the client goes on at the earliest: whoever is left has to notice it."""
         self._mark = (0.0, 0.0)
         """The tape's time and the real one of the last step that came to its end."""
 
@@ -265,6 +267,8 @@ class Play:
                 if not self._is_settled(step):
                     return False
                 self._hang(step.conn, step.code, step.reason, out)
+                following = self._steps[self._at + 1].at if self._at + 1 < len(self._steps) else step.at
+                self._hold = self._now + min(self._manner.settle, following - step.at)
         self._mark = (step.at, self._now)
         return True
 
@@ -278,8 +282,8 @@ class Play:
         return True
 
     def _is_time(self, step: Step) -> bool:
-        due = self._begun + step.at
-        if self._manner.recorded and self._now < due:
+        due = max(self._hold, self._begun + step.at if self._manner.recorded else 0.0)
+        if self._now < due:
             self._timers[_PACE] = due
             return False
         return True

@@ -46,7 +46,8 @@ async def verify(path: Path, target: Target, wanted: Wanted) -> Verdict:
         made.notes.append((torn.line, f"truncated, verified up to here: {torn.why}"))
     if not made.steps:
         raise CassetteError(str(path), 0, "has nothing to play: no connection and no request whose beginning is on it")
-    bound = Bound(frozenset() if backend is None else backend.volatile, wanted.bind)
+    servers = ((tape.header.upstream or "").rstrip("/"), target.base)
+    bound = Bound(frozenset() if backend is None else backend.volatile, wanted.bind, servers)
     play = Play(made, target, bound, wanted.manner, backend)
     await Edge(play, path.parent, wanted.insecure).run()
     outcome = play.outcome
@@ -58,5 +59,4 @@ async def verify(path: Path, target: Target, wanted: Wanted) -> Verdict:
     for conn, many in groupby(sorted(outcome.after, key=lambda said: said.conn), key=lambda said: said.conn):
         names = ", ".join(dict.fromkeys(said.name for said in many))
         outcome.notes.append((0, f"more came on #{conn} when the tape's client had left already: {names}"))
-    servers = ((tape.header.upstream or "").rstrip("/"), target.base)
     return verdict(made, outcome, backend, wanted.exact, wanted.ignored, servers)

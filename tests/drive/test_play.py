@@ -405,6 +405,31 @@ def test_a_session_goes_on_by_what_it_was_told() -> None:
     assert write.item == Frame('40{"pid":"another-pid-12345","offset":"offset-live-0001"}')
 
 
+def test_a_session_is_cut_as_on_the_tape() -> None:
+    server = Server(session(closed(1.0, code=1006), opened(conn=2, at=1.05)), backend=None, settle=0.1)
+    server.tell(Attached(1, 1))
+    server.said(OPEN)
+    server.said('40{"sid":"other","pid":"another-pid-12345"}')
+    server.took()
+    server.later(0.101)
+    assert server.took() == [Drop(1)]
+    # Whoever was left has to notice it first.
+    server.later(0.048)
+    assert server.took() == []
+    server.later(0.003)
+    assert [type(order) for order in server.took()] == [Dial]
+
+
+def test_urls_of_the_server_have_todays_address() -> None:
+    bound = Bound(servers=("http://old:8090", "https://new"))
+    assert (
+        bound.to_live('{"url":"http://old:8090/a","b":"http://old:80901/"}')
+        == '{"url":"https://new/a","b":"http://old:80901/"}'
+    )
+    bound.pair("x", ["https://cdn.old/p?sig=1"], ["https://cdn.new/q?sig=2"])
+    assert bound.to_live('"https://cdn.old/r"') == '"https://cdn.new/r"'
+
+
 def test_polls_and_the_upgrade_are_the_sessions_own() -> None:
     server = Server(tapes.socketio(), backend=None, transports=("polling",))
     [fetch] = server.took()
