@@ -38,3 +38,16 @@ def test_the_quick_look_is_never_wrong_when_it_says_no(text: str) -> None:
 )
 def test_cards(number: str, card: bool) -> None:
     assert _is_card(number) is card
+
+
+@pytest.mark.parametrize(
+    ("text", "login"),
+    [
+        ("Basic dXNlcjpTM0NSRVQ=", True),
+        ("Basic YTo_Yj4-", True),
+        ("basic resources", False),  # of no length that base64 has
+        ("Basic features and more", False),  # decodes, and holds no colon
+    ],
+)
+def test_basic_logins(text: str, login: bool) -> None:
+    assert [spot.what for spot in spots(text, NAMES)] == ["basic authorization"] * login
