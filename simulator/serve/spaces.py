@@ -18,6 +18,7 @@ from simulator.serve.reporter import Reporter
 
 if TYPE_CHECKING:
     from simulator.scenario.stage import Stage
+    from simulator.serve.admin.feed import Feed
     from simulator.serve.recording import Recording
 
 MOST = 100
@@ -91,7 +92,7 @@ class Plan:
 class Place:
     """One space as it is served. `with` it, it is in use."""
 
-    __slots__ = ("_touched", "_users", "asked_for", "driver", "shelf")
+    __slots__ = ("_touched", "_users", "asked_for", "driver", "feed", "shelf")
 
     def __init__(self, driver: Driver, asked_for: bool) -> None:
         shelf = driver.space.objects
@@ -100,6 +101,8 @@ class Place:
         self.shelf = shelf
         self.asked_for = asked_for
         """Whether a control call made it: such a one makes no room for others."""
+        self.feed: Feed | None = None
+        """Who looks at what passes, since somebody first did."""
         self._users = 0
         self._touched = asyncio.get_running_loop().time()
 
