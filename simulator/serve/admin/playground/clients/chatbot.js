@@ -1,6 +1,7 @@
 // The Chatbot Backend: socket.io-client, as its widget uses it.
 
 import { io } from "../../socket.io/socket.io.esm.min.js";
+import { signal } from "../../vendor/signals.js";
 import { origin, path } from "./socketio.js";
 
 export const library = "socket.io-client (npm: socket.io-client)";
@@ -28,7 +29,8 @@ export function connect(backend, chat) {
   let conversationId;
   let left = false;
   let typing = null;
-  let streams = 0;
+  let parts = 0;
+  const streams = signal(false);
 
   const socket = io(origin(backend), { path: new URL(backend.connect).pathname, auth: backend.credentials, forceNew: true });
 
@@ -52,14 +54,14 @@ export function connect(backend, chat) {
   });
   ours("message", ({ message }) => {
     // The whole of what came in parts takes their place.
-    const parts = message.sender === "ai" ? streaming() : undefined;
-    if (parts) chat.changed(parts.id, of(message));
+    const said = message.sender === "ai" ? streaming() : undefined;
+    if (said) chat.changed(said.id, of(message));
     else chat.said(of(message));
   });
-  ours("rag-stream-chunk", ({ chunk }) => chat.streamed(streaming()?.id ?? `stream-${++streams}`, NAMES.ai, chunk));
+  ours("rag-stream-chunk", ({ chunk }) => chat.streamed(streaming()?.id ?? `stream-${++parts}`, NAMES.ai, chunk));
   ours("rag-stream-complete", () => {
-    const parts = streaming();
-    if (parts) chat.changed(parts.id, { id: `streamed-${streams}` });
+    const said = streaming();
+    if (said) chat.changed(said.id, { id: `streamed-${parts}` });
   });
   ours("typing", ({ sender, senderName, isTyping }) => chat.types(isTyping ? (senderName ?? NAMES[sender]) : ""));
   ours("status-change", ({ status, agentName }) => {
@@ -90,19 +92,18 @@ export function connect(backend, chat) {
   return {
     say(text) {
       types(false);
-      chat.said({ mine: true, who: "You", text, state: "sending" });
-      socket.emit("send-message", { conversationId, content: text });
+      if (!streams.value) {
+        chat.said({ mine: true, who: "You", text, state: "sending" });
+        socket.emit("send-message", { conversationId, content: text });
+        return;
+      }
+      // The widget's way: the question is not given back to who asked it.
+      chat.said({ mine: true, who: "You", text });
+      socket.emit("request-rag-response-stream", { query: text, context: { conversationId } });
     },
     types: () => types(true),
     actions: [
-      {
-        label: "Stream an answer",
-        does() {
-          const query = "How do I reset my password?";
-          chat.said({ mine: true, who: "You", text: query });
-          socket.emit("request-rag-response-stream", { query, context: { conversationId } });
-        },
-      },
+      { label: "Stream answers", does: () => (streams.value = !streams.value), on: streams },
       { label: "Ask for a person", does: () => socket.emit("escalate", { conversationId, reason: "asked in the playground" }) },
       { label: "Rate it good", does: () => socket.emit("rate", { conversationId, rating: "good" }) },
       { label: "End it", does: () => socket.emit("end-conversation", { conversationId }) },
