@@ -18,6 +18,7 @@ from simulator.serve.app import Options, Simulator
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.frames import mask_plain
 from simulator.serve.reporter import Reporter
+from simulator.serve.spaces import KEPT
 
 SECONDS = 10.0
 """How long a test waits for what has to come."""
@@ -43,6 +44,8 @@ def chip(
     admin_token: str | None = None,
     fixtures: Mapping[str, Path] | None = None,
     reporter: Reporter | None = None,
+    admin_port: int | None = None,
+    journal: int = KEPT,
     **settings: Any,
 ) -> Simulator:
     """A Simulator of chip on a free port, to be entered with `async with`."""
@@ -56,6 +59,8 @@ def chip(
             fixtures=fixtures or {},
             settings=[(key, str(value)) for key, value in settings.items()],
             admin_token=admin_token,
+            admin_port=admin_port,
+            journal=journal,
             reporter=reporter,
         )
     )
@@ -275,11 +280,12 @@ class Node:
 
     @classmethod
     @asynccontextmanager
-    async def running(cls, *arguments: str) -> AsyncIterator[Node]:
+    async def running(cls, *arguments: str, **environment: str) -> AsyncIterator[Node]:
         """Killed at the end, whatever happens."""
         pipe = asyncio.subprocess.PIPE
+        env = {**os.environ, **environment}
         started = await asyncio.create_subprocess_exec(
-            "node", *arguments, stdin=pipe, stdout=pipe, stderr=pipe, cwd=CLIENTS, limit=1 << 22
+            "node", *arguments, stdin=pipe, stdout=pipe, stderr=pipe, cwd=CLIENTS, limit=1 << 22, env=env
         )
         try:
             yield cls(started)
@@ -290,9 +296,10 @@ class Node:
 
     @classmethod
     @asynccontextmanager
-    async def browser(cls, page: str) -> AsyncIterator[Node]:
-        """A page of tests/clients in headless Chromium; browser and profile are gone when this returns."""
-        async with cls.running("browser.mjs", str(chromium()), str(CLIENTS / page)) as node:
+    async def browser(cls, page: str, **environment: str) -> AsyncIterator[Node]:
+        """A page of tests/clients, or a URL, in headless Chromium; browser and profile are gone when this returns."""
+        shown = page if page.startswith("http") else str(CLIENTS / page)
+        async with cls.running("browser.mjs", str(chromium()), shown, **environment) as node:
             await node.event("ready", seconds=4 * SECONDS)
             try:
                 yield node
