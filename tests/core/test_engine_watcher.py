@@ -208,7 +208,6 @@ def test_what_stands_where_the_wire_stands(stage: Stage) -> None:
 
 def test_a_talk_is_directed(stage: Stage) -> None:
     assert texts(stage.engine.take(Directed("talk", "there"))) == ["there"]
-    assert stage.engine.watcher is stage.bot
     stage.engine.use(EchoBot())
     assert stage.engine.watcher is None
     assert stage.engine.take(Directed("talk", "there")) == []

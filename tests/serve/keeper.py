@@ -144,7 +144,7 @@ BACKEND = Backend(
         Route("objects", "/objects/[0-9]+"),
     ),
     lambda settings: LinkPolicy(), lambda settings: 0.0, lambda request, why: Response(404), _dress,
-    {}, {}, {}, _nothing, _nothing, _judge,
+    {}, {}, {}, _nothing, _nothing, judge=_judge,
 )  # fmt: skip
 
 
