@@ -269,7 +269,7 @@ class Space:
         self.clock = clock
         self.seed = seed
         self.ids = Ids.seeded(seed)
-        self.journal = journal or Journal()
+        self.journal = Journal() if journal is None else journal
         self.objects = objects
         self.running: dict[str, Running] = {}
         self.faults = Faults(self.ids.child("faults"))
