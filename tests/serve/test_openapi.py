@@ -105,7 +105,7 @@ def test_whatever_is_asked_the_answer_is_as_described(aside: Aside, operations: 
             continue
         strategy = operation.as_strategy(generation_mode=mode)
         bounded = settings(
-            max_examples=8, derandomize=True, database=None, deadline=None, phases=[Phase.generate],
+            max_examples=5, derandomize=True, database=None, deadline=None, phases=[Phase.generate],
             suppress_health_check=[*HealthCheck],
         )  # fmt: skip
         bounded(given(case=strategy)(ask))()
