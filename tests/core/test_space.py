@@ -47,6 +47,12 @@ class Wire:
     def owes(self) -> list[Any]:
         return []
 
+    def clients(self) -> Any:
+        return iter(())
+
+    def number(self, session: str) -> None:
+        return None
+
 
 class Rules:
     def __init__(self, world: World) -> None:
@@ -64,6 +70,9 @@ class Rules:
 
     def talk_of(self, conn: object, message: object) -> str | None:
         return None
+
+    def conns_of(self, talk: str) -> tuple[()]:
+        return ()
 
 
 def backend(name: str) -> Backend:
