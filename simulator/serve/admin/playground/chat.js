@@ -83,7 +83,7 @@ export class Chat {
     const same = list.findIndex(
       (old) =>
         (message.id !== undefined && old.id === message.id) ||
-        (message.mine && old.mine && old.state === "sending" && old.id === undefined && old.text === message.text),
+        (message.mine && old.mine && old.state === "sending" && !old.past && old.id === undefined && old.text === message.text),
     );
     if (same >= 0) {
       this.messages.value = list.with(same, { ...list[same], ...message });
@@ -97,13 +97,19 @@ export class Chat {
     this.said({ note: true, text });
   }
 
+  /** The other side has begun anew: what stands here was said to nobody who knows it, and its ids may come again. */
+  forgotten(words) {
+    this.messages.value = this.messages.value.map((message) => ({ ...message, id: undefined, past: true }));
+    this.noted(words);
+  }
+
   /** What was said before, the oldest first. What stands here already, by its id or as words of this page's own, only learns. */
   earlier(messages) {
     const here = [...this.messages.value];
     const fresh = [];
     for (const message of messages) {
       const same = here.findIndex(
-        (old) => old.id === message.id || (message.mine && old.mine && old.id === undefined && old.text === message.text),
+        (old) => (message.id !== undefined && old.id === message.id) || (message.mine && old.mine && !old.past && old.id === undefined && old.text === message.text),
       );
       if (same < 0) fresh.push({ key: ++keys, ...message });
       else here[same] = { ...here[same], ...message };

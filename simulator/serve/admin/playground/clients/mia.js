@@ -45,9 +45,13 @@ export function connect(backend, chat) {
   socket.on("EVENT_SERVER_SEND_USER_DATA", ({ name, email }) => {
     chat.place.value = `${instance} knows you as ${name ?? email ?? "somebody"}.`;
   });
-  socket.on("EVENT_SERVER_INIT_MESSAGE_LIST", (list) =>
-    chat.earlier(list.map((message) => of({ ...message, from: message.direction === "outgoing" ? "You" : instance }))),
-  );
+  socket.on("EVENT_SERVER_INIT_MESSAGE_LIST", (list) => {
+    const here = new Set(list.map(({ id }) => id));
+    const known = chat.messages.value.filter(({ id }) => id !== undefined);
+    if (known.length > 0 && !known.some(({ id }) => here.has(id)))
+      chat.forgotten("M.I.A. does not know what was said any more: this is a new beginning.");
+    chat.earlier(list.map((message) => of({ ...message, from: message.direction === "outgoing" ? "You" : instance })));
+  });
   socket.on("EVENT_SERVER_SEND_MESSAGE", (message) => chat.said(of(message)));
   socket.on("EVENT_SERVER_SEND_MESSAGE_STATUS", ({ messageId, status }) => chat.changed(messageId, { state: status }));
   socket.on("EVENT_SERVER_SEND_CHAT_STATE", ({ from, state }) => chat.types(state === "composing" ? from : ""));
