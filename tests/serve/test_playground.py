@@ -320,6 +320,18 @@ async def test_a_clock_that_stands_still(chat: Chat) -> None:
         await chat.heard("You said: Is it time?")
 
 
+async def test_a_port_of_the_control_apis_own(chat: Chat, tmp_path: Path) -> None:
+    """Then each backend is elsewhere, and so is what was uploaded; whoever came by localhost stays there."""
+    async with alone(chat, "aida", "mia", admin_port=0) as running:
+        assert running.admin is not None
+        await chat.open(running.admin.replace("127.0.0.1", "localhost") + "/__admin/playground", "aida")
+        (tmp_path / "picture.png").write_bytes(png())
+        await chat.node.page(choose=["input[type=file]", str(tmp_path / "picture.png")])
+        await chat.until("document.querySelector('.mine img')?.naturalWidth === 120")
+        assert "//localhost:" in await chat.do("return document.querySelector('.mine img').src")
+        await chat.sound()
+
+
 async def test_the_token_is_asked_for(chat: Chat) -> None:
     async with alone(chat, "chip", admin_token="open-sesame") as running:
         await chat.node.page(goto=f"{running.url('chip')}/__admin/playground")
@@ -328,6 +340,8 @@ async def test_the_token_is_asked_for(chat: Chat) -> None:
         await chat.node.page(type=["#token", "open-sesame"])
         await chat.node.page(press="Enter")
         await chat.connected("chip")
+        inspector = await chat.do("return document.querySelector('.inspector').href")
+        assert inspector == f"{running.url('chip')}/__admin/ui#token=open-sesame"
         await chat.do("sessionStorage.clear()")
         # The 401 that it was told stands in the console of each browser.
         assert all("401" in fault for fault in await chat.node.page(faults={}))

@@ -4,7 +4,7 @@ import { h } from "../vendor/preact.js";
 import { useEffect, useRef, useState } from "../vendor/hooks.js";
 import { useSignal } from "../vendor/signals.js";
 import htm from "../vendor/htm.js";
-import { address, useToken } from "./api.js";
+import { page, useToken } from "./api.js";
 import { File } from "./files.js";
 
 const html = htm.bind(h);
@@ -65,7 +65,7 @@ export function Page({ backends, shown, show, clock, advance, space }) {
         ${backends.map(
           (backend) => html`<a
             key=${backend.name}
-            href=${address("playground", { backend: backend.name })}
+            href=${page("playground", { backend: backend.name })}
             aria-current=${backend === chat.backend ? "page" : undefined}
             onClick=${(event) => {
               event.preventDefault();
@@ -75,7 +75,7 @@ export function Page({ backends, shown, show, clock, advance, space }) {
           >`,
         )}
       </nav>`}
-      <a class="inspector" href=${address("ui")} target="_blank" rel="noopener">Inspector ↗</a>
+      <a class="inspector" href=${page("ui")} target="_blank" rel="noopener">Inspector ↗</a>
     </header>
     <main key=${chat.backend.name}>
       ${chat.client === null
