@@ -184,6 +184,10 @@ async def test_it_chats(chat: Chat, five: Simulator, tmp_path: Path, name: str) 
     assert (name in ("aida", "concierge")) == await chat.do("return document.querySelector('.log img') !== null")
     inside = "return document.querySelectorAll('.log b, .frames b, .log img[src=x]').length + (window.pwned ?? 0)"
     assert await chat.do(inside) == 0
+    # Both columns stay at their ends.
+    for scrolls in (".log", ".frames"):
+        end = f"const it = document.querySelector('{scrolls}'); return it.scrollHeight - it.clientHeight - it.scrollTop"
+        assert await chat.do(end) < 2, scrolls
     await chat.easy()
     # History comes back with the page, where the protocol has one.
     await chat.until("document.querySelector('.log li:last-child').className === 'theirs'")

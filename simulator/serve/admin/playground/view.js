@@ -27,7 +27,7 @@ const clockTime = (at) => (Number.isFinite(at) ? new Date(at).toLocaleTimeString
 /** Characters that show nothing, or turn the text around, by their number; a poll's frames stand apart by U+001E. */
 const plainly = (text) =>
   text
-    .replaceAll("\u001e", "\n␞ ")
+    .replaceAll("\u001e", "\\u{1e}\n")
     .replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]|\p{Cs}/gu, (found) => `\\u{${found.codePointAt(0).toString(16)}}`);
 
 const PICTURE = html`<svg viewBox="0 0 24 24" width="20" height="20" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linejoin="round">
@@ -38,6 +38,7 @@ const PICTURE = html`<svg viewBox="0 0 24 24" width="20" height="20" aria-hidden
 function useEnd(changes) {
   const element = useRef(null);
   const atEnd = useRef(true);
+  const last = useRef(0);
   useEffect(() => {
     const { current } = element;
     const stay = () => {
@@ -49,7 +50,10 @@ function useEnd(changes) {
     return () => current.removeEventListener("load", stay, true);
   }, [changes]);
   const scrolled = ({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => {
-    atEnd.current = scrollHeight - scrollTop - clientHeight < 40;
+    // Only a person goes up; what has grown since it was scrolled to its end is no reason to stay behind.
+    if (scrollTop < last.current - 1) atEnd.current = false;
+    if (scrollHeight - scrollTop - clientHeight < 40) atEnd.current = true;
+    last.current = scrollTop;
   };
   return [element, scrolled];
 }
