@@ -30,7 +30,7 @@ QUICK = [
     *((f"{name}.bot_delay", "0.05") for name in ("chip", "concierge", "mia", "chatbot")),
     *(("chip.outbox_interval", "0.01"), ("mia.bot_typing", "0.01"), ("chatbot.bot_typing", "0.01")),
     *(("mia.delivered_after", "0.01"), ("mia.read_after", "0.02"), ("chatbot.stream_interval", "0.01")),
-    *(("chatbot.queue_delay", "0.05"), ("chatbot.agent_after", "0.5"), ("chatbot.rag_delay", "0.01")),
+    *(("chatbot.queue_delay", "0.05"), ("chatbot.agent_after", "0.3"), ("chatbot.rag_delay", "0.01")),
 ]
 
 ANSWERS = {
@@ -202,13 +202,12 @@ async def test_it_chats(chat: Chat, five: Simulator, tmp_path: Path, name: str) 
         await chat.press("Earlier messages")
         await chat.until("document.querySelector('.log .note')")
         assert await chat.log() == [*before, "note: There is nothing earlier."]
+    await the_code_is_true(chat, name)
     await chat.sound()
 
 
-@pytest.mark.parametrize("name", backends.names())
-async def test_the_line_of_code_is_true(chat: Chat, five: Simulator, name: str) -> None:
+async def the_code_is_true(chat: Chat, name: str) -> None:
     """What the page shows to be pasted is run in it, but for the place of npm's packages: it hears an answer."""
-    await chat.open(f"{five.url('chip')}/__admin/playground?backend={name}", name)
     code = str(await chat.do("return document.querySelector('.sample code').textContent"))
     assert 8 <= len(code.splitlines()) <= 16
     for npm, ours in (("phoenix", "vendor/phoenix.js"), ("socket.io-client", "socket.io/socket.io.esm.min.js")):
@@ -225,7 +224,6 @@ async def test_the_line_of_code_is_true(chat: Chat, five: Simulator, name: str) 
         return await told;
     """)
     assert expected in heard
-    await chat.sound()
 
 
 async def test_a_queue_an_agent_and_a_stream(chat: Chat, five: Simulator) -> None:
@@ -295,16 +293,20 @@ async def test_it_comes_back_when_it_was_cut_off(chat: Chat) -> None:
         await chat.sound()
 
 
-async def test_a_space_of_its_own(chat: Chat, five: Simulator) -> None:
+async def test_a_space_of_its_own(chat: Chat, five: Simulator, tmp_path: Path) -> None:
     """However it is named; what is said there is there alone, uploads too."""
-    for path, query in (("/~space/blue/__admin/playground", ""), ("/__admin/playground", "&simulator_space=green")):
-        space = "green" if query else "blue"
-        for name in ("concierge", "mia"):
-            await chat.open(f"{five.url('chip')}{path}?backend={name}{query}", name)
-            assert await chat.do("return document.querySelector('.space').textContent") == f"space {space}"
-            await chat.say(f"Hello from {space}")
-            await chat.heard(f"You said: Hello from {space}")
-            await chat.sound()
+    blue, green = "/~space/blue/__admin/playground?backend=", "/__admin/playground?simulator_space=green&backend="
+    for space, path, name in (("blue", blue, "concierge"), ("green", green, "mia")):
+        await chat.open(f"{five.url('chip')}{path}{name}", name)
+        assert await chat.do("return document.querySelector('.space').textContent") == f"space {space}"
+        await chat.say(f"Hello from {space}")
+        await chat.heard(f"You said: Hello from {space}")
+        if space == "blue":
+            (tmp_path / "picture.png").write_bytes(png())
+            await chat.node.page(choose=["input[type=file]", str(tmp_path / "picture.png")])
+            await chat.until("document.querySelector('.mine img')?.naturalWidth === 120")
+            assert "/~space/blue/" in await chat.do("return document.querySelector('.mine img').src")
+        await chat.sound()
         status, journal = await admin(five.url("chip"), "GET", f"messages?limit=1000&simulator_space={space}")
         assert status == 200
         assert f"Hello from {space}" in json.dumps(journal)
@@ -375,14 +377,13 @@ async def test_keys_alone(chat: Chat, five: Simulator) -> None:
 
 
 async def test_a_narrow_window(chat: Chat, five: Simulator) -> None:
-    for name in ("chatbot", "concierge"):
-        await chat.open(f"{five.url('chip')}/__admin/playground?backend={name}", name)
-        await chat.say("A word without an end: " + "x" * 400)
-        await chat.heard("x" * 400, "mine")
-        await chat.node.page(look={"width": 360, "height": 700})
-        assert await chat.do("return document.documentElement.scrollWidth") <= 360
-        assert await chat.node.page(axe={}) == []
-        await chat.node.page(look={"width": 1280, "height": 720})
+    await chat.open(f"{five.url('chip')}/__admin/playground?backend=concierge", "concierge")
+    await chat.say("A word without an end: " + "x" * 400)
+    await chat.heard("x" * 400, "mine")
+    await chat.node.page(look={"width": 360, "height": 700})
+    assert await chat.do("return document.documentElement.scrollWidth") <= 360
+    assert await chat.node.page(axe={}) == []
+    await chat.node.page(look={"width": 1280, "height": 720})
     await chat.sound()
 
 
