@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -15,6 +16,7 @@ from simulator.serve.admin import (
     events,
     faults,
     messages,
+    metrics,
     pages,
     send,
     spaces,
@@ -30,6 +32,19 @@ from simulator.serve.admin.site import Site
 from simulator.serve.selector import Target
 from simulator.serve.spaces import Spaces
 
+
+async def _openapi(asking: Asking) -> Any:
+    """`GET /__admin/openapi.json`."""
+    return {**_described(), "servers": [{"url": asking.target.prefix or "/"}]}
+
+
+@cache
+def _described() -> dict[str, Any]:
+    from simulator.serve.admin.openapi import describe
+
+    return describe(CALLS)
+
+
 CALLS: tuple[Call, ...] = (
     *about.CALLS,
     *time.CALLS,
@@ -42,6 +57,8 @@ CALLS: tuple[Call, ...] = (
     *stories.CALLS,
     *spaces.CALLS,
     *faults.CALLS,
+    *metrics.CALLS,
+    Call("GET", "openapi.json", _openapi, "This description.", "about:Description"),
 )
 """The table. Each room has its own rows, a line each here."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simulator.serve.app import Served
@@ -42,3 +42,5 @@ class Site:
     """The one that is served there; None for a port of the control API's own."""
     served: Callable[[], Sequence[Served]]
     """Every backend of this process with its address."""
+    known: dict[str, Any] = field(default_factory=dict)
+    """What does not change and takes long to tell, by backend."""
