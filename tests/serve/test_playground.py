@@ -268,6 +268,36 @@ async def test_what_the_other_side_sends(chat: Chat, five: Simulator) -> None:
     await chat.sound()
 
 
+BROKEN = {
+    "aida": {"name": "btu_msg", "body": None},
+    "chatbot": {"name": "message", "body": None},
+    "chip": {"name": "chat_out", "body": {"msg_out": None}},
+    "concierge": {"name": "chat-message", "body": None},
+    "mia": {"name": "EVENT_INIT_ROOM", "body": {"instance": None}},
+}
+"""Messages that are not as the document says."""
+
+
+async def test_what_nobody_understands(chat: Chat, five: Simulator) -> None:
+    """It is told, and the chat goes on."""
+    await chat.open(f"{five.url('chip')}/__admin/playground?backend=aida", "aida")
+    for name, broken in BROKEN.items():
+        await chat.turn_to(name)
+        await chat.say("Hello")
+        await chat.until("document.querySelector('.log li:last-child')?.className === 'theirs'")
+        if name == "concierge":
+            session = await chat.do("return /session (\\S+),/.exec(document.querySelector('.detail').textContent)[1]")
+            broken = {"name": f"chat-message-{session}", "body": {"payload": None}}
+        status, told = await admin(five.url(name), "POST", "act", {"act": "raw", **broken})
+        assert status == 200, told
+        await chat.until(
+            "document.querySelector('.log li.note')?.textContent.startsWith('This page did not understand')"
+        )
+        await chat.say("Hello again")
+        await chat.until("document.querySelector('.log li:last-child').className === 'theirs'")
+    await chat.sound()
+
+
 async def test_it_comes_back_when_it_was_cut_off(chat: Chat) -> None:
     """By a simulator that begins anew, so that even ids come again: the page says that nothing is left of before."""
     async with alone(chat) as running:

@@ -9,9 +9,6 @@ import { File } from "./files.js";
 
 const html = htm.bind(h);
 
-/** Characters of one frame that are shown. */
-const LONGEST = 4000;
-
 const TICKS = {
   sending: ["◌", "not sent yet"],
   sent: ["✓", "sent"],
@@ -207,9 +204,9 @@ function WireTold({ chat }) {
       <div class="frames" role="region" aria-label="Frames" tabindex="0" ref=${element} onScroll=${scrolled}>
         <ol>
           ${frames.map(
-            ({ key, way, text, at }) => html`<li key=${key} class=${way}>
+            ({ key, way, text, more, at }) => html`<li key=${key} class=${way}>
               <span class="way" aria-hidden="true">${WAYS[way][0]}</span><span class="aside">${WAYS[way][1]}</span>
-              <code>${plainly(text.slice(0, LONGEST))}${text.length > LONGEST && html`<i> … and ${text.length - LONGEST} characters more</i>`}</code>
+              <code>${plainly(text)}${more > 0 && html`<i> … and ${more} characters more</i>`}</code>
               <time>${clockTime(at)}</time>
             </li>`,
           )}

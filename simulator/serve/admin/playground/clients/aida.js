@@ -30,10 +30,13 @@ export function connect(backend, chat) {
   const channel = socket.channel(`bot:${bot}`, { access_token });
   socket.onClose(({ code }) => left || chat.closed(`closed with ${code}`, "soon"));
 
-  channel.on("btu_msg", ({ session: of, text }) => {
-    // What its operator says goes to everybody on the topic.
-    if (of === session) chat.said({ who: "Bot", text });
-  });
+  channel.on(
+    "btu_msg",
+    chat.hears(({ session: of, text }) => {
+      // What its operator says goes to everybody on the topic.
+      if (of === session) chat.said({ who: "Bot", text: String(text) });
+    }),
+  );
   channel.onError(() => {
     if (left || !socket.isConnected()) return;
     // AIDA ends the whole channel where it did not understand; the library joins again.

@@ -58,10 +58,10 @@ export function connect(backend, chat) {
       opened();
       made.send(JSON.stringify({ type: "start_chat", chat_id: chat.remembered("chat_id") }));
     };
-    made.onmessage = ({ data }) => {
+    made.onmessage = chat.hears(({ data }) => {
       const event = JSON.parse(data);
       events[event.type]?.(event);
-    };
+    });
     return made;
   }, chat);
 

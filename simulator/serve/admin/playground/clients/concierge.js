@@ -85,7 +85,7 @@ export function connect(backend, chat) {
       opened();
       begin();
     };
-    made.onmessage = ({ data }) => heard(JSON.parse(data));
+    made.onmessage = chat.hears(({ data }) => heard(JSON.parse(data)));
     return made;
   }, chat);
   const alive = setInterval(() => session && ask("ping-on-chat-session", { chatSessionId: session }), PING * 1000);
