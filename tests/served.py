@@ -302,7 +302,7 @@ class Node:
     @asynccontextmanager
     async def browser(cls, page: str, **environment: str) -> AsyncIterator[Node]:
         """A page of tests/clients, or a URL, in headless Chromium; browser and profile are gone when this returns."""
-        shown = page if page.startswith("http") else str(CLIENTS / page)
+        shown = page if page.startswith(("http", "about:")) else str(CLIENTS / page)
         async with cls.running("browser.mjs", str(chromium()), shown, **environment) as node:
             await node.event("ready", seconds=4 * SECONDS)
             try:
