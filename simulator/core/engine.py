@@ -8,6 +8,7 @@ from math import inf
 from typing import TYPE_CHECKING, TypeAlias, assert_never, cast
 
 from simulator.core.actions import (
+    BY_HAND,
     Accept,
     Action,
     After,
@@ -25,7 +26,7 @@ from simulator.core.actions import (
     Send,
 )
 from simulator.core.backend import Rules
-from simulator.core.bot import Bot, Saw, Watcher
+from simulator.core.bot import Bot, Directed, Saw, Watcher
 from simulator.core.events import (
     Acked,
     Acted,
@@ -43,12 +44,15 @@ from simulator.core.wire import (
     Answer,
     Aside,
     Detached,
+    Drop,
     Due,
     Effect,
     Got,
+    Hangup,
     Input,
     Output,
     Outside,
+    Put,
     Reset,
     Shut,
     Wire,
@@ -59,7 +63,8 @@ from simulator.core.world import World
 if TYPE_CHECKING:
     from simulator.core.bot import Deed
 
-Given: TypeAlias = Outside | Due | Called | Acted
+Given: TypeAlias = Outside | Due | Called | Acted | Directed | Send | Put | Hangup | Shut | Drop
+"""What the driver brings, and what somebody at the controls does."""
 _EVENTS = frozenset((Received, Closed, Opened, Knocked, Requested, Malformed, Acked))
 _NOTHING: list[Effect | Call] = []
 
@@ -74,10 +79,12 @@ _Entry: TypeAlias = tuple[float, int, int, Hashable, object]
 _NONE: dict[object, int] = {}
 
 
-def _ended(deed: Shut | Reset) -> Detached:
+def _ended(deed: Shut | Reset | Drop) -> Detached:
     """What a wire is told of a socket that somebody else has ended."""
     if isinstance(deed, Reset):
         return Detached(deed.number)
+    if isinstance(deed, Drop):
+        return Detached(deed.link)
     return Detached(deed.link, 1005 if deed.code is None else deed.code)
 
 
@@ -193,6 +200,11 @@ class Engine:
                 self._tell(given)
         elif type(given) is Called:
             self._tell(given)
+        elif isinstance(given, Shut | Drop):
+            self._hang(given)
+        elif isinstance(given, Directed):
+            if self._watcher is not None:
+                self._perform(self._watcher.directed(given))
         else:
             self._work(take(given))
         if self._soon:
@@ -297,8 +309,11 @@ class Engine:
             elif isinstance(deed, Cancel):
                 self._cancel(WATCHER, deed)
             else:
-                self._effects.append(deed)
-                self._work(self._wire_take(_ended(deed)))
+                self._hang(deed)
+
+    def _hang(self, deed: Shut | Reset | Drop) -> None:
+        self._effects.append(deed)
+        self._work(self._wire_take(_ended(deed)))
 
     def _act(self, acted: Acted) -> None:
         # The heap keeps the order where something else is due at this instant, as it is while `_run` works.
@@ -310,6 +325,8 @@ class Engine:
     def _tell(self, event: Event) -> None:
         if isinstance(event, Closed):
             self._cancel(RULES, Cancel(event.conn))
+        elif type(event) is Acked and event.key is BY_HAND:
+            return
         handle = self._handle
         self._do(handle(event))
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias, final
 
 from msgspec import Struct
 
 from simulator.core.actions import Accept, After, Cancel, Close, Hold, Refuse, Release, Reply, Send
-from simulator.core.events import Acked, CallId, Closed, Knocked, Malformed, Opened, Received, Requested
+from simulator.core.events import Acked, CallId, Closed, Conn, Knocked, Malformed, Opened, Received, Requested
 from simulator.core.message import Frame, Headers, Message, Ping, Pong, Request, Response
 
 if TYPE_CHECKING:
@@ -62,6 +62,22 @@ class Aborted:
 @dataclass(slots=True)
 class Beat:
     """Under a manual clock: a ping interval of real time passed. Ping every live peer, owe nothing, arm nothing."""
+
+
+@dataclass(slots=True)
+class Put:
+    """Somebody at the controls writes this frame to a client, as it is; a client that is gone is passed over."""
+
+    client: CallId
+    frame: Frame
+
+
+@dataclass(slots=True)
+class Hangup:
+    """Somebody at the controls ends a client's session, whatever carries it."""
+
+    client: CallId
+    code: int | None = 1000
 
 
 @dataclass(slots=True)
@@ -152,10 +168,28 @@ class Reset:
 
 Outside: TypeAlias = Asked | Attached | Got | Detached | Aborted | Beat | Drain
 """What the driver brings."""
-Input: TypeAlias = Outside | Due | Accept | Refuse | Send | Reply | Close | Hold | Release
+Input: TypeAlias = Outside | Due | Accept | Refuse | Send | Reply | Close | Hold | Release | Put | Hangup
 Effect: TypeAlias = Write | Answer | Upgrade | Shut | Drop | Pause | Raw | Reset
 """What the driver carries out."""
 Output: TypeAlias = Effect | Knocked | Opened | Received | Malformed | Acked | Closed | Requested | After | Cancel
+
+
+@dataclass(slots=True)
+class Present:
+    """Who is connected now, as a wire knows them."""
+
+    number: CallId
+    """Of the call with which it came; a WebSocket's link has the same."""
+    link: Link | None
+    """Its socket; None while it polls."""
+    transport: str
+    """`websocket`, `polling` or `longpoll`."""
+    conns: Mapping[str, Conn]
+    """By Phoenix topic or Socket.IO namespace; by \"\" where a socket is all there is."""
+    session: str = ""
+    """What its requests name it by, where it may poll."""
+    request: Request | None = None
+    """With which it came, where the wire keeps that."""
 
 
 class Wire(Protocol):
@@ -167,6 +201,14 @@ class Wire(Protocol):
 
     def owes(self) -> Collection[tuple[Hashable, int]]:
         """Server pings that no pong has answered yet, as (peer, number of the ping)."""
+        ...
+
+    def clients(self) -> Iterator[Present]:
+        """Everybody whose connection is open, in the order in which they came."""
+        ...
+
+    def number(self, session: str) -> CallId | None:
+        """The number of the client whose requests name that session."""
         ...
 
 

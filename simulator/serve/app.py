@@ -21,11 +21,12 @@ from simulator.core.errors import SettingError, SimulatorError, StartError
 from simulator.core.ids import fresh_seed
 from simulator.serve import scenarios, seeds, trial
 from simulator.serve.admin.guard import is_loopback
+from simulator.serve.admin.site import Pass, Site, mint
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.driver import Driver
 from simulator.serve.intake import Intake
 from simulator.serve.objects import House, Shelf
-from simulator.serve.port import Port
+from simulator.serve.port import Control, Port
 from simulator.serve.reporter import Reporter
 from simulator.serve.scenarios import Watch
 from simulator.serve.selector import PREFIX, Unfit, check
@@ -108,6 +109,8 @@ class Simulator:
             raise SimulatorError(
                 "--admin-token: expected what a header can carry, printable and without blanks around it"
             )
+        loopback = is_loopback(options.host)
+        self._key = Pass(loopback, mint() if token is None and not loopback else token)
         given = {one if isinstance(one, str) else one.name: one for one in options.backends}
         chosen = [backends.load(one) if isinstance(one, str) else one for one in given.values()]
         if options.port and len(chosen) > 1:
@@ -183,6 +186,11 @@ class Simulator:
         self._watch.look()
 
     @property
+    def minted(self) -> str | None:
+        """The control API's token, where one was needed and none given."""
+        return None if self._options.admin_token is not None else self._key.token
+
+    @property
     def driver(self) -> Driver:
         """The driver of a started simulator's default space."""
         return self.spaces.default.driver
@@ -224,8 +232,8 @@ class Simulator:
 
     async def _bind(self, backend: Backend, fixtures: Any, own_links: bool) -> None:
         options = self._options
-        loopback = is_loopback(options.host)
-        handler = Port(self.spaces, backend, loopback, options.admin_token, own_links, self._intake)
+        control = Control(self.spaces, Site(self._key, backend.name, lambda: self.served))
+        handler = Port(self.spaces, backend, control, own_links, self._intake)
         server = web.Server(handler, access_log=None, handler_cancellation=True, auto_decompress=False)
         runner = web.ServerRunner(server, shutdown_timeout=0.2)
         await runner.setup()

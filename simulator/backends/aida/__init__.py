@@ -106,6 +106,7 @@ BACKEND = Backend(
     judge=pages.judge,
     commands=COMMANDS,
     events=EVENTS,
+    topics=("bot:*", "phoenix"),
     acts={
         "say": ActNote("spoken", "btu_msg, to the asking socket; to all sockets of the bot where nobody asked"),
         "typing": ActNote("silent", "AIDA has no typing"),

@@ -69,6 +69,7 @@ BACKEND = Backend(
     dress=lambda settings, request, response, now: nodehttp.dress(request, response, now),
     commands=COMMANDS,
     events=EVENTS,
+    topics=("/",),
     acts={
         "say": ActNote("spoken", "message from the ai, or from the agent who has the conversation or is named"),
         "typing": ActNote("spoken", "typing"),

@@ -101,6 +101,7 @@ BACKEND = Backend(
     dress=fastify.dress,
     commands=COMMANDS,
     events=EVENTS,
+    topics=("/",),
     acts={
         "say": ActNote("spoken", "EVENT_SERVER_SEND_MESSAGE to the room, incoming, from the instance or the agent"),
         "typing": ActNote("spoken", "EVENT_SERVER_SEND_CHAT_STATE composing, and at its end paused_state"),

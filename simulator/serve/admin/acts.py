@@ -9,6 +9,7 @@ from typing import Any, get_type_hints
 from simulator.core.bot import ACTS
 from simulator.core.space import Running
 from simulator.serve.admin.asking import Asking
+from simulator.serve.admin.call import Call
 from simulator.serve.admin.complaint import Complaint
 from simulator.serve.driver import Driver
 
@@ -71,3 +72,16 @@ def _made(kind: Any, body: dict[str, Any]) -> Any:
     if not math.isfinite(made.after) or made.after < 0:
         raise Complaint(400, "after: expected seconds from 0 on")
     return made
+
+
+CALLS = (
+    Call(
+        "POST",
+        "act",
+        act,
+        "The bot's, or an agent's, act in a conversation.",
+        "acts:Done",
+        takes="acts:Act",
+        fails={404: "There is no such talk."},
+    ),
+)

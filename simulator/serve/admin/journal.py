@@ -9,6 +9,7 @@ import orjson
 from simulator.core.message import Frame, Message
 from simulator.core.space import Entry
 from simulator.serve.admin.asking import Asking
+from simulator.serve.admin.call import Call
 from simulator.serve.admin.complaint import Complaint
 from simulator.serve.clock import written
 
@@ -59,3 +60,6 @@ def _shallow(message: Message | None) -> bool:
     except TypeError:
         return False
     return True
+
+
+CALLS = (Call("GET", "messages", messages, "The last frames that passed.", "journal:Messages", asks="journal:Page"),)

@@ -14,6 +14,7 @@ from simulator.serve import clock, selector
 from simulator.serve.admin import faults
 from simulator.serve.admin import time as times
 from simulator.serve.admin.asking import Asking, no_more
+from simulator.serve.admin.call import Call
 from simulator.serve.admin.complaint import Complaint
 from simulator.serve.spaces import Crowded, Place
 
@@ -125,3 +126,19 @@ def _told(place: Place) -> Any:
         "journal": driver.space.journal.total,
         "idle": round(place.idle(asyncio.get_running_loop().time()), 3),
     }
+
+
+_MADE = {409: "The default space can't be made, nor more faults than there may be."}
+_NONE = {404: "There is no such space."}
+
+CALLS = (
+    Call("GET", "spaces", every, "All spaces.", "spaces:Every"),
+    Call(
+        "POST", "spaces", make, "Makes a space, or begins one anew.", "spaces:Space", takes="spaces:Wanted", fails=_MADE
+    ),
+    Call(
+        "PUT", "spaces", make, "Makes a space, or begins one anew.", "spaces:Space", takes="spaces:Wanted", fails=_MADE
+    ),
+    Call("GET", "spaces/{name}", one, "One space.", "spaces:Space", fails=_NONE),
+    Call("DELETE", "spaces/{name}", end, "Ends a space.", "spaces:Ended", fails=_NONE),
+)

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from simulator.serve.admin.asking import Asking, no_more
+from simulator.serve.admin.call import Call
 from simulator.serve.admin.complaint import Complaint
 from simulator.serve.clock import LAST, ManualClock, WallClock, written
 
@@ -47,3 +48,20 @@ async def reset(asking: Asking) -> Any:
     driver = asking.place().driver
     driver.reset()
     return told(driver.clock)
+
+
+_MOVES = {409: "The clock runs by itself, or there was a reset meanwhile."}
+
+CALLS = (
+    Call("GET", "clock", clock, "What time it is.", "time:Clock"),
+    Call(
+        "POST",
+        "clock/advance",
+        advance,
+        "Moves a manual clock on, firing all that falls due.",
+        "time:Clock",
+        takes="time:Advance",
+        fails=_MOVES,
+    ),
+    Call("POST", "reset", reset, "The space is as at its start, its sockets are closed.", "time:Clock"),
+)
