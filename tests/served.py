@@ -275,11 +275,12 @@ class Node:
 
     @classmethod
     @asynccontextmanager
-    async def running(cls, *arguments: str) -> AsyncIterator[Node]:
+    async def running(cls, *arguments: str, **environment: str) -> AsyncIterator[Node]:
         """Killed at the end, whatever happens."""
         pipe = asyncio.subprocess.PIPE
+        env = {**os.environ, **environment}
         started = await asyncio.create_subprocess_exec(
-            "node", *arguments, stdin=pipe, stdout=pipe, stderr=pipe, cwd=CLIENTS, limit=1 << 22
+            "node", *arguments, stdin=pipe, stdout=pipe, stderr=pipe, cwd=CLIENTS, limit=1 << 22, env=env
         )
         try:
             yield cls(started)
@@ -290,9 +291,10 @@ class Node:
 
     @classmethod
     @asynccontextmanager
-    async def browser(cls, page: str) -> AsyncIterator[Node]:
-        """A page of tests/clients in headless Chromium; browser and profile are gone when this returns."""
-        async with cls.running("browser.mjs", str(chromium()), str(CLIENTS / page)) as node:
+    async def browser(cls, page: str, **environment: str) -> AsyncIterator[Node]:
+        """A page of tests/clients, or a URL, in headless Chromium; browser and profile are gone when this returns."""
+        shown = page if page.startswith("http") else str(CLIENTS / page)
+        async with cls.running("browser.mjs", str(chromium()), shown, **environment) as node:
             await node.event("ready", seconds=4 * SECONDS)
             try:
                 yield node

@@ -158,6 +158,8 @@ class Backend:
     """From the seed and a base URL: a URL that a client can use as it is, ids and tokens included."""
     example: Callable[[Any, str], str]
     """From the seed and that URL: a line of client code to paste."""
+    credentials: Callable[[Any], dict[str, Any]] = lambda seed: {}
+    """From the seed: what a client brings besides that URL, by the names that the wire has for it."""
     judge: Callable[[World, Request, Route], Response | None] = lambda world, request, route: None
     """The answer to an upload that its head alone decides, before any of its body is read; None reads on."""
     full: Callable[[World, Request], Response] = lambda world, request: Response(500)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from simulator.backends.aida import pages, plug
 from simulator.backends.aida.frontdesk import Desk, Relieved
 from simulator.backends.aida.messages import COMMANDS, EVENTS
@@ -49,11 +51,16 @@ def _connect(seed: Seed, base: str) -> str:
     return f"{base.replace('http', 'ws', 1)}/socket/websocket?vsn=2.0.0"
 
 
-def _example(seed: Seed, url: str) -> str:
+def _credentials(seed: Seed) -> dict[str, Any]:
     found = next((bot for bot in seed.bots if bot.manifest.token() is not None), seed.bots[0])
+    return {"bot": str(found.id), "access_token": found.manifest.token()}
+
+
+def _example(seed: Seed, url: str) -> str:
+    found = _credentials(seed)
     return (
         f'socket = new Phoenix.Socket("{url.partition("/websocket?")[0]}"); socket.connect(); '
-        f'channel = socket.channel("bot:{found.id}", {{access_token: "{found.manifest.token()}"}}); '
+        f'channel = socket.channel("bot:{found["bot"]}", {{access_token: "{found["access_token"]}"}}); '
         'channel.on("btu_msg", (m) => console.log(m.text)); channel.join(); '
         'channel.push("new_session", {}).receive("ok", (r) => '
         'channel.push("utb_msg", {session: r.session, text: "Hi"}))'
@@ -124,6 +131,7 @@ BACKEND = Backend(
     failed=lambda world, request, status: plug.error(status),
     connect=_connect,
     example=_example,
+    credentials=_credentials,
     volatile=frozenset(
         {
             "btu_msg.session",

@@ -80,13 +80,15 @@ def policy(request: web.BaseRequest, site: Site) -> str:
         for name in dict.fromkeys((host, *names)):
             for scheme in (split.scheme, split.scheme.replace("http", "ws")):
                 sources.append(f"{scheme}://{name}:{split.port}")
+    allowed = [*dict.fromkeys(sources)]
     return "; ".join(
         (
             "default-src 'none'",
             "script-src 'self'",
             "style-src 'self'",
-            "img-src 'self' data: blob:",
-            f"connect-src 'self' {' '.join(dict.fromkeys(sources))}".rstrip(),
+            # Backends on other ports hold what was uploaded.
+            f"img-src 'self' data: blob: {' '.join(where for where in allowed if where.startswith('http'))}".rstrip(),
+            f"connect-src 'self' {' '.join(allowed)}".rstrip(),
             "base-uri 'none'",
             "form-action 'none'",
             "frame-ancestors 'none'",
