@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import orjson
 from aiohttp import web
 
-from simulator.serve.admin import about, acts, faults, journal, pages, spaces, time
+from simulator.serve.admin import about, acts, cassettes, faults, journal, pages, spaces, time
 from simulator.serve.admin.asking import Asking
 from simulator.serve.admin.call import ROOT, Call
 from simulator.serve.admin.complaint import Complaint
@@ -24,6 +24,7 @@ CALLS: tuple[Call, ...] = (
     *journal.CALLS,
     *spaces.CALLS,
     *faults.CALLS,
+    *cassettes.CALLS,
 )
 """The table. Each room has its own rows, a line each here."""
 
