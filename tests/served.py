@@ -18,6 +18,7 @@ from simulator.serve.app import Options, Simulator
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.frames import mask_plain
 from simulator.serve.reporter import Reporter
+from simulator.serve.spaces import KEPT
 
 SECONDS = 10.0
 """How long a test waits for what has to come."""
@@ -43,6 +44,8 @@ def chip(
     admin_token: str | None = None,
     fixtures: Mapping[str, Path] | None = None,
     reporter: Reporter | None = None,
+    admin_port: int | None = None,
+    journal: int = KEPT,
     **settings: Any,
 ) -> Simulator:
     """A Simulator of chip on a free port, to be entered with `async with`."""
@@ -56,6 +59,8 @@ def chip(
             fixtures=fixtures or {},
             settings=[(key, str(value)) for key, value in settings.items()],
             admin_token=admin_token,
+            admin_port=admin_port,
+            journal=journal,
             reporter=reporter,
         )
     )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from simulator.cli.listening import listening
+from simulator.cli.listening import options as more
 from simulator.cli.words import Number, backend_names
 from simulator.core.errors import SimulatorError, StartError
 
@@ -107,6 +109,7 @@ class Timing(click.ParamType):  # type: ignore[type-arg]
 @click.option("--seed", type=int, envvar="SIMULATOR_SEED", help="Makes all live ids the same in every run.")
 @click.option("--clock", default="wall", show_default=True, metavar="wall|manual|INSTANT", envvar="SIMULATOR_CLOCK")
 @click.option("--admin-token", envvar="SIMULATOR_ADMIN_TOKEN", help="Asked for by the control API under /__admin.")
+@listening
 @click.option(
     "--ready-file",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -134,6 +137,7 @@ def replay(
     admin_token: str | None,
     ready_file: Path | None,
     verbose: bool,
+    **where: Any,
 ) -> None:
     """Let recordings answer live clients, until Ctrl-C.
 
@@ -159,7 +163,7 @@ def replay(
             manner,
             report,
             strict,
-            {"host": host, "port": port, "seed": seed, "admin_token": admin_token},
+            {"host": host, "port": port, "seed": seed, "admin_token": admin_token, **more(**where)},
             clock,
             ready_file,
             verbose,

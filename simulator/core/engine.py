@@ -142,6 +142,11 @@ class Engine:
         """The wire, for who waits for its debts."""
         return self._wire
 
+    @property
+    def watcher(self) -> Watcher | None:
+        """The bot, where it is one that watches."""
+        return self._watcher
+
     def use(self, bot: Bot | Watcher) -> None:
         """Let this bot hear from now on; what the one before has said it will do, it does."""
         self._watcher: Watcher | None = cast("Watcher", bot) if hasattr(bot, "began") else None

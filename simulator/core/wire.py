@@ -199,6 +199,8 @@ class Present:
     """What its requests name it by, where it may poll."""
     request: Request | None = None
     """With which it came, where the wire keeps that."""
+    since: float | None = None
+    """When, where the wire knows."""
 
 
 class Wire(Protocol):

@@ -128,7 +128,7 @@ class Phoenix:
             transport, session = "websocket", ""
             if socket.session is not None:
                 transport, session = "longpoll", socket.session.token
-            yield Present(socket.call, socket.link, transport, socket.channels, session, socket.request)
+            yield Present(socket.call, socket.link, transport, socket.channels, session, socket.request, socket.since)
 
     def number(self, session: str) -> CallId | None:
         """Of a token without what is the same in all."""
@@ -199,6 +199,7 @@ class Phoenix:
         if version is None:
             return [Answer(asked.call, status(403) if polls else Response(403))]
         socket = self._waiting[asked.call] = Socket(asked.call, request, self._serializers[version], polls)
+        socket.since = self._world.now()
         return [Knocked(socket, request)]
 
     def _origin_passes(self, request: Request) -> bool:

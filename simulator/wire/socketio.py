@@ -92,7 +92,15 @@ class SocketIO:
         """Everybody whose session is open, over whichever transport."""
         for session in self._engine.sessions.values():
             client: Client = session.upper
-            yield Present(session.call, session.link, session.transport, client.nsps, session.sid, session.request)
+            yield Present(
+                session.call,
+                session.link,
+                session.transport,
+                client.nsps,
+                session.sid,
+                session.request,
+                client.since,
+            )
 
     def number(self, session: str) -> CallId | None:
         """Of a sid."""
@@ -221,7 +229,7 @@ class SocketIO:
 
     def opened(self, session: Session, out: list[Output]) -> None:
         """A session begins."""
-        session.upper = Client(self._settings.max_attachments)
+        session.upper = Client(self._settings.max_attachments, self._world.now())
         out.append(After(self._settings.connect_timeout, session, "connect"))
 
     def refused(self, why: str) -> None:

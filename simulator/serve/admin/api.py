@@ -8,7 +8,21 @@ from urllib.parse import unquote
 import orjson
 from aiohttp import web
 
-from simulator.serve.admin import about, acts, cassettes, faults, journal, pages, spaces, time
+from simulator.serve.admin import (
+    about,
+    acts,
+    cassettes,
+    channels,
+    events,
+    faults,
+    messages,
+    pages,
+    send,
+    spaces,
+    stories,
+    time,
+    violations,
+)
 from simulator.serve.admin.asking import Asking
 from simulator.serve.admin.call import ROOT, Call
 from simulator.serve.admin.complaint import Complaint
@@ -21,7 +35,12 @@ CALLS: tuple[Call, ...] = (
     *about.CALLS,
     *time.CALLS,
     *acts.CALLS,
-    *journal.CALLS,
+    *channels.CALLS,
+    *send.CALLS,
+    *messages.CALLS,
+    *violations.CALLS,
+    *events.CALLS,
+    *stories.CALLS,
     *spaces.CALLS,
     *faults.CALLS,
     *cassettes.CALLS,
@@ -49,7 +68,7 @@ class Admin:
             answer = await call.answer(Asking(request, target, self._spaces, self._site, found))
             return answer if isinstance(answer, web.StreamResponse) else _json(200, answer)
         except Complaint as complaint:
-            return _json(complaint.status, {"error": str(complaint)}, complaint.headers)
+            return _json(complaint.status, {"error": str(complaint), **complaint.facts}, complaint.headers)
 
 
 def _find(method: str, parts: list[str]) -> tuple[Call, dict[str, str]]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from simulator.serve.admin.channels import brief
 from simulator.serve.admin.complaint import Complaint
-from simulator.serve.admin.reading import Line, Reading
+from simulator.serve.admin.reading import AT_ONCE, Line, Reading
+from simulator.serve.admin.time import told as clock_told
 
 if TYPE_CHECKING:
     from simulator.serve.spaces import Place
@@ -21,7 +23,9 @@ _REST = 60.0
 _NEWS = 1000
 """Other things than messages that are remembered for those who read slowly."""
 _TICK = 0.5
-"""Seconds between two looks for polling sessions that came or went, while somebody looks on: no socket tells of them."""
+"""Seconds between two looks for sessions that poll, while somebody looks on: no socket tells of them."""
+_FEW = 200
+"""Channels up to which each that comes or goes is looked for at once; with more, once in a tick."""
 
 Test: TypeAlias = Callable[[Line], bool]
 
@@ -41,24 +45,29 @@ class News:
 class Waiter:
     """Somebody who waits for messages."""
 
-    __slots__ = ("after", "count", "done", "found", "test")
+    __slots__ = ("at", "count", "done", "found", "ready", "test")
 
-    def __init__(self, test: Test, after: int, count: int) -> None:
+    def __init__(self, test: Test, at: int, count: int) -> None:
         self.test = test
-        self.after = after
+        self.at = at
+        """The number of the last frame that it has seen, or does not want to see."""
         self.count = count
         self.found: list[Line] = []
-        self.done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self.ready = False
+        """It has seen what was there before, and is shown what comes."""
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def look(self, lines: list[Line]) -> None:
         """See whether these are what it waits for."""
         for line in lines:
-            if len(self.found) >= self.count:
-                break
-            if line.number > self.after and self.test(line):
+            if line.number > self.at and self.test(line):
                 self.found.append(line)
+                if len(self.found) >= self.count:
+                    break
+        if lines:
+            self.at = max(self.at, lines[-1].number)
         if len(self.found) >= self.count and not self.done.done():
-            self.done.set_result(True)
+            self.done.set_result(None)
 
 
 class Feed:
@@ -73,9 +82,10 @@ class Feed:
         self._onlookers: dict[asyncio.Event, None] = {}
         self._stirred = False
         self._used = 0.0
-        self._resting: asyncio.TimerHandle | None = None
-        self._ticking: asyncio.TimerHandle | None = None
-        self._polling: dict[int, dict[str, Any]] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._there: dict[int, dict[str, Any]] = {}
+        """The channels that onlookers know of, by their numbers."""
+        self._ends: dict[int, tuple[int, str]] = {}
         self.news: deque[News] = deque(maxlen=_NEWS)
         self.told = 0
         """How much news there was."""
@@ -85,26 +95,64 @@ class Feed:
     # --- reading
 
     async def catch_up(self) -> None:
-        """Read all that is there."""
+        """Read all that is there, and give others their turns meanwhile."""
         self._used = self._loop.time()
-        if self._resting is None:
-            self._resting = self._loop.call_later(_REST, self._rest)
-        await self.reading.catch_up()
+        if "rest" not in self._timers:
+            self._timers["rest"] = self._loop.call_later(_REST, self._rest)
+        self._step()
+        while self.reading.behind:
+            await asyncio.sleep(0)
+            self._step()
+
+    def _step(self) -> None:
+        lines = self.reading.step()
+        if not lines:
+            return
+        for waiter in [waiter for waiter in self._waiters if waiter.ready]:
+            waiter.look(lines)
+        self._wake()
 
     def _rest(self) -> None:
         left = self._used + _REST - self._loop.time()
         if left > 0 or self.busy:
-            self._resting = self._loop.call_later(max(left, _REST / 10), self._rest)
+            self._timers["rest"] = self._loop.call_later(max(left, _REST / 10), self._rest)
         else:
-            self._resting = None
+            del self._timers["rest"]
             self.reading = Reading(self._driver.space)
 
-    # --- waiting
+    # --- the tap
 
     @property
     def busy(self) -> int:
         """How many wait or look on."""
         return len(self._waiters) + len(self._onlookers)
+
+    def _admit(self) -> None:
+        if self.over:
+            raise Complaint(409, "the space has ended")
+        if self.busy >= MOST:
+            raise Complaint(503, f"{MOST} wait for messages of this space already: let some of them go first")
+
+    def _listen(self) -> None:
+        """Have the tap while somebody waits, and no longer: frames pay nothing for it otherwise."""
+        self._journal.listen(self._stir if self.busy else None)
+
+    def _stir(self) -> None:
+        if not self._stirred:
+            self._stirred = True
+            self._loop.call_soon(self._work)
+
+    def _work(self) -> None:
+        self._stirred = False
+        self._step()
+        if self.reading.behind and self.busy:
+            self._stir()
+
+    def _wake(self) -> None:
+        for event in self._onlookers:
+            event.set()
+
+    # --- waiting
 
     async def wait(self, test: Test, after: int | None, count: int, seconds: float) -> list[Line]:
         """The first so many messages that pass, behind that number or, with None, from now on; fewer after a time out.
@@ -113,7 +161,6 @@ class Feed:
         """
         self._admit()
         waiter = Waiter(test, self._journal.total if after is None else after, count)
-        # Already among those who wait: nothing is missed, and nobody else is admitted in its place.
         self._waiters[waiter] = None
         self._listen()
         try:
@@ -132,12 +179,117 @@ class Feed:
     async def _look_back(self, waiter: Waiter) -> None:
         """Let a waiter see what is there already, in pieces: others have their turns."""
         await self.catch_up()
-        waiter.found.clear()
-        at = waiter.after
-        reading = self.reading
-        while lines := reading.after(at, 500):
+        while not waiter.done.done() and (lines := self.reading.after(waiter.at, AT_ONCE)):
             waiter.look(lines)
-            at = lines[-1].number
-            if waiter.done.done() or at >= reading.last:
-                break
-            await asyncio.sleep(0)
+            if waiter.at < self.reading.last:
+                await asyncio.sleep(0)
+        waiter.ready = True
+
+    # --- looking on
+
+    def begin(self, event: asyncio.Event) -> None:
+        """Set this event whenever there is something new. Raises Complaint."""
+        self._admit()
+        if not self._onlookers:
+            self._there = dict(self._channels())
+            if any(route.via for running in self._driver.running for route in running.backend.routes):
+                self._timers["tick"] = self._loop.call_later(_TICK, self._tick)
+        self._onlookers[event] = None
+        self._listen()
+
+    def end(self, event: asyncio.Event) -> None:
+        """No more."""
+        del self._onlookers[event]
+        if not self._onlookers:
+            self._cancel("tick")
+            self._cancel("look")
+        self._listen()
+
+    def _cancel(self, timer: str) -> None:
+        handle = self._timers.pop(timer, None)
+        if handle is not None:
+            handle.cancel()
+
+    def _channels(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        for running in self._driver.running:
+            for present in running.engine.wire.clients():
+                yield present.number, brief(self._driver, running, present)
+
+    def _tick(self) -> None:
+        self._timers["tick"] = self._loop.call_later(_TICK, self._tick)
+        self._look()
+
+    def _look(self) -> None:
+        """See who came and who went."""
+        self._cancel("look")
+        there = dict(self._channels())
+        for number, told in there.items():
+            known = self._there.get(number)
+            if known is None:
+                self._tell("channel", {"event": "opened", "channel": told})
+            elif known["transport"] != told["transport"]:
+                self._tell("channel", {"event": "upgraded", "channel": told})
+        for number, told in self._there.items():
+            if number not in there:
+                code, reason = self._ends.get(told["link"] or number, (None, ""))
+                self._tell("channel", {"event": "closed", "channel": told, "code": code, "reason": reason})
+        self._there = there
+        self._ends.clear()
+
+    def _look_soon(self) -> None:
+        if not self._onlookers:
+            return
+        if len(self._there) < _FEW:
+            self._look()
+        elif "look" not in self._timers:
+            self._timers["look"] = self._loop.call_later(_TICK, self._look)
+
+    def _tell(self, kind: str, data: dict[str, Any]) -> None:
+        if not self._onlookers:
+            return
+        self.told += 1
+        self.news.append(News(self.told, self._journal.total, kind, data))
+        self._wake()
+
+    # --- what the driver tells
+
+    def opened(self, link: int) -> None:
+        """A socket is there."""
+        self._look_soon()
+
+    def closed(self, link: int, code: int, reason: str) -> None:
+        """A socket is gone."""
+        if self._onlookers:
+            self._ends[link] = (code, reason)
+            self._look_soon()
+
+    def moved(self) -> None:
+        """The clock was moved by hand."""
+        self._tell("clock", clock_told(self._driver.clock))
+
+    def began_anew(self) -> None:
+        """There was a reset: whoever waits, waits for what comes now."""
+        for waiter in self._waiters:
+            waiter.found.clear()
+            waiter.at = 0
+        self.news.clear()
+        self._there = {}
+        self._ends.clear()
+        self._tell("reset", clock_told(self._driver.clock))
+
+    def ended(self) -> None:
+        """The space is gone, or the server stops."""
+        self.over = True
+        for waiter in self._waiters:
+            if not waiter.done.done():
+                waiter.done.set_result(None)
+        for timer in [*self._timers]:
+            self._cancel(timer)
+        self._wake()
+
+
+def feed_of(place: Place) -> Feed:
+    """The one of a space, made when it is first asked for."""
+    if place.feed is None:
+        place.feed = place.driver.onlooker = Feed(place)
+    return place.feed

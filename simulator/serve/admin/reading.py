@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from collections import deque
 from collections.abc import Mapping
@@ -143,13 +142,6 @@ class Reading:
     def behind(self) -> bool:
         """Whether there is something to read."""
         return self._journal.begun != self.begun or self.last < self._journal.total
-
-    async def catch_up(self) -> None:
-        """Read all that is there, and let others have their turns meanwhile."""
-        self.step()
-        while self.behind:
-            await asyncio.sleep(0)
-            self.step()
 
     def after(self, number: int, most: int) -> list[Line]:
         """The next lines behind that number: so many, and what belongs to the last one's frame."""

@@ -100,7 +100,8 @@ def _wrong(line: Line, backend: Backend, model: type[BaseModel], source: str) ->
         words = " ".join((model.__doc__ or "").split())
         row = protocol(backend, line.name or "")
         for one in error.errors(include_url=False):
-            told = said(one).partition(" (got ")[0]
+            told = said(one).partition(" (got ")[0].partition("; quotes make")[0]
+            told = told.removeprefix("expected ").removeprefix("Input should be ")
             yield Violation(spelled(one["loc"]), told, _shown(one["input"]), words, source, row)
 
 

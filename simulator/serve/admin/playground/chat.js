@@ -70,10 +70,10 @@ export class Chat {
     this.detail.value = detail;
   }
 
-  /** @param next seconds after which it tries again, where it does */
+  /** @param next when it tries again, in words, where it does */
   closed(why, next) {
     this.phase.value = next === undefined ? "closed" : "connecting";
-    this.detail.value = next === undefined ? why : `${why}; again in ${next} s`;
+    this.detail.value = next === undefined ? why : `${why}; again ${next}`;
     this.typist.value = "";
   }
 

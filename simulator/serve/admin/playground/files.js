@@ -7,7 +7,7 @@ const html = htm.bind(h);
 
 /** @param file {type, url, name}: only what the simulator holds is loaded, everything else is a link, if it is one at all */
 export function File({ file: { type = "", url = "", name }, backend }) {
-  const parsed = URL.parse(url);
+  const parsed = URL.canParse(url) ? new URL(url) : null;
   if (parsed === null || !["http:", "https:"].includes(parsed.protocol)) return html`<p class="file">${name ?? url}</p>`;
   if (type.startsWith("image/") && parsed.origin === new URL(backend.url).origin)
     return html`<a class="picture" href=${url} target="_blank" rel="noopener noreferrer"><img src=${url} alt=${name ?? "Picture"} /></a>`;

@@ -21,7 +21,7 @@ const httpOrigin = (url) => new URL(url.replace(/^ws/, "http")).origin;
 
 /** Under the name by which this page was found: localhost stays localhost, or a page at one would upload to the other. */
 function here(backend) {
-  const named = (url) => url.replace(/^(\w+:\/\/)(127\.0\.0\.1|localhost|\[::1\])(?=[:/])/, `$1${location.hostname}`);
+  const named = (url) => url.replace(/^(\w+:\/\/)(127\.0\.0\.1|0\.0\.0\.0|localhost|\[::1?\])(?=[:/])/, `$1${location.hostname}`);
   return { ...backend, url: named(backend.url), connect: named(backend.connect) };
 }
 

@@ -24,12 +24,29 @@ const WAYS = { sent: ["↑", "sent"], received: ["↓", "received"], told: ["·"
 
 const clockTime = (at) => (Number.isFinite(at) ? new Date(at).toLocaleTimeString([], { hour12: false }) : "");
 
+/** Characters that show nothing, or turn the text around, by their number; a poll's frames stand apart by U+001E. */
+const plainly = (text) =>
+  text
+    .replaceAll("\u001e", "\n␞ ")
+    .replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]|\p{Cs}/gu, (found) => `\\u{${found.codePointAt(0).toString(16)}}`);
+
+const PICTURE = html`<svg viewBox="0 0 24 24" width="20" height="20" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linejoin="round">
+  <rect x="3" y="5" width="18" height="14" rx="2.5" /><circle cx="8.5" cy="10" r="1.6" /><path d="M4 17.5 9.5 13l3 2.5L16 11.5l4.5 5" />
+</svg>`;
+
 /** Stays at the end while whoever looks is there; gives the ref, and the handler of its scrolling. */
 function useEnd(changes) {
   const element = useRef(null);
   const atEnd = useRef(true);
   useEffect(() => {
-    if (atEnd.current && element.current) element.current.scrollTop = element.current.scrollHeight;
+    const { current } = element;
+    const stay = () => {
+      if (atEnd.current) current.scrollTop = current.scrollHeight;
+    };
+    stay();
+    // A picture has no height until it is there.
+    current.addEventListener("load", stay, true);
+    return () => current.removeEventListener("load", stay, true);
   }, [changes]);
   const scrolled = ({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => {
     atEnd.current = scrollHeight - scrollTop - clientHeight < 40;
@@ -154,7 +171,7 @@ function Composer({ chat, open }) {
     <form class="composer" onSubmit=${send}>
       ${chat.client.takes &&
       html`<label class="attach" title="Send a picture"
-        ><input type="file" accept=${chat.client.takes} disabled=${!open} onChange=${picture} /><span aria-hidden="true">＋</span><span class="aside">Send a picture</span></label
+        ><input type="file" accept=${chat.client.takes} disabled=${!open} onChange=${picture} />${PICTURE}<span class="aside">Send a picture</span></label
       >`}
       <label class="aside" for="text">Your message</label>
       <input
@@ -188,7 +205,7 @@ function WireTold({ chat }) {
           ${frames.map(
             ({ key, way, text, at }) => html`<li key=${key} class=${way}>
               <span class="way" aria-hidden="true">${WAYS[way][0]}</span><span class="aside">${WAYS[way][1]}</span>
-              <code dir="auto">${text.length > LONGEST ? `${text.slice(0, LONGEST)} … and ${text.length - LONGEST} characters more` : text}</code>
+              <code>${plainly(text.slice(0, LONGEST))}${text.length > LONGEST && html`<i> … and ${text.length - LONGEST} characters more</i>`}</code>
               <time>${clockTime(at)}</time>
             </li>`,
           )}
@@ -200,19 +217,26 @@ function WireTold({ chat }) {
 
 function Sample({ chat: { backend, client } }) {
   const code = client.sample(backend);
-  const [copied, setCopied] = useState(false);
+  const [copied, setCopied] = useState("Copy");
+  const shown = useRef(null);
   const copy = async () => {
-    await navigator.clipboard.writeText(code);
-    setCopied(true);
+    try {
+      await navigator.clipboard.writeText(code);
+      setCopied("Copied");
+    } catch {
+      // Without https, or where it is not allowed.
+      getSelection().selectAllChildren(shown.current);
+      setCopied("Selected: copy it");
+    }
   };
   return html`
     <section class="sample" aria-label="The same in your code">
       <header>
         <h2>The same in your code</h2>
-        <button type="button" onClick=${copy}>${copied ? "Copied" : "Copy"}</button>
+        <button type="button" onClick=${copy}>${copied}</button>
       </header>
       <p class="library">${client.library}</p>
-      <pre tabindex="0"><code>${code}</code></pre>
+      <pre tabindex="0"><code ref=${shown}>${code}</code></pre>
     </section>
   `;
 }

@@ -17,7 +17,7 @@ export function keptOpen(open, chat) {
     });
     socket.addEventListener("close", ({ code, reason }) => {
       if (left) return;
-      chat.closed(`closed with ${code}${reason && `, ${reason}`}`, wait);
+      chat.closed(`closed with ${code}${reason && `, ${reason}`}`, `in ${wait} s`);
       timer = setTimeout(start, wait * 1000);
       wait = Math.min(wait * 2, LAST);
     });

@@ -28,7 +28,7 @@ export function connect(backend, chat) {
 
   const socket = new Socket(mount(backend));
   const channel = socket.channel(`bot:${bot}`, { access_token });
-  socket.onClose(({ code }) => left || chat.closed(`closed with ${code}`, 1));
+  socket.onClose(({ code }) => left || chat.closed(`closed with ${code}`, "soon"));
 
   channel.on("btu_msg", ({ session: of, text }) => {
     // What its operator says goes to everybody on the topic.

@@ -76,8 +76,8 @@ export function connect(backend, chat) {
     chat.noted(`This conversation has ended (${reason}).`);
   });
   socket.on("error", ({ message, code }) => chat.noted(`The server says: ${message} (${code})`));
-  socket.on("connect_error", ({ message }) => left || chat.closed(message, 1));
-  socket.on("disconnect", (reason) => left || chat.closed(reason, socket.active ? 1 : undefined));
+  socket.on("connect_error", ({ message }) => left || chat.closed(message, socket.active ? "soon" : undefined));
+  socket.on("disconnect", (reason) => left || chat.closed(reason, socket.active ? "soon" : undefined));
 
   function types(isTyping) {
     clearTimeout(typing);

@@ -33,6 +33,7 @@ export function connect(backend, chat) {
 
   const events = {
     chat_started({ chat_id }) {
+      if (chat.remembered("chat_id")) chat.noted("chip does not know the old chat any more: this is a new one.");
       chat.remember("chat_id", chat_id);
       chat.opened(`chat ${chat_id}`);
     },

@@ -60,7 +60,7 @@ export function connect(backend, chat) {
 
   function refused(name, body) {
     if (name === "init-chat-with-concierge" && session) {
-      // The simulator has begun anew meanwhile.
+      chat.noted("concierge does not know the old session any more: this is a new one.");
       session = undefined;
       begin();
     } else chat.noted(`${name} was refused: ${body?.message}`);

@@ -53,8 +53,8 @@ export function connect(backend, chat) {
   socket.on("EVENT_SERVER_SEND_CHAT_STATE", ({ from, state }) => chat.types(state === "composing" ? from : ""));
   socket.on("EVENT_ERROR", ({ message }) => chat.noted(`M.I.A. says: ${message}`));
   socket.on("connect", () => socket.recovered && chat.opened(`${instance}, room ${auth.roomId}, nothing was missed`));
-  socket.on("connect_error", ({ message }) => left || chat.closed(message, 1));
-  socket.on("disconnect", (reason) => left || chat.closed(reason, socket.active ? 1 : undefined));
+  socket.on("connect_error", ({ message }) => left || chat.closed(message, socket.active ? "soon" : undefined));
+  socket.on("disconnect", (reason) => left || chat.closed(reason, socket.active ? "soon" : undefined));
 
   return {
     say(text) {
