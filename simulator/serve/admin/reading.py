@@ -56,7 +56,7 @@ class Line:
         self.kind = kind
         """`message`, `ack` for an answer to one, `ping`, `pong`, or `control` for the envelope's own business."""
         self.raw = raw
-        self.binary = isinstance(entry.item.data, bytes)
+        self.binary = isinstance(entry.item, Frame) and isinstance(entry.item.data, bytes)
         self.via = entry.item.via if isinstance(entry.item, Frame) else "websocket"
         self.name: str | None = None
         self.args: tuple[Any, ...] | None = None

@@ -16,6 +16,7 @@ from simulator.serve.admin import time as times
 from simulator.serve.admin.asking import Asking, no_more
 from simulator.serve.admin.call import Call
 from simulator.serve.admin.complaint import Complaint
+from simulator.serve.admin.stories import name_of, playing
 from simulator.serve.spaces import Crowded, Place
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _known(asking: Asking) -> Place:
 
 
 def _told(place: Place) -> Any:
-    driver = place.driver
+    driver, stage = place.driver, playing(place)
     return {
         "name": place.name,
         "prefix": place.prefix,
@@ -124,6 +125,7 @@ def _told(place: Place) -> Any:
         "connections": driver.linked,
         "faults": len(driver.space.faults),
         "journal": driver.space.journal.total,
+        "scenario": None if stage is None else name_of(stage),
         "idle": round(place.idle(asyncio.get_running_loop().time()), 3),
     }
 
