@@ -2,20 +2,28 @@
 import { batch, html, useState } from "./lib.js";
 import * as journal from "./journal.js";
 import * as drafts from "./drafts.js";
-import { ask, attempt, backends, channels, lookSoon, panel } from "./store.js";
-import { flat, plural, seconds, visible } from "./text.js";
+import { backends, channels, clock } from "./store.js";
+import { flat, seconds, visible } from "./text.js";
 import { CodeLine, Dialog, Empty, IconButton } from "./widgets.js";
-import { inSpace } from "./timeline.js";
 import { CloseForm } from "./closing.js";
 
-const since = (iso) => seconds(Math.max(0, (Date.now() - Date.parse(iso)) / 1000));
+// A session has the number of its first call, and its socket another.
+const numbers = (channel) => [...new Set([Number(channel.id), channel.link ?? Number(channel.id)])];
+const chosen = (channel, link) => link !== null && link.includes(Number(channel.id));
+
+// By the clock of the space, on which it came.
+function since(iso) {
+  const told = clock.value;
+  if (!iso || !told) return "";
+  const now = told.now + (told.mode === "wall" ? (performance.now() - told.at) / 1000 : 0);
+  return seconds(Math.max(0, now - Date.parse(iso) / 1000));
+}
 
 function Connection({ channel, active, first, onEnd }) {
-  const link = channel.link;
   const pick = () => {
-    const on = journal.filter.peek().link === link;
+    const on = chosen(channel, journal.filter.peek().link);
     batch(() => {
-      journal.narrow({ link: on ? null : link });
+      journal.narrow({ link: on ? null : numbers(channel) });
       drafts.target.value = on ? "all" : `c:${channel.id}`;
       drafts.backend.value = channel.backend;
     });
@@ -60,7 +68,7 @@ export function Connections() {
       ([backend, group]) => html`<section key=${backend.name}>
         ${backends.value.length > 1 ? html`<h3>${backend.name} <span class="faint">${backend.transport}</span></h3>` : null}
         <ul>${group.map((channel) => {
-          const row = html`<${Connection} key=${channel.id} channel=${channel} active=${channel.link === link} first=${first} onEnd=${setEnding} />`;
+          const row = html`<${Connection} key=${channel.id} channel=${channel} active=${chosen(channel, link)} first=${first} onEnd=${setEnding} />`;
           first = false;
           return row;
         })}</ul>
@@ -73,7 +81,7 @@ export function Connections() {
     <details class="addresses">
       <summary>Addresses</summary>
       ${backends.value.map(
-        (backend) => html`<div key=${backend.name}><b>${backend.name}</b><${CodeLine} text=${inSpace(backend.connect)} label=${`Copy the address of ${backend.name}`} /></div>`,
+        (backend) => html`<div key=${backend.name}><b>${backend.name}</b><${CodeLine} text=${backend.connect} label=${`Copy the address of ${backend.name}`} /></div>`,
       )}
     </details>
     <${Dialog} title=${`Close connection ${ending?.id ?? ""}`} open=${ending !== null} onClose=${() => setEnding(null)}>

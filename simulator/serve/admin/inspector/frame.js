@@ -3,6 +3,7 @@ import { html, useState } from "./lib.js";
 import * as journal from "./journal.js";
 import { compose } from "./drafts.js";
 import { bytes, time, visible } from "./text.js";
+import { nameOf } from "./timeline.js";
 import { Copy, Empty, Icon } from "./widgets.js";
 import { pretty, Value } from "./values.js";
 
@@ -13,6 +14,7 @@ function Violation({ violation }) {
     <div class="where"><code>${visible(violation.path || "the whole message")}</code></div>
     ${violation.expected ? html`<div>expected ${visible(violation.expected)}${violation.got === undefined ? "" : `, got ${visible(String(violation.got))}`}</div>` : null}
     ${violation.words ? html`<blockquote>${visible(violation.words)}</blockquote>` : null}
+    ${violation.protocol ? html`<div class="faint">${visible(violation.protocol)}</div>` : null}
     ${violation.source ? html`<div class="faint">${visible(violation.source)}</div>` : null}
   </li>`;
 }
@@ -24,8 +26,8 @@ function Raw({ raw }) {
     ${cut ? html`<button type="button" class="small" onClick=${() => setWhole(true)}>All ${raw.length.toLocaleString("en")} characters</button>` : null}`;
 }
 
-const marks = (line) =>
-  new Set(line.violations.map(({ path }) => (line.args.length === 1 ? path : path).replace(/^\$?\.?(body|args\.0)\.?/, "")));
+// Where they stand in the body; a name or a topic that is wrong stands nowhere in it.
+const marks = (line) => new Set(line.violations.map(({ path }) => path));
 
 export function Frame() {
   const line = journal.chosen.value;
@@ -36,16 +38,16 @@ export function Frame() {
     <//>`;
   }
   const args = line.args ?? [];
-  const sent = line.sender === "server" && line.name;
+  const sent = line.sender === "server" && line.kind === "message" && line.name;
   return html`<article class="frame" key=${line.key}>
     <header>
-      <h2 class=${line.kind === "message" ? line.sender : ""}>${visible(line.name ?? line.kind)}</h2>
+      <h2 class=${line.beat ? "" : line.sender}>${visible(nameOf(line))}</h2>
       <dl>
         <dt>Number</dt><dd>${line.number}</dd>
         <dt>Time</dt><dd class="mono">${time(line.time)} <span class="faint">${line.time.slice(0, 10)}</span></dd>
         <dt>From</dt><dd>${line.sender === "client" ? "client to server" : "server to client"}</dd>
         <dt>Connection</dt>
-        <dd><button type="button" class="link" onClick=${() => journal.narrow({ link: line.link })}>#${line.link}</button> of ${line.backend}</dd>
+        <dd><button type="button" class="link" onClick=${() => journal.narrow({ link: [line.link] })}>#${line.link}</button> of ${line.backend}</dd>
         ${line.topic ? html`<dt>Topic</dt><dd class="mono">${visible(line.topic)}</dd>` : null}
         <dt>Size</dt><dd>${bytes(new TextEncoder().encode(line.raw).length)}</dd>
       </dl>

@@ -24,22 +24,19 @@ let due = 0;
 const frame = (line) => {
   const made = line;
   made.key = `${line.number}`;
-  made.beat =
-    line.kind !== "message" ||
-    line.name === "heartbeat" ||
-    (line.name === null && !line.error && /^[0-9]?$/.test(line.raw));
+  made.beat = !(line.kind === "message" || line.kind === "ack") || line.name === "heartbeat" || line.answers === "heartbeat";
   made.violations ??= [];
   return made;
 };
 
 const said = (line) => (line.args ?? []).map((arg) => (typeof arg === "string" ? arg : stringify(arg))).join(" ");
-export const preview = (line) => (line.preview ??= line.args?.length ? said(line) : line.kind === "message" && line.name ? "" : line.raw);
+export const preview = (line) => (line.preview ??= line.args?.length ? said(line) : line.name && line.kind !== "control" ? "" : line.raw);
 const haystack = (line) => (line.haystack ??= `${line.name ?? ""}\n${line.raw}\n${preview(line)}`.toLowerCase());
 
 function wants(line, wanted, text) {
   if (line.beat && !wanted.beats) return false;
   if (wanted.sender && line.sender !== wanted.sender) return false;
-  if (wanted.link !== null && line.link !== wanted.link) return false;
+  if (wanted.link !== null && !wanted.link.includes(line.link)) return false;
   if (wanted.backend && line.backend !== wanted.backend) return false;
   if (wanted.name && line.name !== wanted.name) return false;
   if (wanted.wrong && !line.violations.length && !line.error) return false;

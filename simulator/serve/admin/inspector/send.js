@@ -3,6 +3,7 @@ import { batch, html, useState } from "./lib.js";
 import * as drafts from "./drafts.js";
 import { Acts } from "./acts.js";
 import { CloseForm } from "./closing.js";
+import { stringify } from "./api.js";
 import { Field, JsonBox } from "./fields.js";
 import { first } from "./schema.js";
 import { ask, attempt, backends, channels } from "./store.js";
@@ -111,7 +112,9 @@ function Message({ backend }) {
             });
           }}><option value="" disabled>Sent lately …</option>${lately.map((one, i) => html`<option key=${one.same} value=${String(i)}>${one.name} ${flat(one.same.slice(0, 60))}</option>`)}</select>`
         : null}
-      <button type="button" class="small" onClick=${() => change(known?.example ?? start())}>Example</button>
+      ${(known?.examples?.length ?? 0) > 1
+        ? html`<select aria-label="Examples of the document" value="" onChange=${(event) => change(known.examples[Number(event.currentTarget.value)])}><option value="" disabled>Examples …</option>${known.examples.map((one, i) => html`<option key=${i} value=${String(i)}>${i + 1}: ${flat(stringify(one), 60)}</option>`)}</select>`
+        : html`<button type="button" class="small" onClick=${() => change(known?.example ?? start())}>Example</button>`}
     </div>
     <div class="body">
       ${useForm

@@ -1,17 +1,20 @@
 // The frames as they pass: only as many rows as fit the window, however many there are.
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./lib.js";
 import * as journal from "./journal.js";
-import { backends, channels, panel, space, state } from "./store.js";
+import { backends, channels, panel, state } from "./store.js";
 import { flat, plural, time } from "./text.js";
 import { CodeLine, Empty, Icon, IconButton } from "./widgets.js";
 
 export const HEIGHT = 26;
 const OVER = 8;
 
+export const nameOf = (line) =>
+  line.kind === "ack" ? `${line.name === "phx_reply" ? "reply" : "ack"} of ${line.answers ?? line.name ?? "?"}` : line.name ?? (line.error ? "unreadable" : line.kind);
+
 function Row({ line, index, total, selected, several }) {
   const wrong = line.violations.length > 0 || Boolean(line.error);
-  const kind = line.kind === "message" ? line.sender : "beat";
-  const name = line.name ?? (line.error ? "unreadable" : line.kind === "message" ? "·" : line.kind);
+  const kind = line.beat ? "beat" : line.sender;
+  const name = nameOf(line);
   return html`<div
     id=${`frame-${line.key}`}
     role="option"
@@ -51,17 +54,13 @@ function NoFrames() {
       (backend) =>
         html`<div class="teach" key=${backend.name}>
           <p><b>${backend.name}</b> <span class="faint">${backend.transport}</span></p>
-          <${CodeLine} text=${inSpace(backend.connect)} label=${`Copy the address of ${backend.name}`} />
-          <${CodeLine} text=${inSpace(backend.example)} label=${`Copy a line of code for ${backend.name}`} />
+          <${CodeLine} text=${backend.connect} label=${`Copy the address of ${backend.name}`} />
+          <${CodeLine} text=${backend.example} label=${`Copy a line of code for ${backend.name}`} />
         </div>`,
     )}
     <p class="faint">Every frame appears here the moment it passes, decoded.</p>
   <//>`;
 }
-
-// The printed address leads to the default space.
-export const inSpace = (text) =>
-  space.value ? text.replace(/((?:wss?|https?):\/\/[^/"']+)(?!\/~space)/, `$1/~space/${space.value}`) : text;
 
 export function Timeline() {
   journal.changed.value;
@@ -213,7 +212,7 @@ export function Filters() {
     </button>
     ${wanted.link === null
       ? null
-      : html`<button type="button" class="toggle" aria-pressed="true" aria-label=${`Only connection ${wanted.link}: show all`} onClick=${() => journal.narrow({ link: null })}>#${wanted.link}<${Icon} name="close" /></button>`}
+      : html`<button type="button" class="toggle" aria-pressed="true" aria-label=${`Only connection ${wanted.link[0]}: show all`} onClick=${() => journal.narrow({ link: null })}>#${wanted.link[0]}<${Icon} name="close" /></button>`}
     <span class="grow"></span>
     <output class="faint" aria-live="off">${narrowed ? `${shown.toLocaleString("en")} of ${plural(total, "frame")}` : plural(shown, "frame")}</output>
     ${narrowed ? html`<button type="button" class="small" onClick=${() => journal.narrow(journal.NOTHING)}>Reset</button>` : null}
