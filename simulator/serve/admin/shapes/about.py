@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import Field
 
 from simulator.serve.admin.shapes.form import Told
 
@@ -14,3 +16,65 @@ class Health(Told):
     version: str
     backends: list[str]
     """Their names."""
+
+
+class Version(Told):
+    """Which simulator this is, and on what it runs."""
+
+    version: str
+    python: str
+
+
+class Act(Told):
+    """One act of a bot or an agent, at one backend."""
+
+    how: Literal["spoken", "approximated", "silent"]
+    what: str
+    """What happens on the wire."""
+    schema_: dict[str, Any] = Field(alias="schema")
+    """JSON Schema of what `act` takes."""
+
+
+class Message(Told):
+    """One message that a backend knows."""
+
+    schema_: dict[str, Any] = Field(alias="schema")
+    """JSON Schema of its body."""
+    example: Any
+    """A body, from the backend's document; null where that shows none."""
+    examples: list[Any]
+    """Several, where it shows several."""
+    doc: str
+    """What the model says of it, with its source."""
+
+
+class Backend(Told):
+    """One backend, as it is reached from where the question came."""
+
+    name: str
+    summary: str
+    transport: str
+    url: str
+    """Its base URL, in the space that was asked."""
+    connect: str
+    """Where a client connects, ids and tokens of the fixtures included."""
+    example: str
+    """A line of client code to paste."""
+    credentials: dict[str, Any]
+    """What a client brings beside the URL."""
+    port: int
+    statuses: list[str]
+    """What the act `status` can say."""
+    agents: list[str] | None
+    """Under which names agents can act; null where any will do."""
+    acts: dict[str, Act]
+    commands: dict[str, Message]
+    """What clients say."""
+    events: dict[str, Message]
+    """What it says."""
+
+
+class Backends(Told):
+    """All that are served."""
+
+    backends: list[Backend]

@@ -1,51 +1,44 @@
-"""What the bot, or an agent, does in a conversation."""
+"""Acts: each of `bot.ACTS` with its own keys, and to whom it goes."""
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import MISSING, fields
+from inspect import cleandoc
+from typing import Annotated, Any, Literal, Union, get_type_hints
 
-from pydantic import Field, JsonValue
+from pydantic import BaseModel, Field, RootModel, create_model
 
+from simulator.core.bot import ACTS
 from simulator.serve.admin.shapes.form import Given, Told
 
-Name = Literal[
-    "say", "typing", "status", "queue", "hand_off", "leave", "picture", "file", "stream", "end", "raw"
-]  # fmt: skip
 
-
-class Act(Given):
-    """One act, with the keys that belong to it."""
-
-    act: Name = Field(examples=["say"])
+class _Act(Given):
     backend: str | None = None
+    """Left out, that of the port."""
     talk: str | None = None
-    """By its name or the last part of it; left out, the latest in which somebody is."""
+    """A conversation, by its name or the last part of it; left out, the latest in which somebody is."""
     channel: str | None = None
     """In place of a talk: the latest of this channel, by its id."""
-    after: float = Field(0.0, ge=0)
-    """Seconds from now, by the clock of the space."""
-    text: str | None = None
-    """Of say, and beside a picture or a file."""
-    agent: str | None = None
-    """Of say and hand_off: an id, a name or an email."""
-    on: bool = True
-    """Of typing: false ends it."""
-    status: str | None = None
-    """Of status: what becomes of the client's last message."""
-    position: int | None = None
-    """Of queue, from 1."""
-    url: str | None = None
-    """Of picture and file: where it lies."""
-    type: str | None = None
-    """Its media type."""
-    chunks: list[str] | None = None
-    """Of stream."""
-    pace: float | None = None
-    """Of stream: seconds between two chunks."""
-    name: str | None = None
-    """Of raw: the message, past everything that the backend would do."""
-    body: JsonValue = None
-    """Of raw."""
+
+
+def _model(name: str, kind: Any) -> type[BaseModel]:
+    # Json holds itself, which pydantic can't follow; anything that is JSON is Json.
+    hints = get_type_hints(kind, localns={"Json": Any})
+    keys: dict[str, Any] = {"act": (Literal[name], ...)}
+    for one in fields(kind):
+        default = ... if one.default is MISSING else one.default
+        limits = {"ge": 0.0} if one.name == "after" else {}
+        keys[one.name] = (hints[one.name], Field(default, **limits))
+    made: type[BaseModel] = create_model(kind.__name__, __base__=_Act, __doc__=cleandoc(kind.__doc__), **keys)
+    return made
+
+
+MODELS: dict[str, type[BaseModel]] = {name: _model(name, kind) for name, kind in ACTS.items()}
+"""By the names of `ACTS`."""
+
+
+Act = create_model("Act", __base__=RootModel[Annotated[Union[tuple(MODELS.values())], Field(discriminator="act")]])  # type: ignore[misc]  # noqa: UP007
+"""One of them."""
 
 
 class Done(Told):
