@@ -40,6 +40,7 @@ _OPTIONS = (
     ),
     _option(
         "--cassettes",
+        "folder",
         type=click.Path(path_type=Path, file_okay=False),
         metavar="DIR",
         help="A folder of cassettes to open in the inspector, beside those that come along.  "
@@ -66,7 +67,7 @@ def options(
     admin_port: int | None,
     no_admin: bool,
     journal: int,
-    cassettes: Path | None,
+    folder: Path | None,
     tls: bool,
     tls_ca_out: Path | None,
     tls_cert: Path | None,
@@ -82,10 +83,10 @@ def options(
         raise SimulatorError(f"--tls-ca-out {tls_ca_out}: goes with --tls, which makes the authority")
     if tls_cert is None and (tls_key is not None or tls_passphrase is not None):
         raise SimulatorError("--tls-key and --tls-passphrase: go with --tls-cert")
-    if cassettes is not None and not cassettes.is_dir():
-        raise SimulatorError(f"--cassettes {cassettes}: there is no such folder")
-    if cassettes is None and _CASSETTES.is_dir():
-        cassettes = _CASSETTES
+    if folder is not None and not folder.is_dir():
+        raise SimulatorError(f"--cassettes {folder}: there is no such folder")
+    if folder is None and _CASSETTES.is_dir():
+        folder = _CASSETTES
     secured = None
     if tls or tls_cert is not None:
         # Most serve without it.
@@ -96,6 +97,6 @@ def options(
         "admin_port": admin_port,
         "admin": not no_admin,
         "journal": journal,
-        "cassettes": cassettes,
+        "cassettes": folder,
         "tls": secured,
     }

@@ -14,6 +14,7 @@ from simulator import backends
 from simulator.core.errors import CassetteError, SimulatorError
 from simulator.serve.admin.asking import Asking
 from simulator.serve.admin.call import Call
+from simulator.serve.admin.channels import named
 from simulator.serve.admin.complaint import Complaint
 
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ async def play(asking: Asking) -> Any:
 
     asked = await asking.read(Play, _LARGEST)
     place = asking.place()
-    present, running = playing.client(place.driver, asked.channel)
+    running, present = named(place, asked.channel)
     plan = await _apart(_plan, asked, running.backend.name, asking.site.cassettes)
     return playing.begin(place.driver, running, present, plan, asked)
 

@@ -45,17 +45,6 @@ class _Playing:
 _PLAYS: WeakKeyDictionary[Driver, list[_Playing]] = WeakKeyDictionary()
 
 
-def client(driver: Driver, channel: str) -> tuple[Present, Running]:
-    """A client by the id of its channel. Raises Complaint."""
-    there = []
-    for running in driver.running:
-        for present in running.engine.wire.clients():
-            if str(present.number) == channel:
-                return present, running
-            there.append(str(present.number))
-    raise Complaint(404, f"channel: there is no {channel!r}; there are: {', '.join(there[-20:]) or 'none'}")
-
-
 def begin(driver: Driver, running: Running, present: Present, plan: Plan, asked: Play) -> dict[str, Any]:
     """Say it from now on. Raises Complaint."""
     strand = _strand(plan, asked.conn)

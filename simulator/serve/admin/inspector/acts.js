@@ -40,17 +40,16 @@ export function Acts({ backend, target, aimed }) {
   const perform = async (event) => {
     event.preventDefault();
     const chosen = drafts.target.peek();
-    const talks = chosen.startsWith("t:") ? [chosen.slice(2)] : [...new Set(aimed.flatMap((channel) => channel.talks ?? []))];
-    const wanted = talks.length ? talks.map((talk) => ({ talk })) : [{}];
+    const wanted = chosen.startsWith("t:") ? [{ talk: chosen.slice(2) }] : aimed.map((channel) => ({ channel: String(channel.id) }));
     await attempt(async () => {
       try {
-        await Promise.all(wanted.map((talk) => ask("POST", "act", { act: name, backend: backend.name, ...talk, ...body })));
+        await Promise.all(wanted.map((whom) => ask("POST", "act", { act: name, backend: backend.name, ...whom, ...body })));
       } catch (error) {
         const [, path = "", why = error.message] = /^([\w.]+): (.*)$/s.exec(error.message) ?? [];
         setWrong({ path, why });
         throw error;
       }
-    }, `${LABELS[name] ?? name}: done in ${plural(wanted.length, "talk")}`);
+    }, `${LABELS[name] ?? name}: done for ${plural(wanted.length, "client")}`);
   };
   return html`<form class="form" onSubmit=${perform}>
     ${target}
@@ -76,6 +75,7 @@ function shaped(schema, backend) {
   const properties = { ...(found.properties ?? {}) };
   delete properties.act;
   delete properties.talk;
+  delete properties.channel;
   delete properties.backend;
   if (properties.agent && backend.agents?.length) {
     properties.agent = { type: "string", enum: backend.agents, description: properties.agent.description };

@@ -49,7 +49,9 @@ function Compare() {
   const [other, setOther] = useState("");
   const [what, setWhat] = useState("values");
   const mine = opened.value;
-  const others = all().filter((one) => one.id !== mine?.id && !one.error);
+  // Two of the same backend have something to compare.
+  const near = (one) => (one.own || one.backend === mine?.tape.backend ? 0 : 1);
+  const others = all().filter((one) => one.id !== mine?.id && !one.error).sort((a, b) => near(a) - near(b));
   const chosen = others.some((one) => one.id === other) ? other : (others[0]?.id ?? "");
   if (!mine) return null;
   const compare = async (event) => {

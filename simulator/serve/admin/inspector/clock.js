@@ -4,7 +4,7 @@ import { ask, attempt, clock } from "./store.js";
 import { seconds } from "./text.js";
 import { Icon } from "./widgets.js";
 
-const STEPS = [1, 10, 60, 600, 3600];
+const STEPS = { "1 s": 1, "10 s": 10, "1 min": 60, "10 min": 600, "1 h": 3600 };
 const UNITS = { s: 1, min: 60, h: 3600, d: 86400 };
 
 const move = (by) =>
@@ -57,7 +57,7 @@ export function Clock() {
     <div class="popover">
       ${wall
         ? html`<p>This clock runs by itself.</p><p class="hint">Start with <code>--clock manual</code>, or make a space that has a manual clock, to jump over timeouts, typing delays and pings.</p>`
-        : html`<div class="steps" role="group" aria-label="Advance">${STEPS.map((by) => html`<button type="button" key=${by} onClick=${() => move(by)}>+${seconds(by).replace(/ 0 (s|m)$/, "").replace(".0", "")}</button>`)}</div>
+        : html`<div class="steps" role="group" aria-label="Advance">${Object.entries(STEPS).map(([label, by]) => html`<button type="button" key=${by} onClick=${() => move(by)}>+${label}</button>`)}</div>
             <form class="inline" onSubmit=${custom}>
               <input id="advance" aria-label="How much" inputmode="decimal" value=${amount} onInput=${(event) => setAmount(event.currentTarget.value)} />
               <select aria-label="Unit" value=${unit} onChange=${(event) => setUnit(event.currentTarget.value)}>${Object.keys(UNITS).map((one) => html`<option key=${one}>${one}</option>`)}</select>

@@ -7,6 +7,9 @@ import { flat, seconds, visible } from "./text.js";
 import { CodeLine, Dialog, Empty, IconButton } from "./widgets.js";
 import { CloseForm } from "./closing.js";
 
+// The last part of a talk's name tells it from others.
+const brief = (talk) => talk.split("/").pop();
+
 // A session has the number of its first call, and its socket another.
 const numbers = (channel) => [...new Set([Number(channel.id), channel.link ?? Number(channel.id)])];
 const chosen = (channel, link) => link !== null && link.includes(Number(channel.id));
@@ -16,7 +19,8 @@ function since(iso) {
   const told = clock.value;
   if (!iso || !told) return "";
   const now = told.now + (told.mode === "wall" ? (performance.now() - told.at) / 1000 : 0);
-  return seconds(Math.max(0, now - Date.parse(iso) / 1000));
+  const passed = now - Date.parse(iso) / 1000;
+  return passed < 1 ? "now" : seconds(passed);
 }
 
 function Connection({ channel, active, first, onEnd }) {
@@ -33,7 +37,7 @@ function Connection({ channel, active, first, onEnd }) {
     <button type="button" class="pick" aria-pressed=${String(active)} tabindex=${first ? 0 : -1} onClick=${pick} data-roving>
       <span class="line"><b>#${channel.id}</b> <span class="badge">${channel.transport}</span><span class="grow"></span>
         <span class="faint" title=${channel.since}>${since(channel.since)}</span></span>
-      ${talks.length ? html`<span class="line mono cut" title=${visible(talks.join(", "))}>${flat(talks.join(", "), 60)}</span>` : null}
+      ${talks.length ? html`<span class="line mono cut" title=${visible(talks.join(", "))}>${flat(talks.map(brief).join(", "), 60)}</span>` : null}
       <span class="line faint"><span>↑ ${channel.received ?? 0}</span><span>↓ ${channel.sent ?? 0}</span>
         ${channel.names?.length ? html`<span class="cut" title=${visible(channel.names.join(", "))}>${flat(channel.names.join(", "), 40)}</span>` : null}</span>
     </button>

@@ -72,7 +72,7 @@ export function Field({ schema, root, name, path, value, onChange, required = tr
   const inner = some.length ? { ...some[Math.max(0, at)], ...(found.description ? { description: found.description } : {}) } : found;
   const kind = kindOf(inner);
   const id = `field/${path}`;
-  const told = inner.description ?? "";
+  const told = depth ? (inner.description ?? "") : "";
   const bad = wrong && (wrong.path === path || (wrong.path === "" && depth === 0)) ? wrong.why : "";
   const described = told || bad ? `${id}/told` : undefined;
   const absent = value === undefined || value === null;

@@ -15,7 +15,7 @@ import { Spaces } from "./spaces.js";
 import { faults, panel, space, start, state, toast, trouble, unlock, version, view } from "./store.js";
 import { plural, visible } from "./text.js";
 import { ICONS, next, theme } from "./theme.js";
-import { Filters, Timeline } from "./timeline.js";
+import { Counted, Filters, Timeline } from "./timeline.js";
 import { Icon, IconButton, Tabs } from "./widgets.js";
 
 const STATES = { live: "Live", connecting: "Connecting", down: "Not running", locked: "Locked" };
@@ -67,6 +67,7 @@ function Live() {
       <${Filters} />
       ${journal.lost.value ? html`<p class="notice">${plural(journal.lost.value, "frame")} passed faster than this page could take them; the journal has the last ones.</p>` : null}
       <${Timeline} />
+      <${Counted} />
     </section>
     <aside aria-label="Tools">
       <${Tabs} label="Tools" value=${panel.value} onChange=${(id) => (panel.value = id)} tabs=${tabs} controls="panel" />

@@ -20,7 +20,7 @@ function Playing({ one }) {
     ${talks.length
       ? html`<ul class="cards">${talks.map(
           (talk) => html`<li key=${talk.talk}><div>
-            <div class="mono cut" title=${visible(talk.talk)}>${flat(talk.talk, 60)}</div>
+            <div class="mono cut" title=${visible(talk.talk)}>${flat(talk.talk.split("/").pop(), 60)}</div>
             <form class="inline" onSubmit=${(event) => {
               event.preventDefault();
               move(talk.talk, chosen[talk.talk] ?? talk.state);

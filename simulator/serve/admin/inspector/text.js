@@ -15,7 +15,11 @@ export function bytes(n) {
   return n < 1024 ? `${n} B` : n < 1048576 ? `${(n / 1024).toFixed(1)} KB` : `${(n / 1048576).toFixed(1)} MB`;
 }
 
-export const time = (iso) => (iso ? iso.slice(11, 23).padEnd(12, iso.length > 19 ? "0" : " ").replace("Z", "") : "");
+// Of an instant in ISO 8601, to milliseconds.
+export const time = (iso) => {
+  const [, clock = "", part = ""] = /T(\d\d:\d\d:\d\d)(?:\.(\d+))?/.exec(iso) ?? [];
+  return `${clock}.${part.padEnd(3, "0").slice(0, 3)}`;
+};
 
 export function seconds(s) {
   if (s < 1) return `${Math.round(s * 1000)} ms`;

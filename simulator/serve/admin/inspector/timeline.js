@@ -184,39 +184,51 @@ export function Filters() {
   const set = (key) => (event) => journal.narrow({ [key]: event.currentTarget.value });
   const names = [...journal.nameCounts()].sort((a, b) => a[0].localeCompare(b[0]));
   const wrong = journal.violationCount();
-  const shown = journal.visibleFrames().length;
-  const total = journal.all().length;
-  const narrowed = Object.entries(journal.NOTHING).some(([key, value]) => wanted[key] !== value);
   return html`<div class="filters" role="search" aria-label="Which frames are shown">
     <div class="find">
       <${Icon} name="search" />
-      <input id="find" type="search" placeholder="Search names, payloads, raw frames" aria-label="Search frames" value=${wanted.text} onInput=${set("text")} />
+      <input id="find" type="search" placeholder="Search" aria-label="Search frames" value=${wanted.text} onInput=${set("text")} />
       <kbd aria-hidden="true">/</kbd>
     </div>
     <select aria-label="Sender" value=${wanted.sender} onChange=${set("sender")}>
-      <option value="">Both ways</option><option value="client">↑ Client</option><option value="server">↓ Server</option>
+      <option value="">↑↓ Both</option><option value="client">↑ Client</option><option value="server">↓ Server</option>
     </select>
     <select aria-label="Message" value=${wanted.name} onChange=${set("name")}>
-      <option value="">All messages</option>
+      <option value="">Messages</option>
       ${names.map(([name, count]) => html`<option key=${name} value=${name}>${flat(name, 60)} (${count})</option>`)}
     </select>
     ${backends.value.length > 1
       ? html`<select aria-label="Backend" value=${wanted.backend} onChange=${set("backend")}>
-          <option value="">All backends</option>
+          <option value="">Backends</option>
           ${backends.value.map((backend) => html`<option key=${backend.name} value=${backend.name}>${backend.name}</option>`)}
         </select>`
       : null}
     <button type="button" class="toggle" aria-pressed=${String(wanted.beats)} onClick=${() => journal.narrow({ beats: !wanted.beats })}>Pings</button>
-    <button type="button" class=${`toggle${wrong ? " alarm" : ""}`} aria-pressed=${String(wanted.wrong)} onClick=${() => journal.narrow({ wrong: !wanted.wrong })}>
-      <${Icon} name="warn" />Violations${wrong ? html` <b>${wrong}</b>` : null}
+    <button type="button" class=${`toggle${wrong ? " alarm" : ""}`} aria-label=${`Violations: ${wrong}`} title="Only frames that break the documented model" aria-pressed=${String(wanted.wrong)} onClick=${() => journal.narrow({ wrong: !wanted.wrong })}>
+      <${Icon} name="warn" /><span class="long">Violations</span>${wrong ? html` <b>${wrong}</b>` : null}
     </button>
     ${wanted.link === null
       ? null
       : html`<button type="button" class="toggle" aria-pressed="true" aria-label=${`Only connection ${wanted.link[0]}: show all`} onClick=${() => journal.narrow({ link: null })}>#${wanted.link[0]}<${Icon} name="close" /></button>`}
     <span class="grow"></span>
-    <output class="faint" aria-live="off">${narrowed ? `${shown.toLocaleString("en")} of ${plural(total, "frame")}` : plural(shown, "frame")}</output>
-    ${narrowed ? html`<button type="button" class="small" onClick=${() => journal.narrow(journal.NOTHING)}>Reset</button>` : null}
     <${IconButton} icon=${journal.paused.value ? "play" : "pause"} label=${journal.paused.value ? "Go on (p)" : "Pause (p)"} aria-pressed=${String(journal.paused.value)} onClick=${() => journal.pause(!journal.paused.value)} />
     <${IconButton} icon="trash" label="Clear this list (x); the journal keeps its frames" onClick=${() => journal.clear()} />
   </div>`;
+}
+
+export function Counted() {
+  journal.changed.value;
+  const wanted = journal.filter.value;
+  const shown = journal.visibleFrames().length;
+  const total = journal.all().length;
+  const wrong = journal.violationCount();
+  const narrowed = Object.entries(journal.NOTHING).some(([key, value]) => wanted[key] !== value);
+  const beats = total - shown;
+  return html`<footer class="counted">
+    <output id="counted" aria-live="off">${narrowed ? `${shown.toLocaleString("en")} of ${plural(total, "frame")}` : `${plural(shown, "frame")}${beats && !journal.paused.value ? `, ${plural(beats, "ping")} hidden` : ""}`}</output>
+    ${wrong ? html`<span class="alarm">${plural(wrong, "violation")}</span>` : null}
+    ${journal.paused.value ? html`<span class="alarm">paused, ${journal.waiting()} waiting</span>` : null}
+    <span class="grow"></span>
+    ${narrowed ? html`<button type="button" class="link" onClick=${() => journal.narrow(journal.NOTHING)}>Show all</button>` : html`<span><kbd>?</kbd> keys</span>`}
+  </footer>`;
 }
