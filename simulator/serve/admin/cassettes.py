@@ -111,7 +111,7 @@ async def _apart(work: Any, *args: Any) -> Any:
 
 
 async def lanes(asking: Asking) -> Any:
-    """`POST /__admin/cassettes/lanes {"cassette": its name, or itself as text}`: its connections and all that passed."""
+    """`POST /__admin/cassettes/lanes {"cassette": its name, or itself as text}`: all that passed."""
     from simulator.serve.admin.shapes.cassettes import Lanes
 
     return await _apart(_lanes, await asking.read(Lanes, _LARGEST), asking.site.cassettes)

@@ -20,12 +20,16 @@ import { Icon, IconButton, Tabs } from "./widgets.js";
 
 const STATES = { live: "Live", connecting: "Connecting", down: "Not running", locked: "Locked" };
 
+const VIEWS = [
+  { id: "live", label: "Live" },
+  { id: "cassettes", label: "Cassettes" },
+];
+
 function Header({ onHelp }) {
   return html`<header class="top">
     <h1><svg viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="8" /><path d="M8 12.5h12m0 0-4-4m4 4-4 4M24 19.5H12m0 0 4-4m-4 4 4 4" /></svg>Inspector</h1>
     <span class=${`state ${state.value}`} role="status"><span class="dot" aria-hidden="true"></span>${STATES[state.value]}</span>
-    <${Tabs} label="View" value=${view.value} onChange=${(id) => (view.value = id)} controls="view"
-      tabs=${[{ id: "live", label: "Live" }, { id: "cassettes", label: "Cassettes" }]} />
+    ${state.value === "locked" ? null : html`<${Tabs} label="View" value=${view.value} onChange=${(id) => (view.value = id)} controls="view" tabs=${VIEWS} />`}
     <span class="grow"></span>
     <${Clock} />
     <span class="group"><${Spaces} /></span>
@@ -76,8 +80,11 @@ function Live() {
   </main>`;
 }
 
+// At once where it is there: the next key may already be on its way.
 function focus(selector) {
-  requestAnimationFrame(() => document.querySelector(selector)?.focus());
+  const found = document.querySelector(selector);
+  if (found) found.focus();
+  else requestAnimationFrame(() => document.querySelector(selector)?.focus());
 }
 
 function App() {

@@ -18,7 +18,7 @@ function NewSpace({ onDone }) {
   };
   return html`<form class="form" onSubmit=${make}>
     <p class="hint">A copy of everything: state, ids, clock, faults, journal. Clients come in by <code>/~space/NAME</code> before the path.</p>
-    <label class="field"><span>Name</span><input required pattern="[A-Za-z0-9][A-Za-z0-9._~-]*" autofocus value=${name} onInput=${(event) => setName(event.currentTarget.value)} /></label>
+    <label class="field"><span>Name</span><input required maxlength="64" autofocus value=${name} onInput=${(event) => setName(event.currentTarget.value)} /></label>
     <label class="field"><span>Clock</span><select value=${time} onChange=${(event) => setTime(event.currentTarget.value)}><option value="">like the server's</option><option value="wall">wall</option><option value="manual">manual</option></select></label>
     <label class="field"><span>Scenario</span><select value=${scenario} onChange=${(event) => setScenario(event.currentTarget.value)}><option value="">like the server's</option>${(scenarios.value ?? []).map((one) => html`<option key=${one.name}>${one.name}</option>`)}</select></label>
     <div class="actions"><button class="primary">Make it</button></div>

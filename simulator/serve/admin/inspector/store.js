@@ -3,7 +3,7 @@ import { batch, effect, signal } from "./lib.js";
 import { call, events, givenToken, Refusal, useToken } from "./api.js";
 import * as journal from "./journal.js";
 
-const PAGE = 5_000;
+const PAGE = 10_000;
 const EVERY = 2_000;
 
 const fragment = new URLSearchParams(location.hash.slice(1));
@@ -71,18 +71,20 @@ export async function look() {
 }
 
 export async function lookAtFaults() {
+  const mine = space.peek();
   const told = await silent(() => ask("GET", "faults"));
-  if (told) faults.value = told.faults;
+  if (told && mine === space.peek()) faults.value = told.faults;
 }
 
 export async function lookAtScenarios() {
+  const mine = space.peek();
   const told = await silent(() => ask("GET", "scenarios"));
-  if (!told) return;
+  if (!told || mine !== space.peek()) return;
   scenarios.value = told.scenarios;
   const playing = told.scenarios.find((one) => one.playing);
   if (!playing) return;
   const talks = await silent(() => ask("GET", `scenarios/${encodeURIComponent(playing.name)}/state`));
-  if (talks) states.value = { ...states.peek(), [playing.name]: talks.talks };
+  if (talks && mine === space.peek()) states.value = { ...states.peek(), [playing.name]: talks.talks };
 }
 
 let soon = 0;
