@@ -26,8 +26,8 @@ _WRONG = "form:Wrong"
 _SPACE = {
     "name": HEADER,
     "in": "header",
-    "description": "The space that is meant; one that nobody has named yet is made.",
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$"},
+    "description": "The space that is meant; one that nobody has named yet is made. Empty: the default one.",
+    "schema": {"type": "string", "pattern": "^([A-Za-z0-9_][A-Za-z0-9._-]{0,63})?$"},
 }
 
 
@@ -39,6 +39,8 @@ def describe(calls: Sequence[Call]) -> dict[str, Any]:
             wanted[call.takes, "validation"] = shape(call.takes)
         if call.gives:
             wanted[call.gives, "serialization"] = shape(call.gives)
+        for name in call.tells.values():
+            wanted[name, "serialization"] = shape(name)
     # One model may stand in several rows.
     inputs = [*dict.fromkeys((model, mode) for (_, mode), model in wanted.items())]
     found, definitions = models_json_schema(inputs, ref_template=_SCHEMA)
@@ -62,7 +64,6 @@ def describe(calls: Sequence[Call]) -> dict[str, Any]:
 
 def _operation(call: Call, schemas: dict[tuple[str, JsonSchemaMode], Any]) -> dict[str, Any]:
     words = [word for word in re.split(r"[/{}-]+", call.path) if word]
-    wrong = {"content": {"application/json": {"schema": schemas[_WRONG, "serialization"]}}}
     answer = {"schema": schemas[call.gives, "serialization"]} if call.gives else {"schema": {"type": "string"}}
     fails = {
         400: "Something about the request is wrong.",
@@ -79,7 +80,15 @@ def _operation(call: Call, schemas: dict[tuple[str, JsonSchemaMode], Any]) -> di
         "parameters": [*_in_path(call), *_behind(call)],
         "responses": {
             "200": {"description": call.does, "content": {call.media: answer}},
-            **{str(status): {"description": why, **wrong} for status, why in sorted(fails.items())},
+            **{
+                str(status): {
+                    "description": why,
+                    "content": {
+                        "application/json": {"schema": schemas[call.tells.get(status, _WRONG), "serialization"]}
+                    },
+                }
+                for status, why in sorted(fails.items())
+            },
         },
     }
     if call.takes:
