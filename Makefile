@@ -31,6 +31,9 @@ INSTALL_IN = if [ -x $(1)/pip ]; then \
 		set -- $(or $(UV),uv) pip install --quiet --python $(1)/python; \
 	fi; "$$@"
 
+# Where it is set, as in many containers, each command that a test starts would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help serve record cassettes test test-slow test-record check format bench lock docker clean clients
 
 help: ## this list
