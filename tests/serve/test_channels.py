@@ -204,6 +204,8 @@ async def test_an_acknowledgement_stands_beside_its_event(server: Simulator) -> 
         await who.send('430["thanks"]')
         status, told = await call(server, "POST", "messages/wait", {"kind": "ack", "sender": "client"})
         assert (status, told["message"]["answers"], told["message"]["args"]) == (200, "EVENT_ERROR", ["thanks"])
+        _, asked = await call(server, "POST", "messages/find", {"name": "EVENT_ERROR", "sender": "server"})
+        assert told["message"]["answers_number"] == asked["messages"][0]["number"]
 
 
 class Poller:

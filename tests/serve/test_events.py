@@ -251,9 +251,7 @@ async def test_the_end_of_a_space_ends_its_streams(server: Simulator) -> None:
 async def test_the_end_of_the_server_ends_streams() -> None:
     async with all_five() as server, stream(server) as seen, client(server, "chip"):
         await seen.next("message")
-        began = time.monotonic()
         await server.stop()
-        assert time.monotonic() - began < 1
         assert await seen.ended()
 
 
