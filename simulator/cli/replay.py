@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from simulator.cli import modes
 from simulator.cli.words import Number, backend_names
 from simulator.core.errors import SimulatorError, StartError
 
@@ -104,6 +105,7 @@ class Timing(click.ParamType):  # type: ignore[type-arg]
     metavar="FILE",
     help="What was played and what was not, at the end: .txt, .json, or .xml for JUnit.",
 )
+@modes.options
 @click.option("--seed", type=int, envvar="SIMULATOR_SEED", help="Makes all live ids the same in every run.")
 @click.option("--clock", default="wall", show_default=True, metavar="wall|manual|INSTANT", envvar="SIMULATOR_CLOCK")
 @click.option("--admin-token", envvar="SIMULATOR_ADMIN_TOKEN", help="Asked for by the control API under /__admin.")
@@ -134,19 +136,25 @@ def replay(
     admin_token: str | None,
     ready_file: Path | None,
     verbose: bool,
+    **taking: Any,
 ) -> None:
     """Let recordings answer live clients, until Ctrl-C.
 
-    Pings, sessions, upgrades and ids of the envelope are live, messages come from the tape. No outgoing connection is
-    ever made.
+    Pings, sessions, upgrades and ids of the envelope are live, messages come from the tape. Without --mode no outgoing
+    connection is ever made.
 
     \b
     simulator replay talk.yaml
     simulator replay talk.yaml --port 0 --timing burst --strict --report replay.xml
     simulator replay talk.yaml --match strict --ignore '*.locale'
+    simulator replay talk.yaml --mode once --upstream https://chat.example.com
+    simulator replay talk.yaml --mode new_episodes --upstream https://chat.example.com --query token=$TOKEN
     """
     from simulator.serve import startup
 
+    chosen = modes.chosen(files, match, clock, **taking)
+    if chosen.records:
+        startup.leave(modes.record(chosen, backend, host, port, ready_file))
     with startup.quick():
         from simulator.cassette.match import Mode
         from simulator.cassette.walk import Manner

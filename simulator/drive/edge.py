@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Coroutine
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from socket import SHUT_RDWR
@@ -27,14 +28,22 @@ _FAREWELL: Final = 1.0
 
 
 @dataclass(slots=True)
-class _Refused(Exception):  # not an error
+class Turned(Exception):  # noqa: N818 (not an error)
+    """A handshake was answered with something else than 101."""
+
     response: Response
 
 
-async def _no_101(response: aiohttp.ClientResponse) -> None:
+LINES: ContextVar[list[tuple[str, str]] | None] = ContextVar("LINES", default=None)
+"""Where the header lines of a 101 are wanted: aiohttp's socket has them in no public place."""
+
+
+async def no_101(response: aiohttp.ClientResponse) -> None:
     """Before anybody gives up on a handshake that was refused, what the server says about it."""
     if response.request_info.headers.get("Sec-WebSocket-Key") and response.status != 101:
-        raise _Refused(await _read(response))
+        raise Turned(await _read(response))
+    if response.status == 101 and (lines := LINES.get()) is not None:
+        lines.extend(response.headers.items())
 
 
 async def _read(response: aiohttp.ClientResponse) -> Response:
@@ -71,7 +80,7 @@ class Edge:
         async with aiohttp.ClientSession(
             connector=connector,
             cookie_jar=jar,
-            raise_for_status=_no_101,
+            raise_for_status=no_101,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
         ) as session:
@@ -146,7 +155,7 @@ class Edge:
             ):
                 news: News = Answered(order.call, await _read(response))
         except Exception as error:
-            news = Failed(order.call, _why(error, order.url, order.seconds))
+            news = Failed(order.call, why(error, order.url, order.seconds))
         self._news(news)
 
     def _body(self, body: bytes | Beside) -> bytes | None:
@@ -177,11 +186,11 @@ class Edge:
                 autoclose=False,
                 timeout=aiohttp.ClientWSTimeout(ws_close=_FAREWELL),
             )
-        except _Refused as refused:
+        except Turned as refused:
             self._news(Answered(order.call, refused.response))
             return
         except Exception as error:
-            self._news(Failed(order.call, _why(error, order.url, None)))
+            self._news(Failed(order.call, why(error, order.url, None)))
             return
         link = order.call
         self._sockets[link] = socket
@@ -237,7 +246,8 @@ def _lines(headers: Headers) -> list[tuple[str, str]]:
     return [*headers]
 
 
-def _why(error: Exception, url: str, seconds: float | None) -> str:
+def why(error: Exception, url: str, seconds: float | None) -> str:
+    """Why there was no answer, in words."""
     where = url.partition("?")[0]
     match error:
         case TimeoutError():
