@@ -13,6 +13,7 @@ from simulator.core.errors import SimulatorError
 
 if TYPE_CHECKING:
     from simulator.drive.target import Target
+    from simulator.record.episodes import Upstream
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -57,6 +58,11 @@ class Chosen:
         """Whether everything goes to the upstream."""
         return self.mode == "all"
 
+    @property
+    def asks(self) -> bool:
+        """Whether what is not on the tape goes there."""
+        return self.mode == "new_episodes"
+
 
 def chosen(
     files: tuple[Path, ...],
@@ -98,7 +104,7 @@ def chosen(
 
     target = Target(upstream, pairs("--header", headers), pairs("--query", query), option="--upstream")
     made = Chosen(mode, file, target, insecure, not no_redact, f"--mode {mode}")
-    if mode == "once":
+    if mode == "once" or (mode == "new_episodes" and not file.exists()):
         _once(made)
     elif mode == "new_episodes":
         if match != "loose":
@@ -118,7 +124,7 @@ def _once(made: Chosen) -> None:
     except OSError:
         size = None
     if size is None:
-        made.mode, made.why = "all", f"--mode once: there is no {made.file} yet"
+        made.mode, made.why = "all", f"--mode {made.mode}: there is no {made.file} yet"
     elif size == 0:
         made.mode, made.why = "all", f"--mode once: {made.file} is empty"
     else:
@@ -139,3 +145,16 @@ def record(made: Chosen, backend: str | None, host: str, port: int | None, ready
         made.target, made.file, host, port, backend, made.insecure, made.redact, made.why, ready_file
     )
     return recording(wanted)
+
+
+def upstream(made: Chosen, now: Callable[[], float]) -> Upstream:
+    """The server behind a tape. Raises SimulatorError."""
+    from simulator.record.appending import Appending
+    from simulator.record.episodes import Upstream
+    from simulator.serve.reporter import printable
+
+    def tell(line: str) -> None:
+        click.echo(printable(line), err=True)
+
+    assert made.target is not None
+    return Upstream(made.target, Appending(made.file, made.redact, tell), tell, now, made.insecure)

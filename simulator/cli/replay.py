@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -172,6 +173,7 @@ def replay(
             ready_file,
             verbose,
             bindings,
+            chosen,
         )
 
 
@@ -235,6 +237,7 @@ def play(
     ready_file: Path | None,
     verbose: bool,
     bindings: Path | None,
+    taking: modes.Chosen | None = None,
 ) -> None:
     """Serve the tapes, tell what came of it, and end the process."""
     from simulator.serve import clock as clocks
@@ -248,9 +251,17 @@ def play(
     time = clocks.parse(clock)
     reporter = Reporter(time.now, verbose=verbose)
     chosen = None if bindings is None else playing.overrides(bindings)
+    upstream = None
+    if taking is not None and taking.asks:
+        upstream = modes.upstream(taking, time.now)
+        manner = replace(manner, beyond=upstream.behind)
     stand_in, coverage = playing.prepare(files, backend, manner, _complain, chosen)
     told = playing.told(files, stand_in, coverage)
+    if upstream is not None:
+        options["onlooker"] = upstream.onlooker
     simulator = Simulator(Options(backends=[stand_in], clock=time, reporter=reporter, playing=told, **options))
+    if upstream is not None:
+        upstream.attach(simulator)
     try:
         terminal.run(simulator, reporter, ready_file)
     except OSError as error:
@@ -258,4 +269,7 @@ def play(
     click.echo(playing.shown(coverage), nl=False)
     if report is not None:
         playing.report(report, coverage)
-    startup.leave(0 if coverage.complete or not strict else 1)
+    if upstream is not None:
+        click.echo(upstream.tape.told())
+    lost = upstream is not None and upstream.tape.failures > 0
+    startup.leave(1 if lost or (strict and not coverage.complete) else 0)

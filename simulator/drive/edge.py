@@ -20,6 +20,7 @@ from simulator.core.message import Frame, Headers, Response
 from simulator.core.wire import Attached, Drop, Got, Link, Shut, Write
 from simulator.drive.orders import Answered, Dial, Failed, Fetch, Gone, News, Order, Over
 from simulator.drive.play import Play
+from simulator.drive.taping import Taping
 
 _LARGEST: Final = 64 << 20
 """Bytes of one message, and of one answer."""
@@ -59,8 +60,12 @@ async def _read(response: aiohttp.ClientResponse) -> Response:
 class Edge:
     """One run."""
 
-    def __init__(self, play: Play, folder: Path, insecure: bool = False) -> None:
-        """Bodies that stand beside the cassette are in `folder`; `insecure` trusts any certificate."""
+    def __init__(self, play: Play, folder: Path, insecure: bool = False, taping: Taping | None = None) -> None:
+        """Bodies that stand beside the cassette are in `folder`; `insecure` trusts any certificate.
+
+        `taping` is told of all that passes.
+        """
+        self._taping = taping
         self._play = play
         self._folder = folder
         self._insecure = insecure
@@ -86,7 +91,7 @@ class Edge:
         ) as session:
             self._session = session
             try:
-                self._carry(self._play.begin(loop.time()))
+                self.carry(self._play.begin(loop.time()))
                 while not self._play.over:
                     due = self._play.next_due()
                     self._woken.clear()
@@ -96,9 +101,15 @@ class Edge:
                     if self._broken is not None:
                         raise self._broken
                     if (due := self._play.next_due()) is not None and due <= loop.time():
-                        self._carry(self._play.pass_time(loop.time()))
+                        self.carry(self._play.pass_time(loop.time()))
             finally:
                 await self._leave()
+
+    def poke(self) -> None:
+        """There is more to do than was known."""
+        if self._session is not None and not self._play.over:
+            self.carry(self._play.pass_time(asyncio.get_running_loop().time()))
+        self._woken.set()
 
     async def _leave(self) -> None:
         # Frames that wait, and closes, still go out.
@@ -110,10 +121,11 @@ class Edge:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _news(self, news: News) -> None:
-        self._carry(self._play.take(news, asyncio.get_running_loop().time()))
+        self.carry(self._play.take(news, asyncio.get_running_loop().time()))
         self._woken.set()
 
-    def _carry(self, orders: list[Order]) -> None:
+    def carry(self, orders: list[Order]) -> None:
+        """Do what is ordered."""
         for order in orders:
             match order:
                 case Write() | Shut() | Drop():
@@ -142,6 +154,8 @@ class Edge:
 
     async def _fetch(self, order: Fetch) -> None:
         assert self._session is not None
+        call = None if self._taping is None else self._taping.asked(order)
+        response: Response | None = None
         try:
             async with (
                 asyncio.timeout(order.seconds),
@@ -151,11 +165,15 @@ class Edge:
                     headers=_lines(order.headers),
                     data=self._body(order.body),
                     allow_redirects=False,
-                ) as response,
+                ) as answer,
             ):
-                news: News = Answered(order.call, await _read(response))
+                response = await _read(answer)
+            news: News = Answered(order.call, response)
         except Exception as error:
             news = Failed(order.call, why(error, order.url, order.seconds))
+        finally:
+            if self._taping is not None and call is not None:
+                self._taping.answered(call, response)
         self._news(news)
 
     def _body(self, body: bytes | Beside) -> bytes | None:
@@ -177,6 +195,8 @@ class Edge:
             for word in value.split(",")
         ]
         headers = tuple(line for line in order.headers if line[0].lower() != "sec-websocket-protocol")
+        said: list[tuple[str, str]] = []
+        LINES.set(said)
         try:
             socket = await self._session.ws_connect(
                 URL(order.url, encoded=True),
@@ -194,8 +214,10 @@ class Edge:
             return
         link = order.call
         self._sockets[link] = socket
+        if self._taping is not None:
+            self._taping.opened(link, order, tuple(said))
         queue = self._writes[link] = asyncio.Queue()
-        self._spawn(self._write(socket, queue))
+        self._spawn(self._write(link, socket, queue))
         self._news(Attached(link, order.call))
         await self._listen(link, socket)
 
@@ -204,10 +226,11 @@ class Edge:
         while not self._play.over:
             message = await socket.receive()
             kind = message.type
-            if kind is aiohttp.WSMsgType.TEXT:
-                self._news(Got(link, Frame(message.data)))
-            elif kind is aiohttp.WSMsgType.BINARY:
-                self._news(Got(link, Frame(bytes(message.data))))
+            if kind in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
+                data = message.data if kind is aiohttp.WSMsgType.TEXT else bytes(message.data)
+                if self._taping is not None:
+                    self._taping.frame(link, "server", data)
+                self._news(Got(link, Frame(data)))
             else:
                 if kind is aiohttp.WSMsgType.CLOSE:
                     code, reason = message.data or 1005, message.extra or ""
@@ -216,13 +239,19 @@ class Edge:
                 break
             # Whoever floods does not keep others from being heard.
             await asyncio.sleep(0)
+        if self._taping is not None:
+            self._taping.closed(link, code, reason, "server")
         self._news(Gone(link, code, reason))
         with suppress(Exception):
             await socket.close()
 
-    async def _write(self, socket: aiohttp.ClientWebSocketResponse, queue: asyncio.Queue[Write | Shut | Drop]) -> None:
+    async def _write(
+        self, link: Link, socket: aiohttp.ClientWebSocketResponse, queue: asyncio.Queue[Write | Shut | Drop]
+    ) -> None:
         while True:
             order = await queue.get()
+            if self._taping is not None:
+                self._taping.sent(link, order)
             try:
                 with suppress(OSError, aiohttp.ClientError, RuntimeError):
                     await self._put(socket, order)

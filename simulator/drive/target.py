@@ -70,6 +70,13 @@ class Target:
         path = url.removeprefix(self.base) or "/"
         return path.removeprefix(self._prefix) if path.startswith(f"{self._prefix}/") else path
 
+    def without(self, path: str) -> str:
+        """A path without the parameters that the operator gave: they are his, and for no tape."""
+        where, mark, query = path.partition("?")
+        given = {name for name, _ in self._query}
+        kept = [pair for pair in query.split("&") if unquote(pair.partition("=")[0]) not in given]
+        return f"{where}{mark}{'&'.join(kept)}" if kept != [""] else where
+
     def is_here(self, url: str) -> bool:
         """Whether a URL leads to the same server."""
         return url.startswith((f"{self.base}/", f"{self.base}?")) or url == self.base
