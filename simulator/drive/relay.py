@@ -205,7 +205,7 @@ class Relay:
             taped = TapedResponse(response.status, response.headers, response.body or None)
             self._recorder.refused(time.time(), path, headers, taped)
             refusal = web.Response(status=response.status, reason=response.reason, body=response.body)
-            del refusal.headers["Content-Type"]
+            refusal.headers.popall("Content-Type", None)
             _dress(refusal, tuple(line for line in response.headers if line[0].lower() not in _PASSING))
             return refusal
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
