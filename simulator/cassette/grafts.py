@@ -78,7 +78,7 @@ class Grafts:
         return other
 
     def also(self, seat: Seat, index: int, other: Seat) -> None:
-        """What was said in one place was said in the other, too, where that has it; values of both stand for the same."""
+        """What was said in one place was said in the other, too, where that has it: values of both are the same."""
         if other is seat:
             return
         line = seat.strand.lines[index]

@@ -32,9 +32,7 @@ class Sink(Protocol):
 class FileSink:
     """A cassette's file. What a killed process has written stays: there is no buffer of ours."""
 
-    def __init__(
-        self, path: Path, replace: bool = False, sync_every: float = SYNC_EVERY, append: bool = False
-    ) -> None:
+    def __init__(self, path: Path, replace: bool = False, sync_every: float = SYNC_EVERY, append: bool = False) -> None:
         """Make the file, readable for its owner alone. Raises FileExistsError unless it may be replaced, OSError.
 
         `append` writes behind what is in it.

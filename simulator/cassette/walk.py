@@ -48,7 +48,19 @@ class Manner:
 class Walk:
     """One client's."""
 
-    __slots__ = ("asked", "bindings", "calls", "ids", "number", "open", "plan", "seats", "shift", "turned_away", "values")
+    __slots__ = (
+        "asked",
+        "bindings",
+        "calls",
+        "ids",
+        "number",
+        "open",
+        "plan",
+        "seats",
+        "shift",
+        "turned_away",
+        "values",
+    )
 
     def __init__(self, number: int, plan: Plan, ids: Ids, shift: float) -> None:
         self.number = number

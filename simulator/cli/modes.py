@@ -27,9 +27,13 @@ _OPTIONS = (
         help="none: the tape alone, no outgoing connection. new_episodes: what is not on the tape is asked of the "
         "upstream, and appended. once: recorded where there is no FILE yet, else as none. all: recorded anew.",
     ),
-    click.option("--upstream", metavar="URL", help="The real server, for all modes but none: https://chat.example.com."),
+    click.option(
+        "--upstream", metavar="URL", help="The real server, for all modes but none: https://chat.example.com."
+    ),
     click.option("--header", "headers", multiple=True, metavar="NAME=VALUE", help="To the upstream; repeatable."),
-    click.option("--query", multiple=True, metavar="NAME=VALUE", help="In place of the client's parameter; repeatable."),
+    click.option(
+        "--query", multiple=True, metavar="NAME=VALUE", help="In place of the client's parameter; repeatable."
+    ),
     click.option("--insecure", is_flag=True, help="Trust any certificate of the upstream."),
     click.option("--no-redact", is_flag=True, help="Write secrets as they are: by default they are replaced."),
 )
@@ -48,10 +52,17 @@ class Chosen:
 
     mode: str
     file: Path
-    target: Target | None = None
+    target: Target | None
     insecure: bool = False
     redact: bool = True
     why: str = ""
+
+    @property
+    def asked(self) -> Target:
+        """The server. Raises SimulatorError where none was named."""
+        if self.target is None:
+            raise SimulatorError("--upstream URL is missing")
+        return self.target
 
     @property
     def records(self) -> bool:
@@ -93,7 +104,7 @@ def chosen(
                 f"{given[0]}: nobody is asked in --mode none, which is the default; "
                 "say --mode new_episodes, once or all"
             )
-        return Chosen("none", files[0])
+        return Chosen("none", files[0], None)
     if len(files) > 1:
         raise SimulatorError(f"--mode {mode} writes one cassette, and {len(files)} were named")
     file = files[0]
@@ -129,7 +140,10 @@ def _once(made: Chosen) -> None:
         made.mode, made.why = "all", f"--mode once: {made.file} is empty"
     else:
         made.mode = "none"
-        click.echo(f"--mode once: {made.file} is there, and is played; {made.target and made.target.told} is not asked", err=True)
+        click.echo(
+            f"--mode once: {made.file} is there, and is played; {made.asked.told} is not asked",
+            err=True,
+        )
 
 
 def record(made: Chosen, backend: str | None, host: str, port: int | None, ready_file: Path | None) -> int:
@@ -138,12 +152,9 @@ def record(made: Chosen, backend: str | None, host: str, port: int | None, ready
     from simulator.record.relayed import PORT, Wanted
     from simulator.record.relayed import record as recording
 
-    assert made.target is not None
     if port is None:
         port = PORT if backend is None else backends.load(backend).port
-    wanted = Wanted(
-        made.target, made.file, host, port, backend, made.insecure, made.redact, made.why, ready_file
-    )
+    wanted = Wanted(made.asked, made.file, host, port, backend, made.insecure, made.redact, made.why, ready_file)
     return recording(wanted)
 
 
@@ -156,5 +167,4 @@ def upstream(made: Chosen, now: Callable[[], float]) -> Upstream:
     def tell(line: str) -> None:
         click.echo(printable(line), err=True)
 
-    assert made.target is not None
-    return Upstream(made.target, Appending(made.file, made.redact, tell), tell, now, made.insecure)
+    return Upstream(made.asked, Appending(made.file, made.redact, tell), tell, now, made.insecure)

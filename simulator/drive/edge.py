@@ -29,7 +29,7 @@ _FAREWELL: Final = 1.0
 
 
 @dataclass(slots=True)
-class Turned(Exception):  # noqa: N818 (not an error)
+class Turned(Exception):
     """A handshake was answered with something else than 101."""
 
     response: Response

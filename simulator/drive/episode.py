@@ -1,4 +1,4 @@
-"""One client's conversation, carried on with a live server: what it said so far is said there first, the rest as it comes.
+"""One client's conversation, carried on with a live server: what it said so far comes first, the rest as it is said.
 
 What the client heard already is waited for, and not passed on; ids of the live server are bound to those which the
 client was told. Everything else that the server says is passed on to the client, in the client's ids.
@@ -7,7 +7,7 @@ client was told. Everything else that the server says is passed on to the client
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Hashable, Iterable
 from typing import Any, Protocol, cast
 
 from simulator.cassette import envelopes
@@ -201,7 +201,7 @@ class Listening(Hearing):
     """What is known is taken for what the client has heard; the rest is passed on."""
 
     def __init__(self, episode: Episode, backend: Backend | None, bound: Bound, outcome: Outcome) -> None:
-        super().__init__(Script(kinds=episode._kinds), bound, outcome, 0.0, False, backend)  # noqa: SLF001
+        super().__init__(Script(kinds=episode._kinds), bound, outcome, 0.0, False, backend)
         self._episode = episode
         self._asking: dict[tuple[int, str], deque[str]] = {}
 

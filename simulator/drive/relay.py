@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import struct
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from socket import SHUT_RDWR
@@ -71,9 +70,15 @@ class Relay:
     """A handler for aiohttp's low-level server."""
 
     def __init__(
-        self, target: Target, recorder: Recorder, client: aiohttp.ClientSession, tell: Callable[[str], None]
+        self,
+        target: Target,
+        recorder: Recorder,
+        client: aiohttp.ClientSession,
+        tell: Callable[[str], None],
+        now: Callable[[], float],
     ) -> None:
-        """`tell` is given lines for the operator."""
+        """`tell` is given lines for the operator, `now` is the clock of the recorder."""
+        self._now = now
         self._target = target
         self._recorder = recorder
         self._client = client
@@ -103,15 +108,17 @@ class Relay:
         path, headers = _path(asked), _headers(asked)
         upload: Stream | None = None
         body: bytes | AsyncIterator[bytes] | None = None
-        if asked.can_read_body and _is_long(asked.content_length, bool(asked.headers.get("Transfer-Encoding"))) and (
-            not is_poll(path)
+        if (
+            asked.can_read_body
+            and _is_long(asked.content_length, bool(asked.headers.get("Transfer-Encoding")))
+            and (not is_poll(path))
         ):
             upload = self._recorder.stream()
             body = _fed(asked, upload)
-            call = Call(TapedRequest(asked.method, path, headers, None), time.time())
+            call = Call(TapedRequest(asked.method, path, headers, None), self._now())
         else:
             body = await _whole(asked) if asked.can_read_body else None
-            call = self._recorder.asked(time.time(), TapedRequest(asked.method, path, headers, body or None))
+            call = self._recorder.asked(self._now(), TapedRequest(asked.method, path, headers, body or None))
         url = self._target.url(path, opens=False)
         sent = list(self._target.lines(headers))
         if upload is not None and asked.content_length is not None:
@@ -175,7 +182,7 @@ class Relay:
         taped = None
         if response is not None:
             taped = TapedResponse(response.status, tuple(response.headers.items()), body or None)
-        self._recorder.answered(time.time(), call, taped)
+        self._recorder.answered(self._now(), call, taped)
 
     # ---- sockets
 
@@ -203,7 +210,7 @@ class Relay:
         except Turned as turned:
             response = turned.response
             taped = TapedResponse(response.status, response.headers, response.body or None)
-            self._recorder.refused(time.time(), path, headers, taped)
+            self._recorder.refused(self._now(), path, headers, taped)
             refusal = web.Response(status=response.status, reason=response.reason, body=response.body)
             refusal.headers.popall("Content-Type", None)
             _dress(refusal, tuple(line for line in response.headers if line[0].lower() not in _PASSING))
@@ -216,7 +223,7 @@ class Relay:
         )
         _dress(client, tuple(line for line in said if line[0].lower() not in _PASSING | _OF_A_HANDSHAKE))
         await client.prepare(asked)
-        line = self._recorder.open(time.time(), path, headers, tuple(said))
+        line = self._recorder.open(self._now(), path, headers, tuple(said))
         self._sockets[id(asked)] = asked
         try:
             await _Pair(self, asked, client, upstream, line).run()
@@ -228,17 +235,17 @@ class Relay:
 
     def frame(self, line: Line, sender: str, data: str | bytes) -> None:
         """One passes."""
-        self._recorder.frame(time.time(), line, sender, data)
+        self._recorder.frame(self._now(), line, sender, data)
 
     def closed(self, line: Line, code: int, reason: str, by: str) -> None:
         """A socket has ended."""
         if not self.ending:
-            self._recorder.closed(time.time(), line, code, reason, by)
+            self._recorder.closed(self._now(), line, code, reason, by)
 
     def end(self) -> None:
         """Nothing passes any more: what is open is cut by the recorder."""
         self.ending = True
-        self._recorder.close(time.time())
+        self._recorder.close(self._now())
         for asked in self._sockets.values():
             if asked.transport is not None:
                 asked.transport.close()

@@ -39,9 +39,7 @@ class Taping:
 
     def opened(self, link: Link, order: Dial, answer: Headers) -> None:
         """A handshake was accepted."""
-        self._open[link] = self._recorder.open(
-            self._now(), self._path(order.url), self._lines(order.headers), answer
-        )
+        self._open[link] = self._recorder.open(self._now(), self._path(order.url), self._lines(order.headers), answer)
 
     def frame(self, link: Link, sender: str, data: str | bytes) -> None:
         """A frame."""

@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from simulator.cassette.bindings import changed
 from simulator.cassette.envelopes import ENGINE, PHOENIX
-from simulator.cassette.playback import NOT_ON_THE_TAPE, Playback
 from simulator.cassette.plan import answered
+from simulator.cassette.playback import NOT_ON_THE_TAPE, Playback
 from simulator.cassette.strands import Part
 from simulator.cassette.walk import Seat, Walk
 from simulator.core.actions import Accept, Action, Cancel, Close, Refuse, Reply, Respond, Send
 from simulator.core.events import Called, CallId, Conn, Knocked, Requested
 from simulator.core.message import NO_REF, Json, Message, Request, Response
 from simulator.core.wire import Turn
+from simulator.core.world import Log
 from simulator.drive.edge import Edge
 from simulator.drive.episode import Episode, answer_of
 from simulator.drive.taping import Taping
 from simulator.drive.target import Target
 from simulator.record.appending import Appending
-from simulator.record.onlooker import Onlooker
+from simulator.record.onlooker import POLLS, Onlooker
 
 if TYPE_CHECKING:
     from simulator.serve.app import Simulator
@@ -59,7 +60,7 @@ class Upstream:
         self._simulator: Simulator | None = None
         self._current: Episodes | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self.onlooker = Onlooker(now, lambda level, text, **facts: tell(text), self._seen, self._began)
+        self.onlooker = Onlooker(now, _log(tell), self._seen, self._began)
         self.onlooker.closing = self.close
 
     def behind(self, playback: Playback) -> Episodes:
@@ -148,8 +149,8 @@ class _Talk:
     seats: dict[int, Seat] = field(default_factory=dict)
     """By the number of their connections, those whose clients are here."""
     numbers: set[int] = field(default_factory=set)
-    read: int = 0
-    """Records that were read."""
+    read: dict[int, int] = field(default_factory=dict)
+    """By connection, the number of the last record that was read."""
     begun: bool = False
     armed: bool = False
     refs: dict[tuple[int, str, str], deque[object]] = field(default_factory=dict)
@@ -209,6 +210,10 @@ class Episodes:
         if talk is None:
             talk = self._begin(seat.walk, seat.request.base)
         self._fresh[id(seat.request)] = (seat, talk)
+        number = self._upstream.onlooker.number(seat.request)
+        if number is not None:
+            # Of Engine.IO's sessions the door is behind the handshake.
+            self.began(seat.request, number)
         return True
 
     def left(self, seat: Seat) -> None:
@@ -356,7 +361,7 @@ class Episodes:
     def _pump(self, talk: _Talk) -> None:
         talk.armed = False
         entries, count = self._upstream.onlooker.strips.entries(talk.numbers, talk.read)
-        talk.read = count
+        talk.read = dict.fromkeys((*talk.numbers, POLLS), count)
         talk.episode.feed(entries, talk.numbers, past=not talk.begun)
         talk.begun = True
         talk.edge.poke()
@@ -518,6 +523,13 @@ def _whole(asked: Requested, body: bytes) -> Request:
     return replace(request, body=head + body + tail, headers=(*headers, kinds))
 
 
+def _log(tell: Callable[[str], None]) -> Log:
+    def log(level: str, text: str, /, **facts: object) -> None:
+        tell(text)
+
+    return log
+
+
 class _Ear:
     """What an episode tells, with the talk that it is of."""
 
@@ -542,4 +554,4 @@ class _Ear:
         self._episodes.answered(self._of(), cast("int", token), response, why)
 
     def tell(self, line: str) -> None:
-        self._episodes._upstream.tell(line)  # noqa: SLF001
+        self._episodes._upstream.tell(line)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
 from simulator.cassette.entries import Entry, Header
-from simulator.cassette.records import dump_header
 from simulator.cassette.recorder import Recorder
+from simulator.cassette.records import dump_header
 from simulator.cassette.tape import Tape
 from simulator.core.events import CallId
 from simulator.core.message import Headers, Request, Response
@@ -22,7 +22,7 @@ _KEPT: Final = 10_000
 K = TypeVar("K")
 V = TypeVar("V")
 _NUMBER: Final = re.compile(rb"^  (?:conn|http): (\d+)$", re.MULTILINE)
-_POLL: Final = -1
+POLLS: Final = -1
 """Phoenix's long polls, whose connection only their tokens tell."""
 
 
@@ -46,7 +46,7 @@ class Strips:
             return
         number = self.last = int(found[1])
         if b"/longpoll?" in record and b"\n  http: " in record:
-            number = _POLL
+            number = POLLS
         self._count += 1
         self._size += len(record)
         self._strips.setdefault(number, []).append((self._count, record))
@@ -63,14 +63,12 @@ class Strips:
     def close(self) -> None:
         """Nothing is kept."""
 
-    def entries(self, numbers: set[int], after: int = 0) -> tuple[list[Entry], int]:
-        """The records of these, in order, but for the first so many of all; and how many there are."""
+    def entries(self, numbers: set[int], after: Mapping[int, int]) -> tuple[list[Entry], int]:
+        """The records of these, in order, each behind the last that was read of it; and how many there are of all."""
         chosen = [
-            one for number in (*numbers, _POLL) for one in self._strips.get(number, ()) if one[0] > after
+            one for number in (*numbers, POLLS) for one in self._strips.get(number, ()) if one[0] > after.get(number, 0)
         ]
-        lines = [dump_header(Header())]
-        for _, record in sorted(chosen):
-            lines.append(record)
+        lines = [dump_header(Header()), *(record for _, record in sorted(chosen))]
         return [*Tape(b"".join(lines).splitlines(keepends=True), "a live client")], self._count
 
     def forget(self, number: int) -> None:
