@@ -57,6 +57,21 @@ async def _read(response: aiohttp.ClientResponse) -> Response:
     return Response(response.status, tuple(response.headers.items()), b"".join(parts), response.reason)
 
 
+class Only(aiohttp.TCPConnector):
+    """Reaches one server and no other: aiohttp follows a handshake's redirects wherever they lead."""
+
+    def __init__(self, base: str, insecure: bool) -> None:
+        super().__init__(ssl=not insecure, limit=0)
+        self._base = URL(base).origin()
+
+    async def connect(self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout) -> Any:  # noqa: ASYNC109 (aiohttp's)
+        """A connection, where it leads there."""
+        there = req.url.origin()
+        if (there.host, there.port) != (self._base.host, self._base.port):
+            raise aiohttp.ClientConnectionError(f"{there} is another server, and is not asked")
+        return await super().connect(req, traces, timeout)
+
+
 class Edge:
     """One run."""
 
@@ -82,6 +97,9 @@ class Edge:
         context: ssl.SSLContext | bool = not self._insecure
         jar = aiohttp.CookieJar(unsafe=True)
         connector = aiohttp.TCPConnector(ssl=context, limit=0)
+        if self._taping is not None:
+            # For somebody else, who may name what he likes.
+            connector = Only(self._taping.base, self._insecure)
         async with aiohttp.ClientSession(
             connector=connector,
             cookie_jar=jar,

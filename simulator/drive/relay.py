@@ -22,7 +22,7 @@ from simulator.cassette.entries import Beside, TapedRequest, TapedResponse
 from simulator.cassette.recorder import Call, Recorder
 from simulator.cassette.sessions import Line, is_poll
 from simulator.core.message import Headers
-from simulator.drive.edge import LINES, Turned, no_101, why
+from simulator.drive.edge import LINES, Only, Turned, no_101, why
 from simulator.drive.target import Target
 
 LARGEST: Final = 64 << 20
@@ -39,10 +39,10 @@ _PASSING: Final = frozenset(
 _OF_A_HANDSHAKE: Final = frozenset(("sec-websocket-accept", "sec-websocket-extensions", "sec-websocket-protocol"))
 
 
-def session(insecure: bool) -> aiohttp.ClientSession:
-    """A client that adds nothing of its own to what it passes on."""
+def session(target: Target, insecure: bool) -> aiohttp.ClientSession:
+    """A client that reaches the target alone, and adds nothing of its own to what it passes on."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=not insecure, limit=0),
+        connector=Only(target.base, insecure),
         cookie_jar=aiohttp.DummyCookieJar(),
         raise_for_status=no_101,
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT),
@@ -53,7 +53,7 @@ def session(insecure: bool) -> aiohttp.ClientSession:
 
 async def probe(target: Target, insecure: bool) -> str:
     """Connect once, so that what is wrong is said before anything is written; why not, or nothing."""
-    async with session(insecure) as client:
+    async with session(target, insecure) as client:
         try:
             async with asyncio.timeout(_CONNECT), client.request("HEAD", f"{target.base}/", allow_redirects=False):
                 return ""

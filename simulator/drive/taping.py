@@ -21,6 +21,7 @@ class Taping:
         self._target = target
         self._now = now
         self._open: dict[Link, Line] = {}
+        self.base = target.base
 
     def asked(self, order: Fetch) -> Call | None:
         """A request goes out; None for one to another server."""

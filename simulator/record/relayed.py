@@ -130,7 +130,7 @@ class Taking:
         )
         if self._recorder.stopped:
             raise StartError(f"{self._path}: {self._recorder.stopped}")
-        self._client = session(wanted.insecure)
+        self._client = session(target, wanted.insecure)
         self._relay = Relay(target, self._recorder, self._client, lambda line: wanted.tell(printable(line)), time.time)
         server = web.Server(self._relay, access_log=None, handler_cancellation=True, auto_decompress=False)
         self._runner = web.ServerRunner(server, shutdown_timeout=0.2)

@@ -71,7 +71,11 @@ def test_in_strict_order_there_is_one_telling() -> None:
 
 
 def test_connections_to_elsewhere_are_no_tellings() -> None:
-    other = [opened("/wc/manage/other/", 10.0, 2), said("client", '{"type":"odd"}', 11.0, 2), closed(12.0, 2)]
+    other: list[Entry] = [
+        opened("/wc/manage/other/", 10.0, 2),
+        said("client", '{"type":"odd"}', 11.0, 2),
+        closed(12.0, 2),
+    ]
     replay = Replay(tapes.tape(*tapes.chip(), *other, backend="chip"))
     replay.play(START + 'client >> {"type":"odd"}\n')
     assert len(replay.warnings()) == 1

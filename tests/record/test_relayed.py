@@ -228,3 +228,28 @@ async def test_ctrl_c_in_the_middle(tmp_path: Path) -> None:
         assert (await ws.receive()).type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
     is_whole(out)
     assert [type(one).__name__ for one in entries(out)] == ["Opened", "Passed", "Passed", "Cut"]
+
+
+async def test_nobody_else_is_dialled(tmp_path: Path) -> None:
+    """A handshake that is sent elsewhere is not followed, and neither is a request."""
+    asked: list[str] = []
+
+    async def elsewhere(socket: web.WebSocketResponse) -> None:
+        asked.append("elsewhere")
+
+    async def redirect(request: web.BaseRequest) -> web.Response:
+        return web.Response(status=302, headers={"Location": f"{other}/x"})
+
+    runner = web.ServerRunner(web.Server(redirect))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with odd(elsewhere) as other, taking(tmp_path / "tape.yaml", url) as (made, told):  # noqa: SIM117
+        async with aiohttp.ClientSession() as session:
+            with pytest.raises(aiohttp.WSServerHandshakeError, match="502"):
+                await session.ws_connect(f"{made.url}/ws")
+            async with session.get(f"{made.url}/x", allow_redirects=False) as answer:
+                assert (answer.status, answer.headers["Location"]) == (302, f"{other}/x")
+    await runner.cleanup()
+    assert asked == []
+    assert f"{other} is another server, and is not asked" in told[1]
