@@ -383,10 +383,12 @@ class Playback:
         return [Reply(conn, ref, (404, {"message": NOT_ON_THE_TAPE}))] if kind == GATEWAY else []
 
     def turned_down(self, seat: Seat, conn: Conn, message: Message) -> list[Action]:
-        """What was on no tape, and the real server could not be asked: it is a miss after all, and the tape goes on."""
+        """What was meant for the real server, which could not be asked: it is a miss after all, and the tape goes on."""
         args = changed(message.args, seat.walk.bindings.to_taped)
         topic = self._by_conn[conn][1] if conn in self._by_conn else ""
         found = seat.find(message, topic, args, self.masks, self.manner.match)
+        if found.index is not None:
+            return self._matched(seat, found, message.ref)
         return [*self._missed(seat, conn, found, message), *self._due(seat)]
 
     def _miss(self, seat: Seat, found: Found, message: Message) -> None:

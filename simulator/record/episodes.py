@@ -98,12 +98,10 @@ class Upstream:
         if self._current is not None:
             self._current.began(request, number)
 
-    def current(self, episodes: Episodes) -> bool:
-        """Whether this is the one whose clients are seen: a reset makes another one."""
-        return self._current is episodes
-
     def took(self, episodes: Episodes) -> None:
-        """It hears of clients that are seen."""
+        """It hears of clients that are seen; another one was of before a reset."""
+        if self._current is not None and self._current is not episodes:
+            self._current.end()
         self._current = episodes
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -205,7 +203,7 @@ class Episodes:
 
     def opened(self, seat: Seat) -> bool:
         talk = self._talks.get(seat.walk.number)
-        if talk is None and seat.strand.conn:
+        if talk is None and (seat.strand.conn or not self._upstream.onlooker.sees(seat.request)):
             return False
         if talk is None:
             talk = self._begin(seat.walk, seat.request.base)
@@ -232,7 +230,7 @@ class Episodes:
         stores = route in self._playback.backend.live
         if (talk is None and known) or (stores and route in ("put", "object")):
             return None
-        if not self._sees(asked.call):
+        if not self._upstream.onlooker.sees(asked.request):
             return None
         body = self._upstream.content(asked)
         if body is None:
@@ -258,10 +256,6 @@ class Episodes:
         return actions
 
     # ---- from the tape to the server
-
-    def _sees(self, call: CallId) -> bool:
-        """Whether this is the space that is looked at."""
-        return self._upstream.onlooker.waits(call)
 
     def _hand_over(self, seat: Seat) -> _Talk | None:
         talk = self._talks.get(seat.walk.number)
@@ -389,6 +383,14 @@ class Episodes:
             talk.edge.poke()
             if not any(self._talks):
                 self._upstream.tape.learn(self._playback)
+
+    def end(self) -> None:
+        """Nobody is here any more."""
+        for talk in self._talks.values():
+            talk.seats.clear()
+            talk.episode.ending = True
+            talk.edge.poke()
+        self._talks.clear()
 
     # ---- from the server to the client
 

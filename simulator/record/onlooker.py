@@ -88,6 +88,8 @@ class Onlooker(Recording):
         self._requests: dict[int, tuple[Request, int]] = {}
         self._calls: dict[CallId, int] = {}
         self._by_call: dict[CallId, Request] = {}
+        self._waiting: dict[int, Request] = {}
+        """By their identity, those that have no answer yet."""
         self._began = began
         self.strips = Strips(told)
         self._recorder = Recorder(
@@ -100,9 +102,9 @@ class Onlooker(Recording):
         found = self._requests.get(id(request))
         return None if found is None else found[1]
 
-    def waits(self, call: CallId) -> bool:
-        """Whether a request is one of those that are looked at, and has no answer yet."""
-        return call in self._by_call
+    def sees(self, request: Request) -> bool:
+        """Whether a request came where it is looked: not in another space."""
+        return id(request) in self._waiting or id(request) in self._requests
 
     def exchange(self, call: CallId) -> int | None:
         """The number of an exchange that is over."""
@@ -110,6 +112,7 @@ class Onlooker(Recording):
 
     def asked(self, call: CallId, request: Request) -> None:
         self._by_call[call] = request
+        self._waiting[id(request)] = request
         super().asked(call, request)
 
     def answered(self, call: CallId | None, request: Request, response: Response | None) -> None:
@@ -118,6 +121,7 @@ class Onlooker(Recording):
         if call is None:
             return
         self._by_call.pop(call, None)
+        self._waiting.pop(id(request), None)
         if number := self.strips.last:
             _keep(self._calls, call, number)
             self._begins(request, number)
@@ -126,6 +130,8 @@ class Onlooker(Recording):
         self.strips.last = 0
         super().opened(call, headers)
         request = self._by_call.pop(call, None)
+        if request is not None:
+            self._waiting.pop(id(request), None)
         if request is not None and (number := self.strips.last):
             self._begins(request, number)
 

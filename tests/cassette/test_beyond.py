@@ -90,6 +90,10 @@ def test_the_unknown_goes_there_and_all_that_comes_after() -> None:
     seat.elsewhere = False
     assert server.playback.turned_down(seat, conn, message) == []
     assert replay.warnings() == ["client 1: odd is not on the tape"]
+    # What the tape knows was on its way there, too.
+    known = Message("send_msg", ({"text": "hello"},))
+    assert [type(one).__name__ for one in server.playback.turned_down(seat, conn, known)] == ["After"]
+    assert [seat.strand.lines[index].name for index in seat.pending()] == ["chat_out"]
     replay.play("client closes 1000")
     assert server.heard[-1] == "left 1"
     assert server.playback.turned_down(seat, conn, message) == []

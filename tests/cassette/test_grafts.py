@@ -51,7 +51,7 @@ def test_the_new_is_found_in_the_other_telling_and_the_old_still_in_the_first() 
     # What both tell was played where one of them was; the hint is of the second alone, and its time was over.
     assert replay.unplayed() == ["50: server: hint"]
     assert "client 1 goes on as conn 2 of talk.yaml:37" in [text for _, text, _ in replay.logged]
-    # Once there it stays there, and what was said is used up.
+    # Once there it stays there, and what was said is used up, in the one and in the other.
     replay.play('client >> {"type":"send_msg","text":"more"}\n')
     assert len(replay.warnings()) == 1
 
@@ -62,6 +62,18 @@ def test_two_new_things_and_what_is_said_in_both_counts_in_both() -> None:
     replay.play(START + MORE + 'client >> {"type":"get_history"}\nclient >> {"type":"ack_chat","msg_id":$id}\n')
     assert replay.warnings() == []
     assert replay.unplayed() == ["50: server: hint"]
+
+
+def test_what_both_tell_once_can_not_be_said_twice() -> None:
+    idle = [opened(at=9.1, conn=3), said("client", '{"type":"start_chat"}', 9.2, 3), closed(9.3, 3)]
+    replay = Replay(tapes.tape(*tapes.chip(), *idle, *again(), backend="chip"))
+    replay.play(START + 'client >> {"type":"send_msg","text":"hello"}\n')
+    assert [line.partition(";")[0] for line in replay.warnings()] == [
+        "client 1: send_msg is said more often than on the tape"
+    ]
+    # And with both in its place, the third is still found.
+    replay.play(MORE)
+    assert len(replay.warnings()) == 1
 
 
 def test_in_strict_order_there_is_one_telling() -> None:
@@ -93,7 +105,12 @@ def joined(conn: int, at: float, topic: str, event: str) -> list[Entry]:
 
 
 def test_a_topic_of_another_telling() -> None:
-    tape = tapes.tape(*joined(1, 0.0, "bot:a", "one"), *joined(2, 1.0, "bot:b", "two"), backend="aida")
+    tape = tapes.tape(
+        *joined(1, 0.0, "bot:a", "one"),
+        *joined(3, 0.5, "bot:a", "one"),
+        *joined(2, 1.0, "bot:b", "two"),
+        backend="aida",
+    )
     replay = Replay(tape, factor=0.0)
     replay.play(
         """
@@ -117,4 +134,5 @@ def test_a_topic_of_another_telling() -> None:
         """
     )
     assert replay.coverage.walks == 1
-    assert replay.unplayed() == []
+    # The third connection is another client's.
+    assert {line.partition(":")[0] for line in replay.unplayed()} == {"33", "38", "42", "46", "50"}
