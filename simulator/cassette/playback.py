@@ -383,7 +383,7 @@ class Playback:
         return [Reply(conn, ref, (404, {"message": NOT_ON_THE_TAPE}))] if kind == GATEWAY else []
 
     def turned_down(self, seat: Seat, conn: Conn, message: Message) -> list[Action]:
-        """What was meant for the real server, which could not be asked: it is a miss after all, and the tape goes on."""
+        """What was meant for the real server, which can not be asked: it is a miss after all, and the tape goes on."""
         args = changed(message.args, seat.walk.bindings.to_taped)
         topic = self._by_conn[conn][1] if conn in self._by_conn else ""
         found = seat.find(message, topic, args, self.masks, self.manner.match)

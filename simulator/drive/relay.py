@@ -7,6 +7,7 @@ sent on, so what a client has seen is on the tape.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -53,17 +54,26 @@ def session(target: Target, insecure: bool) -> aiohttp.ClientSession:
 
 async def probe(target: Target, insecure: bool) -> str:
     """Connect once, so that what is wrong is said before anything is written; why not, or nothing."""
-    async with session(target, insecure) as client:
-        try:
-            async with asyncio.timeout(_CONNECT), client.request("HEAD", f"{target.base}/", allow_redirects=False):
-                return ""
-        except aiohttp.ClientConnectorError as error:
-            return why(error, target.base, None)
-        except TimeoutError:
-            return f"{target.base} took no connection within {_CONNECT:g} s"
-        except Exception as error:
-            # It is there; what it thinks of this request is of no interest, unless it speaks no TLS.
-            return why(error, target.base, None) if isinstance(error, aiohttp.ClientSSLError) else ""
+    where, context = URL(target.base), None
+    if where.scheme == "https":
+        context = ssl.create_default_context()
+        context.check_hostname = not insecure
+        context.verify_mode = ssl.CERT_NONE if insecure else ssl.CERT_REQUIRED
+    try:
+        async with asyncio.timeout(_CONNECT):
+            _, writer = await asyncio.open_connection(where.host, where.port, ssl=context)
+    except ssl.SSLCertVerificationError as error:
+        return f"the certificate of {target.base} is not trusted ({error.verify_message}); --insecure trusts it"
+    except ssl.SSLError as error:
+        return f"{target.base} speaks no TLS that can be used ({error.reason})"
+    except TimeoutError:
+        return f"{target.base} took no connection within {_CONNECT:g} s"
+    except OSError as error:
+        return f"can't connect to {target.base}: {error.strerror or error}"
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+    return ""
 
 
 class Relay:
