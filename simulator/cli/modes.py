@@ -13,7 +13,7 @@ from simulator.core.errors import SimulatorError
 
 if TYPE_CHECKING:
     from simulator.drive.target import Target
-    from simulator.record.episodes import Upstream
+    from simulator.record.behind import Upstream
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -161,7 +161,7 @@ def record(made: Chosen, backend: str | None, host: str, port: int | None, ready
 def upstream(made: Chosen, now: Callable[[], float]) -> Upstream:
     """The server behind a tape. Raises SimulatorError."""
     from simulator.record.appending import Appending
-    from simulator.record.episodes import Upstream
+    from simulator.record.behind import Upstream
     from simulator.serve.reporter import printable
 
     def tell(line: str) -> None:

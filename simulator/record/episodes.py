@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Hashable
-from dataclasses import dataclass, field, replace
-from hashlib import md5
+from collections.abc import Hashable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -17,19 +16,17 @@ from simulator.cassette.playback import NOT_ON_THE_TAPE, Playback
 from simulator.cassette.strands import Part
 from simulator.cassette.walk import Seat, Walk
 from simulator.core.actions import Accept, Action, Cancel, Close, Refuse, Reply, Respond, Send
-from simulator.core.events import Called, CallId, Conn, Knocked, Requested
+from simulator.core.events import CallId, Conn, Knocked, Requested
 from simulator.core.message import NO_REF, Json, Message, Request, Response
 from simulator.core.wire import Turn
-from simulator.core.world import Log
 from simulator.drive.edge import Edge
 from simulator.drive.episode import Episode, answer_of
 from simulator.drive.taping import Taping
-from simulator.drive.target import Target
-from simulator.record.appending import Appending
-from simulator.record.onlooker import POLLS, Onlooker
+from simulator.record.onlooker import POLLS
+from simulator.record.whole import whole
 
 if TYPE_CHECKING:
-    from simulator.serve.app import Simulator
+    from simulator.record.behind import Upstream
 
 _PAUSE: Final = 0.03
 """Seconds in which what the tape has just said still comes to a poll that waits for it."""
@@ -39,101 +36,6 @@ _PARTING: Final = 1.0
 """Seconds in which the end of a conversation comes to the tape."""
 _ACK: Final = (0, 0)
 """No place of a playback has this number."""
-
-
-class Upstream:
-    """One real server behind one replay. `attach` it to the simulator before that starts."""
-
-    def __init__(
-        self,
-        target: Target,
-        tape: Appending,
-        tell: Callable[[str], None],
-        now: Callable[[], float],
-        insecure: bool = False,
-    ) -> None:
-        self.target = target
-        self.tape = tape
-        self.insecure = insecure
-        self._tell = tell
-        self._told: set[str] = set()
-        self._simulator: Simulator | None = None
-        self._current: Episodes | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.onlooker = Onlooker(now, _log(tell), self._seen, self._began)
-        self.onlooker.closing = self.close
-
-    def behind(self, playback: Playback) -> Episodes:
-        """For `Manner.beyond`: each playback has its own; those of other spaces are never asked anything."""
-        made = Episodes(self, playback)
-        if self._current is None:
-            self._current = made
-        return made
-
-    def attach(self, simulator: Simulator) -> None:
-        """Whose clients these are."""
-        self._simulator = simulator
-
-    def tell(self, line: str) -> None:
-        """A line for the operator, once."""
-        if line not in self._told and len(self._told) < 1000:
-            self._told.add(line)
-            self._tell(f"upstream {self.target.told}: {line}")
-
-    def wake(self) -> None:
-        """Let the rules ask for news."""
-        asyncio.get_running_loop().call_soon(self._bring)
-
-    def _bring(self) -> None:
-        assert self._simulator is not None
-        driver = self._simulator.driver
-        for running in driver.running:
-            driver.take(running, Called(("beyond",), 0))
-
-    def _seen(self, number: int) -> None:
-        if self._current is not None:
-            self._current.seen(number)
-
-    def _began(self, request: Request, number: int) -> None:
-        if self._current is not None:
-            self._current.began(request, number)
-
-    def took(self, episodes: Episodes) -> None:
-        """It hears of clients that are seen; another one was of before a reset."""
-        if self._current is not None and self._current is not episodes:
-            self._current.end()
-        self._current = episodes
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Hold a task."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.tell(f"a mistake of the simulator: {type(error).__name__}: {error}")
-
-    def content(self, asked: Requested) -> bytes | None:
-        """The body of a request, also of one that was stored; None where that is gone."""
-        from simulator.core.objects import Upload
-
-        upload = asked.request.upload
-        if upload is None:
-            return asked.request.body
-        assert self._simulator is not None
-        reading = self._simulator.shelf.open(upload) if isinstance(upload, Upload) else None
-        if reading is None:
-            return None
-        with reading:
-            return b"".join(reading)
-
-    def close(self) -> None:
-        """The end: what is under way is cut off, and the file is whole."""
-        for task in self._tasks:
-            task.cancel()
-        self.tape.close()
 
 
 @dataclass(slots=True, eq=False)
@@ -235,7 +137,7 @@ class Episodes:
         body = self._upstream.content(asked)
         if body is None:
             return None
-        request = _whole(asked, body)
+        request = whole(asked, body)
         if talk is None:
             talk = self._talks.get(0) if walk is None else None
         if talk is None:
@@ -505,31 +407,6 @@ class Episodes:
 def _moved(args: tuple[Json | bytes, ...], upstream: str, base: str) -> tuple[Json | bytes, ...]:
     """URLs of the server lead to us, as those of the tape do."""
     return changed(args, lambda text: text.replace(upstream, base) if base else text)
-
-
-def _whole(asked: Requested, body: bytes) -> Request:
-    """A request with its body; what was taken out of a form becomes one again."""
-    request, route = asked.request, asked.route
-    field = getattr(route.body, "field", None)
-    if request.upload is None or field is None:
-        return replace(request, body=body)
-    mark = f"--------{md5(body, usedforsecurity=False).hexdigest()}"
-    name = getattr(request.upload, "filename", None)
-    kind = getattr(request.upload, "type", None)
-    lines = [f'--{mark}\r\nContent-Disposition: form-data; name="{field}"']
-    lines.append("" if name is None else '; filename="{}"'.format(name.replace('"', "%22")))
-    lines.append("\r\n" if kind is None else f"\r\nContent-Type: {kind}\r\n")
-    head, tail = "".join([*lines, "\r\n"]).encode(), f"\r\n--{mark}--\r\n".encode()
-    headers = tuple(line for line in request.headers if line[0].lower() not in ("content-type", "content-length"))
-    kinds = ("Content-Type", f"multipart/form-data; boundary={mark}")
-    return replace(request, body=head + body + tail, headers=(*headers, kinds))
-
-
-def _log(tell: Callable[[str], None]) -> Log:
-    def log(level: str, text: str, /, **facts: object) -> None:
-        tell(text)
-
-    return log
 
 
 class _Ear:

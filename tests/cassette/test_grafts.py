@@ -65,7 +65,7 @@ def test_two_new_things_and_what_is_said_in_both_counts_in_both() -> None:
 
 
 def test_what_both_tell_once_can_not_be_said_twice() -> None:
-    idle = [opened(at=9.1, conn=3), said("client", '{"type":"start_chat"}', 9.2, 3), closed(9.3, 3)]
+    idle: list[Entry] = [opened(at=9.1, conn=3), said("client", '{"type":"start_chat"}', 9.2, 3), closed(9.3, 3)]
     replay = Replay(tapes.tape(*tapes.chip(), *idle, *again(), backend="chip"))
     replay.play(START + 'client >> {"type":"send_msg","text":"hello"}\n')
     assert [line.partition(";")[0] for line in replay.warnings()] == [

@@ -28,7 +28,7 @@ from simulator.cassette.walk import Manner
 from simulator.core.errors import CassetteError
 from simulator.drive.target import Target
 from simulator.record.appending import Appending
-from simulator.record.episodes import Upstream
+from simulator.record.behind import Upstream
 from simulator.serve.app import Options, Simulator
 from simulator.serve.replay import prepare
 from tests.cassette import tapes
