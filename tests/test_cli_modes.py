@@ -93,7 +93,7 @@ async def test_recorded_played_and_grown(tmp_path: Path) -> None:
             assert await talk(run.base, history) == ["chat_started", "history"]
             code, out, errors = await run.end()
         assert code == 0
-        assert f"appended to {path}: 1 connections, 4 frames, 0 HTTP exchanges" in out
+        assert f"appended to {path}: 1 connection, 4 frames, 0 HTTP exchanges" in out
     async with playing(tmp_path, path, "--mode", "none") as run:
         assert await talk(run.base, history) == ["chat_started", "history"]
         code, out, errors = await run.end()

@@ -32,8 +32,10 @@ class Taping:
         return self._recorder.asked(self._now(), request)
 
     def answered(self, call: Call, response: Response | None) -> None:
-        """Its answer, None for none."""
+        """Its answer. Where there was none, nothing was learned, and the next one shall be asked again."""
         taped = None
+        if response is None and call.session is None:
+            return
         if response is not None:
             taped = TapedResponse(response.status, response.headers, response.body or None)
         self._recorder.answered(self._now(), call, taped)

@@ -90,7 +90,8 @@ class Appending:
         if self._recorder is None or not (self._recorder.counts.connections or self._recorder.counts.exchanges):
             return f"nothing was appended to {self.path}"
         counts = self._recorder.counts
-        told = f"{counts.connections} connections, {counts.frames} frames, {counts.exchanges} HTTP exchanges"
+        parts = [(counts.connections, "connection"), (counts.frames, "frame"), (counts.exchanges, "HTTP exchange")]
+        told = ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in parts)
         return f"appended to {self.path}: {told}"
 
     def learn(self, playback: Playback) -> None:

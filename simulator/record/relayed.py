@@ -114,7 +114,7 @@ class Taking:
             )
         why = await probe(target, wanted.insecure)
         if why:
-            raise StartError(f"--upstream {target.told}: {why}; {'nothing was touched' if self._old else out}")
+            raise StartError(f"--upstream {target.told}: {why}; nothing was {'touched' if self._old else 'written'}")
         self._folder = _free(out)
         try:
             sink = _Beside(self._path, self._folder)
