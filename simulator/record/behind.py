@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from simulator.cassette.playback import Playback
 from simulator.core.events import Called, Requested
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from simulator.serve.app import Simulator
 
 
+PARTING: Final = 5.0
+"""Seconds; who loads a page anew, or has lost the network, is back in less."""
+
+
 class Upstream:
     """One real server behind one replay. `attach` it to the simulator before that starts."""
 
@@ -30,7 +34,10 @@ class Upstream:
         tell: Callable[[str], None],
         now: Callable[[], float],
         insecure: bool = False,
+        parting: float = PARTING,
     ) -> None:
+        """A client that has left for `parting` seconds is done; until then it may come back to the server."""
+        self.parting = parting
         self.target = target
         self.tape = tape
         self.insecure = insecure

@@ -32,7 +32,7 @@ _PAUSE: Final = 0.03
 """Seconds in which what the tape has just said still comes to a poll that waits for it."""
 _ANSWER: Final = 30.0
 """Seconds that the server has for an answer."""
-_PARTING: Final = 1.0
+_MOMENT: Final = 0.2
 """Seconds in which the end of a conversation comes to the tape."""
 _ACK: Final = (0, 0)
 """No place of a playback has this number."""
@@ -74,6 +74,7 @@ class Episodes:
         self._by_number: dict[int, _Talk] = {}
         self._calls: dict[CallId, tuple[str, bool]] = {}
         self._actions: list[Action] = []
+        self._learning = False
 
     # ---- as `Beyond` wants it
 
@@ -273,7 +274,7 @@ class Episodes:
         talk.episode.hang(number, out)
         talk.edge.carry(out)
         if not talk.seats:
-            asyncio.get_running_loop().call_later(_PARTING, self._learn, talk)
+            asyncio.get_running_loop().call_later(self._upstream.parting, self._learn, talk)
 
     def _learn(self, talk: _Talk) -> None:
         """A client has gone: what it brought can be played to the next one."""
@@ -283,8 +284,18 @@ class Episodes:
                 self._by_number.pop(number, None)
             talk.episode.ending = True
             talk.edge.poke()
-            if not any(self._talks):
-                self._upstream.tape.learn(self._playback)
+            self._learn_soon()
+
+    def _learn_soon(self) -> None:
+        """When nobody is under way: what is half told is no telling yet."""
+        if not self._learning:
+            self._learning = True
+            asyncio.get_running_loop().call_later(_MOMENT, self._learn_now)
+
+    def _learn_now(self) -> None:
+        self._learning = False
+        if not any(self._talks):
+            self._upstream.tape.learn(self._playback)
 
     def end(self) -> None:
         """Nobody is here any more."""
@@ -391,6 +402,8 @@ class Episodes:
             self.do(Respond(call, Response(502, (("Content-Type", "text/plain"),), f"{why}\n".encode())))
             return
         talk.heard = True
+        if talk.walk is None:
+            self._learn_soon()
         headers = answered(response.headers)
         body = response.body
         try:

@@ -124,7 +124,7 @@ async def playing(path: Path, name: str, url: str = "", redact: bool = True, **m
     if url:
         tape = Learning(path, redact, told.append)
         learned = tape.learned
-        upstream = Upstream(Target(url, **more), tape, told.append, _now)
+        upstream = Upstream(Target(url, **more), tape, told.append, _now, parting=0.3)
         manner = Manner(factor=0.0, beyond=upstream.behind)
         options["onlooker"] = upstream.onlooker
     backend, coverage = prepare([path], None, manner, told.append)
