@@ -16,6 +16,7 @@ from simulator.cassette.redact import Redactor
 from simulator.cassette.sink import FileSink
 from simulator.cassette.tape import open_tape
 from simulator.core.errors import CassetteError, StartError
+from simulator.serve.replay import fetch
 
 if TYPE_CHECKING:
     from simulator.cassette.playback import Playback
@@ -101,7 +102,7 @@ class Appending:
             return
         try:
             with open_tape(self.path) as tape:
-                fresh = plans.read(tape, playback.backend, partial(lambda folder, body: None, self.path.parent))
+                fresh = plans.read(tape, playback.backend, partial(fetch, self.path.parent))
         except CassetteError as error:
             self._tell(str(error))
             return
