@@ -13,15 +13,18 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
+from click.testing import CliRunner
 
 from simulator.cassette.entries import Beside, Closed, Exchange, Opened, Passed, Refused
 from simulator.cassette.tape import open_tape
+from simulator.cli import main
 from simulator.core.errors import SimulatorError, StartError
 from simulator.drive.target import Target
 from simulator.record.relayed import Taking, Wanted
+from simulator.serve.app import Options, Simulator
 from tests.drive.odd import odd
 from tests.drive.talks import ALL, QUICK
-from tests.drive.taping import Client, served
+from tests.drive.taping import Client
 from tests.record.test_episodes import heard, is_whole
 
 pytestmark = pytest.mark.live
@@ -48,8 +51,10 @@ def entries(path: Path) -> list[Any]:
 
 @pytest.mark.parametrize("name", ALL)
 async def test_the_tape_is_what_the_client_had(name: str, tmp_path: Path) -> None:
-    out, own = tmp_path / "tape.yaml", tmp_path / "own.yaml"
-    async with served(name, 7, **QUICK[name]) as real, taking(out, real.url(name)) as (made, told):  # noqa: SIM117
+    out, own, there = (tmp_path / one for one in ("tape.yaml", "own.yaml", "there.yaml"))
+    settings = [(key, str(value)) for key, value in QUICK[name].items()]
+    server = Simulator(Options([name], port=0, seed=7, settings=settings, record=there))
+    async with server as real, taking(out, real.url(name)) as (made, told):  # noqa: SIM117
         async with Client.taping(own, made.url, name) as client:
             await ALL[name](client, real.connect(name))
     is_whole(out)
@@ -58,6 +63,10 @@ async def test_the_tape_is_what_the_client_had(name: str, tmp_path: Path) -> Non
         assert tape.header.redacted
     # What concierge has stored elsewhere, the client put there itself.
     assert {one for one in heard(name, own) if "PUT" not in one[1]} == {*heard(name, out)}
+    # And of the same meaning as what the server's side has recorded.
+    result = CliRunner().invoke(main, ["cassette", "diff", str(there), str(out)])
+    lines = [line for line in result.stdout.splitlines() if line.startswith(("-", "+", "~", ">")) and "PUT" not in line]
+    assert (lines, result.exit_code) == ([], int(name == "concierge"))
     assert "stopped" not in told[-1]
     assert made.code == 0
 
