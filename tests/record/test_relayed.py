@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 import gzip
 import io
+import os
+import shutil
+import ssl
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -262,3 +266,31 @@ async def test_nobody_else_is_dialled(tmp_path: Path) -> None:
     await runner.cleanup()
     assert asked == []
     assert f"{other} is another server, and is not asked" in told[1]
+
+
+@pytest.mark.skipif(
+    shutil.which("openssl") is None and not os.environ.get("CI"), reason="makes a certificate with openssl"
+)
+async def test_a_certificate_that_nobody_trusts(tmp_path: Path) -> None:
+    key, cert, out = (tmp_path / name for name in ("key.pem", "cert.pem", "tape.yaml"))
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
+    subprocess.run([*command, "-keyout", key, "-out", cert], check=True, capture_output=True)  # noqa: ASYNC221
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(cert, key)
+
+    async def hello(request: web.BaseRequest) -> web.Response:
+        return web.Response(text="hello")
+
+    runner = web.ServerRunner(web.Server(hello))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    url = f"wss://127.0.0.1:{runner.addresses[0][1]}"
+    with pytest.raises(StartError, match=r"the certificate of https://.* is not trusted \(self.signed .*--insecure"):
+        async with taking(out, url):
+            pass
+    assert not out.exists()
+    async with taking(out, url, insecure=True) as (made, _), aiohttp.ClientSession() as session:  # noqa: SIM117
+        async with session.get(f"{made.url}/x") as answer:
+            assert await answer.text() == "hello"
+    await runner.cleanup()
+    assert [one.response.body for one in entries(out)] == ["hello"]
