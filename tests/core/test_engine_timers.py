@@ -125,8 +125,8 @@ def test_a_hand_that_waits() -> None:
     """What somebody at the controls has put off happens at its instant, and not at all when it was taken back."""
     stage = Stage(0.0)
     stage.wire_says = {"said": [write("said")]}
-    for seconds, owner, given in ((2.0, "a", send("said")), (3.0, "a", Shut(1, 4001, "end")), (1.0, "b", send("said"))):
-        assert stage.engine.take(Later(seconds, owner, given)) == []
+    for seconds, owner, what in ((2.0, "a", send("said")), (3.0, "a", Shut(1, 4001, "end")), (1.0, "b", send("said"))):
+        assert stage.engine.take(Later(seconds, owner, what)) == []
     stage.engine.take(Cancel("b"))
     assert stage.engine.run_until(1.5) == []
     assert stage.engine.run_until(10.0) == [write("said"), Shut(1, 4001, "end")]

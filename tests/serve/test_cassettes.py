@@ -201,7 +201,7 @@ async def test_a_namespace_of_today() -> None:
             asked = {"cassette": "mia/recovery.yaml", "channel": channel["id"], "timing": "burst", "close": False}
             status, told = await admin(url, "POST", "cassettes/play", asked)
             assert status == 200, told
-            said = []
+            said: list[str] = []
             # It has heard already that it is in.
             while len(said) < told["messages"] + 2:
                 if str(frame := await heard(client)).startswith("42"):
