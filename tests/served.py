@@ -19,6 +19,7 @@ from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.frames import mask_plain
 from simulator.serve.reporter import Reporter
 from simulator.serve.spaces import KEPT
+from tests.described import hold
 
 SECONDS = 10.0
 """How long a test waits for what has to come."""
@@ -195,7 +196,10 @@ async def admin(url: str, method: str, path: str, body: object = None, *more: st
     """One request to the control API: status, and the JSON that came."""
     raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
     head, answer = await ask(url, method, f"/__admin/{path}", raw, *more)
-    return int(head[0].split()[1]), json.loads(answer) if answer else None
+    status, told = int(head[0].split()[1]), json.loads(answer) if answer else None
+    if answer:
+        hold(method, path, status, told)
+    return status, told
 
 
 class Run:
@@ -298,7 +302,7 @@ class Node:
     @asynccontextmanager
     async def browser(cls, page: str, **environment: str) -> AsyncIterator[Node]:
         """A page of tests/clients, or a URL, in headless Chromium; browser and profile are gone when this returns."""
-        shown = page if page.startswith("http") else str(CLIENTS / page)
+        shown = page if page.startswith(("http", "about:")) else str(CLIENTS / page)
         async with cls.running("browser.mjs", str(chromium()), shown, **environment) as node:
             await node.event("ready", seconds=4 * SECONDS)
             try:

@@ -158,8 +158,6 @@ class Backend:
     """From the seed and a base URL: a URL that a client can use as it is, ids and tokens included."""
     example: Callable[[Any, str], str]
     """From the seed and that URL: a line of client code to paste."""
-    credentials: Callable[[Any], dict[str, Any]] = lambda seed: {}
-    """From the seed: what a client brings besides that URL, by the names that the wire has for it."""
     judge: Callable[[World, Request, Route], Response | None] = lambda world, request, route: None
     """The answer to an upload that its head alone decides, before any of its body is read; None reads on."""
     full: Callable[[World, Request], Response] = lambda world, request: Response(500)
@@ -182,3 +180,5 @@ class Backend:
     """Of events that always have the same topic, where others have one that tells whose they are."""
     live: frozenset[str] = frozenset()
     """Routes that this backend answers itself while a tape is played: what they sign has to be good here."""
+    credentials: Callable[[Any], dict[str, Any]] = lambda seed: {}
+    """From the seed: what a client brings besides the URL of `connect`, by the names that the wire has for it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -75,11 +75,13 @@ _Line: TypeAlias = tuple[float, str, Link, str, str, str | bytes]
 class Journal:
     """The frames that passed, both ways, as raw as they were: the last `most`, and no more than `room` characters."""
 
-    __slots__ = ("_append", "_left", "_lines", "_room", "begun", "total")
+    __slots__ = ("_append", "_heard", "_left", "_lines", "_room", "_tally", "begun", "total")
 
     def __init__(self, most: int = 10_000, room: int = 32 << 20) -> None:
         self._lines: deque[_Line] = deque(maxlen=most)
         self._append: Callable[[_Line], None] = self._lines.append
+        self._heard: Callable[[], object] | None = None
+        self._tally: dict[tuple[str, str], int] | None = None
         self._room = room
         self._left = room
         """Characters that may still come before somebody has to count: what made room by its number is not in it."""
@@ -132,17 +134,33 @@ class Journal:
 
     def listen(self, heard: Callable[[], object] | None) -> None:
         """Call this at each frame that comes, once it is kept; None calls nobody, which costs frames nothing at all."""
-        append = self._lines.append
-        if heard is None:
-            self._append = append
-            return
-        tell = heard
+        self._heard = heard
+        self._compose()
+
+    def tally(self) -> Mapping[tuple[str, str], int]:
+        """How many frames passed, by backend and sender: what is kept at the first call, and all that come after it.
+
+        Frames cost nothing for it before somebody has asked; beginning anew does not set it back.
+        """
+        if self._tally is None:
+            self._tally = defaultdict(int)
+            for line in self._lines:
+                if line[4]:
+                    self._tally[line[1], line[3]] += 1
+            self._compose()
+        return self._tally
+
+    def _compose(self) -> None:
+        append, tell, tally = self._lines.append, self._heard, self._tally
 
         def told(line: _Line) -> None:
             append(line)
-            tell()
+            if tally is not None:
+                tally[line[1], line[3]] += 1
+            if tell is not None:
+                tell()
 
-        self._append = told
+        self._append = append if tell is None and tally is None else told
 
     @property
     def first(self) -> int:
@@ -251,7 +269,7 @@ class Space:
         self.clock = clock
         self.seed = seed
         self.ids = Ids.seeded(seed)
-        self.journal = journal or Journal()
+        self.journal = Journal() if journal is None else journal
         self.objects = objects
         self.running: dict[str, Running] = {}
         self.faults = Faults(self.ids.child("faults"))

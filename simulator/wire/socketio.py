@@ -91,6 +91,9 @@ class SocketIO:
     def clients(self) -> Iterator[Present]:
         """Everybody whose session is open, over whichever transport."""
         for session in self._engine.sessions.values():
+            if session.state is not _ENGINE_OPEN:
+                # It lingers until a poll has fetched its end.
+                continue
             client: Client = session.upper
             yield Present(
                 session.call,

@@ -66,6 +66,25 @@ async def test_clock(url: str) -> None:
     assert await admin(url, "GET", "clock") == (200, moved)
 
 
+async def test_clock_goes_to_an_instant(url: str) -> None:
+    moved = {**NEW_YEAR, "now": 1767225661.5, "time": "2026-01-01T00:01:01.500000Z"}
+    for given in ("2026-01-01T01:01:01.5+01:00", 1767225661.5, "2026-01-01T00:01:01.5Z"):
+        assert await admin(url, "PUT", "clock", {"time": given}) == (200, moved)
+    said, answer = await admin(url, "PUT", "clock", {"time": "2026-01-01T00:00:00Z"})
+    assert (said, answer["error"]) == (
+        409, "time: it is 2026-01-01T00:01:01.500000Z already, and a clock goes only forward; reset begins anew",
+    )  # fmt: skip
+    assert await admin(url, "GET", "clock") == (200, moved)
+
+
+async def test_clock_at_an_instant_fires_what_falls_due(server: Simulator, url: str) -> None:
+    async with connect(server.connect("chip"), proxy=None) as ws:
+        await started(ws)
+        await admin(url, "POST", "act", {"act": "say", "text": "later", "after": 2})
+        await admin(url, "PUT", "clock", {"time": "2026-01-01T00:00:02Z"})
+        assert '"text":"later"' in str(await ws.recv())
+
+
 async def test_clock_of_the_wall_is_nobodys() -> None:
     async with chip() as simulator:
         status, answer = await admin(simulator.url("chip"), "GET", "clock")
@@ -75,6 +94,7 @@ async def test_clock_of_the_wall_is_nobodys() -> None:
             409,
             {"error": "the clock runs by itself: start with --clock manual to move it by hand"},
         )
+        assert (await admin(simulator.url("chip"), "PUT", "clock", {"time": "2099-01-01T00:00:00Z"}))[0] == 409
 
 
 @pytest.mark.parametrize(
@@ -100,6 +120,18 @@ async def test_clock_of_the_wall_is_nobodys() -> None:
         ("POST", "clock/advance", b'{"seconds": 1e999}', 400, ""),
         ("POST", "clock/advance", {"seconds": 1, "minutes": 2}, 400, "minutes: there is no such key"),
         ("POST", "clock/advance", b'{"seconds": 1, "x": "' + b"x" * (1 << 20) + b'"}', 413, "the body is longer than "),
+        *(
+            (
+                "PUT",
+                "clock",
+                {"time": wrong},
+                400,
+                "time: expected an instant such as 2026-01-01T00:00:00Z, or Unix sec",
+            )
+            for wrong in ("noon", "manual", "2026-01-01T00:00:00", "2026-13-01T00:00:00Z", "", True, None, -1, 1e12)
+        ),
+        ("PUT", "clock", {"time": "2036-12-31T00:00:00Z"}, 400, "time: expected at most ten years from now"),
+        ("PUT", "clock", {"seconds": 1}, 400, "seconds: there is no such key"),
         ("POST", "act", {"act": "dance"}, 400, "act: expected one of say, typing, status, "),
         ("POST", "act", {}, 400, "act: expected one of "),
         ("POST", "act", {"act": ["say"]}, 400, "act: expected one of "),
@@ -310,7 +342,7 @@ async def test_an_act_without_a_talk_needs_somebody_there(server: Simulator, url
 async def test_refusals_say_what_would_do(url: str) -> None:
     """RFC 9110, 15.5.2 and 15.5.6."""
     assert "Allow: POST" in (await ask(url, "GET", "/__admin/reset"))[0]
-    assert "Allow: GET, HEAD" in (await ask(url, "POST", "/__admin/clock"))[0]
+    assert "Allow: GET, HEAD, PUT" in (await ask(url, "POST", "/__admin/clock"))[0]
     async with prompt(admin_token="t") as simulator:
         assert "WWW-Authenticate: Bearer" in (await ask(simulator.url("chip"), "GET", "/__admin/clock"))[0]
 

@@ -48,7 +48,9 @@ async def backends(asking: Asking) -> Any:
         backend, seed = running.backend, running.seed
         url = f"{_seen(asking, served)}{prefix}"
         connect = backend.connect(seed, url)
-        samples = _samples(backend)
+        if backend.name not in asking.site.known:
+            # Schemas of fifty models take half a second.
+            asking.site.known[backend.name] = _said(backend)
         told.append(
             {
                 "name": backend.name,
@@ -61,9 +63,7 @@ async def backends(asking: Asking) -> Any:
                 "port": int(served.url.rpartition(":")[2]),
                 "statuses": [*backend.statuses],
                 "agents": None if backend.agents is None else [*backend.agents(seed)],
-                "acts": _acts(backend),
-                "commands": _messages(backend.commands, samples["client"], "validation"),
-                "events": _messages(backend.events, samples["server"], "serialization"),
+                **asking.site.known[backend.name],
             }
         )
     return {"backends": told}
@@ -79,6 +79,15 @@ def _seen(asking: Asking, served: Served) -> str:
     if served.name == asking.site.backend:
         return f"{scheme}://{host}"
     return f"{scheme}://{named[0]}:{rest.rpartition(':')[2]}"
+
+
+def _said(backend: Backend) -> dict[str, Any]:
+    samples = _samples(backend)
+    return {
+        "acts": _acts(backend),
+        "commands": _messages(backend.commands, samples["client"], "validation"),
+        "events": _messages(backend.events, samples["server"], "serialization"),
+    }
 
 
 def _acts(backend: Backend) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -16,6 +17,7 @@ from simulator.serve.admin import (
     events,
     faults,
     messages,
+    metrics,
     pages,
     send,
     spaces,
@@ -31,6 +33,19 @@ from simulator.serve.admin.site import Site
 from simulator.serve.selector import Target
 from simulator.serve.spaces import Spaces
 
+
+async def _openapi(asking: Asking) -> Any:
+    """`GET /__admin/openapi.json`."""
+    return {**_described(), "servers": [{"url": asking.target.prefix or "/"}]}
+
+
+@cache
+def _described() -> dict[str, Any]:
+    from simulator.serve.admin.openapi import describe
+
+    return describe(CALLS)
+
+
 CALLS: tuple[Call, ...] = (
     *about.CALLS,
     *time.CALLS,
@@ -44,6 +59,8 @@ CALLS: tuple[Call, ...] = (
     *spaces.CALLS,
     *faults.CALLS,
     *cassettes.CALLS,
+    *metrics.CALLS,
+    Call("GET", "openapi.json", _openapi, "This description.", "about:Description"),
 )
 """The table. Each room has its own rows, a line each here."""
 

@@ -36,6 +36,8 @@ class Call:
     """The shape of the parameters behind `?`, see `Asking.query`; "" for none."""
     fails: Mapping[int, str] = field(default_factory=dict)
     """What else it may answer, and when: those that all calls have in common are left out."""
+    tells: Mapping[int, str] = field(default_factory=dict)
+    """The shapes of failures that tell more than an error."""
     media: str = "application/json"
     """Of the answer."""
     needless: bool = False

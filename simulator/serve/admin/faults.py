@@ -120,7 +120,7 @@ CALLS = (
         add,
         "Adds one fault, or a list: all or none.",
         "faults:Faults",
-        takes="faults:Wanted",
+        takes="faults:NewFaults",
         fails=_FULL,
     ),
     Call("DELETE", "faults", end_all, "Ends all faults.", "faults:Faults"),

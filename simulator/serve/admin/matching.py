@@ -141,9 +141,9 @@ class _Talk:
             if line.link in (present.number, present.link)
             for conn in present.conns.values()
         ]
-        if not conns or line.name is None:
+        if not conns:
             return False
-        message = Message(line.name, line.args or (), topic=line.topic)
+        message = Message(line.name or "", line.args or (), topic=line.topic)
         named = {rules.talk_of(conn, message) for conn in conns} - {None}
         if named:
             return any(talk is not None and self._talk in (talk, talk.rpartition("/")[2]) for talk in named)

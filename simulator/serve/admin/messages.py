@@ -193,6 +193,7 @@ async def _told(place: Place, lines: Iterable[Line]) -> list[dict[str, Any]]:
 
 
 _LATE = {409: "Nothing of the kind came in time: what was looked for, and what came nearest.", 503: "Too many wait."}
+_LESS = {409: "messages:Late"}
 
 CALLS = (
     Call("GET", "messages", messages, "What passed, the last of it or page by page.", "messages:Messages",
@@ -205,7 +206,7 @@ CALLS = (
     Call("POST", "messages/remove", remove, "Takes them out of the journal.", "messages:Removed",
          takes="messages:Find"),
     Call("POST", "messages/wait", wait, "Answers when such a message passes, or has passed.", "messages:One",
-         takes="messages:Wait", fails=_LATE),
+         takes="messages:Wait", fails=_LATE, tells=_LESS),
     Call("POST", "messages/wait-for-count", wait_for_count, "Answers when so many have passed.", "messages:Counted",
-         takes="messages:WaitForCount", fails=_LATE),
+         takes="messages:WaitForCount", fails=_LATE, tells=_LESS),
 )  # fmt: skip

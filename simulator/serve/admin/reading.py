@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from simulator.core.envelope import ACK, HEARTBEAT
+from simulator.core.envelope import ACK, HEARTBEAT, MESSAGE
 from simulator.core.message import Frame, Message
 from simulator.core.space import Entry, Running, Space
 from simulator.core.wire import Reader, Turn
@@ -196,7 +196,8 @@ class Reading:
             return Line(entry, "control", raw)
         look = self._envelopes[entry.backend].backend.envelope.look(entry.sender, item.data)
         line = Line(entry, look.name if look.kind == HEARTBEAT and look.name in ("ping", "pong") else "control", raw)
-        line.name = look.name or None
+        # The beginning of a message whose attachments are still to come has its name, and is not it.
+        line.name = look.name if look.name and look.kind != MESSAGE else None
         return line
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simulator.serve.app import Served
@@ -45,3 +45,5 @@ class Site:
     """Every backend of this process with its address."""
     cassettes: Path | None = None
     """The operator's own, beside those that come along."""
+    known: dict[str, Any] = field(default_factory=dict)
+    """What does not change and takes long to tell, by backend."""

@@ -134,13 +134,25 @@ _MADE = {409: "The default space can't be made, nor more faults than there may b
 _NONE = {404: "There is no such space."}
 
 CALLS = (
-    Call("GET", "spaces", every, "All spaces.", "spaces:Every"),
+    Call("GET", "spaces", every, "All spaces.", "spaces:Spaces"),
     Call(
-        "POST", "spaces", make, "Makes a space, or begins one anew.", "spaces:Space", takes="spaces:Wanted", fails=_MADE
+        "POST",
+        "spaces",
+        make,
+        "Makes a space, or begins one anew.",
+        "spaces:Space",
+        takes="spaces:NewSpace",
+        fails=_MADE,
     ),
     Call(
-        "PUT", "spaces", make, "Makes a space, or begins one anew.", "spaces:Space", takes="spaces:Wanted", fails=_MADE
+        "PUT",
+        "spaces",
+        make,
+        "Makes a space, or begins one anew.",
+        "spaces:Space",
+        takes="spaces:NewSpace",
+        fails=_MADE,
     ),
     Call("GET", "spaces/{name}", one, "One space.", "spaces:Space", fails=_NONE),
-    Call("DELETE", "spaces/{name}", end, "Ends a space.", "spaces:Ended", fails=_NONE),
+    Call("DELETE", "spaces/{name}", end, "Ends a space.", "spaces:SpaceEnded", fails=_NONE),
 )

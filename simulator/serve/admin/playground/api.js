@@ -28,6 +28,12 @@ export const address = (path, more = {}) => {
   return query ? `${path}?${query}` : path;
 };
 
+/** Another page of ours: a token that a person gave goes along, since a new tab knows nothing of this one. */
+export const page = (path, more) => {
+  const own = document.querySelector('meta[name="simulator-page-token"]').content !== "";
+  return own || !token ? address(path, more) : `${address(path, more)}#${new URLSearchParams({ token })}`;
+};
+
 /** The name of the space that this page is in, or "" for the default one. */
 export const spaceName = space ?? decodeURIComponent(/\/~space\/([^/]+)\//.exec(location.pathname)?.[1] ?? "");
 

@@ -5,6 +5,8 @@ import { signal } from "../vendor/signals.js";
 /** Frames and messages that are kept: a page that stays open for a day shall not grow for a day. */
 const MOST_FRAMES = 500;
 const MOST_MESSAGES = 1000;
+/** Characters of one. */
+const LONGEST_FRAME = 4000;
 
 let keys = 0;
 
@@ -22,7 +24,7 @@ export class Chat {
     this.typist = signal("");
     /** {key, id, mine, who, text, at, state, picture, file, note} */
     this.messages = signal([]);
-    /** {key, way, text, at} */
+    /** {key, way, text, more, at}: `more` characters are left out */
     this.frames = signal([]);
     this.talk = null;
     this.kept = `simulator-playground ${backend.connect} `;
@@ -83,7 +85,7 @@ export class Chat {
     const same = list.findIndex(
       (old) =>
         (message.id !== undefined && old.id === message.id) ||
-        (message.mine && old.mine && old.state === "sending" && old.id === undefined && old.text === message.text),
+        (message.mine && old.mine && old.state === "sending" && !old.past && old.id === undefined && old.text === message.text),
     );
     if (same >= 0) {
       this.messages.value = list.with(same, { ...list[same], ...message });
@@ -97,13 +99,19 @@ export class Chat {
     this.said({ note: true, text });
   }
 
+  /** The other side has begun anew: what stands here was said to nobody who knows it, and its ids may come again. */
+  forgotten(words) {
+    this.messages.value = this.messages.value.map((message) => ({ ...message, id: undefined, past: true }));
+    this.noted(words);
+  }
+
   /** What was said before, the oldest first. What stands here already, by its id or as words of this page's own, only learns. */
   earlier(messages) {
     const here = [...this.messages.value];
     const fresh = [];
     for (const message of messages) {
       const same = here.findIndex(
-        (old) => old.id === message.id || (message.mine && old.mine && old.id === undefined && old.text === message.text),
+        (old) => (message.id !== undefined && old.id === message.id) || (message.mine && old.mine && !old.past && old.id === undefined && old.text === message.text),
       );
       if (same < 0) fresh.push({ key: ++keys, ...message });
       else here[same] = { ...here[same], ...message };
@@ -125,11 +133,23 @@ export class Chat {
     this.said({ id, who, text: (old?.text ?? "") + more });
   }
 
+  /** What hears a message: one that is not as its document says it is told, and the chat goes on. */
+  hears(listener) {
+    return (...said) => {
+      try {
+        listener(...said);
+      } catch (error) {
+        this.noted(`This page did not understand what came: ${error.message}`);
+      }
+    };
+  }
+
   types(who) {
     this.typist.value = who;
   }
 
   passed(way, text) {
-    this.frames.value = [...this.frames.value, { key: ++keys, way, text, at: Date.now() }].slice(-MOST_FRAMES);
+    const frame = { key: ++keys, way, text: text.slice(0, LONGEST_FRAME), more: Math.max(text.length - LONGEST_FRAME, 0), at: Date.now() };
+    this.frames.value = [...this.frames.value, frame].slice(-MOST_FRAMES);
   }
 }

@@ -19,12 +19,6 @@ const shown = signal(null);
 
 const httpOrigin = (url) => new URL(url.replace(/^ws/, "http")).origin;
 
-/** Under the name by which this page was found: localhost stays localhost, or a page at one would upload to the other. */
-function here(backend) {
-  const named = (url) => url.replace(/^(\w+:\/\/)(127\.0\.0\.1|0\.0\.0\.0|localhost|\[::1?\])(?=[:/])/, `$1${location.hostname}`);
-  return { ...backend, url: named(backend.url), connect: named(backend.connect) };
-}
-
 listen(({ url, way, text }) => {
   for (const chat of chats.values()) if (httpOrigin(chat.backend.url) === httpOrigin(url)) chat.passed(way, text);
 });
@@ -52,12 +46,11 @@ async function start() {
   const advance = async (seconds) => {
     clock.value = await call("POST", "clock/advance", { seconds });
   };
-  const rows = backends.map(here);
   const asked = new URLSearchParams(location.search).get("backend");
-  const first = rows.find(({ name }) => name === asked) ?? rows.find(({ url }) => httpOrigin(url) === location.origin) ?? rows[0];
+  const first = backends.find(({ name }) => name === asked) ?? backends.find(({ url }) => httpOrigin(url) === location.origin) ?? backends[0];
   await show(first);
   app.replaceChildren();
-  render(html`<${Page} backends=${rows} shown=${shown} show=${show} clock=${clock} advance=${advance} space=${spaceName} />`, app);
+  render(html`<${Page} backends=${backends} shown=${shown} show=${show} clock=${clock} advance=${advance} space=${spaceName} />`, app);
 }
 
 async function tryToStart() {

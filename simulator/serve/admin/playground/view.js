@@ -4,13 +4,10 @@ import { h } from "../vendor/preact.js";
 import { useEffect, useRef, useState } from "../vendor/hooks.js";
 import { useSignal } from "../vendor/signals.js";
 import htm from "../vendor/htm.js";
-import { address, useToken } from "./api.js";
+import { page, useToken } from "./api.js";
 import { File } from "./files.js";
 
 const html = htm.bind(h);
-
-/** Characters of one frame that are shown. */
-const LONGEST = 4000;
 
 const TICKS = {
   sending: ["◌", "not sent yet"],
@@ -27,7 +24,7 @@ const clockTime = (at) => (Number.isFinite(at) ? new Date(at).toLocaleTimeString
 /** Characters that show nothing, or turn the text around, by their number; a poll's frames stand apart by U+001E. */
 const plainly = (text) =>
   text
-    .replaceAll("\u001e", "\n␞ ")
+    .replaceAll("\u001e", "\\u{1e}\n")
     .replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]|\p{Cs}/gu, (found) => `\\u{${found.codePointAt(0).toString(16)}}`);
 
 const PICTURE = html`<svg viewBox="0 0 24 24" width="20" height="20" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linejoin="round">
@@ -38,6 +35,7 @@ const PICTURE = html`<svg viewBox="0 0 24 24" width="20" height="20" aria-hidden
 function useEnd(changes) {
   const element = useRef(null);
   const atEnd = useRef(true);
+  const last = useRef(0);
   useEffect(() => {
     const { current } = element;
     const stay = () => {
@@ -49,7 +47,10 @@ function useEnd(changes) {
     return () => current.removeEventListener("load", stay, true);
   }, [changes]);
   const scrolled = ({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => {
-    atEnd.current = scrollHeight - scrollTop - clientHeight < 40;
+    // Only a person goes up; what has grown since it was scrolled to its end is no reason to stay behind.
+    if (scrollTop < last.current - 1) atEnd.current = false;
+    if (scrollHeight - scrollTop - clientHeight < 40) atEnd.current = true;
+    last.current = scrollTop;
   };
   return [element, scrolled];
 }
@@ -65,7 +66,7 @@ export function Page({ backends, shown, show, clock, advance, space }) {
         ${backends.map(
           (backend) => html`<a
             key=${backend.name}
-            href=${address("playground", { backend: backend.name })}
+            href=${page("playground", { backend: backend.name })}
             aria-current=${backend === chat.backend ? "page" : undefined}
             onClick=${(event) => {
               event.preventDefault();
@@ -75,7 +76,7 @@ export function Page({ backends, shown, show, clock, advance, space }) {
           >`,
         )}
       </nav>`}
-      <a class="inspector" href=${address("ui")} target="_blank" rel="noopener">Inspector ↗</a>
+      <a class="inspector" href=${page("ui")} target="_blank" rel="noopener">Inspector ↗</a>
     </header>
     <main key=${chat.backend.name}>
       ${chat.client === null
@@ -203,9 +204,9 @@ function WireTold({ chat }) {
       <div class="frames" role="region" aria-label="Frames" tabindex="0" ref=${element} onScroll=${scrolled}>
         <ol>
           ${frames.map(
-            ({ key, way, text, at }) => html`<li key=${key} class=${way}>
+            ({ key, way, text, more, at }) => html`<li key=${key} class=${way}>
               <span class="way" aria-hidden="true">${WAYS[way][0]}</span><span class="aside">${WAYS[way][1]}</span>
-              <code>${plainly(text.slice(0, LONGEST))}${text.length > LONGEST && html`<i> … and ${text.length - LONGEST} characters more</i>`}</code>
+              <code>${plainly(text)}${more > 0 && html`<i> … and ${more} characters more</i>`}</code>
               <time>${clockTime(at)}</time>
             </li>`,
           )}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from simulator.serve.admin.shapes.form import Told
 
@@ -18,6 +18,17 @@ class Health(Told):
     """Their names."""
 
 
+class Description(BaseModel):
+    """Of the control API; see https://spec.openapis.org/oas/v3.1.1.html."""
+
+    openapi: str
+    info: dict[str, Any]
+    servers: list[dict[str, Any]]
+    paths: dict[str, Any]
+    components: dict[str, Any]
+    security: list[dict[str, Any]]
+
+
 class Version(Told):
     """Which simulator this is, and on what it runs."""
 
@@ -25,7 +36,7 @@ class Version(Told):
     python: str
 
 
-class Act(Told):
+class ActKind(Told):
     """One act of a bot or an agent, at one backend."""
 
     how: Literal["spoken", "approximated", "silent"]
@@ -35,7 +46,7 @@ class Act(Told):
     """JSON Schema of what `act` takes."""
 
 
-class Message(Told):
+class MessageKind(Told):
     """One message that a backend knows."""
 
     schema_: dict[str, Any] = Field(alias="schema")
@@ -67,10 +78,10 @@ class Backend(Told):
     """What the act `status` can say."""
     agents: list[str] | None
     """Under which names agents can act; null where any will do."""
-    acts: dict[str, Act]
-    commands: dict[str, Message]
+    acts: dict[str, ActKind]
+    commands: dict[str, MessageKind]
     """What clients say."""
-    events: dict[str, Message]
+    events: dict[str, MessageKind]
     """What it says."""
 
 

@@ -27,9 +27,9 @@ def _model(name: str, kind: Any) -> type[BaseModel]:
     keys: dict[str, Any] = {"act": (Literal[name], ...)}
     for one in fields(kind):
         default = ... if one.default is MISSING else one.default
-        limits = {"ge": 0.0} if one.name == "after" else {}
-        keys[one.name] = (hints[one.name], Field(default, **limits))
-    made: type[BaseModel] = create_model(kind.__name__, __base__=_Act, __doc__=cleandoc(kind.__doc__), **keys)
+        least = 0.0 if one.name == "after" else None
+        keys[one.name] = (hints[one.name], Field(default, ge=least))
+    made: type[BaseModel] = create_model(f"{kind.__name__}Act", __base__=_Act, __doc__=cleandoc(kind.__doc__), **keys)
     return made
 
 
@@ -37,8 +37,11 @@ MODELS: dict[str, type[BaseModel]] = {name: _model(name, kind) for name, kind in
 """By the names of `ACTS`."""
 
 
-Act = create_model("Act", __base__=RootModel[Annotated[Union[tuple(MODELS.values())], Field(discriminator="act")]])  # type: ignore[misc]  # noqa: UP007
-"""One of them."""
+_Any: Any = Union[tuple(MODELS.values())]  # noqa: UP007  # the types are known when it runs
+
+
+class Act(RootModel[Annotated[_Any, Field(discriminator="act")]]):
+    """One act, with the keys that belong to it."""
 
 
 class Done(Told):

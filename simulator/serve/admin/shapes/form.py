@@ -8,19 +8,19 @@ from pydantic import BaseModel, ConfigDict
 class Given(BaseModel):
     """What a caller sends: a key that nobody knows is a mistake."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
 class Asked(BaseModel):
     """Parameters behind `?`, which are text: numbers are read from it."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 class Told(BaseModel):
     """What we answer."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 class Wrong(Told):

@@ -218,6 +218,22 @@ class Counted(Count):
     messages: list[Message]
 
 
+class Late(Told):
+    """What did not come in time."""
+
+    error: str
+    looked_for: dict[str, Any] | None = None
+    """The criteria; left out where the space ended meanwhile, as all that follows."""
+    count: int | None = None
+    """How many of them came."""
+    passed: int | None = None
+    """Messages that were looked at."""
+    nearest: Message | None = None
+    """What came nearest, where none came."""
+    missed: list[str] | None = None
+    """In which criteria that differs."""
+
+
 class Removed(Told):
     """How many frames the journal let go."""
 

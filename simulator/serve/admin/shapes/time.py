@@ -22,4 +22,10 @@ class Clock(Told):
 class Advance(Given):
     """How far to move."""
 
-    seconds: float = Field(ge=0, le=10 * 366 * 86400, examples=[1.5])
+    seconds: float = Field(ge=0, le=10 * 366 * 86400, examples=[60])
+
+
+class Instant(Given):
+    """Where to move: an RFC 3339 instant with its zone, or Unix seconds."""
+
+    time: str | float = Field(examples=["2026-01-01T00:10:00Z", 1767226200])

@@ -30,16 +30,22 @@ export function connect(backend, chat) {
   const channel = socket.channel(`bot:${bot}`, { access_token });
   socket.onClose(({ code }) => left || chat.closed(`closed with ${code}`, "soon"));
 
-  channel.on("btu_msg", ({ session: of, text }) => {
-    // What its operator says goes to everybody on the topic.
-    if (of === session) chat.said({ who: "Bot", text });
-  });
-  channel.onError((why) => {
+  channel.on(
+    "btu_msg",
+    chat.hears(({ session: of, text }) => {
+      // What its operator says goes to everybody on the topic.
+      if (of === session) chat.said({ who: "Bot", text: String(text) });
+    }),
+  );
+  channel.onError(() => {
     if (left || !socket.isConnected()) return;
     // AIDA ends the whole channel where it did not understand; the library joins again.
     session = undefined;
-    chat.noted(`The channel crashed${why?.reason ? ` (${why.reason})` : ""}: joining again, with a new session.`);
+    chat.closed("the channel crashed", "soon");
+    chat.forgotten("AIDA did not understand, or does not know the old session any more: it goes on with a new one.");
   });
+
+  const entered = () => chat.opened(`bot ${bot}, session ${session}`);
 
   socket.connect();
   channel
@@ -47,14 +53,15 @@ export function connect(backend, chat) {
     .receive("ok", () => {
       // It is called after each time that the library has joined again.
       if (session === undefined) begin();
-      else chat.opened(`bot ${bot}, session ${session}`);
+      // Nothing else tells whether the session is still known: where it is not, this crashes the channel.
+      else channel.push("put_data", { session, data: {} }).receive("ok", entered);
     })
     .receive("error", ({ reason }) => chat.closed(`not let in: ${reason}`));
 
   function begin() {
     channel.push("new_session", {}).receive("ok", ({ session: made }) => {
       session = made;
-      chat.opened(`bot ${bot}, session ${session}`);
+      entered();
     });
   }
 

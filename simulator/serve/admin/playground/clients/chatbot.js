@@ -42,11 +42,13 @@ export function connect(backend, chat) {
     return { id: messageId, mine, who: mine ? "You" : (senderName ?? NAMES[sender]), text: content, at: Date.parse(timestamp), state };
   }
 
-  const ours = (named, heard) => socket.on(named, (event) => event.conversationId === conversationId && heard(event));
+  const on = (name, listener) => socket.on(name, chat.hears(listener));
+  const ours = (name, listener) => on(name, (event) => event.conversationId === conversationId && listener(event));
   const streaming = () => chat.messages.value.findLast(({ id }) => String(id).startsWith("stream-"));
 
-  socket.on("connect", () => socket.emit("join-conversation", { sessionId, ...(conversationId ? { conversationId } : {}) }));
-  socket.on("conversation-started", ({ conversationId: id, messages, status, displayName }) => {
+  const join = () => socket.emit("join-conversation", { sessionId, ...(conversationId ? { conversationId } : {}) });
+  socket.on("connect", join);
+  on("conversation-started", ({ conversationId: id, messages, status, displayName }) => {
     conversationId = id;
     chat.opened(`${displayName ? `${displayName}, ` : ""}conversation ${id}`);
     chat.place.value = `Status: ${status}`;
@@ -75,7 +77,13 @@ export function connect(backend, chat) {
     chat.place.value = `Ended: ${reason}`;
     chat.noted(`This conversation has ended (${reason}).`);
   });
-  socket.on("error", ({ message, code }) => chat.noted(`The server says: ${message} (${code})`));
+  on("error", ({ message, code }) => {
+    if (code === "CONVERSATION_NOT_FOUND" && conversationId !== undefined) {
+      conversationId = undefined;
+      chat.forgotten("The server does not know the old conversation any more: this is a new one.");
+      join();
+    } else chat.noted(`The server says: ${message} (${code})`);
+  });
   socket.on("connect_error", ({ message }) => left || chat.closed(message, socket.active ? "soon" : undefined));
   socket.on("disconnect", (reason) => left || chat.closed(reason, socket.active ? "soon" : undefined));
 

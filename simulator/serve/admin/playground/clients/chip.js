@@ -33,7 +33,7 @@ export function connect(backend, chat) {
 
   const events = {
     chat_started({ chat_id }) {
-      if (chat.remembered("chat_id")) chat.noted("chip does not know the old chat any more: this is a new one.");
+      if (chat.remembered("chat_id")) chat.forgotten("chip does not know the old chat any more: this is a new one.");
       chat.remember("chat_id", chat_id);
       chat.opened(`chat ${chat_id}`);
     },
@@ -58,15 +58,15 @@ export function connect(backend, chat) {
       opened();
       made.send(JSON.stringify({ type: "start_chat", chat_id: chat.remembered("chat_id") }));
     };
-    made.onmessage = ({ data }) => {
+    made.onmessage = chat.hears(({ data }) => {
       const event = JSON.parse(data);
       events[event.type]?.(event);
-    };
+    });
     return made;
   }, chat);
 
   function history() {
-    const known = chat.messages.value.find(({ time }) => time !== undefined);
+    const known = chat.messages.value.find(({ time, past }) => time !== undefined && !past);
     send({ type: "get_history", before: known?.time ?? END_OF_TIME });
   }
 

@@ -60,7 +60,7 @@ export function connect(backend, chat) {
 
   function refused(name, body) {
     if (name === "init-chat-with-concierge" && session) {
-      chat.noted("concierge does not know the old session any more: this is a new one.");
+      chat.forgotten("concierge does not know the old session any more: this is a new one.");
       session = undefined;
       begin();
     } else chat.noted(`${name} was refused: ${body?.message}`);
@@ -85,7 +85,7 @@ export function connect(backend, chat) {
       opened();
       begin();
     };
-    made.onmessage = ({ data }) => heard(JSON.parse(data));
+    made.onmessage = chat.hears(({ data }) => heard(JSON.parse(data)));
     return made;
   }, chat);
   const alive = setInterval(() => session && ask("ping-on-chat-session", { chatSessionId: session }), PING * 1000);

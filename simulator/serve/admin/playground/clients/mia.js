@@ -28,6 +28,8 @@ export function connect(backend, chat) {
   // What is refused is closed by the server, and then socket.io-client does not come back by itself.
   const socket = io(origin(backend), { path: new URL(backend.connect).pathname, auth, forceNew: true });
 
+  const on = (name, listener) => socket.on(name, chat.hears(listener));
+
   function of({ id, content, from, createdAt, status, direction, type }) {
     const mine = direction === "outgoing";
     const media = type === "application/vnd.lime.media-link+json";
@@ -36,22 +38,26 @@ export function connect(backend, chat) {
     return { id, mine, who: mine ? (from ?? "You") : from, text, bare: media, files, at: Date.parse(createdAt), state: mine ? status : undefined };
   }
 
-  socket.on("EVENT_INIT_ROOM", ({ roomId, instance: { name } }) => {
+  on("EVENT_INIT_ROOM", ({ roomId, instance: { name } }) => {
     instance = name;
     auth.roomId = roomId;
     chat.remember("room", roomId);
     chat.opened(`${name}, room ${roomId}`);
   });
-  socket.on("EVENT_SERVER_SEND_USER_DATA", ({ name, email }) => {
+  on("EVENT_SERVER_SEND_USER_DATA", ({ name, email }) => {
     chat.place.value = `${instance} knows you as ${name ?? email ?? "somebody"}.`;
   });
-  socket.on("EVENT_SERVER_INIT_MESSAGE_LIST", (list) =>
-    chat.earlier(list.map((message) => of({ ...message, from: message.direction === "outgoing" ? "You" : instance }))),
-  );
-  socket.on("EVENT_SERVER_SEND_MESSAGE", (message) => chat.said(of(message)));
-  socket.on("EVENT_SERVER_SEND_MESSAGE_STATUS", ({ messageId, status }) => chat.changed(messageId, { state: status }));
-  socket.on("EVENT_SERVER_SEND_CHAT_STATE", ({ from, state }) => chat.types(state === "composing" ? from : ""));
-  socket.on("EVENT_ERROR", ({ message }) => chat.noted(`M.I.A. says: ${message}`));
+  on("EVENT_SERVER_INIT_MESSAGE_LIST", (list) => {
+    const here = new Set(list.map(({ id }) => id));
+    const known = chat.messages.value.filter(({ id }) => id !== undefined);
+    if (known.length > 0 && !known.some(({ id }) => here.has(id)))
+      chat.forgotten("M.I.A. does not know what was said any more: this is a new beginning.");
+    chat.earlier(list.map((message) => of({ ...message, from: message.direction === "outgoing" ? "You" : instance })));
+  });
+  on("EVENT_SERVER_SEND_MESSAGE", (message) => chat.said(of(message)));
+  on("EVENT_SERVER_SEND_MESSAGE_STATUS", ({ messageId, status }) => chat.changed(messageId, { state: status }));
+  on("EVENT_SERVER_SEND_CHAT_STATE", ({ from, state }) => chat.types(state === "composing" ? from : ""));
+  on("EVENT_ERROR", ({ message }) => chat.noted(`M.I.A. says: ${message}`));
   socket.on("connect", () => socket.recovered && chat.opened(`${instance}, room ${auth.roomId}, nothing was missed`));
   socket.on("connect_error", ({ message }) => left || chat.closed(message, socket.active ? "soon" : undefined));
   socket.on("disconnect", (reason) => left || chat.closed(reason, socket.active ? "soon" : undefined));
