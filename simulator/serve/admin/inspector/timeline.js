@@ -2,7 +2,7 @@
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./lib.js";
 import * as journal from "./journal.js";
 import { backends, channels, panel, state } from "./store.js";
-import { flat, plural, time } from "./text.js";
+import { flat, nameWidth, plural, time } from "./text.js";
 import { CodeLine, Empty, Icon, IconButton } from "./widgets.js";
 
 export const HEIGHT = 26;
@@ -166,7 +166,7 @@ export function Timeline() {
         if (line) pick(shown.indexOf(line));
       }}
     >
-      <div class="spread" role="presentation" style=${{ height: `${shown.length * HEIGHT}px` }}>
+      <div class="spread" role="presentation" style=${{ height: `${shown.length * HEIGHT}px`, "--name": nameWidth(journal.nameCounts().keys()) }}>
         ${rows.map(
           (line, i) =>
             html`<${Row} key=${line.key} line=${line} index=${first + i} total=${shown.length} selected=${line === chosen} several=${several} />`,
