@@ -373,6 +373,9 @@ async def test_the_token_is_asked_for(chat: Chat) -> None:
         await chat.node.page(goto=f"{running.url('chip')}/__admin/playground")
         await chat.until("document.querySelector('#token')")
         assert await chat.node.page(axe={}) == []
+        await chat.node.page(type=["#token", "open-barley"])
+        await chat.node.page(press="Enter")
+        await chat.until("document.querySelector('[role=alert]').textContent.includes('did not take')")
         await chat.node.page(type=["#token", "open-sesame"])
         await chat.node.page(press="Enter")
         await chat.connected("chip")
