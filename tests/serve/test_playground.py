@@ -22,7 +22,10 @@ from simulator.serve.clock import ManualClock
 from simulator.serve.tls import Made
 from tests.served import Node, admin
 
-pytestmark = [pytest.mark.live, pytest.mark.node, pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [
+    *(pytest.mark.live, pytest.mark.node, pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")),
+    pytest.mark.xdist_group("playground"),
+]
 
 EVIL = "<img src=x onerror=\"window.pwned=1\"><b>bold</b> &amp; 'quoted'"
 
