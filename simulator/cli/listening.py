@@ -12,6 +12,7 @@ from simulator.core.errors import SimulatorError
 
 _Command = TypeVar("_Command")
 
+_CASSETTES = Path("cassettes")
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -37,6 +38,14 @@ _OPTIONS = (
         metavar="NUMBER",
         help="How many frames a space's journal keeps, the last ones, within 32 MiB (a named space's: 4).",
     ),
+    _option(
+        "--cassettes",
+        "folder",
+        type=click.Path(path_type=Path, file_okay=False),
+        metavar="DIR",
+        help="A folder of cassettes to open in the inspector, beside those that come along.  "
+        "[default: ./cassettes, where there is one]",
+    ),
     _option("--tls", is_flag=True, help="Speak https and wss, with a certificate made on the spot (extra `tls`)."),
     _option(
         "--tls-ca-out", type=_FILE, metavar="FILE", help="Where --tls writes the authority that clients have to trust."
@@ -58,6 +67,7 @@ def options(
     admin_port: int | None,
     no_admin: bool,
     journal: int,
+    folder: Path | None,
     tls: bool,
     tls_ca_out: Path | None,
     tls_cert: Path | None,
@@ -73,10 +83,20 @@ def options(
         raise SimulatorError(f"--tls-ca-out {tls_ca_out}: goes with --tls, which makes the authority")
     if tls_cert is None and (tls_key is not None or tls_passphrase is not None):
         raise SimulatorError("--tls-key and --tls-passphrase: go with --tls-cert")
+    if folder is not None and not folder.is_dir():
+        raise SimulatorError(f"--cassettes {folder}: there is no such folder")
+    if folder is None and _CASSETTES.is_dir():
+        folder = _CASSETTES
     secured = None
     if tls or tls_cert is not None:
         # Most serve without it.
         from simulator.serve.tls import Brought, Made
 
         secured = Made(tls_ca_out) if tls_cert is None else Brought(tls_cert, tls_key, tls_passphrase)
-    return {"admin_port": admin_port, "admin": not no_admin, "journal": journal, "tls": secured}
+    return {
+        "admin_port": admin_port,
+        "admin": not no_admin,
+        "journal": journal,
+        "cassettes": folder,
+        "tls": secured,
+    }

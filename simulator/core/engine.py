@@ -50,6 +50,7 @@ from simulator.core.wire import (
     Got,
     Hangup,
     Input,
+    Later,
     Output,
     Outside,
     Put,
@@ -63,13 +64,13 @@ from simulator.core.world import World
 if TYPE_CHECKING:
     from simulator.core.bot import Deed
 
-Given: TypeAlias = Outside | Due | Called | Acted | Directed | Send | Put | Hangup | Shut | Drop
+Given: TypeAlias = Outside | Due | Called | Acted | Directed | Send | Put | Hangup | Shut | Drop | Later | Cancel
 """What the driver brings, and what somebody at the controls does."""
 _EVENTS = frozenset((Received, Closed, Opened, Knocked, Requested, Malformed, Acked))
 _NOTHING: list[Effect | Call] = []
 
 # Whose timer it is. Equal owners and names in two rooms are two timers.
-WIRE, RULES, BOT, WATCHER, ASIDE = range(5)
+WIRE, RULES, BOT, WATCHER, ASIDE, HAND = range(6)
 
 MOST_ACTS = 10_000
 """Of bots and operators that wait for their time: under a clock that nobody moves they would be ever more."""
@@ -121,7 +122,7 @@ class Engine:
         self.use(bot)
         self.world = world
         self._heap: list[_Entry] = []
-        self._armed: tuple[dict[Hashable, dict[Hashable, int]], ...] = ({}, {}, {}, {}, {})
+        self._armed: tuple[dict[Hashable, dict[Hashable, int]], ...] = ({}, {}, {}, {}, {}, {})
         self._serial = 0
         self._soon: list[Acted] = []
         """What a bot does at once: behind all that the input still causes, past the heap."""
@@ -207,6 +208,10 @@ class Engine:
             self._tell(given)
         elif isinstance(given, Shut | Drop):
             self._hang(given)
+        elif isinstance(given, Later):
+            self._arm(HAND, After(given.seconds, given.owner, given))
+        elif isinstance(given, Cancel):
+            self._cancel(HAND, given)
         elif isinstance(given, Directed):
             if self._watcher is not None:
                 self._perform(self._watcher.directed(given))
@@ -275,6 +280,12 @@ class Engine:
                 self._tell(Fired(owner, name))
             elif room == ASIDE:
                 self._work(self._aside(Due(owner, name)))
+            elif room == HAND:
+                later = cast("Later", name)
+                if isinstance(later.given, Shut):
+                    self._hang(later.given)
+                else:
+                    self._work(self._wire_take(later.given))
             elif self._watcher is not None:
                 self._perform(self._watcher.fired(Fired(owner, name)))
         self.due = heap[0][0] if heap else inf

@@ -80,6 +80,15 @@ class Hangup:
     code: int | None = 1000
 
 
+@dataclass(slots=True, eq=False)
+class Later:
+    """Somebody at the controls: do this in so many seconds. A Cancel of its owner takes it back."""
+
+    seconds: float
+    owner: Hashable
+    given: Send | Put | Hangup | Shut
+
+
 @dataclass(slots=True)
 class Drain:
     """The server stops: say goodbye to everyone as the real one does."""

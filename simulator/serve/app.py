@@ -83,6 +83,8 @@ class Options:
     """A cassette to write, of what the default space plays."""
     redact: bool = True
     """Secrets are replaced before they are written there."""
+    cassettes: Path | None = None
+    """A folder of them, for the inspector and the control API."""
 
 
 @dataclass(slots=True)
@@ -250,7 +252,7 @@ class Simulator:
             for backend, fixtures in self._fixtures.values():
                 await self._bind(backend, fixtures, own_links=why is None)
             if self._options.admin and self._options.admin_port is not None:
-                control = Control(self.spaces, Site(self._key, None, lambda: self.served))
+                control = Control(self.spaces, Site(self._key, None, lambda: self.served, self._options.cassettes))
                 port = self._options.admin_port
                 self.admin = await self._open(control, port, "the control API", "--admin-port")
         except BaseException:
@@ -264,7 +266,7 @@ class Simulator:
 
     async def _bind(self, backend: Backend, fixtures: Any, own_links: bool) -> None:
         options = self._options
-        site = Site(self._key, backend.name, lambda: self.served)
+        site = Site(self._key, backend.name, lambda: self.served, options.cassettes)
         control = Control(self.spaces, site) if options.admin and options.admin_port is None else None
         handler = Port(self.spaces, backend, control, own_links, self._intake)
         url = await self._open(handler, backend.port if options.port is None else options.port, backend.name, "--port")

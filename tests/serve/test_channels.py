@@ -342,6 +342,19 @@ async def test_sent_wrongly(server: Simulator) -> None:
             assert (status, told["error"][: len(why)]) == (400, why)
         assert (await call(server, "GET", "channels?backend=nobody"))[0] == 400
         assert await call(server, "GET", "channels?backend=mia") == (200, {"channels": []})
+        deep: Any = []
+        for _ in range(400):
+            deep = [deep]
+        for body, why in (
+            ({"backend": "mia", "name": "x"}, "name: mia says no 'x'"),
+            ({"backend": "mia", "name": "disconnect", "validate": False}, "name: Socket.IO keeps "),
+            ({"backend": "mia", "name": "x", "validate": False, "topic": "/other"}, "topic: nobody has joined /other"),
+            ({"backend": "mia", "name": "x", "validate": False, "body": deep}, ""),
+            ({"backend": "aida", "name": "btu_msg", "args": [1, 2], "validate": False}, "args: a Phoenix message has "),
+        ):
+            async with client(server, str(body["backend"])):
+                status, told = await call(server, "POST", "channels/send", body)
+                assert (status in (400, 409), told["error"][: len(why)]) == (True, why), told
         # None of it reached the client.
         assert (await call(server, "POST", "channels/send", {"raw": "end"}))[0] == 200
         assert await who.next() == "end"

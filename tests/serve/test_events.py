@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import connect
 
 from simulator.core.message import Frame
 from simulator.serve.admin import events, feed
@@ -167,6 +168,18 @@ async def test_who_polls_comes_goes_and_upgrades(server: Simulator, monkeypatch:
         _, opened = await seen.next("channel")
         assert (opened["event"], opened["channel"]["transport"]) == ("opened", "polling")
         await ask(url, "POST", path, f"40{json.dumps({'instance': GARDEN})}".encode())
+        async with connect(url.replace("http", "ws") + path.replace("polling", "websocket"), proxy=None) as socket:
+            for text in ("2probe", "5"):
+                await socket.send(text)
+            _, upgraded = await seen.next("channel")
+            assert (upgraded["event"], upgraded["channel"]["transport"]) == ("upgraded", "websocket")
+            assert upgraded["channel"]["id"] == opened["channel"]["id"]
+            await socket.close(4000)
+        _, closed = await seen.next("channel")
+        assert (closed["event"], closed["code"]) == ("closed", 4000)
+        path = "/socket.io/?EIO=4&transport=polling"
+        path += f"&sid={json.loads((await ask(url, 'GET', path))[1][1:])['sid']}"
+        _, opened = await seen.next("channel")
         await call(server, "DELETE", f"channels/{opened['channel']['id']}")
         _, closed = await seen.next("channel")
         assert (closed["event"], closed["channel"]["id"], closed["code"]) == ("closed", opened["channel"]["id"], None)

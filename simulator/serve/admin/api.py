@@ -12,6 +12,7 @@ from aiohttp import web
 from simulator.serve.admin import (
     about,
     acts,
+    cassettes,
     channels,
     events,
     faults,
@@ -57,6 +58,7 @@ CALLS: tuple[Call, ...] = (
     *stories.CALLS,
     *spaces.CALLS,
     *faults.CALLS,
+    *cassettes.CALLS,
     *metrics.CALLS,
     Call("GET", "openapi.json", _openapi, "This description.", "about:Description"),
 )

@@ -72,26 +72,26 @@ class Asking:
         except ValidationError as error:
             raise Complaint(400, wrong(error, model)) from None
 
-    async def read(self, model: type[Model]) -> Model:
-        """The body as this shape. Raises Complaint."""
+    async def read(self, model: type[Model], most: int = _BODY) -> Model:
+        """The body as this shape, at most so many bytes of it. Raises Complaint."""
         from pydantic import ValidationError
 
-        body = await self.body()
+        body = await self.body(most)
         try:
             return model.model_validate(body)
         except ValidationError as error:
             raise Complaint(400, wrong(error, model)) from None
 
-    async def body(self) -> dict[str, Any]:
+    async def body(self, most: int = _BODY) -> dict[str, Any]:
         """The JSON object that it brings. Raises Complaint."""
-        body = await self.json()
+        body = await self.json(most)
         if not isinstance(body, dict):
             raise Complaint(400, "expected a JSON object")
         return body
 
-    async def json(self) -> Any:
+    async def json(self, most: int = _BODY) -> Any:
         """Whatever JSON it brings. Raises Complaint."""
-        return await _read(self.request)
+        return await _read(self.request, most)
 
 
 def wrong(error: ValidationError, model: type[BaseModel]) -> str:
@@ -109,12 +109,12 @@ def wrong(error: ValidationError, model: type[BaseModel]) -> str:
     return f"{place}: {text}" if place else text
 
 
-async def _read(request: web.BaseRequest) -> Any:
+async def _read(request: web.BaseRequest, most: int) -> Any:
     raw = bytearray()
     async for chunk in request.content.iter_any():
         raw += chunk
-        if len(raw) > _BODY:
-            raise Complaint(413, f"the body is longer than {_BODY} bytes")
+        if len(raw) > most:
+            raise Complaint(413, f"the body is longer than {most} bytes")
     try:
         return orjson.loads(bytes(raw) or b"{}")
     except ValueError as error:

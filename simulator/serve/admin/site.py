@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -42,5 +43,7 @@ class Site:
     """The one that is served there; None for a port of the control API's own."""
     served: Callable[[], Sequence[Served]]
     """Every backend of this process with its address."""
+    cassettes: Path | None = None
+    """The operator's own, beside those that come along."""
     known: dict[str, Any] = field(default_factory=dict)
     """What does not change and takes long to tell, by backend."""

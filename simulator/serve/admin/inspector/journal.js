@@ -1,0 +1,117 @@
+// The frames that this page knows, and which of them are wanted. Plain arrays: a signal says only that they changed.
+import { batch, signal } from "./lib.js";
+import { stringify } from "./api.js";
+
+const MOST = 20_000;
+const SPARE = 1_000;
+
+export const NOTHING = { text: "", sender: "", backend: "", name: "", link: null, beats: false, wrong: false };
+export const filter = signal({ ...NOTHING });
+export const changed = signal(0);
+export const paused = signal(false);
+export const chosen = signal(null);
+export const lost = signal(0);
+
+let frames = [];
+let shown = [];
+let last = null;
+let names = new Map();
+let violations = 0;
+let held = 0;
+let part = 0;
+let due = 0;
+
+const frame = (line) => {
+  const made = line;
+  made.key = `${line.number}`;
+  made.beat = !(line.kind === "message" || line.kind === "ack") || line.name === "heartbeat" || line.answers === "heartbeat";
+  made.violations ??= [];
+  return made;
+};
+
+const said = (line) => (line.args ?? []).map((arg) => (typeof arg === "string" ? arg : stringify(arg))).join(" ");
+export const preview = (line) => (line.preview ??= line.args?.length ? said(line) : line.name && line.kind !== "control" ? "" : line.raw);
+const haystack = (line) => (line.haystack ??= `${line.name ?? ""}\n${line.raw}\n${preview(line)}`.toLowerCase());
+
+function wants(line, wanted, text) {
+  if (line.beat && !wanted.beats) return false;
+  if (wanted.sender && line.sender !== wanted.sender) return false;
+  if (wanted.link !== null && !wanted.link.includes(line.link)) return false;
+  if (wanted.backend && line.backend !== wanted.backend) return false;
+  if (wanted.name && line.name !== wanted.name) return false;
+  if (wanted.wrong && !line.violations.length && !line.error) return false;
+  return !text || haystack(line).includes(text);
+}
+
+export function choose(wanted) {
+  const text = wanted.text.toLowerCase();
+  shown = frames.filter((line) => wants(line, wanted, text));
+  held = 0;
+}
+
+export const all = () => frames;
+export const visibleFrames = () => shown;
+export const waiting = () => held;
+export const newest = () => last;
+export const nameCounts = () => names;
+export const violationCount = () => violations;
+
+function tell() {
+  // A burst of frames is one change a picture, not one each.
+  due ||= requestAnimationFrame(() => {
+    due = 0;
+    changed.value++;
+  });
+}
+
+export function add(lines) {
+  const wanted = filter.peek();
+  const text = wanted.text.toLowerCase();
+  for (const line of lines) {
+    if (last !== null && line.number < last) continue;
+    const made = frame(line);
+    // One frame may hold several messages.
+    part = line.number === last ? part + 1 : 0;
+    if (part) made.key = `${line.number}.${part}`;
+    last = line.number;
+    frames.push(made);
+    if (made.name) names.set(made.name, (names.get(made.name) ?? 0) + 1);
+    if (made.violations.length || made.error) violations++;
+    if (wants(made, wanted, text)) paused.peek() ? held++ : shown.push(made);
+  }
+  if (frames.length > MOST + SPARE) {
+    frames = frames.slice(-MOST);
+    const first = frames[0].number;
+    if (!paused.peek()) shown = shown.filter((line) => line.number >= first);
+  }
+  tell();
+}
+
+export function clear(next = last) {
+  batch(() => {
+    frames = [];
+    shown = [];
+    names = new Map();
+    violations = held = 0;
+    last = next;
+    chosen.value = null;
+    lost.value = 0;
+    changed.value++;
+  });
+}
+
+export function narrow(change) {
+  batch(() => {
+    filter.value = { ...filter.peek(), ...change };
+    choose(filter.peek());
+    changed.value++;
+  });
+}
+
+export function pause(on) {
+  batch(() => {
+    paused.value = on;
+    if (!on) choose(filter.peek());
+    changed.value++;
+  });
+}
