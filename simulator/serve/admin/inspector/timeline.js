@@ -139,8 +139,11 @@ export function Timeline() {
     } else if (event.key === "Enter") document.getElementById("panel")?.focus();
   };
 
-  const first = Math.max(0, Math.floor(top / HEIGHT) - OVER);
-  const last = Math.min(shown.length, Math.ceil((top + room) / HEIGHT) + OVER);
+  // The browser tells of its scrolling a frame late: what it will be is known already.
+  const end = Math.max(0, shown.length * HEIGHT - room);
+  const at = following ? end : Math.min(top, end);
+  const first = Math.max(0, Math.floor(at / HEIGHT) - OVER);
+  const last = Math.min(shown.length, Math.ceil((at + room) / HEIGHT) + OVER);
   const rows = shown.slice(first, last);
   const fresh = following ? 0 : shown.length - seen;
   const active = chosen && rows.includes(chosen) ? `frame-${chosen.key}` : undefined;
