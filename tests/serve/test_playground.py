@@ -271,7 +271,7 @@ async def test_what_the_other_side_sends(chat: Chat, five: Simulator) -> None:
     await chat.sound()
 
 
-BROKEN = {
+BROKEN: dict[str, dict[str, Any]] = {
     "aida": {"name": "btu_msg", "body": None},
     "chatbot": {"name": "message", "body": None},
     "chip": {"name": "chat_out", "body": {"msg_out": None}},
