@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from inspect import signature
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -101,8 +100,3 @@ def options(
         "cassettes": folder,
         "tls": secured,
     }
-
-
-def taken(given: dict[str, Any]) -> dict[str, Any]:
-    """The same, where others' options are among what is given: ours are taken out."""
-    return options(**{name: given.pop(name) for name in signature(options).parameters})

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simulator.cli import modes
-from simulator.cli.listening import listening, taken
+from simulator.cli.listening import listening
+from simulator.cli.listening import options as more
 from simulator.cli.words import Number, backend_names
 from simulator.core.errors import SimulatorError, StartError
 
@@ -139,7 +140,7 @@ def replay(
     admin_token: str | None,
     ready_file: Path | None,
     verbose: bool,
-    **more: Any,
+    **others: Any,
 ) -> None:
     """Let recordings answer live clients, until Ctrl-C.
 
@@ -155,8 +156,8 @@ def replay(
     """
     from simulator.serve import startup
 
-    where = taken(more)
-    chosen = modes.chosen(files, match, clock, **more)
+    taking = {name: others.pop(name) for name in modes.NAMES}
+    chosen = modes.chosen(files, match, clock, **taking)
     if chosen.records:
         startup.leave(modes.record(chosen, backend, host, port, ready_file))
     with startup.quick():
@@ -171,7 +172,7 @@ def replay(
             manner,
             report,
             strict,
-            {"host": host, "port": port, "seed": seed, "admin_token": admin_token, **where},
+            {"host": host, "port": port, "seed": seed, "admin_token": admin_token, **more(**others)},
             clock,
             ready_file,
             verbose,

@@ -72,7 +72,7 @@ export function Acts({ backend, target, aimed }) {
 // Agents and statuses are known: those fields become lists to choose from.
 function shaped(schema, backend) {
   const found = resolve(schema, schema);
-  const properties = { ...(found.properties ?? {}) };
+  let properties = { ...(found.properties ?? {}) };
   delete properties.act;
   delete properties.talk;
   delete properties.channel;
@@ -81,6 +81,11 @@ function shaped(schema, backend) {
     properties.agent = { type: "string", enum: backend.agents, description: properties.agent.description };
   }
   if (properties.status && backend.statuses?.length) properties.status = { type: "string", enum: backend.statuses };
-  if (properties.after) properties.after = { ...properties.after, description: "seconds from now" };
+  const { after, ...rest } = properties;
+  // What has to be said comes first, and when it happens last.
+  const needed = new Set(found.required ?? []);
+  const sorted = Object.entries(rest).sort(([a], [b]) => needed.has(b) - needed.has(a));
+  properties = Object.fromEntries(sorted);
+  if (after) properties.after = { ...after, description: "seconds from now" };
   return { ...found, properties, description: undefined };
 }

@@ -117,7 +117,7 @@ export function Field({ schema, root, name, path, value, onChange, required = tr
     )}${extra.map(
       (key) => html`<div class="field" key=${key}><span class="head"><span class="label">${visible(key)}</span><span class="faint">not in the model</span><span class="grow"></span><${IconButton} icon="close" label=${`Take ${key} out`} onClick=${() => put(key)(undefined)} /></span><${JsonBox} label=${key} rows=${2} value=${value[key]} onChange=${put(key)} /></div>`,
     )}`;
-    return depth ? html`<div class="field group">${head}${note}<div class="inside">${body}</div></div>` : html`<div>${note}${body}</div>`;
+    return depth ? html`<div class="field group">${head}${note}<div class="inside">${body}</div></div>` : html`<div class="fields">${note}${body}</div>`;
   }
   if (kind === "array" && Array.isArray(value)) {
     return html`<div class="field group">${head}${note}<div class="inside">

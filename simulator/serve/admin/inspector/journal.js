@@ -31,7 +31,9 @@ const frame = (line) => {
 
 const said = (line) => (line.args ?? []).map((arg) => (typeof arg === "string" ? arg : stringify(arg))).join(" ");
 export const preview = (line) => (line.preview ??= line.args?.length ? said(line) : line.name && line.kind !== "control" ? "" : line.raw);
-const haystack = (line) => (line.haystack ??= `${line.name ?? ""}\n${line.raw}\n${preview(line)}`.toLowerCase());
+// What was said stands in the raw frame as well, unless something is escaped there.
+const haystack = (line) =>
+  (line.haystack ??= `${line.name ?? ""}\n${line.raw}\n${line.raw.includes("\\") ? preview(line) : ""}`.toLowerCase());
 
 function wants(line, wanted, text) {
   if (line.beat && !wanted.beats) return false;

@@ -2,7 +2,7 @@
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./lib.js";
 import * as journal from "./journal.js";
 import { backends, channels, panel, state } from "./store.js";
-import { flat, plural, time } from "./text.js";
+import { flat, nameWidth, plural, time } from "./text.js";
 import { CodeLine, Empty, Icon, IconButton } from "./widgets.js";
 
 export const HEIGHT = 26;
@@ -139,8 +139,11 @@ export function Timeline() {
     } else if (event.key === "Enter") document.getElementById("panel")?.focus();
   };
 
-  const first = Math.max(0, Math.floor(top / HEIGHT) - OVER);
-  const last = Math.min(shown.length, Math.ceil((top + room) / HEIGHT) + OVER);
+  // The browser tells of its scrolling a frame late: what it will be is known already.
+  const end = Math.max(0, shown.length * HEIGHT - room);
+  const at = following ? end : Math.min(top, end);
+  const first = Math.max(0, Math.floor(at / HEIGHT) - OVER);
+  const last = Math.min(shown.length, Math.ceil((at + room) / HEIGHT) + OVER);
   const rows = shown.slice(first, last);
   const fresh = following ? 0 : shown.length - seen;
   const active = chosen && rows.includes(chosen) ? `frame-${chosen.key}` : undefined;
@@ -163,7 +166,7 @@ export function Timeline() {
         if (line) pick(shown.indexOf(line));
       }}
     >
-      <div class="spread" role="presentation" style=${{ height: `${shown.length * HEIGHT}px` }}>
+      <div class="spread" role="presentation" style=${{ height: `${shown.length * HEIGHT}px`, "--name": nameWidth(journal.nameCounts().keys()) }}>
         ${rows.map(
           (line, i) =>
             html`<${Row} key=${line.key} line=${line} index=${first + i} total=${shown.length} selected=${line === chosen} several=${several} />`,

@@ -42,7 +42,7 @@ export async function call(method, path, body) {
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const answer = await fetch(address(path), { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
-  if (answer.status === 401) throw new TokenNeeded("the simulator asks for its token");
+  if (answer.status === 401) throw new TokenNeeded(token && "The simulator did not take that token.");
   const said = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Error(said.error ?? `${method} ${path}: ${answer.status}`);
   return said;

@@ -16,6 +16,7 @@ const CLIENTS = ["aida", "chatbot", "chip", "concierge", "mia"];
 /** By the backend's name: a chat goes on while another one is shown. */
 const chats = new Map();
 const shown = signal(null);
+let started = false;
 
 const httpOrigin = (url) => new URL(url.replace(/^ws/, "http")).origin;
 
@@ -46,20 +47,27 @@ async function start() {
   const advance = async (seconds) => {
     clock.value = await call("POST", "clock/advance", { seconds });
   };
+  // Somebody else may have moved it meanwhile.
+  if (clock.value.mode === "manual") addEventListener("focus", () => call("GET", "clock").then((now) => (clock.value = now), () => {}));
   const asked = new URLSearchParams(location.search).get("backend");
   const first = backends.find(({ name }) => name === asked) ?? backends.find(({ url }) => httpOrigin(url) === location.origin) ?? backends[0];
   await show(first);
-  app.replaceChildren();
-  render(html`<${Page} backends=${backends} shown=${shown} show=${show} clock=${clock} advance=${advance} space=${spaceName} />`, app);
+  put(html`<${Page} backends=${backends} shown=${shown} show=${show} clock=${clock} advance=${advance} space=${spaceName} />`);
+}
+
+/** In place of what the page came with, or of what was put there before. */
+function put(view) {
+  if (!started) app.replaceChildren();
+  started = true;
+  render(view, app);
 }
 
 async function tryToStart() {
   try {
     await start();
   } catch (error) {
-    app.replaceChildren();
-    const view = error instanceof TokenNeeded ? html`<${TokenForm} again=${tryToStart} />` : html`<${Trouble} why=${error.message} again=${tryToStart} />`;
-    render(view, app);
+    const view = error instanceof TokenNeeded ? html`<${TokenForm} why=${error.message} again=${tryToStart} />` : html`<${Trouble} why=${error.message} again=${tryToStart} />`;
+    put(view);
   }
 }
 

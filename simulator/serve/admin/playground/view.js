@@ -242,11 +242,12 @@ function Sample({ chat: { backend, client } }) {
   `;
 }
 
-export function TokenForm({ again }) {
+export function TokenForm({ why, again }) {
   const token = useSignal("");
   const use = (event) => {
     event.preventDefault();
     useToken(token.value);
+    token.value = "";
     again();
   };
   return html`
@@ -258,6 +259,7 @@ export function TokenForm({ again }) {
         <input id="token" type="password" autocomplete="off" value=${token.value} onInput=${({ currentTarget }) => (token.value = currentTarget.value)} />
         <button class="send">Go on</button>
       </form>
+      <p class="refused" role="alert">${why}</p>
     </main>
   `;
 }
