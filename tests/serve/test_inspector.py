@@ -22,7 +22,13 @@ from simulator.serve.app import Options, Simulator
 from simulator.serve.clock import ManualClock
 from tests.served import SECONDS, Node
 
-pytestmark = [pytest.mark.live, pytest.mark.node, pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [
+    pytest.mark.xdist_group("inspector"),
+    pytest.mark.live,
+    pytest.mark.node,
+    pytest.mark.browser,
+    pytest.mark.asyncio(loop_scope="module"),
+]
 
 _log = logging.getLogger(__name__)
 EVIL = "<img src=x onerror=\"window.pwned=1\"><b>bold</b> &amp; 'quoted'"
@@ -135,8 +141,8 @@ async def test_a_live_conversation(page: Inspector) -> None:
         await page.open(simulator.url("chip"))
         assert simulator.connect("chip") in await page.text(".timeline .empty")
         async with chat(simulator, EVIL) as client:
-            await page.until("document.querySelectorAll('#frames .row').length === 3")
-            assert await page.rows() == ["↑ start_chat", "↓ chat_started", "↑ send_msg"]
+            await page.until("document.querySelectorAll('#frames .row').length === 4")
+            assert await page.rows() == ["· connected", "↑ start_chat", "↓ chat_started", "↑ send_msg"]
             assert EVIL in json.loads((await page.text("#frames .row:last-child .said")).rstrip("…"))["text"]
             await page.until("document.querySelector('.connections .pick')?.innerText.includes('#1')")
             await client.send('{"type":"send_msg","text":7}')
@@ -147,7 +153,7 @@ async def test_a_live_conversation(page: Inspector) -> None:
             assert "expected a text, got 7" in told
             assert "a text that is not empty" in told
             assert await page.does("return document.querySelector('.value .marked').innerText") == "text: 7"
-            await page.does("document.querySelectorAll('#frames .row')[2].click()")
+            await page.does("document.querySelectorAll('#frames .row')[3].click()")
             await page.until("document.querySelector('.frame .string')?.innerText.includes('<img')")
             assert "onerror" not in await page.text(".frame pre.raw")
             await page.click("Raw", ".frame")
@@ -158,7 +164,10 @@ async def test_a_live_conversation(page: Inspector) -> None:
             await page.click("+10 s", ".clock")
             await page.until("document.querySelector('#frames .row:last-child .name').textContent === 'chat_out'")
             assert (await heard(client))["msg_out"]["text"] == f"You said: {EVIL}"
+            await client.close(4123, "enough")
         await page.until("!document.querySelector('.connections .pick')")
+        assert (await page.rows())[-1] == "· closed"
+        assert await page.text("#frames .row:last-child .said") == "4123 enough"
         await page.well()
 
 
@@ -321,7 +330,7 @@ async def test_nobody_is_left_out(page: Inspector) -> None:
         await page.open(simulator.url("chip"))
         await page.until("document.querySelector('#frames .row.wrong')")
         looks = (
-            ("t", "Home", "v"), ("s",), ("a",), ("f",), ("y",), ("?",), ("Escape", "2"),
+            ("t", "Home", "v"), ("s",), *(("Escape", key) for key in "afy?"),
         )  # fmt: skip
         for theme in ("light", "dark"):
             await page.node.page(look={"width": 1280, "height": 720, "theme": theme})
@@ -331,7 +340,7 @@ async def test_nobody_is_left_out(page: Inspector) -> None:
                 assert await page.node.page(axe={}) == [], (theme, keys)
                 wide = "[...document.querySelectorAll('body *')].filter((one) => one.getBoundingClientRect().right > innerWidth + 1)"
                 assert await page.does(f"return {wide}.map((one) => one.className)") == [], (theme, keys)
-            await page.press("2")
+            await page.press("Escape", "2")
             await page.until("document.querySelectorAll('.cassettes .pick').length > 3")
             await page.does("document.querySelector('.cassettes .pick').click()")
             await page.until("document.querySelectorAll('.tape-rows .row').length > 10")
@@ -361,7 +370,7 @@ async def test_ten_thousand_frames(page: Inspector) -> None:
             )
             journal.add(1767225600.0 + i / 100, "chip", 1 + i % 7, "client" if i % 2 else "server", Frame(text))
         await page.open(simulator.url("chip"))
-        await page.until("document.querySelector('#counted')?.innerText.startsWith('10,000 frames')")
+        await page.until("document.querySelector('#counted')?.innerText.startsWith('10,000 rows')")
         measured = await page.does("""
             const drawn = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
             const took = async (deed) => { const start = performance.now(); deed(); await drawn(); return performance.now() - start; };
@@ -443,7 +452,7 @@ async def test_spaces_and_the_story_that_one_plays(page: Inspector) -> None:
         await page.until("!document.querySelector('#frames .row')")
         assert "/~space/garden/" in await page.text(".timeline .empty")
         async with chat(simulator, "hello", space="garden"):
-            await page.until("document.querySelectorAll('#frames .row').length === 3")
+            await page.until("document.querySelectorAll('#frames .row').length === 4")
             await page.press("y")
             await page.until("document.querySelector('.scenario .badge.state')?.innerText === 'bot'")
             states = await page.does(
@@ -455,7 +464,7 @@ async def test_spaces_and_the_story_that_one_plays(page: Inspector) -> None:
             await page.until(f"document.querySelector('.scenario .badge.state')?.innerText === {json.dumps(other)}")
             await page.click("Reset this space …", ".top")
             await page.click("Reset", "dialog[open]")
-            await page.until("!document.querySelector('#frames .row') && !document.querySelector('.connections .pick')")
+            await page.until("!document.querySelector('#frames .row:not(.event)') && !document.querySelector('.pick')")
         await page.does("document.querySelector('#space').value = '='")
         await page.fill("#space", "=")
         await page.until("document.querySelectorAll('#frames .row').length === 2")

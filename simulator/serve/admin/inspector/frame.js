@@ -38,24 +38,25 @@ export function Frame() {
     <//>`;
   }
   const args = line.args ?? [];
+  const event = line.kind === "event";
   const sent = line.sender === "server" && line.kind === "message" && line.name;
   return html`<article class="frame" key=${line.key}>
     <header>
       <h2 class=${line.beat ? "" : line.sender}>${visible(nameOf(line))}</h2>
       <dl>
-        <dt>Number</dt><dd>${line.number}</dd>
+        ${event ? null : html`<dt>Number</dt><dd>${line.number}</dd>`}
         <dt>Time</dt><dd class="mono">${time(line.time)} <span class="faint">${line.time.slice(0, 10)}</span></dd>
-        <dt>From</dt><dd>${line.sender === "client" ? "client to server" : "server to client"}</dd>
+        ${event ? null : html`<dt>From</dt><dd>${line.sender === "client" ? "client to server" : "server to client"}</dd>`}
         <dt>Connection</dt>
         <dd><button type="button" class="link" onClick=${() => journal.narrow({ link: [line.link] })}>#${line.link}</button> of ${line.backend}</dd>
         ${line.topic ? html`<dt>Topic</dt><dd class="mono">${visible(line.topic)}</dd>` : null}
-        <dt>Size</dt><dd>${bytes(new TextEncoder().encode(line.raw).length)}</dd>
+        ${event ? null : html`<dt>Size</dt><dd>${bytes(new TextEncoder().encode(line.raw).length)}</dd>`}
       </dl>
       <div class="actions">
         ${args.length ? html`<${Copy} text=${() => pretty(args.length === 1 ? args[0] : args)} label="Copy JSON" />` : null}
-        <${Copy} text=${line.raw} label="Copy raw" />
+        ${event ? null : html`<${Copy} text=${line.raw} label="Copy raw" />`}
         ${sent ? html`<button type="button" class="small" onClick=${() => compose(line)}><${Icon} name="send" />Edit and send</button>` : null}
-        ${line.name ? html`<button type="button" class="small" onClick=${() => journal.narrow({ name: line.name })}>Only ${visible(line.name.slice(0, 30))}</button>` : null}
+        ${line.name && !event ? html`<button type="button" class="small" onClick=${() => journal.narrow({ name: line.name })}>Only ${visible(line.name.slice(0, 30))}</button>` : null}
       </div>
     </header>
     ${line.error ? html`<section class="violations"><h3><${Icon} name="warn" />Can't be read</h3><p>${visible(line.error)}</p></section>` : null}
@@ -66,11 +67,11 @@ export function Frame() {
         </section>`
       : null}
     ${args.length
-      ? html`<section><h3>Decoded</h3>${args.map((arg, i) => html`<${Value} key=${`${line.key}/${i}`} value=${arg} marks=${marks(line)} />`)}</section>`
+      ? html`<section><h3>${event ? "What is known of it" : "Decoded"}</h3>${args.map((arg, i) => html`<${Value} key=${`${line.key}/${i}`} value=${arg} marks=${marks(line)} />`)}</section>`
       : null}
-    <details class="section" open=${!args.length}>
+    ${event ? null : html`<details class="section" open=${!args.length}>
       <summary><h3>Raw</h3></summary>
       <${Raw} key=${line.key} raw=${line.raw} />
-    </details>
+    </details>`}
   </article>`;
 }

@@ -20,6 +20,7 @@ let violations = 0;
 let held = 0;
 let part = 0;
 let due = 0;
+let happened = 0;
 
 const frame = (line) => {
   const made = line;
@@ -86,6 +87,28 @@ export function add(lines) {
     const first = frames[0].number;
     if (!paused.peek()) shown = shown.filter((line) => line.number >= first);
   }
+  tell();
+}
+
+// Something that is no frame: a connection that came or went, at its place among the frames.
+export function note(name, channel, time, body) {
+  const line = {
+    key: `event-${++happened}`,
+    number: last ?? 0,
+    time,
+    backend: channel.backend,
+    link: channel.link ?? Number(channel.id),
+    sender: "",
+    kind: "event",
+    name,
+    args: body,
+    raw: "",
+    beat: false,
+    violations: [],
+  };
+  frames.push(line);
+  const wanted = filter.peek();
+  if (wants(line, wanted, wanted.text.toLowerCase())) paused.peek() ? held++ : shown.push(line);
   tell();
 }
 

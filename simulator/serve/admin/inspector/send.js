@@ -48,6 +48,10 @@ function Target({ name }) {
   </label>`;
 }
 
+// What most want to push first: that somebody says something.
+const USUAL = /(chat_out|btu_msg|(send|new|agent|bot)[-_ ]?message|^message)$/i;
+const OTHER = "\n";
+
 // "msg_out.text: expected ..." names a field.
 const blame = (why) => {
   const [, path = "", rest = why] = /^(?:body\.?)?([\w$.*-]*): (.*)$/s.exec(why) ?? [];
@@ -56,7 +60,7 @@ const blame = (why) => {
 
 function Message({ backend }) {
   const events = Object.keys(backend.events);
-  const name = drafts.chosen.value[backend.name] ?? events.find((one) => !one.startsWith("(")) ?? "";
+  const name = drafts.chosen.value[backend.name] ?? events.find((one) => USUAL.test(one)) ?? events[0] ?? "";
   const known = backend.events[name];
   const key = drafts.draftKey("message", backend.name, name);
   const start = () => known?.example ?? (known?.schema ? first(known.schema, known.schema) : {});
@@ -73,7 +77,7 @@ function Message({ backend }) {
   };
   const pick = (event) => {
     setWrong(null);
-    drafts.chosen.value = { ...drafts.chosen.value, [backend.name]: event.currentTarget.value };
+    drafts.chosen.value = { ...drafts.chosen.value, [backend.name]: event.currentTarget.value === OTHER ? "" : event.currentTarget.value };
   };
   const send = async (event) => {
     event.preventDefault();
@@ -92,10 +96,12 @@ function Message({ backend }) {
   const useForm = form === "form" && known?.schema;
   return html`<form class="form" onSubmit=${send}>
     <label class="field"><span>Message</span>
-      <input id="message-name" list="message-names" class="mono" required value=${name} onChange=${pick} spellcheck="false" autocomplete="off" />
-      <datalist id="message-names">${events.map((one) => html`<option key=${one} value=${one} />`)}</datalist>
+      <select id="message-name" class="mono" value=${known ? name : OTHER} onChange=${pick}>
+        ${events.map((one) => html`<option key=${one} value=${one}>${one}</option>`)}<option value=${OTHER}>another one …</option>
+      </select>
     </label>
-    ${known?.doc ? html`<p class="hint">${visible(known.doc)}</p>` : known ? null : html`<p class="hint">Not a message that ${backend.name} documents.</p>`}
+    ${known ? null : html`<label class="field"><span>Its name</span><input class="mono" required spellcheck="false" autocomplete="off" value=${name} onChange=${pick} /></label>`}
+    ${known?.doc ? html`<p class="hint">${visible(known.doc)}</p>` : known ? null : html`<p class="hint">Not a message that ${backend.name} documents: take the check mark off below.</p>`}
     <${Target} name=${backend.name} />
     ${topics.length > 1 || topic
       ? html`<label class="field"><span>Topic</span><input list="topics" class="mono" placeholder="the connection's own" value=${topic} onInput=${(event) => setTopic(event.currentTarget.value)} /><datalist id="topics">${topics.map((one) => html`<option key=${one} value=${one} />`)}</datalist></label>`

@@ -88,22 +88,39 @@ export async function lookAtScenarios() {
 }
 
 let soon = 0;
-export function lookSoon() {
-  soon ||= setTimeout(() => {
-    soon = 0;
+let when = Infinity;
+export function lookSoon(within = 100) {
+  const due = performance.now() + within;
+  if (due >= when) return;
+  clearTimeout(soon);
+  when = due;
+  soon = setTimeout(() => {
+    when = Infinity;
     look().catch(() => {});
     if (panel.peek() === "faults") lookAtFaults().catch(() => {});
     if (panel.peek() === "scenario") lookAtScenarios().catch(() => {});
-  }, 150);
+  }, within);
+}
+
+const WORDS = { opened: "connected", upgraded: "upgraded", closed: "closed" };
+
+function met({ event, channel, code, reason }) {
+  const told = clock.peek();
+  const now = told ? told.now + (told.mode === "wall" ? (performance.now() - told.at) / 1000 : 0) : Date.now() / 1000;
+  const time = event === "opened" && channel.since ? channel.since : new Date(now * 1000).toISOString();
+  const body = event === "closed" ? [{ code, reason: reason ?? "" }] : [{ transport: channel.transport, url: channel.url }];
+  journal.note(WORDS[event] ?? event, channel, time, body);
 }
 
 function take(event) {
   switch (event.name) {
     case "message":
       journal.add([event.data]);
-      lookSoon();
+      // Counters and states of talks: in a flood of frames now and then is enough.
+      lookSoon(400);
       break;
     case "channel":
+      met(event.data);
       lookSoon();
       break;
     case "clock":

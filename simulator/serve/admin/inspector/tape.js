@@ -3,7 +3,7 @@ import { html, useEffect, useMemo, useRef, useState } from "./lib.js";
 import { parse } from "./api.js";
 import { kindOf, Lanes } from "./lanes.js";
 import { PlayForm } from "./play.js";
-import { bytes, flat, plural, seconds, visible } from "./text.js";
+import { bytes, flat, nameWidth, plural, seconds, visible } from "./text.js";
 import { pretty, Value } from "./values.js";
 import { Copy, Empty, Icon } from "./widgets.js";
 
@@ -69,10 +69,11 @@ function Rows({ rows, chosen, onChoose }) {
     const next = rows[Math.max(0, Math.min(rows.length - 1, to))];
     if (next) onChoose(next);
   };
+  const width = useMemo(() => nameWidth(new Set(rows.map((row) => row.name ?? ""))), [rows]);
   const first = Math.max(0, Math.floor(top / HEIGHT) - OVER);
   const shown = rows.slice(first, Math.ceil((top + room) / HEIGHT) + OVER);
   return html`<div class="frames tape-rows" ref=${box} tabindex="0" role="listbox" aria-label="Frames of the cassette" aria-activedescendant=${chosen && shown.includes(chosen) ? `taped-${chosen.line}` : undefined} onScroll=${() => setTop(box.current.scrollTop)} onKeyDown=${key}>
-    <div class="spread" role="presentation" style=${{ height: `${rows.length * HEIGHT}px` }}>${shown.map(
+    <div class="spread" role="presentation" style=${{ height: `${rows.length * HEIGHT}px`, "--name": width }}>${shown.map(
       (row, i) => html`<div key=${row.line} id=${`taped-${row.line}`} role="option" aria-selected=${String(row === chosen)} aria-setsize=${rows.length} aria-posinset=${first + i + 1}
         class=${`row ${kindOf(row)}${row.heartbeat ? " quiet" : ""}${row.wrong ? " wrong" : ""}`} style=${{ transform: `translateY(${(first + i) * HEIGHT}px)` }} onClick=${() => onChoose(row)}>
         <span class="time">${row.at.toFixed(3)}</span><span class="conn">${row.http === undefined ? `#${row.conn ?? ""}` : `h${row.http}`}</span>

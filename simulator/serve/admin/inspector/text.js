@@ -27,3 +27,10 @@ export function seconds(s) {
   if (s < 3600) return `${Math.floor(s / 60)} min ${Math.round(s % 60)} s`;
   return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
 }
+
+// How wide a column has to be so that names, of which many begin alike, can be told apart.
+export function nameWidth(names) {
+  let longest = 0;
+  for (const name of names) longest = Math.max(longest, name.length * (name === name.toUpperCase() ? 8.9 : 7.6));
+  return `${Math.round(Math.min(250, Math.max(112, longest)))}px`;
+}

@@ -2,18 +2,21 @@
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./lib.js";
 import * as journal from "./journal.js";
 import { backends, channels, panel, state } from "./store.js";
-import { flat, plural, time } from "./text.js";
+import { flat, nameWidth, plural, time } from "./text.js";
 import { CodeLine, Empty, Icon, IconButton } from "./widgets.js";
 
 export const HEIGHT = 26;
 const OVER = 8;
 
+const WAYS = { client: ["↑", "from the client"], server: ["↓", "from the server"], "": ["·", "connection"] };
 export const nameOf = (line) =>
   line.kind === "ack" ? `${line.name === "phx_reply" ? "reply" : "ack"} of ${line.answers ?? line.name ?? "?"}` : line.name ?? (line.error ? "unreadable" : line.kind);
 
+const about = ({ name, args: [told] }) => (name === "closed" ? [told.code ?? "without a code", told.reason].filter(Boolean).join(" ") : `${told.transport} ${told.url ?? ""}`);
+
 function Row({ line, index, total, selected, several }) {
   const wrong = line.violations.length > 0 || Boolean(line.error);
-  const kind = line.beat ? "beat" : line.sender;
+  const kind = line.kind === "event" ? "event" : line.beat ? "beat" : line.sender;
   const name = nameOf(line);
   return html`<div
     id=${`frame-${line.key}`}
@@ -27,9 +30,9 @@ function Row({ line, index, total, selected, several }) {
   >
     <span class="time">${time(line.time)}</span>
     <span class="conn">${several ? `${line.backend} ` : ""}#${line.link}</span>
-    <span class="way" role="img" aria-label=${line.sender === "client" ? "from the client" : "from the server"}>${line.sender === "client" ? "↑" : "↓"}</span>
+    <span class="way" role="img" aria-label=${WAYS[line.sender][1]}>${WAYS[line.sender][0]}</span>
     <span class="name">${flat(name, 80)}</span>
-    <span class="said">${flat(journal.preview(line))}</span>
+    <span class="said">${flat(line.kind === "event" ? about(line) : journal.preview(line))}</span>
     ${wrong ? html`<span class="mark" role="img" aria-label="violation" title=${line.violations[0]?.words ?? line.error ?? ""}><${Icon} name="warn" /></span>` : null}
   </div>`;
 }
@@ -166,7 +169,7 @@ export function Timeline() {
         if (line) pick(shown.indexOf(line));
       }}
     >
-      <div class="spread" role="presentation" style=${{ height: `${shown.length * HEIGHT}px` }}>
+      <div class="spread" role="presentation" style=${{ height: `${shown.length * HEIGHT}px`, "--name": nameWidth(journal.nameCounts().keys()) }}>
         ${rows.map(
           (line, i) =>
             html`<${Row} key=${line.key} line=${line} index=${first + i} total=${shown.length} selected=${line === chosen} several=${several} />`,
@@ -226,9 +229,9 @@ export function Counted() {
   const total = journal.all().length;
   const wrong = journal.violationCount();
   const narrowed = Object.entries(journal.NOTHING).some(([key, value]) => wanted[key] !== value);
-  const beats = total - shown;
+  const beats = total - shown - journal.waiting();
   return html`<footer class="counted">
-    <output id="counted" aria-live="off">${narrowed ? `${shown.toLocaleString("en")} of ${plural(total, "frame")}` : `${plural(shown, "frame")}${beats && !journal.paused.value ? `, ${plural(beats, "ping")} hidden` : ""}`}</output>
+    <output id="counted" aria-live="off">${narrowed ? `${shown.toLocaleString("en")} of ${plural(total, "row")}` : `${plural(shown, "row")}${beats && !journal.paused.value ? `, ${plural(beats, "ping")} hidden` : ""}`}</output>
     ${wrong ? html`<span class="alarm">${plural(wrong, "violation")}</span>` : null}
     ${journal.paused.value ? html`<span class="alarm">paused, ${journal.waiting()} waiting</span>` : null}
     <span class="grow"></span>
