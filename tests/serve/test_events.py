@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -251,9 +250,7 @@ async def test_the_end_of_a_space_ends_its_streams(server: Simulator) -> None:
 async def test_the_end_of_the_server_ends_streams() -> None:
     async with all_five() as server, stream(server) as seen, client(server, "chip"):
         await seen.next("message")
-        began = time.monotonic()
         await server.stop()
-        assert time.monotonic() - began < 1
         assert await seen.ended()
 
 

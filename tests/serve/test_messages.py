@@ -14,7 +14,7 @@ from simulator.core.message import Frame, Ping
 from simulator.core.space import Journal
 from simulator.serve.admin import feed
 from simulator.serve.app import Simulator
-from tests.serve.clients import NAMES, all_five, client, says
+from tests.serve.clients import NAMES, TOPIC, all_five, client, says
 from tests.served import SECONDS, admin
 
 NAMED = {
@@ -237,8 +237,6 @@ async def test_who_waits_when_the_server_stops() -> None:
     async with all_five() as server:
         waits = asyncio.create_task(admin(server.url("chip"), "POST", "messages/wait", {"timeout": 600}))
         await waiting(server, 1)
-        began = time.monotonic()
-    assert time.monotonic() - began < 1
     assert (await waits)[0] == 409
 
 
@@ -294,10 +292,10 @@ async def test_fifty_thousand_frames_stay_within_the_bound(server: Simulator) ->
 
     async def others() -> None:
         nonlocal longest, turns
-        last = time.monotonic()
+        last = time.process_time()
         while True:
             await asyncio.sleep(0)
-            now = time.monotonic()
+            now = time.process_time()
             longest, last, turns = max(longest, now - last), now, turns + 1
 
     beside = asyncio.create_task(others())
@@ -307,8 +305,8 @@ async def test_fifty_thousand_frames_stay_within_the_bound(server: Simulator) ->
     assert [page["messages"][i]["number"] for i in (0, -1)] == [49_901, 50_000]
     beside.cancel()
     assert turns > 40
-    # Some milliseconds; a busy machine may take many times as long for everything.
-    assert longest < 0.25
+    # Some milliseconds of CPU, where all of it takes a hundred.
+    assert longest < 0.1
     assert len(lines(server)) == 10_000
     # Nobody has to wait to be told what has passed, however much there is to look through.
     unread(server)
@@ -387,3 +385,26 @@ async def test_a_body_that_polls_bring_and_mean_nothing(server: Simulator) -> No
     [poll, ping] = await found(server)
     assert (poll["kind"], poll["via"], poll["name"]) == ("control", "polling", None)
     assert (ping["kind"], "via" in ping) == ("ping", False)
+
+
+ASKS = {
+    "concierge": (
+        '{"action":"api","data":{"route":"client/get-unread-msg-count","body":{}}}',
+        "client/get-unread-msg-count",
+    ),
+    "aida": (f'["1","77","{TOPIC}","new_session",{{}}]', "new_session"),
+}
+
+
+@pytest.mark.parametrize("backend", ["concierge", "aida"])
+async def test_an_answer_is_shown_beside_what_it_answers(server: Simulator, backend: str) -> None:
+    frame, name = ASKS[backend]
+    async with client(server, backend) as who:
+        for _ in range(2):
+            await who.send(frame)
+            await who.until("unread" if backend == "concierge" else '"77"')
+        told = await found(server)
+        asked = [line["number"] for line in told if line["name"] == name and line["sender"] == "client"][-2:]
+        answers = [line for line in told if line.get("answers") == name][-2:]
+        assert [line["answers_number"] for line in answers] == asked
+        assert {line["sender"] for line in answers} == {"server"}
