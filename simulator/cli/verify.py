@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -157,7 +158,7 @@ async def _served(
             Simulator(Options(backends=[backend], port=0, seed=seed, settings=settings))
         )
         target = Target(simulator.url(backend), headers, query)
-        return await verify(file, target, wanted)
+        return await verify(file, target, replace(wanted, keys=simulator.keys(backend)))
 
 
 def _pairs(option: str, given: tuple[str, ...]) -> list[tuple[str, str]]:
