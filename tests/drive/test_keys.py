@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from simulator.cassette.entries import Exchange, TapedRequest, TapedResponse
+from simulator.cassette.entries import Entry, Exchange, TapedRequest, TapedResponse
 from simulator.core.message import Json, Message, Request
 from simulator.drive.keys import fitting
 from simulator.drive.script import script
@@ -32,7 +32,7 @@ class Doors:
 
 def test_the_first_door_that_a_placeholder_stands_at_says_what_it_is() -> None:
     doors = Doors()
-    entries = [
+    entries: list[Entry] = [
         opened(headers=(("token", A),)),
         said("client", f'{{"type":"hello","token":"{A}"}}', 0.1),
         said("server", f'{{"type":"welcome","pass":"{C}"}}', 0.2),
