@@ -38,6 +38,17 @@ def secure_peers(folder: Path) -> Iterator[Peers]:
 
 
 @pytest.fixture(scope="session")
+def redacting(folder: Path, served: Simulated, request: pytest.FixtureRequest) -> Iterator[Proxied]:
+    """The addon as it is by default, in front of the five and of Node's."""
+    upstreams = dict(served.url)
+    if not node_is_missing():
+        upstreams["peers"] = request.getfixturevalue("peers").url
+    with mitmdump(folder, upstreams, name="redacted") as found:
+        yield found
+        assert found.child.stop() == 0, found.child.complained
+
+
+@pytest.fixture(scope="session")
 def proxied(folder: Path, served: Simulated, request: pytest.FixtureRequest) -> Iterator[Proxied]:
     """The addon in front of all of them, redaction off."""
     upstreams = dict(served.url)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from simulator import backends
+from simulator.cassette.walk import Manner as Replaying
+from simulator.drive.target import Target
+from simulator.drive.verify import Wanted, verify
+from simulator.serve.app import Options, Simulator
+from simulator.serve.replay import prepare
 from tests.record import samples
 from tests.record.proxied import free, needs_recorder
 from tests.record.samples import SAMPLES
 from tests.record.stories import STORIES, Story
+from tests.record.verified import verified
 from tests.served import COMMAND
 
 CASSETTES = sorted(SAMPLES.glob("*/*.yaml"))
@@ -58,6 +65,34 @@ def test_it_says_what_it_is(path: Path) -> None:
     assert f"upstream: 'http://127.0.0.1:{backend.port}'\n" in head
     assert "redacted: ['default']\n" in head
     assert "mitmproxy" in head
+
+
+QUICKER: dict[str, tuple[str, ...]] = {"mia": ("--set", "delivered_after=0.01", "--set", "read_after=0.03")}
+"""In the order of the tape."""
+
+
+@pytest.mark.live
+@each
+async def test_the_backend_is_what_was_recorded(path: Path) -> None:
+    """Redacted as they are, without an option; the settings only make the bots quick."""
+    result = await verified(path, path.parent.name, *QUICKER.get(path.parent.name, ()))
+    assert (result.exit_code, result.stdout) == (0, ""), result.output
+    [line] = result.stderr.splitlines()
+    assert re.fullmatch(rf"the {path.parent.name} backend: (\d+) of \1 messages as on the tape", line)
+
+
+@pytest.mark.live
+@each
+async def test_it_replays(path: Path) -> None:
+    """To its own client, to the last message."""
+    complaints: list[str] = []
+    stand_in, coverage = prepare([path], None, Replaying(factor=0.2), complaints.append)
+    async with Simulator(Options([stand_in], port=0, seed=8)) as simulator:
+        found = await verify(path, Target(simulator.served[0].url), Wanted(exact=True))
+    # What M.I.A. says first to a client who is back comes behind the door here; clients look at no order there.
+    assert [row for row in found.rows if row.outcome not in ("matched", "moved")] == []
+    assert coverage.complete, coverage.text()
+    assert complaints == []
 
 
 @pytest.mark.slow
