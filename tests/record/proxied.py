@@ -358,10 +358,20 @@ class Peers:
 
     def log(self) -> list[list[str]]:
         """All that passed since the last time: [session or path, sender, via, kind, data]."""
+        return list(self._asked("log"))
+
+    @contextmanager
+    def otherwise(self) -> Iterator[None]:
+        """Meanwhile they say two things otherwise: `who` in what the auth was, and codes of ends."""
+        assert self._asked("otherwise") is True
+        yield
+        assert self._asked("otherwise") is False
+
+    def _asked(self, word: str) -> Any:
         assert self._process.stdin is not None
-        self._process.stdin.write(b"log\n")
+        self._process.stdin.write(f"{word}\n".encode())
         self._process.stdin.flush()
-        return list(self._next("log"))
+        return self._next(word)
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:

@@ -30,7 +30,7 @@ from tests.backends.concierge.live import at, upload_body
 from tests.backends.mia.chats import GARDEN
 from tests.record.proxied import Peers, Proxied, Simulated, needs_recorder, wait_for
 from tests.record.test_live import heard, through
-from tests.record.verified import Change, proven
+from tests.record.verified import Change, held_against, proven
 from tests.served import SECONDS, Node
 
 pytestmark = [pytest.mark.live, pytest.mark.node, needs_recorder]
@@ -362,6 +362,8 @@ async def test_a_server_of_nodes(
     async with recorder.played(None) as played:
         assert await story(played.url, played_over) == told
         played.complete()
+    # And the server itself is still the one of the tape, until it is not.
+    await held_against(peers, recorder.path, "auth", "who: text became number: ")
 
 
 async def test_ws_of_node(proxied: Proxied, peers: Peers, recorder: Recorder) -> None:
@@ -383,3 +385,4 @@ async def test_ws_of_node(proxied: Proxied, peers: Peers, recorder: Recorder) ->
         node.write({"send": '{"close": [4321, "as you wish"]}'})
         assert await node.event("close") == [4321, "as you wish"]
         played.complete()
+    await held_against(peers, recorder.path, "(close)", "code: 4321 became 4322")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import orjson
 import pytest
@@ -18,7 +18,7 @@ from simulator.core.actions import Action, Reply, Respond, Send
 from simulator.core.backend import Backend, Rules
 from simulator.core.events import Event
 from simulator.core.world import World
-from tests.record.proxied import QUICK
+from tests.record.proxied import QUICK, Peers
 
 
 class Change(NamedTuple):
@@ -73,8 +73,7 @@ def changed(backend: Backend, change: Change) -> Backend:
     """The same server after a deployment that nobody was told of."""
 
     def rules(world: World) -> Rules:
-        made: Any = _Changed(backend.rules(world), change)
-        return made
+        return cast("Rules", _Changed(backend.rules(world), change))
 
     return replace(backend, rules=rules)
 
@@ -84,6 +83,12 @@ async def verified(path: Path, backend: str, *more: str) -> Result:
     settings = [f"{key.removeprefix(f'{backend}.')}={value}" for key, value in QUICK.items() if _is_of(backend, key)]
     options = ["--backend", backend, "--timeout", "5", *_each("--set", settings), *more]
     # It has a loop of its own.
+    return await asyncio.to_thread(CliRunner().invoke, main, ["verify", str(path), *options])
+
+
+async def against(path: Path, target: str, *more: str) -> Result:
+    """The same of a server that is not ours."""
+    options = ["--target", target, "--timeout", "5", *more]
     return await asyncio.to_thread(CliRunner().invoke, main, ["verify", str(path), *options])
 
 
@@ -117,3 +122,16 @@ async def proven(path: Path, backend: str, change: Change, monkeypatch: pytest.M
         assert lines[at + 1].strip().startswith(f"{change.path}: "), result.output
     # Nothing else is told.
     assert len(found) == sum(not line.startswith(" ") for line in lines), result.output
+
+
+async def held_against(peers: Peers, path: Path, message: str, change: str) -> None:
+    """Verified against the server that was recorded, and against the same when it has changed."""
+    result = await against(path, peers.url)
+    assert (result.exit_code, result.stdout) == (0, ""), result.output
+    with peers.otherwise():
+        result = await against(path, peers.url)
+    assert result.exit_code == 1, result.output
+    lines = result.stdout.splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("~ changed") and line.endswith(f" {message}"))
+    assert lines[at + 1].strip().startswith(change), result.output
+    assert {line.rpartition(" ")[2] for line in lines if not line.startswith(" ")} == {message}, result.output
