@@ -5,24 +5,24 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from simulator import backends
-from simulator.cassette.walk import Manner as Replaying
-from simulator.drive.target import Target
-from simulator.drive.verify import Wanted, verify
-from simulator.serve.app import Options, Simulator
-from simulator.serve.replay import prepare
+from simulator.serve import seeds
 from tests.record import samples
-from tests.record.proxied import free, needs_recorder
+from tests.record.proxied import ROOT, free, needs_recorder
 from tests.record.samples import SAMPLES
 from tests.record.stories import STORIES, Story
 from tests.record.verified import verified
 from tests.served import COMMAND
 
 CASSETTES = sorted(SAMPLES.glob("*/*.yaml"))
+UNSHARE = ("unshare", "--net", "--map-root-user")
 each = pytest.mark.parametrize("path", CASSETTES, ids=[path.parent.name for path in CASSETTES])
 
 
@@ -81,18 +81,59 @@ async def test_the_backend_is_what_was_recorded(path: Path) -> None:
     assert re.fullmatch(rf"the {path.parent.name} backend: (\d+) of \1 messages as on the tape", line)
 
 
+# ---- where nothing leads out ----
+
+
+@cache
+def alone() -> str:
+    """Why there can be no network of its own here, empty where there can."""
+    try:
+        done = subprocess.run([*UNSHARE, "true"], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return "this machine has no unshare"
+    return done.stderr
+
+
+@pytest.fixture(scope="session")
+def jailed() -> dict[str, Any]:
+    """What came of all talks in a jail; where there can be no network of its own, of those that nobody is let out of."""
+    command = [sys.executable, "-m", "tests.record.jail"]
+    if not alone():
+        command = [*UNSHARE, *command, "--alone"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
 @pytest.mark.live
 @each
-async def test_it_replays(path: Path) -> None:
-    """To its own client, to the last message."""
-    complaints: list[str] = []
-    stand_in, coverage = prepare([path], None, Replaying(factor=0.2), complaints.append)
-    async with Simulator(Options([stand_in], port=0, seed=8)) as simulator:
-        found = await verify(path, Target(simulator.served[0].url), Wanted(exact=True))
-    # What M.I.A. says first to a client who is back comes behind the door here; clients look at no order there.
-    assert [row for row in found.rows if row.outcome not in ("matched", "moved")] == []
-    assert coverage.complete, coverage.text()
-    assert complaints == []
+def test_it_replays(jailed: dict[str, Any], path: Path) -> None:
+    """To its own client, every value as on the tape, to the last message."""
+    assert jailed["replay"][path.parent.name] == []
+
+
+@pytest.mark.live
+@each
+def test_the_conversation_needs_nobody_else(jailed: dict[str, Any], path: Path) -> None:
+    """Against plain `serve`, uploads and downloads included."""
+    assert jailed["serve"][path.parent.name] == []
+
+
+@pytest.mark.live
+def test_nobody_else_is_called(jailed: dict[str, Any]) -> None:
+    assert jailed["tried"] == {"serve": [], "replay": []}
+    # Had it been tried, it would be known.
+    assert [*{*jailed["told to call"]}] == ["EGRESS socket.connect (('127.0.0.1', 9),)"]
+    if not alone():
+        assert jailed["outside"] == "Network is unreachable"
+
+
+def test_what_would_call_out_is_off() -> None:
+    """Three of the documents have the server call another one; the operator has to say where that is."""
+    chip, mia, aida = (seeds.load(backends.load(name), None, []) for name in ("chip", "mia", "aida"))
+    assert chip.settings.courier_url is None  # type: ignore[attr-defined]
+    assert mia.settings.gateway_url is None  # type: ignore[attr-defined]
+    assert {bot.manifest.notifications_url for bot in aida.bots} == {""}  # type: ignore[attr-defined]
 
 
 @pytest.mark.slow
