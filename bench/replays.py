@@ -49,7 +49,7 @@ class Case:
 
 LATE = Case(f"{REPLAYS} replays, frames late, p99", "ms", 2.5)
 EARLY = Case(f"{REPLAYS} replays, the earliest", "ms", 0.0)
-DRIFT = Case(f"{drift.REPLAYS} replays of {drift.SECONDS} s, last frame against first, median", "ms", 1.0)
+DRIFT = Case(f"{drift.REPLAYS} replays, drift over {drift.SECONDS} s, median", "ms", 1.0)
 SHORT = Case("ready: 2,000 frames, CPU beside serve", "s", 0.3)
 LONG = Case("ready: 100,000 frames, CPU beside serve", "s", 6.0)
 ROOM = Case("100,000 frames, memory", "MiB", 150.0)
