@@ -136,26 +136,35 @@ async def played(path: Path, watch: Watch) -> list[str]:
 async def play(folder: Path, watch: Watch) -> dict[str, Any]:
     settings = [part for key, value in {**QUICK, **_IN_ORDER}.items() for part in ("--set", f"{key}={value}")]
     tapes = {path.parent.name: path for path in sorted(SAMPLES.glob("*/*.yaml"))}
-    serves, calls = Server(folder, "serve"), Server(folder, "calls")
+    serves, calls, plays, answers = (Server(folder, name) for name in ("serve", "calls", "replay", "cassette"))
     try:
         await asyncio.gather(
             serves.start("serve", "--backend", "all", *settings),
             # Who is told to calls: so it shows that it would show.
             calls.start("serve", "--backend", "mia", "--set", "gateway_url=http://127.0.0.1:9/", "--set", "bot=none"),
+            # Those two have uploads.
+            plays.start("replay", str(tapes["aida"]), "--timing", "burst"),
+            answers.start("serve", "--backend", "concierge", "--cassette", str(tapes["concierge"])),
         )
-        watch.mine.update(urlsplit(url).port or 0 for url in (*serves.urls.values(), *calls.urls.values()))
+        every = (serves, calls, plays, answers)
+        watch.mine.update(urlsplit(url).port or 0 for server in every for url in server.urls.values())
         served = [talk(path, serves.urls[name], backend=name, keys=keys(name)) for name, path in tapes.items()]
         replayed = [played(path, watch) for path in tapes.values()]
         called = talk(tapes["mia"], calls.urls["mia"], backend="mia", keys=keys("mia"), manner=Impatient(0.1))
-        found = await asyncio.gather(*served, *replayed, called)
+        commanded = (
+            talk(tapes["aida"], plays.urls["aida"], exact=True),
+            talk(tapes["concierge"], answers.urls["concierge"], exact=True),
+        )
+        found = await asyncio.gather(*served, *replayed, *commanded, called)
         return {
             "serve": dict(zip(tapes, found, strict=False)),
             "replay": dict(zip(tapes, found[len(tapes) :], strict=False)),
-            "tried": {"serve": await serves.end(), "replay": watch.tried},
+            "commands": found[2 * len(tapes) : -1],
+            "tried": [*await serves.end(), *await plays.end(), *await answers.end(), *watch.tried],
             "told to call": await calls.end(),
         }
     finally:
-        for server in (serves, calls):
+        for server in (serves, calls, plays, answers):
             server.kill()
 
 

@@ -120,8 +120,14 @@ def test_the_conversation_needs_nobody_else(jailed: dict[str, Any], path: Path) 
 
 
 @pytest.mark.live
+def test_nor_do_the_commands_that_play_tapes(jailed: dict[str, Any]) -> None:
+    """`replay` with AIDA's pictures, `serve --cassette` with concierge's."""
+    assert jailed["commands"] == [[], []]
+
+
+@pytest.mark.live
 def test_nobody_else_is_called(jailed: dict[str, Any]) -> None:
-    assert jailed["tried"] == {"serve": [], "replay": []}
+    assert jailed["tried"] == []
     # Had it been tried, it would be known.
     assert [*{*jailed["told to call"]}] == ["EGRESS socket.connect (('127.0.0.1', 9),)"]
     if not alone():
