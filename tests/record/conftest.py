@@ -11,15 +11,6 @@ from tests.conftest import node_is_missing
 from tests.record.proxied import Peers, Proxied, Simulated, certificate, mitmdump, simulated
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that share what is below are run by one worker, so that it is started once."""
-    for item in items:
-        shared = getattr(item, "fixturenames", ())
-        group = next((name for name in ("redacting", "jailed", "folder") if name in shared), None)
-        if group is not None:
-            item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("record")
