@@ -46,10 +46,12 @@ def kept(folder: Path, *entries: Entry, name: str = "talk.yaml", backend: str | 
 
 
 @asynccontextmanager
-async def playing(folder: Path, *arguments: object, command: str = "replay") -> AsyncIterator[Playing]:
+async def playing(
+    folder: Path, *arguments: object, command: str = "replay", **environment: str
+) -> AsyncIterator[Playing]:
     ready = folder / "ready.json"
     options = ["--port", "0", "--ready-file", str(ready), *map(str, arguments)]
-    async with process(command, *options) as started:
+    async with process(command, *options, **environment) as started:
         await appears(ready)
         found = json.loads(ready.read_bytes())
         yield Playing(started, found["backends"][0]["connect"])
@@ -88,12 +90,51 @@ async def test_all_is_well_and_the_exit_code_says_so(tmp_path: Path) -> None:
 
 async def test_serve_can_play_a_tape_as_well(tmp_path: Path) -> None:
     path = kept(tmp_path, opened(), said("server", '{"type":"hi"}', 0.0))
-    async with playing(tmp_path, "--backend", "chip", "--cassette", path, command="serve") as run:
+    async with playing(tmp_path, "--backend", "chip", "--cassette", path, "--strict", command="serve") as run:
         async with Raw.upgraded(run.connect) as raw:
             assert await raw.text() == '{"type":"hi"}'
         code, out, _ = await run.end()
     assert code == 0
     assert "2 of 2 lines played" in out
+
+
+async def test_serve_plays_with_the_options_of_replay(tmp_path: Path) -> None:
+    path, report = kept(tmp_path), tmp_path / "report.json"
+    how = {
+        "SIMULATOR_CASSETTE": str(path),
+        "SIMULATOR_TIMING": "burst",
+        "SIMULATOR_IGNORE": "send_msg.text '*.locale'",
+        "SIMULATOR_KEEP": CHAT,
+        "SIMULATOR_STRICT": "1",
+        "SIMULATOR_REPORT": str(report),
+    }
+    async with playing(
+        tmp_path, "--backend", "chip", "--timing", "scale=0.001", "--log-format", "json", command="serve", **how
+    ) as run:
+        async with Raw.upgraded(run.connect) as raw:
+            raw.send(START)
+            assert STARTED in await raw.text()
+            raw.send('{"type":"send_msg","text":"hullo"}')
+            assert "You said: hello" in await raw.text()
+        code, out, errors = await run.end()
+    assert code == 1
+    assert len(out.splitlines()) == 1
+    assert "replay: 1 client, 5 of 6 lines played" in errors
+    assert json.loads(report.read_text())["missed"] == 0
+
+
+def test_how_without_a_tape_to_play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told() -> str:
+        result = CliRunner().invoke(main, ["serve", "--backend", "chip", *arguments])
+        assert result.exit_code == 2
+        return result.output
+
+    arguments = ["--on-miss", "close"]
+    what = "says how a recording is played, and none is given: --cassette FILE; main serve --help says more\n"
+    assert told() == f"simulator: --on-miss {what}"
+    arguments = []
+    monkeypatch.setenv("SIMULATOR_STRICT", "1")
+    assert told() == f"simulator: --strict {what}"
 
 
 async def test_a_torn_tape_and_bodies_beside_it(tmp_path: Path) -> None:
