@@ -113,7 +113,7 @@ class Exchanges:
         playback, request = self._playback, asked.request
         why = "is not on the tape"
         said = shown(request.body.decode(errors="replace"))
-        playback.missed(Miss(0, f"{request.method} {target(request)}", said, why, *self._near(request)))
+        playback.misses.miss(Miss(0, f"{request.method} {target(request)}", said, why, *self._near(request)))
         if asked.route.name == TAPE:
             missed = find(playback.backend.routes, request.method, request.path)
             assert not isinstance(missed, Route)

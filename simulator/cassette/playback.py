@@ -8,15 +8,17 @@ from math import inf
 from typing import Final, cast
 
 from simulator.cassette.bindings import changed, dumps
-from simulator.cassette.coverage import Coverage, Miss
-from simulator.cassette.envelopes import ENGINE, GATEWAY, PHOENIX
+from simulator.cassette.coverage import Coverage
+from simulator.cassette.envelopes import ENGINE
 from simulator.cassette.exchanges import Exchanges
-from simulator.cassette.match import Comparison, Masks, Mode, nearest, shown
+from simulator.cassette.match import Comparison, Masks, Mode
+from simulator.cassette.misses import NOT_ON_THE_TAPE, Misses
 from simulator.cassette.plan import answered
-from simulator.cassette.strands import Line, Part, Plan, Strand
-from simulator.cassette.walk import Args, Found, Manner, Seat, Walk, compared, target
+from simulator.cassette.speaking import ENDS, Speaking
+from simulator.cassette.strands import Part, Plan, Strand
+from simulator.cassette.walk import Found, Manner, Seat, Walk, compared, target
 from simulator.cassette.walks import Walks
-from simulator.core.actions import Accept, Action, After, Cancel, Close, Refuse, Reply, Send
+from simulator.core.actions import Accept, Action, Cancel, Refuse
 from simulator.core.backend import Backend
 from simulator.core.bot import Act
 from simulator.core.events import (
@@ -36,7 +38,6 @@ from simulator.core.world import World
 
 KEPT: Final = 10_000
 """Places that are remembered; those that are over go first."""
-NOT_ON_THE_TAPE: Final = "not on the tape"
 
 
 class Playback:
@@ -66,6 +67,8 @@ class Playback:
         self._by_conn: dict[Conn, tuple[Seat, str]] = {}
         self._away: OrderedDict[Conn, Seat] = OrderedDict()
         self._numbers = 0
+        self.misses = Misses(world, manner, coverage)
+        self._speaking = Speaking(world, self.walks, manner, coverage, self._turned_away)
         self._exchanges = Exchanges(self)
 
     # --- as the house wants it
@@ -175,7 +178,7 @@ class Playback:
         topic, index = seat.join(knocked.topic)
         if index is None:
             why = f"joins {knocked.topic}, which is not on the tape"
-            self._miss(seat, Found(None, None, None, why=why), Message("join", (knocked.auth,)))
+            self.misses.of(seat, Found(None, None, None, why=why), Message("join", (knocked.auth,)))
             reason = "message" if seat.strand.kind == ENGINE else "reason"
             return [Refuse(knocked.conn, {reason: NOT_ON_THE_TAPE})]
         if topic != knocked.topic:
@@ -194,7 +197,7 @@ class Playback:
 
     def _opened(self, conn: Conn) -> list[Action]:
         place = self._by_conn.get(conn)
-        return [] if place is None or place[1] else self._go_on(place[0], 0)
+        return [] if place is None or place[1] else self._speaking.go_on(place[0], 0)
 
     def _closed(self, conn: Conn) -> list[Action]:
         place = self._by_conn.pop(conn, None)
@@ -215,12 +218,12 @@ class Playback:
         seat.walk.open -= 1
         unsaid = [seat.strand.lines[index] for index in seat.take(inf, 0.0)]
         for line in unsaid:
-            if line.part in _ENDS:
+            if line.part in ENDS:
                 self.coverage.did(line)
         if seat.strand.kind != ENGINE:
             # Of a session nobody tells when it is over: its client may still join again.
             self._unseat(seat)
-        if any(line.part not in _ENDS for line in unsaid) or not seat.said_all:
+        if any(line.part not in ENDS for line in unsaid) or not seat.said_all:
             at = seat.strand.lines[max(seat.used, default=0)].line
             self.world.log("info", f"client {seat.walk.number} left behind {seat.walk.plan.path}:{at}, before its end")
         return [Cancel(("seat", seat.number))]
@@ -252,7 +255,7 @@ class Playback:
                 seat.used.add(index)
                 for at in (index, *strand.follows.get(index, ())):
                     self.coverage.did(strand.lines[at])
-        return [Cancel(("seat", seat.number)), *self._go_on(seat, 0)]
+        return [Cancel(("seat", seat.number)), *self._speaking.go_on(seat, 0)]
 
     # --- what the client says
 
@@ -268,8 +271,12 @@ class Playback:
             seat.begin_again()
             found = seat.find(message, topic, args, self.masks, self.manner.match)
         if found.index is None:
-            return [*moved, *self._missed(seat, conn, found, message)]
+            return [*moved, *self.misses.answered(seat, conn, found, message)]
         return [*moved, *self._matched(seat, found, message.ref)]
+
+    def _turned_away(self, seat: Seat, conn: Conn) -> list[Action]:
+        del self._by_conn[conn]
+        return [] if seat.conns or seat.knocking else self._left(seat)
 
     def _malformed(self, malformed: Malformed) -> list[Action]:
         frame = malformed.error.frame
@@ -277,6 +284,13 @@ class Playback:
             self.world.log("warning", f"what the tape has can't be sent: {malformed.error}")
             return []
         return self._received(malformed.conn, Message("", (frame.data,)))
+
+    def _fired(self, fired: Fired) -> list[Action]:
+        owner, number = cast("tuple[str, int]", fired.owner)
+        if owner == "call":
+            return self._exchanges.due(number)
+        seat = self._seats.get(number)
+        return [] if seat is None else self._speaking.due(seat)
 
     def _acked(self, acked: Acked) -> list[Action]:
         number, index = cast("tuple[int, int]", acked.key)
@@ -286,14 +300,14 @@ class Playback:
         at = seat.strand.acks.get(index)
         if at is None:
             why = f"acknowledges {seat.walk.plan.path}:{seat.strand.lines[index].line}, as it did not on the tape"
-            self._miss(seat, Found(None, None, None, why=why), Message("ack", acked.args))
+            self.misses.of(seat, Found(None, None, None, why=why), Message("ack", acked.args))
             return []
         line = seat.strand.lines[at]
         args = changed(acked.args, seat.walk.bindings.to_taped)
         comparison = Comparison(self.masks.of(line.name), True).args(line.args, args)
         found = Found(at, comparison, at, why="is not as it is on the tape" if comparison.differences else "")
         if comparison.differences and self.manner.match is not Mode.POSITION:
-            self._miss(seat, found, Message(line.name, acked.args))
+            self.misses.of(seat, found, Message(line.name, acked.args))
         return self._matched(seat, found, NO_REF)
 
     def _matched(self, seat: Seat, found: Found, ref: object) -> list[Action]:
@@ -314,117 +328,9 @@ class Playback:
         if found.again:
             lines = seat.strand.lines
             follows = [at for at in seat.strand.follows[index] if lines[at].answers == index]
-            return [action for at in follows for action in self._play(seat, at)]
+            return [action for at in follows for action in self._speaking.play(seat, at)]
         seat.used.add(index)
-        return self._go_on(seat, index)
-
-    def _missed(self, seat: Seat, conn: Conn, found: Found, message: Message) -> list[Action]:
-        self._miss(seat, found, message)
-        kind, ref, on_miss = seat.strand.kind, message.ref, self.manner.on_miss
-        if on_miss == "close":
-            return [Close(conn, 1011, NOT_ON_THE_TAPE)]
-        if on_miss == "ignore" or ref is NO_REF:
-            return []
-        if kind == PHOENIX:
-            return [Reply(conn, ref, ("error", {"reason": NOT_ON_THE_TAPE}))]
-        return [Reply(conn, ref, (404, {"message": NOT_ON_THE_TAPE}))] if kind == GATEWAY else []
-
-    def _miss(self, seat: Seat, found: Found, message: Message) -> None:
-        plan, lines = seat.walk.plan, seat.strand.lines
-        at = 0 if found.nearest is None else lines[found.nearest].line
-        differences = () if found.comparison is None else tuple(found.comparison.differences)
-        why = found.why
-        if not at and (meant := nearest(message.name, {name for _, name in seat.strand.named})) is not None:
-            why = f"{why}, perhaps {meant} was meant"
-        self.missed(Miss(seat.walk.number, message.name, shown(list(message.args)), why, plan.path, at, differences))
-
-    def missed(self, miss: Miss) -> None:
-        """Tell of what matched nothing, and count it where it counts."""
-        if self.manner.on_miss == "ignore":
-            self.coverage.ignored += 1
-            self.world.log("info", miss.told())
-            return
-        self.coverage.miss(miss)
-        self.world.log("warning", miss.told())
-
-    # --- what the server says
-
-    def _go_on(self, seat: Seat, index: int) -> list[Action]:
-        """What followed this on the tape follows it now."""
-        seat.follow(index, self.world.now(), self.manner.factor)
-        return self._due(seat)
-
-    def _fired(self, fired: Fired) -> list[Action]:
-        owner, number = cast("tuple[str, int]", fired.owner)
-        if owner == "call":
-            return self._exchanges.due(number)
-        seat = self._seats.get(number)
-        return [] if seat is None else self._due(seat)
-
-    def _due(self, seat: Seat) -> list[Action]:
-        now = self.world.now()
-        actions = [action for index in seat.take(now, self.manner.factor) for action in self._play(seat, index)]
-        due = seat.due()
-        if due is not None:
-            # From the instants of the tape, never from the last one: nothing adds up.
-            actions.append(After(due - now, ("seat", seat.number), "play"))
-        return actions
-
-    def _play(self, seat: Seat, index: int) -> list[Action]:
-        line, topic = seat.strand.lines[index], ""
-        if seat.strand.kind in (ENGINE, PHOENIX) and line.part is not Part.CLOSE:
-            topic = line.topic
-        door = line.part in (Part.ADMIT, Part.REFUSE)
-        waits = seat.knocking.get(topic)
-        if waits is not None and not door:
-            seat.held.append(index)
-            return []
-        conn = waits if door else seat.conns.get(topic)
-        if line.part is Part.CLOSE and conn is None:
-            conn = next(iter(seat.conns.values()), None)
-        if conn is None:
-            if line.part in _ENDS:
-                # It is over already.
-                self.coverage.did(line)
-            return []
-        self.coverage.did(line)
-        if line.mints:
-            self.walks.mint(seat.walk, line.mints)
-        base = seat.request.base
-        args = changed(line.args, lambda text: self.walks.spoken(seat.walk, text, base))
-        if door:
-            del seat.knocking[topic]
-            return self._decided(seat, conn, line, topic, args)
-        return [self._said(seat, conn, line, index, args)]
-
-    def _decided(self, seat: Seat, conn: Conn, line: Line, topic: str, args: Args) -> list[Action]:
-        body = args[-1] if args else {}
-        assert not isinstance(body, bytes)
-        if line.part is Part.REFUSE:
-            del self._by_conn[conn]
-            actions: list[Action] = [Refuse(conn, body)]
-            return [*actions, *([] if seat.conns or seat.knocking else self._left(seat))]
-        seat.conns[topic] = conn
-        held = [at for at in seat.held if seat.strand.lines[at].topic == topic]
-        seat.held = [at for at in seat.held if at not in held]
-        accept = Accept(conn, body=body if seat.strand.kind == PHOENIX else None)
-        return [accept, *(action for at in held for action in self._play(seat, at))]
-
-    def _said(self, seat: Seat, conn: Conn, line: Line, index: int, args: Args) -> Action:
-        match line.part:
-            case Part.ANSWER:
-                assert line.answers is not None
-                return Reply(conn, seat.refs.get(line.answers, NO_REF), args)
-            case Part.LEAVE:
-                return Close(conn, cast("int", args[0]), whole=False)
-            case Part.CLOSE:
-                code, reason = cast("tuple[int | None, str]", args)
-                return Close(conn, 1000 if code is None else None if code in (1005, 1006) else code, reason)
-        topic = "" if seat.strand.kind == PHOENIX else seat.walk.bindings.to_live(line.topic)
-        return Send((conn,), Message(line.name, args, NO_REF, topic), (seat.number, index) if line.asks else None)
-
-
-_ENDS: Final = (Part.LEAVE, Part.CLOSE)
+        return self._speaking.go_on(seat, index)
 
 
 def _doors(strand: Strand) -> set[int]:
