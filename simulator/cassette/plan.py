@@ -108,7 +108,7 @@ class _Builder:
 
     def _closed(self, entry: Closed) -> None:
         opened = self._open.get(entry.conn)
-        if opened is not None and entry.by == "server":
+        if opened is not None and entry.by == "server" and not self._reading.open(entry.conn):
             line = Line(entry.line, entry.at, Part.CLOSE, False, "close", packed=pack((entry.code, entry.reason)))
             self._server(opened, line, 0)
 

@@ -8,7 +8,7 @@ from typing import Final, cast
 from simulator.cassette.bindings import changed
 from simulator.cassette.coverage import Coverage
 from simulator.cassette.envelopes import ENGINE, PHOENIX
-from simulator.cassette.strands import Line, Part
+from simulator.cassette.strands import Line, Part, Strand
 from simulator.cassette.walk import Args, Manner, Seat
 from simulator.cassette.walks import Walks
 from simulator.core.actions import Accept, Action, After, Close, Refuse, Reply, Send
@@ -18,6 +18,8 @@ from simulator.core.world import World
 
 ENDS: Final = (Part.LEAVE, Part.CLOSE)
 """What the server says and nobody hears who is gone already."""
+_CLOSING: Final = 100
+"""Lines in which a server says goodbye to all namespaces of a session."""
 
 
 class Speaking:
@@ -99,9 +101,18 @@ class Speaking:
                 assert line.answers is not None
                 return Reply(conn, seat.refs.get(line.answers, NO_REF), args)
             case Part.LEAVE:
-                return Close(conn, cast("int", args[0]), whole=False)
+                return Close(conn, cast("int", args[0]), whole=_is_last_word(seat.strand, index))
             case Part.CLOSE:
                 code, reason = cast("tuple[int | None, str]", args)
-                return Close(conn, 1000 if code is None else None if code in (1005, 1006) else code, reason)
+                engine = seat.strand.kind == ENGINE
+                if code is None and not engine:
+                    code = 1000
+                return Close(conn, None if code == 1005 else code, reason, bare=engine)
         topic = "" if seat.strand.kind == PHOENIX else seat.walk.bindings.to_live(line.topic)
         return Send((conn,), Message(line.name, args, NO_REF, topic), (seat.number, index) if line.asks else None)
+
+
+def _is_last_word(strand: Strand, index: int) -> bool:
+    """Whether the server hangs up behind this: `socket.disconnect(true)` leaves the namespaces and ends the session."""
+    rest = [line.part for line in strand.lines[index + 1 :][:_CLOSING]]
+    return strand.kind == ENGINE and Part.CLOSE in rest and all(part in ENDS for part in rest)

@@ -21,6 +21,9 @@ from simulator.core.message import Json, Message, Request
 _LOOKED_AT: Final = 2000
 """Candidates of one name that a message is held against."""
 
+_ORDERED: Final = (Part.SAID, Part.LEAVE, Part.CLOSE)
+"""What comes after all that the server said before it; answers come when they can."""
+
 Args: TypeAlias = "tuple[Json | bytes, ...]"
 
 
@@ -167,9 +170,10 @@ class Seat:
     over: bool = False
     fresh: bool = True
     """Nothing was said yet: it may still turn out to be the place of another walk."""
-    _due: list[tuple[float, int, int, int, float]] = field(default_factory=list)
-    """Instant, line, which one of what follows, of which line, and the instant of that one."""
+    _due: list[tuple[float, int, int, int, float, float]] = field(default_factory=list)
+    """Instant, line, which one of what follows, of which line, the instant of that one, and before when it is not."""
     _floor: dict[str, tuple[int, float]] = field(default_factory=dict)
+    """By topic, the last line that is to come, and when."""
     _place: dict[str | None, int] = field(default_factory=dict)
     _first: dict[tuple[str, str], int] = field(default_factory=dict)
     """Of the lines of a name, how many are used up without a gap."""
@@ -178,9 +182,19 @@ class Seat:
 
     def follow(self, index: int, now: float, factor: float) -> None:
         """What the server said after this line is due from now on, each at its own distance."""
-        self._push(index, 0, now, factor)
+        lines, following = self.strand.lines, self.strand.follows.get(index, ())
+        last = next((at for at in reversed(following) if lines[at].part in _ORDERED), None)
+        floor = 0.0
+        if last is not None:
+            # What was said later stays later, also where the client is quicker than it was on the tape.
+            line = lines[last]
+            before, high = self._floor.get(line.topic, (-1, 0.0))
+            if before < last:
+                floor = high
+                self._floor[line.topic] = (last, max(high, now + max(0.0, line.at - lines[index].at) * factor))
+        self._push(index, 0, now, floor, factor)
 
-    def _push(self, cause: int, which: int, base: float, factor: float) -> None:
+    def _push(self, cause: int, which: int, base: float, floor: float, factor: float) -> None:
         lines = self.strand.lines
         following = self.strand.follows.get(cause, ())
         if which >= len(following):
@@ -188,13 +202,11 @@ class Seat:
         index = following[which]
         line = lines[index]
         due = base + max(0.0, line.at - lines[cause].at) * factor
-        if line.part in (Part.SAID, Part.LEAVE, Part.CLOSE):
-            # What was said later stays later, also where the client is quicker than it was on the tape.
-            before, floor = self._floor.get(line.topic, (-1, 0.0))
-            if before < index:
-                due = max(due, floor)
-                self._floor[line.topic] = (index, due)
-        heappush(self._due, (due, index, which, cause, base))
+        if line.part in _ORDERED:
+            due = max(due, floor)
+        if line.part is Part.CLOSE:
+            due = max(due, *(high for before, high in self._floor.values() if before < index), 0.0)
+        heappush(self._due, (due, index, which, cause, base, floor))
 
     def due(self) -> float | None:
         """When the next is due."""
@@ -203,8 +215,8 @@ class Seat:
     def take(self, now: float, factor: float) -> Iterator[int]:
         """What is due by now, in order."""
         while self._due and self._due[0][0] <= now + 1e-6:
-            _, index, which, cause, base = heappop(self._due)
-            self._push(cause, which + 1, base, factor)
+            _, index, which, cause, base, floor = heappop(self._due)
+            self._push(cause, which + 1, base, floor, factor)
             yield index
 
     # --- what the client says

@@ -292,6 +292,8 @@ class Phoenix:
             conn = conn.socket
         if not isinstance(conn, Socket) or (conn.link is None and conn.session is None):
             return []
+        if code == 1006:
+            return self._lose(conn, None)
         shut = None if conn.link is None else Shut(conn.link, code, close.reason)
         return self._end(conn, shut, 1005 if code is None else code)
 
