@@ -69,7 +69,7 @@ async def test_a_tape_is_served_and_what_came_of_it_is_told(tmp_path: Path) -> N
         code, out, errors = await run.end()
     assert code == 1
     assert f"{path} answers: 6 lines of chip\n" in out
-    assert "replay: 1 client, 5 of 6 lines played, 1 messages without a match\n" in out
+    assert "replay: 1 client, 5 of 6 lines played, 1 message without a match\n" in out
     assert f"matches {path}:11 exactly" in errors
     assert 'text: expected "hello", got "hullo"' in errors
     told = json.loads(report.read_text())
@@ -184,7 +184,7 @@ def refused(*arguments: object) -> Result:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--backend", "mia"], "is of chip, and can't be played as mia: --backend chip\n"),
+        (["--backend", "mia"], "talk.yaml:2: is a tape of chip, and can't be played as mia: --backend chip\n"),
         (["--report", "x.pdf"], "--report x.pdf: expected a file that ends in .json, .xml (JUnit) or .txt\n"),
         (["--report", "nowhere/x.txt"], "--report nowhere/x.txt: there is no such directory\n"),
         (["--timing", "slow"], "expected recorded, burst, or scale=0.5 (from 0 to 1000)"),
@@ -205,7 +205,15 @@ def test_wrong_files(tmp_path: Path) -> None:
     )
     assert "can't be read: No such file" in refused(tmp_path / "none.yaml").output
     other = kept(tmp_path, opened("/socket.io/?EIO=4"), name="mia.yaml", backend="mia")
-    assert f"{other}: is of mia, and can't be played as chip" in refused(kept(tmp_path), other).output
+    chip = kept(tmp_path)
+    assert refused(chip, other).output == (
+        f"simulator: {other}:2: is a tape of mia, and {chip}:2 is of chip: one replay plays tapes of one backend\n"
+    )
+    nobodys = kept(tmp_path, backend=None)
+    why = "conn 1, /wc/connect/7d62d551-3030-4100-a260-2d7c4e9693e7/, is no connection with aida, and none is"
+    assert refused(nobodys, "--backend", "aida").output == (
+        f"simulator: {nobodys}:6: {why}; whose tape is it? Its head says so (backend: NAME), or --backend\n"
+    )
 
 
 def test_a_report_that_can_not_be_written(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from simulator.cassette import opaque
 MOST: Final = 20
 """Differences of one message that are told."""
 _SHOWN: Final = 80
+_BYTES: Final = 16
 
 
 class Mode(StrEnum):
@@ -56,7 +57,10 @@ def shown(value: object) -> str:
     """A value, short."""
     if value is ABSENT:
         return "nothing"
-    text = f"{len(value)} bytes" if isinstance(value, bytes) else json.dumps(value, ensure_ascii=False, default=repr)
+    if isinstance(value, bytes):
+        more = "..." if len(value) > _BYTES else ""
+        return f"{len(value)} byte{'' if len(value) == 1 else 's'} {value[:_BYTES].hex(' ')}{more}".rstrip()
+    text = json.dumps(value, ensure_ascii=False, default=repr)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 

@@ -39,10 +39,22 @@ class Misses:
         plan, lines = seat.walk.plan, seat.strand.lines
         at = 0 if found.nearest is None else lines[found.nearest].line
         differences = () if found.comparison is None else tuple(found.comparison.differences)
-        why = found.why
-        if not at and (meant := nearest(message.name, {name for _, name in seat.strand.named})) is not None:
-            why = f"{why}, perhaps {meant} was meant"
-        self.miss(Miss(seat.walk.number, message.name, shown(list(message.args)), why, plan.path, at, differences))
+        why, then = found.why, ""
+        if not at:
+            if (meant := nearest(message.name, {name for _, name in seat.strand.named})) is not None:
+                why = f"{why}, perhaps {meant} was meant"
+            then = self._then(seat)
+        what = shown(message.args[0] if len(message.args) == 1 else list(message.args))
+        self.miss(Miss(seat.walk.number, message.name, what, why, plan.path, at, differences, then))
+
+    @staticmethod
+    def _then(seat: Seat) -> str:
+        path, lines, strand = seat.walk.plan.path, seat.strand.lines, seat.strand
+        line = seat.unsaid()
+        if line is not None:
+            return f"the client's next on the tape is {path}:{line.line}, {line.told()}"
+        last = f"the client's last on the tape was {path}:{lines[max(seat.used, default=0)].line}"
+        return f"{last}, and its recording was cut off: {strand.cut}" if strand.cut else last
 
     def miss(self, miss: Miss) -> None:
         """Tell of what matched nothing, and count it where it counts."""

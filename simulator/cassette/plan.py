@@ -44,16 +44,19 @@ def read(tape: Tape, backend: Backend | None, fetch: Callable[[Beside], bytes | 
             builder.pass_by(entry)
         plan.last = taped.at
     plan.torn = tape.torn
+    if plan.torn is not None:
+        builder.end("the recorder was stopped in the middle of a record")
     return plan
 
 
 class _Open:
     """A strand that is being read."""
 
-    __slots__ = ("asked", "last", "left", "strand")
+    __slots__ = ("asked", "last", "left", "over", "strand")
 
     def __init__(self, strand: Strand) -> None:
         self.strand = strand
+        self.over = False
         self.last: dict[str, int] = {}
         """By topic, the client's last line."""
         self.asked: dict[int, tuple[Message, int]] = {}
@@ -93,6 +96,12 @@ class _Builder:
             case Lost():
                 self._remark(entry.line, f"{entry.count} records are missing here: {entry.why}")
 
+    def end(self, why: str) -> None:
+        """The tape is over before its connections are."""
+        for opened in self._open.values():
+            if not opened.over:
+                opened.strand.cut = opened.strand.cut or why
+
     def _remark(self, line: int, why: str) -> None:
         self._plan.remarks.append((line, why))
 
@@ -108,7 +117,9 @@ class _Builder:
 
     def _closed(self, entry: Closed) -> None:
         opened = self._open.get(entry.conn)
-        if opened is not None and entry.by == "server" and not self._reading.open(entry.conn):
+        if opened is not None:
+            opened.over = not self._reading.open(entry.conn)
+        if opened is not None and entry.by == "server" and opened.over:
             line = Line(entry.line, entry.at, Part.CLOSE, False, "close", packed=pack((entry.code, entry.reason)))
             self._server(opened, line, 0)
 
@@ -118,6 +129,7 @@ class _Builder:
             self._remark(entry.line, f"conn {entry.conn} says something before it begins or after its end")
             return
         opened.strand.kind = self._reading.kind(entry.conn)
+        opened.strand.foreign = self._reading.foreign(entry.conn)
         made = [self._turn(opened, entry, turn) for turn in turns]
         if isinstance(entry.data, str):
             if opened.strand.kind == ENGINE and entry.data.startswith("0{"):

@@ -9,14 +9,14 @@ from typing import Final, cast
 
 from simulator.cassette.bindings import changed, dumps
 from simulator.cassette.coverage import Coverage
-from simulator.cassette.envelopes import ENGINE
+from simulator.cassette.envelopes import ENGINE, PHOENIX
 from simulator.cassette.exchanges import Exchanges
 from simulator.cassette.match import Comparison, Masks, Mode
 from simulator.cassette.misses import NOT_ON_THE_TAPE, Misses
 from simulator.cassette.plan import answered
 from simulator.cassette.speaking import ENDS, Speaking
-from simulator.cassette.strands import Part, Plan, Strand
-from simulator.cassette.walk import Found, Manner, Seat, Walk, compared, target
+from simulator.cassette.strands import Line, Part, Plan, Strand
+from simulator.cassette.walk import Args, Found, Manner, Seat, Walk, compared, target
 from simulator.cassette.walks import Walks
 from simulator.core.actions import Accept, Action, Cancel, Refuse
 from simulator.core.backend import Backend
@@ -148,8 +148,9 @@ class Playback:
                 self._unseat(old)
         self.walks.bind(walk, compared(walk, strand.path, request, self.masks))
         self.coverage.did(strand.lines[0])
-        place = f"{walk.plan.path}:{strand.lines[0].line}"
-        self.world.log("debug", f"client {walk.number} is in the place of conn {strand.conn} of {place}")
+        place = f"conn {strand.conn}, {walk.plan.path}:{strand.lines[0].line}"
+        goes_on = "" if known is None else f", and goes on after line {strand.lines[max(known.used, default=0)].line}"
+        self.world.log("debug", f"client {walk.number} is in the place of {place}{goes_on}")
         return seat
 
     def _unseat(self, seat: Seat) -> None:
@@ -175,12 +176,15 @@ class Playback:
 
     def _joins(self, seat: Seat, knocked: Knocked) -> list[Action]:
         """Into a namespace or topic."""
+        other = self._place_of(seat, knocked.topic)
+        moved = [] if other is None else self._move(seat, seat.walk, other)
         topic, index = seat.join(knocked.topic)
         if index is None:
-            why = f"joins {knocked.topic}, which is not on the tape"
-            self.misses.of(seat, Found(None, None, None, why=why), Message("join", (knocked.auth,)))
+            verb = "connect" if seat.strand.kind == ENGINE else "phx_join"
+            unknown = Message(f"{verb} to {knocked.topic}", (knocked.auth,))
+            self.misses.of(seat, Found(None, None, why="is not on the tape"), unknown)
             reason = "message" if seat.strand.kind == ENGINE else "reason"
-            return [Refuse(knocked.conn, {reason: NOT_ON_THE_TAPE})]
+            return [*moved, Refuse(knocked.conn, {reason: NOT_ON_THE_TAPE})]
         if topic != knocked.topic:
             seat.walk.bindings.bind(topic, knocked.topic)
         line = seat.strand.lines[index]
@@ -193,7 +197,7 @@ class Playback:
         self._by_conn[knocked.conn] = (seat, topic)
         if knocked.recovers is not None:
             self._away.pop(knocked.recovers, None)
-        return self._matched(seat, Found(index, comparison), NO_REF)
+        return [*moved, *self._matched(seat, Found(index, comparison), NO_REF)]
 
     def _opened(self, conn: Conn) -> list[Action]:
         place = self._by_conn.get(conn)
@@ -223,10 +227,18 @@ class Playback:
         if seat.strand.kind != ENGINE:
             # Of a session nobody tells when it is over: its client may still join again.
             self._unseat(seat)
-        if any(line.part not in ENDS for line in unsaid) or not seat.said_all:
-            at = seat.strand.lines[max(seat.used, default=0)].line
-            self.world.log("info", f"client {seat.walk.number} left behind {seat.walk.plan.path}:{at}, before its end")
+        self._tell_leaving(seat, next((line for line in unsaid if line.part not in ENDS), None))
         return [Cancel(("seat", seat.number))]
+
+    def _tell_leaving(self, seat: Seat, unheard: Line | None) -> None:
+        path, last, unsaid = seat.walk.plan.path, seat.strand.lines[max(seat.used, default=0)], seat.unsaid()
+        if unsaid is not None:
+            then = f"the client's next on the tape is {path}:{unsaid.line}, {unsaid.told()}"
+        elif unheard is not None:
+            then = f"it has not heard {path}:{unheard.line}, {unheard.told()}"
+        else:
+            return
+        self.world.log("info", f"client {seat.walk.number} left after {path}:{last.line}, {last.told()}; {then}")
 
     def _moved(self, seat: Seat, text: str) -> list[Action]:
         """The first that a client says may show that it was here before: then its place is the next one there."""
@@ -237,17 +249,39 @@ class Playback:
         strand = walk.next(target(seat.request))
         if strand is None:
             return []
-        old, known = seat.walk, walk.seats.get(strand)
-        del old.seats[seat.strand]
-        old.open -= 1
-        self.walks.forget(old)
+        self.walks.forget(seat.walk)
         self.coverage.walks -= 1
+        known = walk.seats.get(strand)
+        self.world.log("debug", f"client {walk.number} is back, for {walk.plan.path}:{strand.lines[0].line}")
+        return self._move(seat, walk, strand, set() if known is None else known.used - _doors(strand))
+
+    def _place_of(self, seat: Seat, topic: str) -> Strand | None:
+        """Where somebody else joins that topic on the tape, if nobody does here."""
+        if seat.strand.kind != PHOENIX or seat.conns.keys() - {""} or seat.knocking or seat.joins(topic):
+            return None
+        return next((strand for strand in seat.others() if seat.like(strand).joins(topic)), None)
+
+    def _elsewhere(self, seat: Seat, message: Message, topic: str, args: Args) -> list[Action]:
+        """What a client says first may be what another one says on the tape: then it is in that one's place."""
+        if self.manner.match is Mode.POSITION:
+            return []
+        for strand in seat.others():
+            found = seat.like(strand).find(message, topic, args, self.masks, self.manner.match)
+            if found.index is not None and not found.again:
+                place = f"conn {strand.conn}, {seat.walk.plan.path}:{strand.lines[0].line}"
+                self.world.log("debug", f"client {seat.walk.number} is in the place of {place}, by what it says")
+                return self._move(seat, seat.walk, strand)
+        return []
+
+    def _move(self, seat: Seat, walk: Walk, strand: Strand, used: Collection[int] = ()) -> list[Action]:
+        """To the place of another connection, where this was said already."""
+        del seat.walk.seats[seat.strand]
+        seat.walk.open -= 1
         seat.walk, seat.strand = walk, strand
         walk.seats[strand] = seat
         walk.open += 1
         self.coverage.did(strand.lines[0])
-        self.world.log("debug", f"client {walk.number} is back, for {walk.plan.path}:{strand.lines[0].line}")
-        seat.restart(set() if known is None else known.used - _doors(strand))
+        seat.restart(set(used))
         for topic in seat.conns:
             # It is in already, and has heard what is said to who comes in.
             _, index = seat.join(topic)
@@ -264,9 +298,13 @@ class Playback:
         if place is None:
             return []
         seat, topic = place
-        moved = self._moved(seat, dumps(message.args, repr)) if seat.fresh else []
+        fresh = seat.fresh
+        moved = self._moved(seat, dumps(message.args, repr)) if fresh else []
         args = changed(message.args, seat.walk.bindings.to_taped)
         found = seat.find(message, topic, args, self.masks, self.manner.match)
+        if found.index is None and fresh and (moves := self._elsewhere(seat, message, topic, args)):
+            moved += moves
+            found = seat.find(message, topic, args, self.masks, self.manner.match)
         if found.index is None and self.manner.loop and seat.said_all:
             seat.begin_again()
             found = seat.find(message, topic, args, self.masks, self.manner.match)
@@ -299,8 +337,8 @@ class Playback:
             return []
         at = seat.strand.acks.get(index)
         if at is None:
-            why = f"acknowledges {seat.walk.plan.path}:{seat.strand.lines[index].line}, as it did not on the tape"
-            self.misses.of(seat, Found(None, None, None, why=why), Message("ack", acked.args))
+            found = Found(None, None, index, why=f"of {seat.strand.lines[index].name} is not on the tape")
+            self.misses.of(seat, found, Message("an acknowledgement", acked.args))
             return []
         line = seat.strand.lines[at]
         args = changed(acked.args, seat.walk.bindings.to_taped)

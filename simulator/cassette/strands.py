@@ -67,7 +67,12 @@ class Line:
 
     def told(self) -> str:
         """What it is called, for people."""
-        return f"{self.name} ({self.part.name.lower()})" if self.part not in (Part.SAID, Part.ANSWER) else self.name
+        if self.part in (Part.SAID, Part.ANSWER):
+            return self.name or "a frame"
+        if self.part is Part.BROKEN:
+            return "a frame that is no message"
+        word = self.part.name.lower()
+        return self.name if self.name == word else f"{self.name} ({word})"
 
 
 @dataclass(slots=True, eq=False)
@@ -79,6 +84,8 @@ class Strand:
     """As on the wire, the query behind it."""
     kind: str = ""
     """Of its envelope, as `envelopes` names them."""
+    foreign: bool = False
+    """It is none of the backend's: neither its path nor its frames."""
     refusal: TapedResponse | None = None
     """It was turned away before it began."""
     cut: str = ""

@@ -147,6 +147,8 @@ class Found:
     again: bool = False
     """It was said before, and is answered as it was then."""
     why: str = ""
+    often: bool = False
+    """It was said before, and that was all of it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -232,7 +234,7 @@ class Seat:
             return self._loosely(key, args, masks)
         index = self._next(key[0] if self.strand.kind in (ENGINE, PHOENIX) else None)
         if index is None:
-            return Found(None, None, why="comes after the client's last message on the tape")
+            return Found(None, None, why="is one more than on the tape")
         line = self.strand.lines[index]
         if (line.topic, line.name) != key:
             found = Found(index, None, index, why=f"is not what comes next on the tape, which is {line.told()}")
@@ -276,21 +278,22 @@ class Seat:
                     or len(comparison.differences) < len(best.comparison.differences)
                 ):
                     best = Found(None, comparison, index, why="is not as it is on the tape")
-        if best is not None:
-            return best
-        return self._again(key, args, masks)
+        again = self._again(key, args, masks)
+        return again if best is None or again.again or again.often else best
 
     def _again(self, key: tuple[str, str], args: Args, masks: Masks) -> Found:
         """What was said before may be said again where its answer is one by its envelope."""
         strand = self.strand
         known = strand.named.get(key, ())
         for index in reversed(known[-_LOOKED_AT:]):
+            if index not in self.used:
+                continue
             comparison = self._against(index, args, masks)
             if not comparison.differences:
                 answers = [strand.lines[at].part is Part.ANSWER for at in strand.follows.get(index, ())]
                 if any(answers):
                     return Found(index, comparison, index, again=True)
-                return Found(None, None, index, why="is said more often than on the tape")
+                return Found(None, None, index, why="is said more often than on the tape", often=True)
         if known:
             return Found(None, self._against(known[-1], args, masks), known[-1], why="is not on the tape like this")
         elsewhere = next((indexes[0] for (_, name), indexes in strand.named.items() if name == key[1]), None)
@@ -300,6 +303,12 @@ class Seat:
     def _against(self, index: int, args: Args, masks: Masks) -> Comparison:
         line = self.strand.lines[index]
         return Comparison(masks.of(line.name), True).args(line.args, args)
+
+    def unsaid(self) -> Line | None:
+        """What the client said first on the tape of what it has not said now."""
+        left = (index for indexes in self.strand.named.values() for index in indexes if index not in self.used)
+        first = min(left, default=None)
+        return None if first is None else self.strand.lines[first]
 
     @property
     def said_all(self) -> bool:
@@ -322,9 +331,20 @@ class Seat:
         self._due.clear()
         self.held.clear()
 
+    def others(self) -> Iterator[Strand]:
+        """Connections of the tape through the same door that this client has not had."""
+        walk, path = self.walk, target(self.request)
+        for strand in walk.plan.strands:
+            if strand not in walk.seats and strand.refusal is None and fits(strand.path, path):
+                yield strand
+
+    def like(self, strand: Strand) -> Seat:
+        """The same in another place, to see what would be."""
+        return Seat(0, self.walk, strand, self.request)
+
     def join(self, topic: str) -> tuple[str, int | None]:
         """The tape's topic for a live one, and the line of its join; the last one where all are used."""
-        joins = self._joins(topic)
+        joins = self.joins(topic)
         if not joins:
             other = next(
                 (
@@ -336,10 +356,11 @@ class Seat:
             )
             if other is None:
                 return topic, None
-            topic, joins = other, self._joins(other)
+            topic, joins = other, self.joins(other)
         return topic, next((index for index in joins if index not in self.used), joins[-1])
 
-    def _joins(self, topic: str) -> list[int]:
+    def joins(self, topic: str) -> list[int]:
+        """The lines in which that very topic is joined."""
         known = self.strand.named
         return (
             [*known.get((topic, "connect"), ()), *known.get((topic, "phx_join"), ())]

@@ -134,12 +134,14 @@ class Walks:
             )
         return walk, min(candidates, key=lambda strand: self._distance(walk, strand, request, auth))
 
-    def _distance(self, walk: Walk, strand: Strand, request: Request, auth: Json) -> int:
+    def _distance(self, walk: Walk, strand: Strand, request: Request, auth: Json) -> tuple[int, int]:
+        """In how many places it is another, and in how many it only looks so."""
         joins = [line for line in strand.lines if line.part is Part.JOIN][:1]
         taped = joins[0].args[0] if joins and joins[0].args else None
         looks = (taped,) if strand.kind == ENGINE else ()
         live = (auth or None,) if strand.kind == ENGINE else ()
-        return len(compared(walk, strand.path, request, self._masks, looks, live).differences)
+        comparison = compared(walk, strand.path, request, self._masks, looks, live)
+        return len(comparison.differences), len(comparison.pairs)
 
 
 def _handle(value: str) -> str:

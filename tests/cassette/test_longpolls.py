@@ -42,7 +42,7 @@ def test_polls_become_frames() -> None:
     [strand] = plan.strands
     assert (strand.path, strand.kind) == ("/socket/websocket?vsn=2.0.0", "phoenix")
     assert [line.told() for line in strand.lines] == [
-        "open (open)",
+        "open",
         "phx_join (join)",
         "phx_join (admit)",
         "hello",

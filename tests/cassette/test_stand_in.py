@@ -89,7 +89,7 @@ def test_an_acknowledgement_that_says_something_else_or_that_nobody_gave_then() 
     """)
     assert replay.warnings() == [
         "client 1: first is not as it is on the tape; nearest is talk.yaml:27; it: expected 1, got 2",
-        "client 1: ack acknowledges talk.yaml:31, as it did not on the tape",
+        "client 1: an acknowledgement of second is not on the tape; nearest is talk.yaml:31",
     ]
     assert stranger(*tape, match="position").coverage.missed == 0
 
@@ -112,7 +112,7 @@ def test_binary_and_attachments() -> None:
     client.send(head)
     client.send(b"\0\2")
     assert replay.warnings() == [
-        "client 1: picture is not on the tape like this; nearest is talk.yaml:27; data: expected 2 bytes, got 2 bytes"
+        "client 1: picture is not on the tape like this; nearest is talk.yaml:27; data: expected 2 bytes 00 01, got 2 bytes 00 02"
     ]
 
 
@@ -148,7 +148,9 @@ def test_namespaces_are_entered_refused_and_left() -> None:
         client >> 41/more,
     """)
     assert replay.unplayed() == []
-    assert replay.warnings() == ["client 1: join joins /nowhere, which is not on the tape"]
+    assert replay.warnings() == [
+        "client 1: connect to /nowhere is not on the tape; the client's next on the tape is talk.yaml:47, connect (join)"
+    ]
 
 
 def test_who_shows_in_a_namespace_that_it_was_here_before() -> None:
@@ -210,7 +212,7 @@ def test_a_refused_namespace_alone() -> None:
     replay = stranger(*tape)
     replay.connect("client", SOCKET)
     replay.play(OPEN + 'client >> 40\nserver << 44{"message":"no"}')
-    assert replay.unplayed() == ["23: client:  (broken)", "27: server: close (close)"]
+    assert replay.unplayed() == ["23: client: a frame that is no message", "27: server: close"]
 
 
 def test_recovery_goes_on_in_the_next_place() -> None:
@@ -504,3 +506,28 @@ def test_a_probe_that_failed_is_no_end() -> None:
     entered(replay)
     replay.play('after 1\nserver << 42["hello"]\nclient is silent')
     assert replay.coverage.complete, replay.coverage.text()
+
+
+def test_phoenix_clients_are_told_apart_by_the_topic_that_they_join() -> None:
+    tape: list[Entry] = []
+    for conn, room in enumerate(("lobby", "garden"), 1):
+        tape += [
+            opened(PHOENIX, float(conn), conn),
+            said("client", f'["1","1","room:{room}","phx_join",{{}}]', float(conn), conn),
+            said("server", f'["1","1","room:{room}","phx_reply",{{"status":"ok","response":{{}}}}]', float(conn), conn),
+        ]
+    replay = stranger(*tape)
+    replay.play(f"""
+        one connects {PHOENIX}
+        one >> ["1","1","room:garden","phx_join",{{}}]
+        one << ["1","1","room:garden","phx_reply",{{"response":{{}},"status":"ok"}}]
+        two connects {PHOENIX}
+        two >> ["1","1","room:lobby","phx_join",{{}}]
+        two << ["1","1","room:lobby","phx_reply",{{"response":{{}},"status":"ok"}}]
+        two >> ["2","2","room:attic","phx_join",{{}}]
+        two << ["2","2","room:attic","phx_reply",{{"response":{{"reason":"not on the tape"}},"status":"error"}}]
+    """)
+    assert replay.unplayed() == []
+    assert replay.warnings() == [
+        "client 2: phx_join to room:attic is not on the tape; the client's last on the tape was talk.yaml:11"
+    ]
