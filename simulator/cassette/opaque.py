@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -34,6 +34,10 @@ _UUIDS = re.compile(_UUID)
 _WORDS = re.compile(r"[\w-]{12,}", re.ASCII)
 _DIGIT, _LETTER = re.compile(r"\d", re.ASCII), re.compile("[A-Za-z]")
 TOKENS: Final = re.compile(r"[\w-]+", re.ASCII)
+_ANY = re.compile(rf"{_UUID}|[\w-]+?(?={_UUID})|[\w-]+", re.ASCII)
+WORDS: Final = re.compile(rf"{_JWT}|{_ISO}|(?<![\w.+%-])[\w.+%-]++@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]+|[\w-]+", re.ASCII)
+"""What may be an id, as long as it goes."""
+_ADDRESS = re.compile(r"[/@:?=&\\_-]|[a-z][A-Z]")
 
 
 def kind(value: object) -> str:
@@ -68,11 +72,25 @@ def found_in(text: str) -> Iterator[str]:
             yield word
 
 
+def is_plain(value: str) -> bool:
+    """Whether it could as well be a word, or several, of somebody's language."""
+    return not _DIGIT.search(value) and not kind(value) and not _ADDRESS.search(value)
+
+
+def finder(odd: Iterable[str]) -> re.Pattern[str]:
+    """A pattern of all that may be an id, whole: these, addresses, tokens and times, and words with hyphens."""
+    known = sorted(odd, key=len, reverse=True)
+    return re.compile("|".join([*(rf"{re.escape(value)}(?![\w-])" for value in known), WORDS.pattern]), re.ASCII)
+
+
 def mint(value: str, ids: Ids) -> str:
     """Another one that looks the same."""
     if _UUIDS.fullmatch(value):
         made = ids.uuid()
         return made if value.islower() else made.upper()
+    if value.isdecimal():
+        # As a number it has no zero in front.
+        return ids.token(1, "123456789") + ids.token(len(value) - 1, "0123456789")
     letters = ids.token(len(value), "0123456789abcdef" if re.fullmatch("[0-9a-f]+", value) else ALPHANUMERIC)
     if value == value.lower():
         letters = letters.lower()
@@ -81,9 +99,7 @@ def mint(value: str, ids: Ids) -> str:
 
 def each(text: str, change: Callable[[str], str]) -> str:
     """The text with every UUID, and every other word in it, as `change` has it."""
-    if "-" in text:
-        text = _UUIDS.sub(lambda match: change(match[0]), text)
-    return TOKENS.sub(lambda match: change(match[0]), text)
+    return _ANY.sub(lambda match: change(match[0]), text)
 
 
 _STAMPS = re.compile(rf"(?<![\w-])(?:({_ISO})|({_EPOCH}))(?![\w-])")
