@@ -10,6 +10,8 @@ from enum import StrEnum
 from typing import Final
 
 from simulator.cassette import opaque
+from simulator.cassette.bindings import SHORTEST
+from simulator.cassette.short_ids import Short, is_id
 
 MOST: Final = 20
 """Differences of one message that are told."""
@@ -93,7 +95,7 @@ class Masks:
 class Comparison:
     """What came of one: the differences, and the pairs of values that may differ."""
 
-    __slots__ = ("_loose", "_masks", "differences", "pairs")
+    __slots__ = ("_loose", "_masks", "differences", "pairs", "short")
 
     def __init__(self, masks: tuple[tuple[str, ...], ...], loose: bool) -> None:
         self._masks = masks
@@ -101,6 +103,8 @@ class Comparison:
         self.differences: list[Difference] = []
         self.pairs: list[tuple[object, object]] = []
         """Taped and live."""
+        self.short: list[Short] = []
+        """Those of them that are too short to be bound, with their keys."""
 
     def args(self, taped: Sequence[object], live: Sequence[object]) -> Comparison:
         """Compare the arguments of two messages: paths lead into the first, others begin with their number."""
@@ -128,11 +132,22 @@ class Comparison:
         masked = any(_covers(mask, path) for mask in self._masks)
         if masked or (self._loose and _same(taped, live, path[-1] if path else "")):
             self.pairs.append((taped, live))
+            self._shortly(path, taped, live)
         elif len(self.differences) < MOST:
             self.differences.append(Difference(".".join(path), taped, live))
 
+    def _shortly(self, path: tuple[str, ...], taped: object, live: object) -> None:
+        if not path or not isinstance(taped, str | int) or not isinstance(live, str | int):
+            return
+        short = min(len(str(taped)), len(str(live))) < SHORTEST
+        if short and is_id(path[-1]) and bool not in (type(taped), type(live)):
+            self.short.append((path, taped, live))
+
 
 def _same(taped: object, live: object, key: str) -> bool:
+    if is_id(key) and type(taped) in (str, int) and type(live) in (str, int):
+        # Libraries count their requests from 0 or from 1, as numbers or as texts.
+        return True
     if taped is ABSENT or live is ABSENT:
         return taped is None or live is None
     return opaque.alike(taped, live, key)

@@ -49,6 +49,11 @@ def kind(value: object) -> str:
     return ""
 
 
+def named(key: str) -> bool:
+    """Whether a key says that its value is an id, or a time."""
+    return _NAMED.search(key) is not None
+
+
 def alike(taped: object, live: object, key: str) -> bool:
     """Whether two different values may stand for the same: they look alike, or their key says that they are ids."""
     if type(taped) is not type(live) or not isinstance(taped, str | int | float) or isinstance(taped, bool):
@@ -56,7 +61,7 @@ def alike(taped: object, live: object, key: str) -> bool:
     found = kind(taped)
     if found and found == kind(live):
         return True
-    return _NAMED.search(key) is not None or meanings.of_key(key) is not None
+    return named(key) or meanings.of_key(key) is not None
 
 
 def found_in(text: str) -> Iterator[str]:

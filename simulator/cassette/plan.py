@@ -20,10 +20,11 @@ from simulator.cassette.entries import (
     Passed,
     Refused,
 )
-from simulator.cassette.envelopes import ENGINE, PHOENIX
+from simulator.cassette.envelopes import ENGINE, PHOENIX, PLAIN, TYPED
 from simulator.cassette.longpolls import LongPolls
 from simulator.cassette.reading import Reading
 from simulator.cassette.sessions import is_poll
+from simulator.cassette.short_ids import Requests
 from simulator.cassette.strands import Line, Part, Plan, Served, Strand, pack
 from simulator.cassette.tape import Tape
 from simulator.core.backend import Backend
@@ -52,11 +53,13 @@ def read(tape: Tape, backend: Backend | None, fetch: Callable[[Beside], bytes | 
 class _Open:
     """A strand that is being read."""
 
-    __slots__ = ("asked", "last", "left", "over", "strand")
+    __slots__ = ("asked", "last", "left", "over", "requests", "strand")
 
     def __init__(self, strand: Strand) -> None:
         self.strand = strand
         self.over = False
+        self.requests = Requests()
+        """Where the envelope itself has no answers."""
         self.last: dict[str, int] = {}
         """By topic, the client's last line."""
         self.asked: dict[int, tuple[Message, int]] = {}
@@ -167,6 +170,8 @@ class _Builder:
             return None
         opened.left.discard(message.topic)
         made = self._client(opened, line)
+        if kind in (TYPED, PLAIN):
+            opened.requests.asks(message, len(opened.strand.lines) - 1)
         if line.part is Part.JOIN or message.ref is not NO_REF:
             opened.asked[id(message)] = (message, len(opened.strand.lines) - 1)
         return made
@@ -197,6 +202,8 @@ class _Builder:
             line.asks = True
             opened.asked[id(message)] = (message, len(opened.strand.lines))
         cause = line.answers if line.answers is not None else self._cause(opened, line.topic)
+        if kind in (TYPED, PLAIN) and (asked_in := opened.requests.answers(message)) is not None:
+            cause = asked_in
         return self._server(opened, line, cause)
 
     @staticmethod

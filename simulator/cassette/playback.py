@@ -16,7 +16,8 @@ from simulator.cassette.misses import NOT_ON_THE_TAPE, Misses
 from simulator.cassette.plan import answered
 from simulator.cassette.speaking import ENDS, Speaking
 from simulator.cassette.strands import Line, Part, Plan, Strand
-from simulator.cassette.walk import Args, Found, Manner, Seat, Walk, compared, target
+from simulator.cassette.targets import compared, target
+from simulator.cassette.walk import Args, Found, Manner, Seat, Walk
 from simulator.cassette.walks import Walks
 from simulator.core.actions import Accept, Action, Cancel, Refuse
 from simulator.core.backend import Backend
@@ -220,7 +221,7 @@ class Playback:
     def _left(self, seat: Seat) -> list[Action]:
         seat.over = True
         seat.walk.open -= 1
-        unsaid = [seat.strand.lines[index] for index in seat.take(inf, 0.0)]
+        unsaid = [seat.strand.lines[index] for index, _ in seat.take(inf, 0.0)]
         for line in unsaid:
             if line.part in ENDS:
                 self.coverage.did(line)
@@ -362,11 +363,12 @@ class Playback:
         self.world.log("debug", f"client {seat.walk.number}: {line.told()} matches {place} {how}{more}")
         if comparison is not None:
             self.walks.bind(seat.walk, comparison)
+            seat.short.learn(index, comparison.short)
         seat.refs[index] = ref
         if found.again:
             lines = seat.strand.lines
             follows = [at for at in seat.strand.follows[index] if lines[at].answers == index]
-            return [action for at in follows for action in self._speaking.play(seat, at)]
+            return [action for at in follows for action in self._speaking.play(seat, at, index)]
         seat.used.add(index)
         return self._speaking.go_on(seat, index)
 

@@ -48,22 +48,23 @@ class Speaking:
     def due(self, seat: Seat) -> list[Action]:
         """What is due by now, and a timer for the next."""
         now = self._world.now()
-        actions = [action for index in seat.take(now, self._manner.factor) for action in self.play(seat, index)]
+        taken = seat.take(now, self._manner.factor)
+        actions = [action for index, cause in taken for action in self.play(seat, index, cause)]
         due = seat.due()
         if due is not None:
             # From the instants of the tape, never from the last one: nothing adds up.
             actions.append(After(due - now, ("seat", seat.number), "play"))
         return actions
 
-    def play(self, seat: Seat, index: int) -> list[Action]:
-        """Say one line."""
+    def play(self, seat: Seat, index: int, cause: int) -> list[Action]:
+        """Say one line, which follows that one of the client."""
         line, topic = seat.strand.lines[index], ""
         if seat.strand.kind in (ENGINE, PHOENIX) and line.part is not Part.CLOSE:
             topic = line.topic
         door = line.part in (Part.ADMIT, Part.REFUSE)
         waits = seat.knocking.get(topic)
         if waits is not None and not door:
-            seat.held.append(index)
+            seat.held.append((index, cause))
             return []
         conn = waits if door else seat.conns.get(topic)
         if line.part is Part.CLOSE and conn is None:
@@ -77,7 +78,7 @@ class Speaking:
         if line.mints:
             self._walks.mint(seat.walk, line.mints)
         base = seat.request.base
-        args = changed(line.args, lambda text: self._walks.spoken(seat.walk, text, base))
+        args = changed(seat.short.changed(line.args, cause), lambda text: self._walks.spoken(seat.walk, text, base))
         if door:
             del seat.knocking[topic]
             return self._decided(seat, conn, line, topic, args)
@@ -89,10 +90,10 @@ class Speaking:
         if line.part is Part.REFUSE:
             return [Refuse(conn, body), *self._turned_away(seat, conn)]
         seat.conns[topic] = conn
-        held = [at for at in seat.held if seat.strand.lines[at].topic == topic]
-        seat.held = [at for at in seat.held if at not in held]
+        held = [item for item in seat.held if seat.strand.lines[item[0]].topic == topic]
+        seat.held = [item for item in seat.held if item not in held]
         accept = Accept(conn, body=body if seat.strand.kind == PHOENIX else None)
-        return [accept, *(action for at in held for action in self.play(seat, at))]
+        return [accept, *(action for item in held for action in self.play(seat, *item))]
 
     @staticmethod
     def _said(seat: Seat, conn: Conn, line: Line, index: int, args: Args) -> Action:

@@ -7,19 +7,22 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Final, TypeAlias
-from urllib.parse import parse_qsl
 
 from simulator.cassette import opaque
-from simulator.cassette.bindings import Bindings, loads
-from simulator.cassette.envelopes import ENGINE, PHOENIX
+from simulator.cassette.bindings import Bindings
+from simulator.cassette.envelopes import ENGINE, PHOENIX, PLAIN, TYPED
 from simulator.cassette.match import Comparison, Masks, Mode
+from simulator.cassette.short_ids import ShortIds
 from simulator.cassette.strands import Line, Part, Plan, Served, Strand
+from simulator.cassette.targets import compared, fits, looked_into, target
 from simulator.core.events import Conn
 from simulator.core.ids import Ids
 from simulator.core.message import Json, Message, Request
 
 _LOOKED_AT: Final = 2000
 """Candidates of one name that a message is held against."""
+_BETTER: Final = 50
+"""Further ones, once one fits."""
 
 _ORDERED: Final = (Part.SAID, Part.LEAVE, Part.CLOSE)
 """What comes after all that the server said before it; answers come when they can."""
@@ -76,63 +79,27 @@ class Walk:
         return next(fresh, None) or next(over, None)
 
     def served(self, request: Request, masks: Masks, again: bool) -> tuple[Served, Comparison] | None:
-        """The exchange that a request is, of those that it had not, or had (`again`)."""
-        path = request.path
+        """The exchange that a request is, of those that it had not, and with `again` of those that it had."""
+        best: tuple[Served, Comparison] | None = None
+        least = (0, False)
+        for served, comparison in self.held_against(request, masks):
+            had = served in self.asked
+            if comparison.differences or (had and not again):
+                continue
+            distance = len(comparison.pairs), had
+            # Who asks again what was answered in several ways gets what he got last.
+            if best is None or distance < least or (had and distance == least):
+                best, least = (served, comparison), distance
+        return best
+
+    def held_against(self, request: Request, masks: Masks) -> Iterator[tuple[Served, Comparison]]:
+        """A request and each exchange of that method and place."""
         for served in self.plan.exchanges:
             taped = served.exchange.request
-            if taped.method != request.method or (served in self.asked) is not again or not fits(taped.path, path):
-                continue
-            # What was stored is not read: only its edge has seen it.
-            bodies = () if request.upload is not None else (_read(served.asked), _read(request.body))
-            comparison = compared(self, taped.path, request, masks, bodies[:1], bodies[1:])
-            if not comparison.differences:
-                return served, comparison
-        return None
-
-
-def _read(body: bytes) -> object:
-    """A body as far as it can be looked into."""
-    try:
-        return loads(body.decode()) if body else None
-    except ValueError:
-        return body
-
-
-def target(request: Request) -> str:
-    """Path and query of a request."""
-    return f"{request.path}?{request.query}" if request.query else request.path
-
-
-def fits(taped: str, live: str) -> bool:
-    """Whether two paths lead to the same: ids in them may be others."""
-    old, new = (_parts(path.partition("?")[0]) for path in (taped, live))
-    return len(old) == len(new) and all(a == b or opaque.alike(a, b, "") for a, b in zip(old, new, strict=True))
-
-
-_DRAWN: Final = frozenset(("t", "sid", "transport", "EIO", "b64"))
-"""Parameters of Engine.IO that are the wire's."""
-
-
-def compared(
-    walk: Walk, taped: str, request: Request, masks: Masks, old: tuple[object, ...] = (), new: tuple[object, ...] = ()
-) -> Comparison:
-    """A request, and what it brought, held against those of the tape."""
-    path, _, query = taped.partition("?")
-    live = walk.bindings.to_taped(target(request))
-    bare, _, asked = live.partition("?")
-    before = [_parts(path), _query(query), *old]
-    after = [_parts(bare), _query(asked), *new]
-    return Comparison(masks.of(path), True).args(before, after)
-
-
-def _parts(path: str) -> list[str]:
-    parts = path.rstrip("/").split("/")
-    # Phoenix has a door for each transport.
-    return [*parts[:-1], "websocket"] if parts[-1] == "longpoll" else parts
-
-
-def _query(query: str) -> dict[str, str]:
-    return {key: value for key, value in parse_qsl(query, keep_blank_values=True) if key not in _DRAWN}
+            if taped.method == request.method and fits(taped.path, request.path):
+                # What was stored is not read: only its edge has seen it.
+                bodies = () if request.upload is not None else (looked_into(served.asked), looked_into(request.body))
+                yield served, compared(self, taped.path, request, masks, bodies[:1], bodies[1:])
 
 
 @dataclass(slots=True)
@@ -167,8 +134,9 @@ class Seat:
     """By what the client said, the live ref under which it is answered."""
     used: set[int] = field(default_factory=set)
     """What the client has said."""
-    held: list[int] = field(default_factory=list)
-    """What is due for one who is not let in yet."""
+    short: ShortIds = field(default_factory=ShortIds)
+    held: list[tuple[int, int]] = field(default_factory=list)
+    """What is due for one who is not let in yet, and what it follows."""
     over: bool = False
     fresh: bool = True
     """Nothing was said yet: it may still turn out to be the place of another walk."""
@@ -214,12 +182,12 @@ class Seat:
         """When the next is due."""
         return self._due[0][0] if self._due else None
 
-    def take(self, now: float, factor: float) -> Iterator[int]:
-        """What is due by now, in order."""
+    def take(self, now: float, factor: float) -> Iterator[tuple[int, int]]:
+        """What is due by now, in order, and what of the client's it follows."""
         while self._due and self._due[0][0] <= now + 1e-6:
             _, index, which, cause, base, floor = heappop(self._due)
             self._push(cause, which + 1, base, floor, factor)
-            yield index
+            yield index, cause
 
     # --- what the client says
 
@@ -266,36 +234,51 @@ class Seat:
         while start < len(known) and known[start] in self.used:
             start += 1
         self._first[key] = start
-        best: Found | None = None
-        for index in known[start : start + _LOOKED_AT]:
-            if index not in self.used:
-                comparison = self._against(index, args, masks)
-                if not comparison.differences:
-                    return Found(index, comparison)
-                if (
-                    best is None
-                    or best.comparison is None
-                    or len(comparison.differences) < len(best.comparison.differences)
-                ):
-                    best = Found(None, comparison, index, why="is not as it is on the tape")
+        unused = (index for index in known[start : start + _LOOKED_AT] if index not in self.used)
+        best = self._best(unused, args, masks)
+        if best is not None and best.index is not None:
+            assert best.comparison is not None
+            if not best.comparison.pairs or self.strand.kind in (TYPED, PLAIN):
+                return best
+            # The very same was said before: another one that only looks like it is not meant.
+            again = self._again(key, args, masks, _BETTER)
+            return again if again.again and again.comparison is not None and not again.comparison.pairs else best
         again = self._again(key, args, masks)
-        return again if best is None or again.again or again.often else best
+        if best is None or again.again or again.often:
+            return again
+        best.why = "is not as it is on the tape"
+        return best
 
-    def _again(self, key: tuple[str, str], args: Args, masks: Masks) -> Found:
+    def _best(self, indexes: Iterable[int], args: Args, masks: Masks) -> Found | None:
+        """Of these lines the one that comes nearest, the first of them; one that is the same without an `index`."""
+        best, least, left = None, (0, 0), _BETTER
+        for index in indexes:
+            comparison = self._against(index, args, masks)
+            distance = len(comparison.differences), len(comparison.pairs)
+            if best is None or distance < least:
+                best = Found(None if distance[0] else index, comparison, index)
+                least = distance
+            if not least[0]:
+                # It fits, but another may fit better: that other item, of which an id is the same.
+                left -= 1
+                if not left or not least[1]:
+                    break
+        return best
+
+    def _again(self, key: tuple[str, str], args: Args, masks: Masks, most: int = _LOOKED_AT) -> Found:
         """What was said before may be said again where its answer is one by its envelope."""
         strand = self.strand
         known = strand.named.get(key, ())
-        for index in reversed(known[-_LOOKED_AT:]):
-            if index not in self.used:
-                continue
-            comparison = self._against(index, args, masks)
-            if not comparison.differences:
-                answers = [strand.lines[at].part is Part.ANSWER for at in strand.follows.get(index, ())]
-                if any(answers):
-                    return Found(index, comparison, index, again=True)
-                return Found(None, None, index, why="is said more often than on the tape", often=True)
-        if known:
-            return Found(None, self._against(known[-1], args, masks), known[-1], why="is not on the tape like this")
+        used = (index for index in reversed(known[-most:]) if index in self.used)
+        best = self._best(used, args, masks)
+        if best is not None and best.index is not None:
+            if any(strand.lines[at].part is Part.ANSWER for at in strand.follows.get(best.index, ())):
+                best.again = True
+                return best
+            return Found(None, None, best.index, why="is said more often than on the tape", often=True)
+        if best is not None:
+            best.why = "is not on the tape like this"
+            return best
         elsewhere = next((indexes[0] for (_, name), indexes in strand.named.items() if name == key[1]), None)
         why = "is on the tape, but not there" if elsewhere is not None else "is not on the tape"
         return Found(None, None, elsewhere, why=why)

@@ -12,7 +12,8 @@ from simulator.cassette.coverage import Coverage
 from simulator.cassette.envelopes import ENGINE
 from simulator.cassette.match import Comparison, Masks
 from simulator.cassette.strands import Part, Plan, Strand
-from simulator.cassette.walk import Manner, Walk, compared, fits, target
+from simulator.cassette.targets import compared, fits, target
+from simulator.cassette.walk import Manner, Walk
 from simulator.core.message import Json, Request
 from simulator.core.world import World
 
