@@ -109,6 +109,8 @@ class Exchanges:
     def _answer(self, walk: Walk, served: Served, request: Request) -> Response:
         playback, response = self._playback, served.exchange.response
         if response is None:
+            place = f"{walk.plan.path}:{served.exchange.line}"
+            playback.world.log("info", f"client {walk.number}: {place} got no answer on the tape, and gets 502 here")
             return Response(502, (), b"the client got no answer on the tape")
         playback.walks.mint(walk, served.mints)
         headers = tuple(

@@ -241,13 +241,21 @@ class Playback:
             return
         self.world.log("info", f"client {seat.walk.number} left after {path}:{last.line}, {last.told()}; {then}")
 
-    def _moved(self, seat: Seat, text: str) -> list[Action]:
+    def _moved(self, seat: Seat, message: Message, topic: str) -> list[Action]:
         """The first that a client says may show that it was here before: then its place is the next one there."""
         seat.fresh = False
-        walk = self.walks.owner(text)
+        walk = self.walks.owner(dumps(message.args, repr))
         if walk is None or walk is seat.walk or len(seat.walk.seats) > 1:
             return []
-        strand = walk.next(target(seat.request))
+        args = changed(message.args, walk.bindings.to_taped)
+
+        def distance(strand: Strand) -> int:
+            there = Seat(0, walk, strand, seat.request)
+            if (known := walk.seats.get(strand)) is not None:
+                there.used |= known.used
+            return there.find(message, topic, args, self.masks, self.manner.match).index is None
+
+        strand = walk.next(target(seat.request), distance)
         if strand is None:
             return []
         self.walks.forget(seat.walk)
@@ -300,7 +308,7 @@ class Playback:
             return []
         seat, topic = place
         fresh = seat.fresh
-        moved = self._moved(seat, dumps(message.args, repr)) if fresh else []
+        moved = self._moved(seat, message, topic) if fresh else []
         args = changed(message.args, seat.walk.bindings.to_taped)
         found = seat.find(message, topic, args, self.masks, self.manner.match)
         if found.index is None and fresh and (moves := self._elsewhere(seat, message, topic, args)):

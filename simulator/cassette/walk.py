@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Final, TypeAlias
@@ -71,12 +71,12 @@ class Walk:
         self.open = 0
         """Places that are taken now."""
 
-    def next(self, path: str) -> Strand | None:
-        """Where it goes on with a new connection: a connection of the tape that it had not, or one that broke off."""
+    def next(self, path: str, distance: Callable[[Strand], int] = lambda strand: 0) -> Strand | None:
+        """Where it goes on with a new connection: the nearest on the tape that it had not, or that broke off."""
         fitting = [strand for strand in self.plan.strands if fits(strand.path, path)]
-        fresh = (strand for strand in fitting if strand not in self.seats and strand not in self.turned_away)
-        over = (strand for strand in fitting if (seat := self.seats.get(strand)) is not None and seat.over)
-        return next(fresh, None) or next(over, None)
+        fresh = [strand for strand in fitting if strand not in self.seats and strand not in self.turned_away]
+        over = [strand for strand in fitting if (seat := self.seats.get(strand)) is not None and seat.over]
+        return min(fresh + over, key=distance, default=None)
 
     def served(self, request: Request, masks: Masks, again: bool) -> tuple[Served, Comparison] | None:
         """The exchange that a request is, of those that it had not, and with `again` of those that it had."""

@@ -115,8 +115,11 @@ class Walks:
         path = target(request)
         told = f"{path} {request.header('Authorization') or ''} {request.header('Cookie') or ''} {dumps(auth)}"
         walk = self.owner(told)
-        if walk is not None and (strand := walk.next(path)) is not None:
-            return walk, strand
+        if walk is not None:
+            back = walk
+            near = walk.next(path, lambda strand: self._distance(back, strand, request, auth)[0])
+            if near is not None:
+                return walk, near
         for turned in self.latest():
             if turned.turned_away and not turned.seats and (strand := turned.next(path)) is not None:
                 return turned, strand
