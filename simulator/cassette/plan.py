@@ -151,6 +151,9 @@ class _Builder:
             self._remark(entry.line, f"the server's frame can't be read, and is not played: {turn.why}")
             return None
         line = Line(entry.line, entry.at, Part.SAID, client, intern(message.name), message.topic, pack(message.args))
+        if opened.strand.kind == PHOENIX:
+            line.wide = turn.wide
+            opened.strand.profile = opened.strand.profile or _profile(entry, turn)
         return self._said(opened, line, message, turn) if client else self._told(opened, line, message, turn)
 
     def _said(self, opened: _Open, line: Line, message: Message, turn: Turn) -> Line | None:
@@ -282,6 +285,17 @@ class _Builder:
 
 _ENDS: Final = {(PHOENIX, "phx_close"), (PHOENIX, "phx_error"), (ENGINE, "disconnect")}
 """What ends a namespace or topic."""
+
+
+def _profile(entry: Passed, turn: Turn) -> str:
+    """The version of Phoenix that speaks so; empty where every one does."""
+    if entry.via == "longpoll" or isinstance(entry.data, bytes):
+        return "1.8"
+    assert turn.message is not None
+    if entry.sender == "client" or turn.message.ref is not NO_REF:
+        return ""
+    array = entry.data.lstrip().startswith("[")
+    return ("" if turn.wide else "1.8") if array else "1.3" if turn.wide else ""
 
 
 def _payload(message: Message) -> dict[str, Any]:

@@ -195,6 +195,7 @@ class Playback:
         )
         self.walks.bind(seat.walk, comparison)
         seat.knocking[topic] = knocked.conn
+        seat.topics[topic] = knocked.topic
         self._by_conn[knocked.conn] = (seat, topic)
         if knocked.recovers is not None:
             self._away.pop(knocked.recovers, None)

@@ -109,7 +109,10 @@ class Speaking:
                 if code is None and not engine:
                     code = 1000
                 return Close(conn, None if code == 1005 else code, reason, bare=engine)
-        topic = "" if seat.strand.kind == PHOENIX else seat.walk.bindings.to_live(line.topic)
+        if seat.strand.kind == PHOENIX:
+            topic = seat.topics.get(line.topic, line.topic) if line.wide else ""
+        else:
+            topic = seat.walk.bindings.to_live(line.topic)
         return Send((conn,), Message(line.name, args, NO_REF, topic), (seat.number, index) if line.asks else None)
 
 

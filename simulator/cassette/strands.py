@@ -59,6 +59,8 @@ class Line:
     """The server wants an acknowledgement."""
     mints: tuple[str, ...] = ()
     """Values that the server says first here, and the client says later."""
+    wide: bool = False
+    """A broadcast, where the envelope tells one from a push."""
 
     @property
     def args(self) -> tuple[Json | bytes, ...]:
@@ -90,6 +92,8 @@ class Strand:
     """It was turned away before it began."""
     cut: str = ""
     """Why it has no end on the tape."""
+    profile: str = ""
+    """Of a Phoenix, its version as far as its frames show, as `phoenix_profile` names it."""
     handshake: dict[str, Any] = field(default_factory=dict)
     """Of an Engine.IO session, what the server opened it with."""
     lines: list[Line] = field(default_factory=list)

@@ -130,6 +130,8 @@ class Seat:
     """By the tape's topic, who is in."""
     knocking: dict[str, Conn] = field(default_factory=dict)
     """By the tape's topic, who waits at the door."""
+    topics: dict[str, str] = field(default_factory=dict)
+    """By the tape's topic, the live one."""
     refs: dict[int, object] = field(default_factory=dict)
     """By what the client said, the live ref under which it is answered."""
     used: set[int] = field(default_factory=set)
