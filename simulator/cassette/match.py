@@ -129,7 +129,7 @@ class Comparison:
             self._scalar(path, taped, live)
 
     def _scalar(self, path: tuple[str, ...], taped: object, live: object) -> None:
-        masked = any(_covers(mask, path) for mask in self._masks)
+        masked = any(covers(mask, path) for mask in self._masks)
         if masked or (self._loose and _same(taped, live, path[-1] if path else "")):
             self.pairs.append((taped, live))
             self._shortly(path, taped, live)
@@ -153,7 +153,8 @@ def _same(taped: object, live: object, key: str) -> bool:
     return opaque.alike(taped, live, key)
 
 
-def _covers(mask: tuple[str, ...], path: tuple[str, ...]) -> bool:
+def covers(mask: tuple[str, ...], path: tuple[str, ...]) -> bool:
+    """Whether a path lies in what a mask names."""
     return len(mask) <= len(path) and all(part in ("*", name) for part, name in zip(mask, path, strict=False))
 
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from simulator.cli.words import Words
-from simulator.core.errors import SimulatorError
+from simulator.cli.words import Words, check_paths
 
 if TYPE_CHECKING:
     from simulator.cassette.coverage import Coverage
@@ -61,11 +60,7 @@ class How:
         from simulator.cassette.match import Mode
         from simulator.cassette.walk import Manner
 
-        for path in self.ignore:
-            if "." not in path or not all(path.split(".")):
-                raise SimulatorError(
-                    f"--ignore {path}: expected MESSAGE.PATH, such as send_msg.text, or *.PATH for all"
-                )
+        check_paths("--ignore", self.ignore)
         return Manner(
             Mode(self.match),
             self.timing,

@@ -11,7 +11,7 @@ import click
 
 from simulator.cli.files import new_file
 from simulator.cli.told import FILE, complete, json_line, piped, say, warn
-from simulator.cli.words import Seconds, Setting
+from simulator.cli.words import Seconds, Setting, check_paths
 from simulator.core.errors import SimulatorError, StartError
 
 if TYPE_CHECKING:
@@ -60,6 +60,11 @@ _ROADS = {"websocket": ("websocket",), "polling": ("polling",), "upgrade": ("pol
 @click.option(
     "--bind", multiple=True, metavar="TAPED=VALUE", help="Say this wherever the tape's client said that; repeatable."
 )
+@click.option(
+    "--fresh", multiple=True, metavar="PATH",
+    help="Make the client's ids there anew, for a server that refuses those it has seen: 'send.messageId', "
+    "'*.messageId'; repeatable.",
+)  # fmt: skip
 @click.option("--insecure", is_flag=True, help="Trust any certificate.")
 @click.option("--seed", type=int, help="With a served backend: makes all its ids the same in every run.")
 @click.option(
@@ -133,8 +138,9 @@ def _run(file: Path, target: str | None, backend: str | None, options: dict[str,
         options["settle"],
         None if transport is None else _ROADS[transport],
     )
+    check_paths("--fresh", options["fresh"])
     bind = dict(_pairs("--bind", options["bind"]))
-    wanted = Wanted(backend, manner, options["exact"], options["ignore"], bind, options["insecure"])
+    wanted = Wanted(backend, manner, options["exact"], options["ignore"], bind, options["insecure"], options["fresh"])
     headers, query = _pairs("--header", options["headers"]), _pairs("--query", options["query"])
     if target is not None:
         chosen = Target(target, headers, query)
