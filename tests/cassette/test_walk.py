@@ -313,7 +313,11 @@ def test_what_leaves_is_told_with_what_it_left() -> None:
     assert left(start) == [
         "client 1 left after talk.yaml:11, start_chat; the client's next on the tape is talk.yaml:19, send_msg"
     ]
-    silent = [opened(), said("client", '{"type":"start_chat"}'), said("server", '{"type":"chat_started"}', 2.0)]
+    silent: list[Entry] = [
+        opened(),
+        said("client", '{"type":"start_chat"}'),
+        said("server", '{"type":"chat_started"}', 2.0),
+    ]
     assert left(start, *silent) == [
         "client 1 left after talk.yaml:11, start_chat; it has not heard talk.yaml:15, chat_started"
     ]
@@ -338,7 +342,7 @@ def test_a_torn_tape_is_told_where_it_ends() -> None:
 
 
 def test_differences_beyond_the_third_are_counted() -> None:
-    tape = [opened("/x/"), said("client", '{"type":"x","a":1,"b":1,"c":1,"d":1,"e":1}')]
+    tape: list[Entry] = [opened("/x/"), said("client", '{"type":"x","a":1,"b":1,"c":1,"d":1,"e":1}')]
     replay = chip(*tape, backend=foreign([plans.read(tapes.tape(*tape), None)]))
     replay.connect("client", "/x/").send('{"type":"x","a":2,"b":2,"c":2,"d":2,"e":2}')
     assert replay.warnings() == [

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from simulator.cassette.entries import Entry
 from simulator.core.errors import SimulatorError
 from simulator.core.ids import Ids
 from simulator.drive.fresh import fresh
@@ -19,7 +20,7 @@ from tests.cassette.tapes import opened, said
 from tests.drive.odd import odd
 
 UUID, TOKEN = "7d62d551-3030-4100-a260-2d7c4e9693e7", "65vbbDAQCdPdEWlEhDGy4utO"
-TAPE = [
+TAPE: list[Entry] = [
     opened("/x"),
     said("server", f'{{"type":"hi","you":"{TOKEN}","n":1417319002}}', 0.0),
     said("client", f'{{"type":"send","id":"{UUID}","list":[{{"id":1417319004,"ok":true}}],"of":"{TOKEN}"}}', 1.0),
