@@ -273,8 +273,6 @@ class Playback:
 
     def _elsewhere(self, seat: Seat, message: Message, topic: str, args: Args) -> list[Action]:
         """What a client says first may be what another one says on the tape: then it is in that one's place."""
-        if self.manner.match is Mode.POSITION:
-            return []
         for strand in seat.others():
             found = seat.like(strand).find(message, topic, args, self.masks, self.manner.match)
             if found.index is not None and not found.again:

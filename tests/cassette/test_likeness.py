@@ -66,6 +66,12 @@ def test_requests_that_look_alike() -> None:
         for answer in answers:
             assert replay.request("GET", f"/items/{what}").body.decode() == answer
     assert replay.warnings() == []
+    # Of two clients that may have asked it is the last one, where neither has a better claim.
+    replay = stranger(opened("/x"), *tape)
+    replay.connect("one", "/x")
+    replay.connect("two", "/x")
+    for answer in ("lamp", "lamp"):
+        assert replay.request("GET", f"/items/{NEW}").body.decode() == answer
 
 
 def test_a_request_that_is_asked_for_once_more_than_on_the_tape() -> None:

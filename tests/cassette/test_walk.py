@@ -349,3 +349,35 @@ def test_differences_beyond_the_third_are_counted() -> None:
         "client 1: x is not as it is on the tape; nearest is talk.yaml:11; a: expected 1, got 2; b: expected 1, got 2; "
         "c: expected 1, got 2; and 2 more"
     ]
+
+
+def test_what_was_closed_before_the_tape_was_torn_is_whole() -> None:
+    whole = tapes.written(*tapes.chip(), opened(conn=2, at=10.0), backend="chip")
+    torn = Tape((whole + b"- at: 11.000000\n  conn: 2\n  fr").splitlines(keepends=True), "talk.yaml")
+    cut = [strand.cut for strand in Replay(torn).plans[0].strands]
+    assert cut == ["", "the recorder was stopped in the middle of a record"]
+
+
+def test_by_position_who_speaks_is_in_the_place_of_who_spoke() -> None:
+    replay = chip(
+        opened(), opened(conn=2, at=0.1), said("client", '{"type":"start_chat"}', 0.2, 2), match=Mode.POSITION
+    )
+    replay.connect().send('{"type":"anything"}')
+    assert replay.warnings() == []
+    assert replay.coverage.complete
+
+
+def test_who_shows_an_id_while_its_only_place_is_taken_begins_anew() -> None:
+    token = "65vbbDAQCdPdEWlEhDGy4utO"
+    tape: list[Entry] = [
+        opened("/x/?token=a"),
+        said("server", f'{{"type":"hi","token":"{token}"}}', 0.0),
+        said("client", f'{{"type":"hello","token":"{token}"}}', 0.1),
+    ]
+    replay = chip(*tape, backend=foreign([plans.read(tapes.tape(*tape), None)]))
+    first = replay.connect("client", "/x/?token=b")
+    [text] = first.texts()
+    live = text.split('"')[-2]
+    assert live != token
+    replay.connect("other", f"/x/?token={live}")
+    assert replay.coverage.walks == 2
