@@ -11,6 +11,8 @@ RECORD_PYTHON = $(PYTHON)
 UV = uv
 BACKEND = chip
 ARGS =
+# How many processes share the tests: auto is one for each core.
+WORKERS = auto
 
 BIN = .venv/bin
 # Of another interpreter, with the mitmproxy that is for it: make test-record RECORD=.venv/record3.13 RECORD_PYTHON=python3.13
@@ -29,6 +31,9 @@ INSTALL_IN = if [ -x $(1)/pip ]; then \
 		set -- $(or $(UV),uv) pip install --quiet --python $(1)/python; \
 	fi; "$$@"
 
+# Where it is set, as in many containers, each command that a test starts would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help serve record cassettes test test-slow test-record check format bench lock docker clean clients
 
 help: ## this list
@@ -43,11 +48,12 @@ record: $(RECORDER) ## what a client and a server say, through mitmproxy: ARGS="
 cassettes: .venv/.dev $(RECORDER) clients ## the samples in cassettes/ anew, those that say something else now: ARGS="chip --force"
 	@$(BIN)/python -m tests.record.samples $(ARGS)
 
-test: .venv/.dev $(RECORDER) clients ## all tests but the slow ones, with branch coverage; ARGS="-k outbox" runs some
-	@$(BIN)/coverage run -m pytest -m "not slow" $(ARGS)
+test: .venv/.dev $(RECORDER) clients ## all tests but the slow ones, with branch coverage, on all cores; ARGS="-k outbox" runs some
 	@if [ -n '$(subst ','\'',$(ARGS))' ]; then \
-		echo "Some tests only: coverage is not looked at."; \
+		$(BIN)/pytest -m "not slow" $(ARGS) || exit 1; \
+		echo "Some tests only, one after another: coverage is not looked at."; \
 	else \
+		$(BIN)/pytest -m "not slow" -n $(WORKERS) --dist loadgroup --cov --cov-report= || exit 1; \
 		echo; echo "Branch coverage of simulator (complete files are left out):"; \
 		$(BIN)/coverage report || exit 1; \
 		echo; echo "core, wire, backends, scenario and cassette have to be complete:"; \
@@ -87,7 +93,9 @@ lock: ## the locks anew from pyproject.toml; ARGS=--upgrade takes the newest ver
 	@.lock/bin/uv pip compile $(LOCK_FLAGS) pyproject.toml --extra record -o requirements-record.lock
 	@rm -rf .lock
 
+# Extras stay, since pip takes `coverage[toml]` for something that was not pinned when the lock says `coverage` alone.
 LOCK_FLAGS = --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--no-strip-extras \
 	--custom-compile-command "make lock" $(ARGS)
 
 docker: ## the image chat-simulator

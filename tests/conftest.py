@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
@@ -47,6 +48,12 @@ def node_is_missing() -> str:
 def browser_is_missing() -> str:
     """Why tests marked `browser` can't run, empty when they can."""
     return node_is_missing() or ("" if chromium() else "Chromium is not installed")
+
+
+def pytest_collection_finish() -> None:
+    """The ten thousand tests themselves are no litter: each reset of a server in this process collects, and would look at them."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

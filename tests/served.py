@@ -219,8 +219,8 @@ class Run:
 
 
 def clean_environment(**more: str) -> dict[str, str]:
-    """The environment without what would set our options."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("SIMULATOR_")}
+    """The environment without what would set our options, and without what pytest says to its workers."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("SIMULATOR_", "PYTEST_"))}
     return {**kept, "PYTHONUNBUFFERED": "", **more}
 
 

@@ -11,6 +11,13 @@ from tests.conftest import node_is_missing
 from tests.record.proxied import Peers, Proxied, Simulated, certificate, mitmdump, simulated
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that share what is below are run by one worker, so that it is started once."""
+    for item in items:
+        if "folder" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("record"))
+
+
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("record")

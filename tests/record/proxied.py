@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -42,10 +43,13 @@ needs_recorder = pytest.mark.skipif(
 )
 
 
+# Below those that systems give out by themselves, so that no server and no connection of another test takes one meanwhile.
+_ports = iter(random.sample(range(20_000, 32_000), 1000))
+
+
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """For a command that has to be told one, each once."""
+    return next(port for port in _ports if free(port))
 
 
 def free(port: int) -> bool:
