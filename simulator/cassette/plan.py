@@ -53,10 +53,12 @@ def read(tape: Tape, backend: Backend | None, fetch: Callable[[Beside], bytes | 
 class _Open:
     """A strand that is being read."""
 
-    __slots__ = ("asked", "last", "left", "over", "requests", "strand")
+    __slots__ = ("asked", "last", "left", "left_for", "over", "requests", "strand")
 
     def __init__(self, strand: Strand) -> None:
         self.strand = strand
+        self.left_for = 0
+        """What the server's last leaving followed."""
         self.over = False
         self.requests = Requests()
         """Where the envelope itself has no answers."""
@@ -207,6 +209,12 @@ class _Builder:
         cause = line.answers if line.answers is not None else self._cause(opened, line.topic)
         if kind in (TYPED, PLAIN) and (asked_in := opened.requests.answers(message)) is not None:
             cause = asked_in
+        before = opened.strand.lines[-1]
+        if line.part is before.part is Part.LEAVE:
+            # The session is left, one namespace after the other.
+            cause = opened.left_for
+        if line.part is Part.LEAVE:
+            opened.left_for = cause
         return self._server(opened, line, cause)
 
     @staticmethod

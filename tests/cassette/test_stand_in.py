@@ -348,6 +348,30 @@ def test_a_session_ends_as_it_did(code: int, shut: str) -> None:
     assert replay.coverage.complete
 
 
+def test_all_namespaces_are_left_when_one_of_them_is_the_reason() -> None:
+    tape = session(
+        said("client", "40/admin,", 0.1),
+        said("server", '40/admin,{"sid":"ABCDEFGHIJKLMNOPQRSU"}', 0.1),
+        said("client", '42["leave"]', 0.2),
+        said("server", "41", 0.2),
+        said("server", "41/admin,", 0.2),
+        closed(0.3, by="server", code=None),
+    )
+    replay = stranger(*tape)
+    entered(replay)
+    replay.play("""
+        client >> 40/admin,
+        server << 40/admin,{"sid":"$admin"}
+        after 5
+        client is silent
+        client >> 42["leave"]
+        server << 41
+        server << 41/admin,
+        client is shut
+    """)
+    assert replay.coverage.complete
+
+
 @pytest.mark.parametrize(("code", "answer"), [(1005, b"1"), (1006, None)])
 def test_a_session_that_polls_ends_with_its_poll(code: int, answer: bytes | None) -> None:
     replay = stranger(*session(closed(1.0, by="server", code=code)))
