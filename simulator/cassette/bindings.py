@@ -36,14 +36,14 @@ class Found:
 class Bindings:
     """Of one walk. What is bound stays so."""
 
-    __slots__ = ("_live", "_odd", "_pattern", "_taped", "_tell")
+    __slots__ = ("_live", "_looks", "_pattern", "_taped", "_tell")
 
     def __init__(self, tell: Callable[[str], None] = lambda live: None) -> None:
         """`tell` is given every live value that is bound."""
         self._taped: dict[str, str] = {}
         self._live: dict[str, str] = {}
-        self._odd: list[str] = []
-        """Those that `opaque` does not find by itself, as they stand in JSON."""
+        self._looks: dict[str, None] = {}
+        """Patterns of what is bound, as it stands in JSON, where it is no word."""
         self._pattern: re.Pattern[str] | None = None
         self._tell = tell
 
@@ -59,10 +59,13 @@ class Bindings:
             return False
         self._live[old] = new
         self._taped.setdefault(new, old)
-        odd = [_inner(value) for value in (old, new) if not opaque.WORDS.fullmatch(value)]
-        if odd:
-            self._odd = [*odd, *self._odd][:_ODD]
-            self._pattern = None
+        if not (opaque.TOKENS.fullmatch(old) and opaque.TOKENS.fullmatch(new)):
+            before = len(self._looks)
+            self._looks |= dict.fromkeys(opaque.look(_inner(value)) for value in (old, new))
+            if len(self._looks) > before:
+                self._pattern = None
+            while len(self._looks) > _ODD:
+                del self._looks[next(one for one in self._looks if one not in opaque.LOOKS)]
         self._tell(new)
         return True
 
@@ -83,7 +86,7 @@ class Bindings:
         if not table:
             return text
         if self._pattern is None:
-            self._pattern = opaque.finder(self._odd)
+            self._pattern = opaque.finder(self._looks)
 
         def change(match: re.Match[str]) -> str:
             word = match[0]
@@ -119,10 +122,7 @@ def _inner(value: str) -> str:
 
 def _outer(text: str) -> str:
     """A string from between JSON's quotes."""
-    try:
-        return str(loads(f'"{text}"'))
-    except ValueError:
-        return text
+    return str(loads(f'"{text}"'))
 
 
 def dumps(value: object, default: Callable[[Any], object] | None = None) -> str:

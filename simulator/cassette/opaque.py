@@ -35,8 +35,7 @@ _WORDS = re.compile(r"[\w-]{12,}", re.ASCII)
 _DIGIT, _LETTER = re.compile(r"\d", re.ASCII), re.compile("[A-Za-z]")
 TOKENS: Final = re.compile(r"[\w-]+", re.ASCII)
 _ANY = re.compile(rf"{_UUID}|[\w-]+?(?={_UUID})|[\w-]+", re.ASCII)
-WORDS: Final = re.compile(rf"{_JWT}|{_ISO}|(?<![\w.+%-])[\w.+%-]++@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]+|[\w-]+", re.ASCII)
-"""What may be an id, as long as it goes."""
+LOOKS: Final = (_JWT, _ISO, r"(?<![\w.+%-])[\w.+%-]++@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]+", r"[\w-]+")
 _ADDRESS = re.compile(r"[/@:?=&\\_-]|[a-z][A-Z]")
 
 
@@ -82,10 +81,16 @@ def is_plain(value: str) -> bool:
     return not _DIGIT.search(value) and not kind(value) and not _ADDRESS.search(value)
 
 
-def finder(odd: Iterable[str]) -> re.Pattern[str]:
-    """A pattern of all that may be an id, whole: these, addresses, tokens and times, and words with hyphens."""
-    known = sorted(odd, key=len, reverse=True)
-    return re.compile("|".join([*(rf"{re.escape(value)}(?![\w-])" for value in known), WORDS.pattern]), re.ASCII)
+def look(value: str) -> str:
+    """A pattern of all values that look so, as long as they go; the value itself where it looks like no other."""
+    known = (pattern for pattern in LOOKS if re.fullmatch(pattern, value, re.ASCII))
+    return next(known, rf"{re.escape(value)}(?![\w-])")
+
+
+def finder(looks: Iterable[str]) -> re.Pattern[str]:
+    """A pattern of all that has one of these looks, and of words with hyphens."""
+    odd = sorted({*looks}.difference(LOOKS), key=len, reverse=True)
+    return re.compile("|".join([*odd, *(one for one in LOOKS[:-1] if one in looks), LOOKS[-1]]), re.ASCII)
 
 
 def mint(value: str, ids: Ids) -> str:
