@@ -41,7 +41,8 @@ class Misses:
         differences = () if found.comparison is None else tuple(found.comparison.differences)
         why, then = found.why, ""
         if not at:
-            if (meant := nearest(message.name, {name for _, name in seat.strand.named})) is not None:
+            meant = nearest(message.name, {name for _, name in seat.strand.named})
+            if meant not in (None, message.name):
                 why = f"{why}, perhaps {meant} was meant"
             then = self._then(seat)
         what = shown(message.args[0] if len(message.args) == 1 else list(message.args))
