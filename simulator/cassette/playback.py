@@ -7,16 +7,18 @@ from collections.abc import Collection, Sequence
 from math import inf
 from typing import Final, cast
 
+from simulator.cassette.beyond import Beyond
 from simulator.cassette.bindings import changed, dumps
 from simulator.cassette.coverage import Coverage
-from simulator.cassette.envelopes import ENGINE, PHOENIX
+from simulator.cassette.envelopes import ENGINE, PHOENIX, home_of
 from simulator.cassette.exchanges import Exchanges
+from simulator.cassette.grafts import Grafts
 from simulator.cassette.match import Comparison, Masks, Mode
 from simulator.cassette.misses import NOT_ON_THE_TAPE, Misses
 from simulator.cassette.plan import answered
 from simulator.cassette.speaking import ENDS, Speaking
 from simulator.cassette.strands import Line, Part, Plan, Strand
-from simulator.cassette.targets import compared, target
+from simulator.cassette.targets import compared, fits, target
 from simulator.cassette.walk import Args, Found, Manner, Seat, Walk
 from simulator.cassette.walks import Walks
 from simulator.core.actions import Accept, Action, Cancel, Refuse
@@ -24,6 +26,7 @@ from simulator.core.backend import Backend
 from simulator.core.bot import Act
 from simulator.core.events import (
     Acked,
+    Called,
     Closed,
     Conn,
     Event,
@@ -71,6 +74,8 @@ class Playback:
         self.misses = Misses(world, manner, coverage)
         self._speaking = Speaking(world, self.walks, manner, coverage, self._turned_away)
         self._exchanges = Exchanges(self)
+        self._grafts = Grafts(self.masks, coverage, self._grafted)
+        self.beyond: Beyond | None = None if manner.beyond is None else manner.beyond(self)
 
     # --- as the house wants it
 
@@ -105,6 +110,8 @@ class Playback:
                 return self._exchanges.requested(event)
             case Malformed():
                 return self._malformed(event)
+            case Called() if self.beyond is not None:
+                return self.beyond.news()
             case _:
                 return []
 
@@ -118,6 +125,8 @@ class Playback:
             seat = self._sit(request, before.walk, before.walk.next(target(request)) or before.strand)
         if seat is None:
             walk, strand = self.walks.place(request, knocked.auth)
+            if self.beyond is not None and (strand is None or not fits(strand.path, request.path)):
+                strand = _stranger(request, self.backend)
             if strand is None:
                 return self._unexpected(knocked)
             if strand.refusal is not None:
@@ -140,10 +149,12 @@ class Playback:
         if known is not None:
             # It broke off, and goes on from there.
             seat.used, seat.fresh = known.used - _doors(strand), False
+        seat.kin.append(seat)
         walk.seats[strand] = seat
         walk.open += 1
         self._seats[seat.number] = seat
         self._of_request[id(request)] = seat
+        seat.elsewhere = self.beyond is not None and self.beyond.opened(seat)
         if len(self._seats) > self._most:
             for old in [old for old in self._seats.values() if old.over][:1]:
                 self._unseat(old)
@@ -154,8 +165,19 @@ class Playback:
         self.world.log("debug", f"client {walk.number} is in the place of {place}{goes_on}")
         return seat
 
+    def _grafted(self, seat: Seat, strand: Strand) -> Seat:
+        """The same live connection in the place of one more on the tape."""
+        self._numbers += 1
+        other = Seat(self._numbers, seat.walk, strand, seat.request, seat.conns, seat.knocking, kin=seat.kin)
+        other.fresh = False
+        seat.kin.append(other)
+        seat.walk.seats[strand] = self._seats[other.number] = other
+        place = f"{seat.walk.plan.path}:{strand.lines[0].line}"
+        self.world.log("debug", f"client {seat.walk.number} goes on as conn {strand.conn} of {place}")
+        return other
+
     def _unseat(self, seat: Seat) -> None:
-        del self._seats[seat.number]
+        self._seats.pop(seat.number, None)
         self._of_request.pop(id(seat.request), None)
 
     def _refused(self, walk: Walk, strand: Strand, knocked: Knocked) -> list[Action]:
@@ -177,9 +199,16 @@ class Playback:
 
     def _joins(self, seat: Seat, knocked: Knocked) -> list[Action]:
         """Into a namespace or topic."""
-        other = self._place_of(seat, knocked.topic)
-        moved = [] if other is None else self._move(seat, seat.walk, other)
+        if seat.elsewhere:
+            return self._elsewhere(seat, knocked) or []
+        place = self._place_of(seat, knocked.topic)
+        moved = [] if place is None else self._move(seat, seat.walk, place)
         topic, index = seat.join(knocked.topic)
+        if index is None and (other := self._grafts.joining(seat, knocked.topic)) is not None:
+            seat = other
+            topic, index = seat.join(knocked.topic)
+        if index is None and (actions := self._elsewhere(seat, knocked)) is not None:
+            return actions
         if index is None:
             verb = "connect" if seat.strand.kind == ENGINE else "phx_join"
             unknown = Message(f"{verb} to {knocked.topic}", (knocked.auth,))
@@ -201,9 +230,16 @@ class Playback:
             self._away.pop(knocked.recovers, None)
         return [*moved, *self._matched(seat, Found(index, comparison), NO_REF)]
 
+    def _elsewhere(self, seat: Seat, knocked: Knocked) -> list[Action] | None:
+        """Into one that the real server is asked for."""
+        actions = None if self.beyond is None else self.beyond.joins(seat, knocked)
+        if actions is not None:
+            self._by_conn[knocked.conn] = (seat, knocked.topic)
+        return actions
+
     def _opened(self, conn: Conn) -> list[Action]:
         place = self._by_conn.get(conn)
-        return [] if place is None or place[1] else self._speaking.go_on(place[0], 0)
+        return [] if place is None or place[1] or place[0].elsewhere else self._speaking.go_on(place[0], 0)
 
     def _closed(self, conn: Conn) -> list[Action]:
         place = self._by_conn.pop(conn, None)
@@ -220,8 +256,13 @@ class Playback:
         return self._left(seat)
 
     def _left(self, seat: Seat) -> list[Action]:
-        seat.over = True
         seat.walk.open -= 1
+        if self.beyond is not None:
+            self.beyond.left(seat)
+        return [action for one in [*seat.kin] for action in self._over(one)]
+
+    def _over(self, seat: Seat) -> list[Action]:
+        seat.over = True
         unsaid = [seat.strand.lines[index] for index, _ in seat.take(inf, 0.0)]
         for line in unsaid:
             if line.part in ENDS:
@@ -271,7 +312,7 @@ class Playback:
             return None
         return next((strand for strand in seat.others() if seat.like(strand).joins(topic)), None)
 
-    def _elsewhere(self, seat: Seat, message: Message, topic: str, args: Args) -> list[Action]:
+    def _other_place(self, seat: Seat, message: Message, topic: str, args: Args) -> list[Action]:
         """What a client says first may be what another one says on the tape: then it is in that one's place."""
         for strand in seat.others():
             found = seat.like(strand).find(message, topic, args, self.masks, self.manner.match)
@@ -306,16 +347,26 @@ class Playback:
         if place is None:
             return []
         seat, topic = place
+        if seat.elsewhere:
+            assert self.beyond is not None
+            return self.beyond.said(seat, conn, message)
         fresh = seat.fresh
         moved = self._moved(seat, message, topic) if fresh else []
         args = changed(message.args, seat.walk.bindings.to_taped)
         found = seat.find(message, topic, args, self.masks, self.manner.match)
-        if found.index is None and fresh and (moves := self._elsewhere(seat, message, topic, args)):
+        if found.index is None and fresh and (moves := self._other_place(seat, message, topic, args)):
             moved += moves
             found = seat.find(message, topic, args, self.masks, self.manner.match)
         if found.index is None and self.manner.loop and seat.said_all:
             seat.begin_again()
             found = seat.find(message, topic, args, self.masks, self.manner.match)
+        if found.index is None and self.manner.match is Mode.LOOSE:
+            grafted = self._grafts.find(seat, message, topic, args)
+            if grafted is not None:
+                return [*moved, *self._matched(*grafted, message.ref)]
+            beyond = None if self.beyond is None else self.beyond.unknown(seat, conn, message)
+            if beyond is not None:
+                return [*moved, *beyond]
         if found.index is None:
             return [*moved, *self.misses.answered(seat, conn, found, message)]
         return [*moved, *self._matched(seat, found, message.ref)]
@@ -341,7 +392,7 @@ class Playback:
     def _acked(self, acked: Acked) -> list[Action]:
         number, index = cast("tuple[int, int]", acked.key)
         seat = self._seats.get(number)
-        if seat is None:
+        if seat is None or seat.elsewhere:
             return []
         at = seat.strand.acks.get(index)
         if at is None:
@@ -377,7 +428,29 @@ class Playback:
             follows = [at for at in seat.strand.follows[index] if lines[at].answers == index]
             return [action for at in follows for action in self._speaking.play(seat, at, index)]
         seat.used.add(index)
+        for other in seat.kin:
+            self._grafts.also(seat, index, other)
         return self._speaking.go_on(seat, index)
+
+    def turned_down(self, seat: Seat, conn: Conn, message: Message) -> list[Action]:
+        """What was meant for the real server, which can not be asked: it is a miss after all, and the tape goes on."""
+        args = changed(message.args, seat.walk.bindings.to_taped)
+        topic = self._by_conn[conn][1] if conn in self._by_conn else ""
+        found = seat.find(message, topic, args, self.masks, self.manner.match)
+        if found.index is not None:
+            return self._matched(seat, found, message.ref)
+        return [*self.misses.answered(seat, conn, found, message), *self._speaking.due(seat)]
+
+    def passed_on(self) -> None:
+        """Something went to the real server."""
+        self.coverage.matched["by the upstream"] += 1
+
+
+def _stranger(request: Request, backend: Backend) -> Strand:
+    """In the place of a connection that is on no tape."""
+    strand = Strand(0, target(request), home_of(backend.reader()))
+    strand.lines.append(Line(0, 0.0, Part.OPEN, True, "open"))
+    return strand
 
 
 def _doors(strand: Strand) -> set[int]:

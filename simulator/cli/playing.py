@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -207,11 +207,13 @@ class Tapes:
         return 0 if self.coverage.complete or not self.how.strict else 1
 
 
-def prepare(files: tuple[Path, ...], backend: str | None, how: How) -> Tapes:
-    """Read what is to be played; remarks on it go to stderr. Raises SimulatorError."""
+def prepare(
+    files: tuple[Path, ...], backend: str | None, how: How, beyond: Callable[[Any], Any] | None = None
+) -> Tapes:
+    """Read what is to be played; remarks on it go to stderr. `beyond` is `Manner`'s. Raises SimulatorError."""
     from simulator.serve import replay
 
-    manner = how.manner()
+    manner = replace(how.manner(), beyond=beyond)
     if how.report is not None:
         replay.check_report(how.report)
     chosen = None if how.bindings is None else replay.overrides(how.bindings)

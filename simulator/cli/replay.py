@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from simulator.cli import playing
+from simulator.cli import modes, playing
 from simulator.cli.words import Number, backend_names
 from simulator.core.errors import SimulatorError, StartError
 
@@ -33,6 +34,7 @@ from simulator.core.errors import SimulatorError, StartError
     help="The port; 0 takes a free one.  [default: the backend's, 8080 for a stranger's tape]",
 )
 @playing.options
+@modes.options
 @click.option("--seed", type=int, envvar="SIMULATOR_SEED", help="Makes all live ids the same in every run.")
 @click.option("--clock", default="wall", show_default=True, metavar="wall|manual|INSTANT", envvar="SIMULATOR_CLOCK")
 @click.option("--admin-token", envvar="SIMULATOR_ADMIN_TOKEN", help="Asked for by the control API under /__admin.")
@@ -54,19 +56,25 @@ def replay(
     ready_file: Path | None,
     verbose: bool,
     how: playing.How,
+    **taking: Any,
 ) -> None:
     """Let recordings answer live clients, until Ctrl-C.
 
-    Pings, sessions, upgrades and ids of the envelope are live, messages come from the tape. No outgoing connection is
-    ever made.
+    Pings, sessions, upgrades and ids of the envelope are live, messages come from the tape. Without --mode no outgoing
+    connection is ever made.
 
     \b
     simulator replay talk.yaml
     simulator replay talk.yaml --port 0 --timing burst --strict --report replay.xml
     simulator replay talk.yaml --match strict --ignore '*.locale'
+    simulator replay talk.yaml --mode once --upstream https://chat.example.com
+    simulator replay talk.yaml --mode new_episodes --upstream https://chat.example.com --query token=$TOKEN
     """
     from simulator.serve import startup
 
+    chosen = modes.chosen(files, how.match, clock, **taking)
+    if chosen.records:
+        startup.leave(modes.record(chosen, backend, host, port, ready_file))
     with startup.quick():
         from simulator.serve import clock as clocks
         from simulator.serve import terminal
@@ -75,7 +83,8 @@ def replay(
 
         time = clocks.parse(clock)
         reporter = Reporter(time.now, verbose=verbose)
-        tapes = playing.prepare(files, backend, how)
+        upstream = modes.upstream(chosen, time.now) if chosen.asks else None
+        tapes = playing.prepare(files, backend, how, None if upstream is None else upstream.behind)
         simulator = Simulator(
             Options(
                 backends=[tapes.backend],
@@ -86,13 +95,21 @@ def replay(
                 clock=time,
                 admin_token=admin_token,
                 reporter=reporter,
+                onlooker=None if upstream is None else upstream.onlooker,
             )
         )
+        if upstream is not None:
+            upstream.attach(simulator)
     try:
         terminal.run(simulator, reporter, ready_file)
     except OSError as error:
         raise StartError(f"can't serve: {error.strerror or error}") from None
-    startup.leave(tapes.end())
+    code = tapes.end()
+    if upstream is not None:
+        click.echo(upstream.tape.told())
+        if upstream.tape.failures:
+            code = 1
+    startup.leave(code)
 
 
 @click.command("bindings")

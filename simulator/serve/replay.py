@@ -58,7 +58,7 @@ def prepare(
             if name is None and theirs is not None:
                 name, said = theirs, f"{path}:{tape.named}"
             known = backend_of(tape.header, named)
-            plan = plans.read(tape, known, partial(_fetch, path.parent))
+            plan = plans.read(tape, known, partial(fetch, path.parent))
         if known is not None:
             _check_kind(plan, known)
         if not plan.strands and not plan.exchanges:
@@ -85,7 +85,7 @@ def _check_kind(plan: Plan, backend: Backend) -> None:
         )
 
 
-def _fetch(folder: Path, body: Beside) -> bytes | None:
+def fetch(folder: Path, body: Beside) -> bytes | None:
     """A body that lies beside its cassette, and nowhere else."""
     if body.path is None:
         return None
@@ -125,7 +125,7 @@ def shown(coverage: Coverage) -> str:
 def bindings(path: Path, named: str | None) -> list[Found]:
     """The values of a tape that go both ways. Raises CassetteError, UnknownBackend."""
     with open_tape(path) as tape:
-        return plans.read(tape, backend_of(tape.header, named), partial(_fetch, path.parent)).found
+        return plans.read(tape, backend_of(tape.header, named), partial(fetch, path.parent)).found
 
 
 def written(found: Sequence[Found]) -> str:
