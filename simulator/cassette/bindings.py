@@ -66,6 +66,11 @@ class Bindings:
                 self._pattern = None
             while len(self._looks) > _ODD:
                 del self._looks[next(one for one in self._looks if one not in opaque.LOOKS)]
+            # What a file is called in its URL, it is called in a message alone.
+            inner, other = opaque.uuids(old), opaque.uuids(new)
+            if len(inner) == len(other):
+                for one, made in zip(inner, other, strict=True):
+                    self.bind(one, made)
         self._tell(new)
         return True
 

@@ -93,6 +93,11 @@ def finder(looks: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join([*odd, *(one for one in LOOKS[:-1] if one in looks), LOOKS[-1]]), re.ASCII)
 
 
+def uuids(text: str) -> list[str]:
+    """Those that stand in a text, in their order."""
+    return _UUIDS.findall(text)
+
+
 def mint(value: str, ids: Ids) -> str:
     """Another one that looks the same."""
     if _UUIDS.fullmatch(value):

@@ -11,6 +11,7 @@ from simulator.cassette.bindings import dumps
 from simulator.cassette.coverage import Coverage
 from simulator.cassette.envelopes import ENGINE
 from simulator.cassette.match import Comparison, Masks
+from simulator.cassette.pseudonyms import is_ours
 from simulator.cassette.strands import Part, Plan, Strand
 from simulator.cassette.targets import compared, fits, target
 from simulator.cassette.walk import Manner, Walk
@@ -88,10 +89,16 @@ class Walks:
             self._owners.setdefault(_handle(value), (walk, server))
 
     def bind(self, walk: Walk, comparison: Comparison) -> None:
-        """Values that may differ are bound, if they do."""
+        """Values that may differ are bound, if they do.
+
+        A secret that redaction took is no sign of who comes back: many clients may have it.
+        """
         before = len(walk.values)
         for taped, live in comparison.pairs:
+            count = len(walk.values)
             walk.bindings.bind(taped, live)
+            if isinstance(taped, str) and is_ours(taped):
+                del walk.values[count:]
         self.own(walk, before, server=False)
 
     def mint(self, walk: Walk, values: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ from simulator.drive.bound import Bound
 from simulator.drive.edge import Edge
 from simulator.drive.fresh import fresh
 from simulator.drive.hearing import FLOOD
+from simulator.drive.keys import Keys, fitting
 from simulator.drive.outcome import Manner
 from simulator.drive.play import Play
 from simulator.drive.script import script
@@ -35,6 +36,8 @@ class Wanted:
     insecure: bool = False
     fresh: Sequence[str] = ()
     """Paths at which the client's ids are made anew."""
+    keys: Keys | None = None
+    """Of the backend that is served, what opens its doors where redaction took that from the tape."""
 
 
 async def verify(path: Path, target: Target, wanted: Wanted) -> Verdict:
@@ -56,7 +59,8 @@ async def verify(path: Path, target: Target, wanted: Wanted) -> Verdict:
     if wanted.fresh:
         with open_tape(path) as tape:
             anew = fresh(tape, backend, wanted.fresh, Ids(fresh_key()))
-    bound = Bound(frozenset() if backend is None else backend.volatile, {**anew, **wanted.bind}, servers)
+    given = {**({} if wanted.keys is None else fitting(made, wanted.keys)), **anew, **wanted.bind}
+    bound = Bound(frozenset() if backend is None else backend.volatile, given, servers)
     play = Play(made, target, bound, wanted.manner, backend)
     await Edge(play, path.parent, wanted.insecure).run()
     outcome = play.outcome

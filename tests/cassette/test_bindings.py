@@ -144,3 +144,13 @@ def test_a_long_frame_takes_no_time() -> None:
     assert bindings.bind("ann@example.com", "bob@example.com")
     for piece in (".", "a.", "a@", "a@a.", "eyJ", "eyJa.", "-", "7d62d551-", "1-"):
         assert bindings.to_live(piece * 100_000) == piece * 100_000
+
+
+def test_a_file_has_the_same_name_in_a_message_as_in_its_url() -> None:
+    bindings = Bindings()
+    bindings.bind(f"http://a.example.com/files/{UUID}.png?x=1", f"http://b.example.com/f/{OTHER}.png")
+    assert bindings.to_live(f'{{"name":"{UUID}.png"}}') == f'{{"name":"{OTHER}.png"}}'
+    # Nobody knows which is which.
+    bindings = Bindings()
+    bindings.bind(f"/{UUID}/{UUID}", f"/{OTHER}")
+    assert bindings.to_live(f"name {UUID}") == f"name {UUID}"
