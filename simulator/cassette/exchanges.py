@@ -41,6 +41,13 @@ class Exchanges:
         """Answer one."""
         playback, request = self._playback, asked.request
         walk, served, comparison = self._found(request)
+        if playback.beyond is not None:
+            owner = walk or self._owner(request)
+            if owner is not None:
+                owner.calls.append(asked.call)
+            beyond = playback.beyond.asked(asked, owner, served is not None)
+            if beyond is not None:
+                return beyond
         live = self._live(asked) if asked.route.name in playback.backend.live else None
         if walk is None or served is None:
             return live or [Respond(asked.call, self._unknown(asked))]
@@ -63,8 +70,7 @@ class Exchanges:
     def _found(self, request: Request) -> tuple[Walk | None, Served | None, Comparison]:
         """Whose it is, and what it is on the tape."""
         playback = self._playback
-        body = request.body.decode(errors="replace")
-        owner = playback.walks.owner(f"{target(request)} {request.header('Authorization') or ''} {body}")
+        owner = self._owner(request)
         walks = playback.walks.latest() if owner is None else [owner]
         asks = request.method in ("GET", "HEAD", "OPTIONS")
         # Who asks once more gets the same; who posts once more, and does not say who he is, is somebody else.
@@ -80,6 +86,10 @@ class Exchanges:
                 assert found is not None
                 return walk, *found
         return None, None, Comparison((), True)
+
+    def _owner(self, request: Request) -> Walk | None:
+        body = request.body.decode(errors="replace")
+        return self._playback.walks.owner(f"{target(request)} {request.header('Authorization') or ''} {body}")
 
     def _live(self, asked: Requested) -> list[Action]:
         """What the backend itself answers; who asks is not judged, for his token is of another server."""

@@ -7,20 +7,23 @@ from collections.abc import Collection, Sequence
 from math import inf
 from typing import Final, cast
 
+from simulator.cassette.beyond import Beyond
 from simulator.cassette.bindings import changed, dumps
 from simulator.cassette.coverage import Coverage, Miss
-from simulator.cassette.envelopes import ENGINE, GATEWAY, PHOENIX
+from simulator.cassette.envelopes import ENGINE, GATEWAY, PHOENIX, home_of
 from simulator.cassette.exchanges import Exchanges
+from simulator.cassette.grafts import Grafts
 from simulator.cassette.match import Comparison, Masks, Mode, nearest, shown
 from simulator.cassette.plan import answered
 from simulator.cassette.strands import Line, Part, Plan, Strand
-from simulator.cassette.walk import Args, Found, Manner, Seat, Walk, compared, target
+from simulator.cassette.walk import Args, Found, Manner, Seat, Walk, compared, fits, target
 from simulator.cassette.walks import Walks
 from simulator.core.actions import Accept, Action, After, Cancel, Close, Refuse, Reply, Send
 from simulator.core.backend import Backend
 from simulator.core.bot import Act
 from simulator.core.events import (
     Acked,
+    Called,
     Closed,
     Conn,
     Event,
@@ -67,6 +70,8 @@ class Playback:
         self._away: OrderedDict[Conn, Seat] = OrderedDict()
         self._numbers = 0
         self._exchanges = Exchanges(self)
+        self._grafts = Grafts(self.masks, coverage, self._grafted)
+        self.beyond: Beyond | None = None if manner.beyond is None else manner.beyond(self)
 
     # --- as the house wants it
 
@@ -105,6 +110,8 @@ class Playback:
                 return self._exchanges.requested(event)
             case Malformed():
                 return self._malformed(event)
+            case Called() if self.beyond is not None:
+                return self.beyond.news()
             case _:
                 return []
 
@@ -118,6 +125,8 @@ class Playback:
             seat = self._sit(request, before.walk, before.walk.next(target(request)) or before.strand)
         if seat is None:
             walk, strand = self.walks.place(request, knocked.auth)
+            if self.beyond is not None and (strand is None or not fits(strand.path, request.path)):
+                strand = _stranger(request, self.backend)
             if strand is None:
                 return self._unexpected(knocked)
             if strand.refusal is not None:
@@ -140,10 +149,12 @@ class Playback:
         if known is not None:
             # It broke off, and goes on from there.
             seat.used, seat.fresh = known.used - _doors(strand), False
+        seat.kin.append(seat)
         walk.seats[strand] = seat
         walk.open += 1
         self._seats[seat.number] = seat
         self._of_request[id(request)] = seat
+        seat.elsewhere = self.beyond is not None and self.beyond.opened(seat)
         if len(self._seats) > self._most:
             for old in [old for old in self._seats.values() if old.over][:1]:
                 self._unseat(old)
@@ -153,8 +164,19 @@ class Playback:
         self.world.log("debug", f"client {walk.number} is in the place of conn {strand.conn} of {place}")
         return seat
 
+    def _grafted(self, seat: Seat, strand: Strand) -> Seat:
+        """The same live connection in the place of one more on the tape."""
+        self._numbers += 1
+        other = Seat(self._numbers, seat.walk, strand, seat.request, seat.conns, seat.knocking, kin=seat.kin)
+        other.fresh = False
+        seat.kin.append(other)
+        seat.walk.seats[strand] = self._seats[other.number] = other
+        place = f"{seat.walk.plan.path}:{strand.lines[0].line}"
+        self.world.log("debug", f"client {seat.walk.number} goes on as conn {strand.conn} of {place}")
+        return other
+
     def _unseat(self, seat: Seat) -> None:
-        del self._seats[seat.number]
+        self._seats.pop(seat.number, None)
         self._of_request.pop(id(seat.request), None)
 
     def _refused(self, walk: Walk, strand: Strand, knocked: Knocked) -> list[Action]:
@@ -176,7 +198,14 @@ class Playback:
 
     def _joins(self, seat: Seat, knocked: Knocked) -> list[Action]:
         """Into a namespace or topic."""
+        if seat.elsewhere:
+            return self._elsewhere(seat, knocked) or []
         topic, index = seat.join(knocked.topic)
+        if index is None and (other := self._grafts.joining(seat, knocked.topic)) is not None:
+            seat = other
+            topic, index = seat.join(knocked.topic)
+        if index is None and (actions := self._elsewhere(seat, knocked)) is not None:
+            return actions
         if index is None:
             why = f"joins {knocked.topic}, which is not on the tape"
             self._miss(seat, Found(None, None, None, why=why), Message("join", (knocked.auth,)))
@@ -196,9 +225,16 @@ class Playback:
             self._away.pop(knocked.recovers, None)
         return self._matched(seat, Found(index, comparison), NO_REF)
 
+    def _elsewhere(self, seat: Seat, knocked: Knocked) -> list[Action] | None:
+        """Into one that the real server is asked for."""
+        actions = None if self.beyond is None else self.beyond.joins(seat, knocked)
+        if actions is not None:
+            self._by_conn[knocked.conn] = (seat, knocked.topic)
+        return actions
+
     def _opened(self, conn: Conn) -> list[Action]:
         place = self._by_conn.get(conn)
-        return [] if place is None or place[1] else self._go_on(place[0], 0)
+        return [] if place is None or place[1] or place[0].elsewhere else self._go_on(place[0], 0)
 
     def _closed(self, conn: Conn) -> list[Action]:
         place = self._by_conn.pop(conn, None)
@@ -215,8 +251,13 @@ class Playback:
         return self._left(seat)
 
     def _left(self, seat: Seat) -> list[Action]:
-        seat.over = True
         seat.walk.open -= 1
+        if self.beyond is not None:
+            self.beyond.left(seat)
+        return [action for one in [*seat.kin] for action in self._over(one)]
+
+    def _over(self, seat: Seat) -> list[Action]:
+        seat.over = True
         unsaid = [seat.strand.lines[index] for index in seat.take(inf, 0.0)]
         for line in unsaid:
             if line.part in _ENDS:
@@ -265,12 +306,22 @@ class Playback:
         if place is None:
             return []
         seat, topic = place
+        if seat.elsewhere:
+            assert self.beyond is not None
+            return self.beyond.said(seat, conn, message)
         moved = self._moved(seat, dumps(message.args, repr)) if seat.fresh else []
         args = changed(message.args, seat.walk.bindings.to_taped)
         found = seat.find(message, topic, args, self.masks, self.manner.match)
         if found.index is None and self.manner.loop and seat.said_all:
             seat.begin_again()
             found = seat.find(message, topic, args, self.masks, self.manner.match)
+        if found.index is None and self.manner.match is Mode.LOOSE:
+            grafted = self._grafts.find(seat, message, topic, args)
+            if grafted is not None:
+                return [*moved, *self._matched(*grafted, message.ref)]
+            beyond = None if self.beyond is None else self.beyond.unknown(seat, conn, message)
+            if beyond is not None:
+                return [*moved, *beyond]
         if found.index is None:
             return [*moved, *self._missed(seat, conn, found, message)]
         return [*moved, *self._matched(seat, found, message.ref)]
@@ -285,7 +336,7 @@ class Playback:
     def _acked(self, acked: Acked) -> list[Action]:
         number, index = cast("tuple[int, int]", acked.key)
         seat = self._seats.get(number)
-        if seat is None:
+        if seat is None or seat.elsewhere:
             return []
         at = seat.strand.acks.get(index)
         if at is None:
@@ -320,6 +371,8 @@ class Playback:
             follows = [at for at in seat.strand.follows[index] if lines[at].answers == index]
             return [action for at in follows for action in self._play(seat, at)]
         seat.used.add(index)
+        for other in seat.kin:
+            self._grafts.also(seat, index, other)
         return self._go_on(seat, index)
 
     def _missed(self, seat: Seat, conn: Conn, found: Found, message: Message) -> list[Action]:
@@ -333,6 +386,15 @@ class Playback:
             return [Reply(conn, ref, ("error", {"reason": NOT_ON_THE_TAPE}))]
         return [Reply(conn, ref, (404, {"message": NOT_ON_THE_TAPE}))] if kind == GATEWAY else []
 
+    def turned_down(self, seat: Seat, conn: Conn, message: Message) -> list[Action]:
+        """What was meant for the real server, which can not be asked: it is a miss after all, and the tape goes on."""
+        args = changed(message.args, seat.walk.bindings.to_taped)
+        topic = self._by_conn[conn][1] if conn in self._by_conn else ""
+        found = seat.find(message, topic, args, self.masks, self.manner.match)
+        if found.index is not None:
+            return self._matched(seat, found, message.ref)
+        return [*self._missed(seat, conn, found, message), *self._due(seat)]
+
     def _miss(self, seat: Seat, found: Found, message: Message) -> None:
         plan, lines = seat.walk.plan, seat.strand.lines
         at = 0 if found.nearest is None else lines[found.nearest].line
@@ -341,6 +403,10 @@ class Playback:
         if not at and (meant := nearest(message.name, {name for _, name in seat.strand.named})) is not None:
             why = f"{why}, perhaps {meant} was meant"
         self.missed(Miss(seat.walk.number, message.name, shown(list(message.args)), why, plan.path, at, differences))
+
+    def passed_on(self) -> None:
+        """Something went to the real server."""
+        self.coverage.matched["by the upstream"] += 1
 
     def missed(self, miss: Miss) -> None:
         """Tell of what matched nothing, and count it where it counts."""
@@ -429,6 +495,13 @@ class Playback:
 
 
 _ENDS: Final = (Part.LEAVE, Part.CLOSE)
+
+
+def _stranger(request: Request, backend: Backend) -> Strand:
+    """In the place of a connection that is on no tape."""
+    strand = Strand(0, target(request), home_of(backend.reader()))
+    strand.lines.append(Line(0, 0.0, Part.OPEN, True, "open"))
+    return strand
 
 
 def _doors(strand: Strand) -> set[int]:

@@ -90,8 +90,11 @@ class Recorder:
         tell: Callable[[str], None] = lambda line: None,
         inline: int = INLINE,
         keep: int = KEPT,
+        after: int | None = None,
     ) -> None:
         """Begin, and write the head. `started` is Unix time; `redactor` None writes everything as it is.
+
+        With `after` there is a head, and that was the highest number behind it.
 
         `header` says backend, upstream and recorder, the rest is filled in. `max_size`, `inline` and `keep` are bytes.
         `tell` gets a line for the operator when something could not be recorded, and when the cassette is full.
@@ -105,13 +108,14 @@ class Recorder:
         self._inline = inline
         self._keep = keep
         self._room = Room()
-        self._numbers = 0
+        self._numbers = after or 0
         self._sessions = Sessions()
         when = datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         rules = redactor.rules if redactor is not None else ()
         head = replace(header or Header(), recorded=when, redacted=rules)
         try:
-            self._ledger.put(dump_header(head))
+            if after is None:
+                self._ledger.put(dump_header(head))
         except Exception as error:
             # A mark in its place would be no cassette.
             self._ledger.stopped = "the cassette could not be begun"

@@ -32,12 +32,16 @@ class Sink(Protocol):
 class FileSink:
     """A cassette's file. What a killed process has written stays: there is no buffer of ours."""
 
-    def __init__(self, path: Path, replace: bool = False, sync_every: float = SYNC_EVERY) -> None:
-        """Make the file, readable for its owner alone. Raises FileExistsError unless it may be replaced, OSError."""
+    def __init__(self, path: Path, replace: bool = False, sync_every: float = SYNC_EVERY, append: bool = False) -> None:
+        """Make the file, readable for its owner alone. Raises FileExistsError unless it may be replaced, OSError.
+
+        `append` writes behind what is in it.
+        """
         self.path = path
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | (os.O_TRUNC if replace else os.O_EXCL)
+        new = os.O_CREAT | (os.O_TRUNC if replace else os.O_EXCL)
+        flags = os.O_WRONLY | os.O_APPEND | (0 if append else new)
         self._file = os.open(path, flags | getattr(os, "O_BINARY", 0), 0o600)
-        self._size = 0
+        self._size = os.fstat(self._file).st_size
         self._unsynced = False
         self._deleted = False
         self._error: OSError | None = None

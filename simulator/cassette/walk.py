@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl
 
 from simulator.cassette import opaque
@@ -41,12 +41,26 @@ class Manner:
     """A connection whose client has said everything begins anew."""
     keep: frozenset[str] = frozenset()
     """Values that stay what they are on the tape."""
+    beyond: Callable[[Any], Any] | None = None
+    """Makes the `Beyond` of a playback."""
 
 
 class Walk:
     """One client's."""
 
-    __slots__ = ("asked", "bindings", "ids", "number", "open", "plan", "seats", "shift", "turned_away", "values")
+    __slots__ = (
+        "asked",
+        "bindings",
+        "calls",
+        "ids",
+        "number",
+        "open",
+        "plan",
+        "seats",
+        "shift",
+        "turned_away",
+        "values",
+    )
 
     def __init__(self, number: int, plan: Plan, ids: Ids, shift: float) -> None:
         self.number = number
@@ -64,6 +78,8 @@ class Walk:
         self.bindings = Bindings(self.values.append)
         self.open = 0
         """Places that are taken now."""
+        self.calls: list[int] = []
+        """Its requests."""
 
     def next(self, path: str) -> Strand | None:
         """Where it goes on with a new connection: a connection of the tape that it had not, or one that broke off."""
@@ -167,6 +183,10 @@ class Seat:
     over: bool = False
     fresh: bool = True
     """Nothing was said yet: it may still turn out to be the place of another walk."""
+    kin: list[Seat] = field(default_factory=list)
+    """Itself, and what was grafted on it (`grafts.py`): places of one live connection, which share who is in."""
+    elsewhere: bool = False
+    """A real server speaks with this client (`beyond.py`)."""
     _due: list[tuple[float, int, int, int, float]] = field(default_factory=list)
     """Instant, line, which one of what follows, of which line, and the instant of that one."""
     _floor: dict[str, tuple[int, float]] = field(default_factory=dict)
@@ -199,6 +219,11 @@ class Seat:
     def due(self) -> float | None:
         """When the next is due."""
         return self._due[0][0] if self._due else None
+
+    def pending(self) -> list[int]:
+        """What is still to come of what the server said on the tape."""
+        follows = self.strand.follows
+        return [index for _, _, which, cause, _ in self._due for index in follows[cause][which:]]
 
     def take(self, now: float, factor: float) -> Iterator[int]:
         """What is due by now, in order."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from simulator.cli import modes
 from simulator.cli.listening import listening
 from simulator.cli.listening import options as more
 from simulator.cli.words import Number, backend_names
@@ -106,6 +108,7 @@ class Timing(click.ParamType):  # type: ignore[type-arg]
     metavar="FILE",
     help="What was played and what was not, at the end: .txt, .json, or .xml for JUnit.",
 )
+@modes.options
 @click.option("--seed", type=int, envvar="SIMULATOR_SEED", help="Makes all live ids the same in every run.")
 @click.option("--clock", default="wall", show_default=True, metavar="wall|manual|INSTANT", envvar="SIMULATOR_CLOCK")
 @click.option("--admin-token", envvar="SIMULATOR_ADMIN_TOKEN", help="Asked for by the control API under /__admin.")
@@ -137,20 +140,26 @@ def replay(
     admin_token: str | None,
     ready_file: Path | None,
     verbose: bool,
-    **where: Any,
+    **others: Any,
 ) -> None:
     """Let recordings answer live clients, until Ctrl-C.
 
-    Pings, sessions, upgrades and ids of the envelope are live, messages come from the tape. No outgoing connection is
-    ever made.
+    Pings, sessions, upgrades and ids of the envelope are live, messages come from the tape. Without --mode no outgoing
+    connection is ever made.
 
     \b
     simulator replay talk.yaml
     simulator replay talk.yaml --port 0 --timing burst --strict --report replay.xml
     simulator replay talk.yaml --match strict --ignore '*.locale'
+    simulator replay talk.yaml --mode once --upstream https://chat.example.com
+    simulator replay talk.yaml --mode new_episodes --upstream https://chat.example.com --query token=$TOKEN
     """
     from simulator.serve import startup
 
+    taking = {name: others.pop(name) for name in modes.NAMES}
+    chosen = modes.chosen(files, match, clock, **taking)
+    if chosen.records:
+        startup.leave(modes.record(chosen, backend, host, port, ready_file))
     with startup.quick():
         from simulator.cassette.match import Mode
         from simulator.cassette.walk import Manner
@@ -163,11 +172,12 @@ def replay(
             manner,
             report,
             strict,
-            {"host": host, "port": port, "seed": seed, "admin_token": admin_token, **more(**where)},
+            {"host": host, "port": port, "seed": seed, "admin_token": admin_token, **more(**others)},
             clock,
             ready_file,
             verbose,
             bindings,
+            chosen,
         )
 
 
@@ -231,6 +241,7 @@ def play(
     ready_file: Path | None,
     verbose: bool,
     bindings: Path | None,
+    taking: modes.Chosen | None = None,
 ) -> None:
     """Serve the tapes, tell what came of it, and end the process."""
     from simulator.serve import clock as clocks
@@ -244,9 +255,17 @@ def play(
     time = clocks.parse(clock)
     reporter = Reporter(time.now, verbose=verbose)
     chosen = None if bindings is None else playing.overrides(bindings)
+    upstream = None
+    if taking is not None and taking.asks:
+        upstream = modes.upstream(taking, time.now)
+        manner = replace(manner, beyond=upstream.behind)
     stand_in, coverage = playing.prepare(files, backend, manner, _complain, chosen)
     told = playing.told(files, stand_in, coverage)
+    if upstream is not None:
+        options["onlooker"] = upstream.onlooker
     simulator = Simulator(Options(backends=[stand_in], clock=time, reporter=reporter, playing=told, **options))
+    if upstream is not None:
+        upstream.attach(simulator)
     try:
         terminal.run(simulator, reporter, ready_file)
     except OSError as error:
@@ -254,4 +273,7 @@ def play(
     click.echo(playing.shown(coverage), nl=False)
     if report is not None:
         playing.report(report, coverage)
-    startup.leave(0 if coverage.complete or not strict else 1)
+    if upstream is not None:
+        click.echo(upstream.tape.told())
+    lost = upstream is not None and upstream.tape.failures > 0
+    startup.leave(1 if lost or (strict and not coverage.complete) else 0)

@@ -133,9 +133,9 @@ def _run(file: Path, target: str | None, backend: str | None, options: dict[str,
         options["settle"],
         None if transport is None else _ROADS[transport],
     )
-    bind = dict(_pairs("--bind", options["bind"]))
+    bind = dict(pairs("--bind", options["bind"]))
     wanted = Wanted(backend, manner, options["exact"], options["ignore"], bind, options["insecure"])
-    headers, query = _pairs("--header", options["headers"]), _pairs("--query", options["query"])
+    headers, query = pairs("--header", options["headers"]), pairs("--query", options["query"])
     if target is not None:
         chosen = Target(target, headers, query)
         return asyncio.run(verify(file, chosen, wanted))
@@ -150,7 +150,7 @@ async def _served(
     from simulator.drive.verify import verify
     from simulator.serve.app import Options, Simulator
 
-    settings = _pairs("--set", options["settings"])
+    settings = pairs("--set", options["settings"])
     seed = options["seed"] if options["seed"] is not None else 0
     async with AsyncExitStack() as stack:
         simulator = await stack.enter_async_context(
@@ -160,14 +160,15 @@ async def _served(
         return await verify(file, target, wanted)
 
 
-def _pairs(option: str, given: tuple[str, ...]) -> list[tuple[str, str]]:
-    pairs = []
+def pairs(option: str, given: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Names and values of a repeatable option. Raises SimulatorError."""
+    found = []
     for text in given:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise SimulatorError(f"{option} {text}: expected NAME=VALUE")
-        pairs.append((name, value))
-    return pairs
+        found.append((name, value))
+    return found
 
 
 def _write(report: Path, text: str) -> None:

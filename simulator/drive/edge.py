@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Coroutine
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from socket import SHUT_RDWR
@@ -19,6 +20,7 @@ from simulator.core.message import Frame, Headers, Response
 from simulator.core.wire import Attached, Drop, Got, Link, Shut, Write
 from simulator.drive.orders import Answered, Dial, Failed, Fetch, Gone, News, Order, Over
 from simulator.drive.play import Play
+from simulator.drive.taping import Taping
 
 _LARGEST: Final = 64 << 20
 """Bytes of one message, and of one answer."""
@@ -27,14 +29,22 @@ _FAREWELL: Final = 1.0
 
 
 @dataclass(slots=True)
-class _Refused(Exception):  # not an error
+class Turned(Exception):
+    """A handshake was answered with something else than 101."""
+
     response: Response
 
 
-async def _no_101(response: aiohttp.ClientResponse) -> None:
+LINES: ContextVar[list[tuple[str, str]] | None] = ContextVar("LINES", default=None)
+"""Where the header lines of a 101 are wanted: aiohttp's socket has them in no public place."""
+
+
+async def no_101(response: aiohttp.ClientResponse) -> None:
     """Before anybody gives up on a handshake that was refused, what the server says about it."""
     if response.request_info.headers.get("Sec-WebSocket-Key") and response.status != 101:
-        raise _Refused(await _read(response))
+        raise Turned(await _read(response))
+    if response.status == 101 and (lines := LINES.get()) is not None:
+        lines.extend(response.headers.items())
 
 
 async def _read(response: aiohttp.ClientResponse) -> Response:
@@ -47,11 +57,30 @@ async def _read(response: aiohttp.ClientResponse) -> Response:
     return Response(response.status, tuple(response.headers.items()), b"".join(parts), response.reason)
 
 
+class Only(aiohttp.TCPConnector):
+    """Reaches one server and no other: aiohttp follows a handshake's redirects wherever they lead."""
+
+    def __init__(self, base: str, insecure: bool) -> None:
+        super().__init__(ssl=not insecure, limit=0)
+        self._base = URL(base).origin()
+
+    async def connect(self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout) -> Any:  # noqa: ASYNC109 (aiohttp's)
+        """A connection, where it leads there."""
+        there = req.url.origin()
+        if (there.host, there.port) != (self._base.host, self._base.port):
+            raise aiohttp.ClientConnectionError(f"{there} is another server, and is not asked")
+        return await super().connect(req, traces, timeout)
+
+
 class Edge:
     """One run."""
 
-    def __init__(self, play: Play, folder: Path, insecure: bool = False) -> None:
-        """Bodies that stand beside the cassette are in `folder`; `insecure` trusts any certificate."""
+    def __init__(self, play: Play, folder: Path, insecure: bool = False, taping: Taping | None = None) -> None:
+        """Bodies that stand beside the cassette are in `folder`; `insecure` trusts any certificate.
+
+        `taping` is told of all that passes.
+        """
+        self._taping = taping
         self._play = play
         self._folder = folder
         self._insecure = insecure
@@ -68,16 +97,19 @@ class Edge:
         context: ssl.SSLContext | bool = not self._insecure
         jar = aiohttp.CookieJar(unsafe=True)
         connector = aiohttp.TCPConnector(ssl=context, limit=0)
+        if self._taping is not None:
+            # For somebody else, who may name what he likes.
+            connector = Only(self._taping.base, self._insecure)
         async with aiohttp.ClientSession(
             connector=connector,
             cookie_jar=jar,
-            raise_for_status=_no_101,
+            raise_for_status=no_101,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
         ) as session:
             self._session = session
             try:
-                self._carry(self._play.begin(loop.time()))
+                self.carry(self._play.begin(loop.time()))
                 while not self._play.over:
                     due = self._play.next_due()
                     self._woken.clear()
@@ -87,9 +119,15 @@ class Edge:
                     if self._broken is not None:
                         raise self._broken
                     if (due := self._play.next_due()) is not None and due <= loop.time():
-                        self._carry(self._play.pass_time(loop.time()))
+                        self.carry(self._play.pass_time(loop.time()))
             finally:
                 await self._leave()
+
+    def poke(self) -> None:
+        """There is more to do than was known."""
+        if self._session is not None and not self._play.over:
+            self.carry(self._play.pass_time(asyncio.get_running_loop().time()))
+        self._woken.set()
 
     async def _leave(self) -> None:
         # Frames that wait, and closes, still go out.
@@ -101,10 +139,11 @@ class Edge:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _news(self, news: News) -> None:
-        self._carry(self._play.take(news, asyncio.get_running_loop().time()))
+        self.carry(self._play.take(news, asyncio.get_running_loop().time()))
         self._woken.set()
 
-    def _carry(self, orders: list[Order]) -> None:
+    def carry(self, orders: list[Order]) -> None:
+        """Do what is ordered."""
         for order in orders:
             match order:
                 case Write() | Shut() | Drop():
@@ -133,6 +172,8 @@ class Edge:
 
     async def _fetch(self, order: Fetch) -> None:
         assert self._session is not None
+        call = None if self._taping is None else self._taping.asked(order)
+        response: Response | None = None
         try:
             async with (
                 asyncio.timeout(order.seconds),
@@ -142,11 +183,15 @@ class Edge:
                     headers=_lines(order.headers),
                     data=self._body(order.body),
                     allow_redirects=False,
-                ) as response,
+                ) as answer,
             ):
-                news: News = Answered(order.call, await _read(response))
+                response = await _read(answer)
+            news: News = Answered(order.call, response)
         except Exception as error:
-            news = Failed(order.call, _why(error, order.url, order.seconds))
+            news = Failed(order.call, why(error, order.url, order.seconds))
+        finally:
+            if self._taping is not None and call is not None:
+                self._taping.answered(call, response)
         self._news(news)
 
     def _body(self, body: bytes | Beside) -> bytes | None:
@@ -168,6 +213,8 @@ class Edge:
             for word in value.split(",")
         ]
         headers = tuple(line for line in order.headers if line[0].lower() != "sec-websocket-protocol")
+        said: list[tuple[str, str]] = []
+        LINES.set(said)
         try:
             socket = await self._session.ws_connect(
                 URL(order.url, encoded=True),
@@ -177,16 +224,18 @@ class Edge:
                 autoclose=False,
                 timeout=aiohttp.ClientWSTimeout(ws_close=_FAREWELL),
             )
-        except _Refused as refused:
+        except Turned as refused:
             self._news(Answered(order.call, refused.response))
             return
         except Exception as error:
-            self._news(Failed(order.call, _why(error, order.url, None)))
+            self._news(Failed(order.call, why(error, order.url, None)))
             return
         link = order.call
         self._sockets[link] = socket
+        if self._taping is not None:
+            self._taping.opened(link, order, tuple(said))
         queue = self._writes[link] = asyncio.Queue()
-        self._spawn(self._write(socket, queue))
+        self._spawn(self._write(link, socket, queue))
         self._news(Attached(link, order.call))
         await self._listen(link, socket)
 
@@ -195,10 +244,11 @@ class Edge:
         while not self._play.over:
             message = await socket.receive()
             kind = message.type
-            if kind is aiohttp.WSMsgType.TEXT:
-                self._news(Got(link, Frame(message.data)))
-            elif kind is aiohttp.WSMsgType.BINARY:
-                self._news(Got(link, Frame(bytes(message.data))))
+            if kind in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
+                data = message.data if kind is aiohttp.WSMsgType.TEXT else bytes(message.data)
+                if self._taping is not None:
+                    self._taping.frame(link, "server", data)
+                self._news(Got(link, Frame(data)))
             else:
                 if kind is aiohttp.WSMsgType.CLOSE:
                     code, reason = message.data or 1005, message.extra or ""
@@ -207,13 +257,19 @@ class Edge:
                 break
             # Whoever floods does not keep others from being heard.
             await asyncio.sleep(0)
+        if self._taping is not None:
+            self._taping.closed(link, code, reason, "server")
         self._news(Gone(link, code, reason))
         with suppress(Exception):
             await socket.close()
 
-    async def _write(self, socket: aiohttp.ClientWebSocketResponse, queue: asyncio.Queue[Write | Shut | Drop]) -> None:
+    async def _write(
+        self, link: Link, socket: aiohttp.ClientWebSocketResponse, queue: asyncio.Queue[Write | Shut | Drop]
+    ) -> None:
         while True:
             order = await queue.get()
+            if self._taping is not None:
+                self._taping.sent(link, order)
             try:
                 with suppress(OSError, aiohttp.ClientError, RuntimeError):
                     await self._put(socket, order)
@@ -237,7 +293,8 @@ def _lines(headers: Headers) -> list[tuple[str, str]]:
     return [*headers]
 
 
-def _why(error: Exception, url: str, seconds: float | None) -> str:
+def why(error: Exception, url: str, seconds: float | None) -> str:
+    """Why there was no answer, in words."""
     where = url.partition("?")[0]
     match error:
         case TimeoutError():

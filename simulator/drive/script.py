@@ -126,10 +126,12 @@ class Script:
 
 def script(entries: Iterable[Entry], backend: Backend | None = None) -> Script:
     """The steps of a tape. Heartbeats and Engine.IO's own packets are none: whoever plays has his own."""
-    return _Writer(backend).write(entries)
+    return Writer(backend).write(entries)
 
 
-class _Writer:
+class Writer:
+    """Of one tape, which may still grow."""
+
     def __init__(self, backend: Backend | None) -> None:
         self._reading = Reading(backend)
         self._script = Script()
@@ -138,12 +140,25 @@ class _Writer:
         self._strange: set[int] = set()
 
     def write(self, entries: Iterable[Entry]) -> Script:
+        """All of a tape that is whole."""
         for entry in _unrolled(entries):
-            turns = self._reading.pass_by(entry)
-            self._entry(entry, turns)
+            self._entry(entry, self._reading.pass_by(entry))
         # An exchange stands on the tape when it is over; it began before that.
         self._script.steps = [step for _, step in sorted(self._rows, key=lambda row: row[0])]
         return self._script
+
+    def feed(self, entry: Entry) -> list[Step]:
+        """One entry more: the steps that it makes. Of a long poll's frames give `carried`."""
+        before = len(self._rows)
+        self._entry(entry, self._reading.pass_by(entry))
+        made = [step for _, step in self._rows[before:]]
+        del self._rows[before:]
+        return made
+
+    @property
+    def kinds(self) -> dict[int, str]:
+        """The kind of envelope of each conn."""
+        return self._script.kinds
 
     def _add(self, step: Step, at: float | None = None) -> None:
         self._rows.append((step.at if at is None else at, step))
@@ -243,13 +258,18 @@ def _unrolled(entries: Iterable[Entry]) -> Iterable[Entry]:
             if isinstance(one, Passed) and isinstance(entry, Exchange):
                 if one.sender == "client":
                     one.at, posts = max(0.0, entry.at - entry.took), True
-                found += [replace(one, data=frame.data, via="websocket") for frame in _carried(one)]
+                found += carried(one)
             else:
                 found.append(one)
     return sorted(found, key=lambda entry: entry.at) if posts else found
 
 
-def _carried(entry: Passed) -> list[Frame]:
+def carried(entry: Passed) -> list[Passed]:
+    """The frames in the body of a long poll, as if a WebSocket had carried them."""
+    return [replace(entry, data=frame.data, via="websocket") for frame in _frames(entry)]
+
+
+def _frames(entry: Passed) -> list[Frame]:
     raw = entry.data.encode("utf-8", "surrogateescape") if isinstance(entry.data, str) else entry.data
     try:
         return longpoll.answered(raw) if entry.sender == "server" else longpoll.split(raw, lines=b"\n" in raw)

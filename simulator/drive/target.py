@@ -25,7 +25,11 @@ class Target:
     """One live server. Raises SimulatorError for a URL that is none."""
 
     def __init__(
-        self, url: str, headers: Sequence[tuple[str, str]] = (), query: Sequence[tuple[str, str]] = ()
+        self,
+        url: str,
+        headers: Sequence[tuple[str, str]] = (),
+        query: Sequence[tuple[str, str]] = (),
+        option: str = "--target",
     ) -> None:
         """`headers` and `query` go before those of the tape; what stands behind a ? in the URL is of the query, too."""
         try:
@@ -35,7 +39,7 @@ class Target:
             scheme, host = "", None
         if not scheme or not host or url != url.strip():
             raise SimulatorError(
-                f"--target {url}: expected a URL, such as http://127.0.0.1:8070 or wss://chat.example.com"
+                f"{option} {url}: expected a URL, such as http://127.0.0.1:8070 or wss://chat.example.com"
             )
         self.told = url
         self.base = f"{scheme}://{split.netloc.rpartition('@')[2]}"
@@ -60,6 +64,18 @@ class Target:
             if not found and opens:
                 pairs.append(f"{quote(name, safe='')}={quote(value, safe='')}")
         return f"{self.base}{prefix}{where}{'?' if pairs else ''}{'&'.join(pairs)}"
+
+    def taped(self, url: str) -> str:
+        """Path and query of a URL of it as a client brings them: without the prefix."""
+        path = url.removeprefix(self.base) or "/"
+        return path.removeprefix(self._prefix) if path.startswith(f"{self._prefix}/") else path
+
+    def without(self, path: str) -> str:
+        """A path without the parameters that the operator gave: they are his, and for no tape."""
+        where, mark, query = path.partition("?")
+        given = {name for name, _ in self._query}
+        kept = [pair for pair in query.split("&") if unquote(pair.partition("=")[0]) not in given]
+        return f"{where}{mark}{'&'.join(kept)}" if kept != [""] else where
 
     def is_here(self, url: str) -> bool:
         """Whether a URL leads to the same server."""

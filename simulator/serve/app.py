@@ -85,6 +85,8 @@ class Options:
     """Secrets are replaced before they are written there."""
     cassettes: Path | None = None
     """A folder of them, for the inspector and the control API."""
+    onlooker: Recording | None = None
+    """Sees what the default space plays, where nothing is recorded."""
 
 
 @dataclass(slots=True)
@@ -237,7 +239,9 @@ class Simulator:
         """Bind all ports. Raises StartError, with nothing left bound."""
         if self._options.record is not None:
             self._recording = self._begun(self._options.record, self._options.redact)
-            self._plan = replace(self._plan, recording=self._recording)
+        else:
+            self._recording = self._options.onlooker
+        self._plan = replace(self._plan, recording=self._recording)
         self._spaces = Spaces(self._plan, self.space, self._options.spaces, self._options.space_idle)
         self._intake = Intake.here(asyncio.get_running_loop())
         try:

@@ -54,7 +54,7 @@ def prepare(
                 raise CassetteError(str(path), 0, f"is of {theirs}, and can't be played as {name}: --backend {theirs}")
             name = name or theirs
             known = backend_of(tape.header, named)
-            plan = plans.read(tape, known, partial(_fetch, path.parent))
+            plan = plans.read(tape, known, partial(fetch, path.parent))
         if not plan.strands and not plan.exchanges:
             raise CassetteError(str(path), 0, "has nothing that could be played: no connection and no request")
         made.append(plan)
@@ -68,7 +68,7 @@ def prepare(
     return played(backend, made, manner, coverage), coverage
 
 
-def _fetch(folder: Path, body: Beside) -> bytes | None:
+def fetch(folder: Path, body: Beside) -> bytes | None:
     """A body that lies beside its cassette, and nowhere else."""
     if body.path is None:
         return None
@@ -108,7 +108,7 @@ def shown(coverage: Coverage) -> str:
 def bindings(path: Path, named: str | None) -> list[Found]:
     """The values of a tape that go both ways. Raises CassetteError, UnknownBackend."""
     with open_tape(path) as tape:
-        return plans.read(tape, backend_of(tape.header, named), partial(_fetch, path.parent)).found
+        return plans.read(tape, backend_of(tape.header, named), partial(fetch, path.parent)).found
 
 
 def written(found: Sequence[Found]) -> str:

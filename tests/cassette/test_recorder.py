@@ -507,3 +507,11 @@ def test_a_cassette_that_is_full() -> None:
     assert on.told == ["the cassette is full (1000 bytes): what passes from now on is not recorded"]
     assert on.recorder.counts.failures == 0
     assert on.recorder.counts.frames == sum(isinstance(entry, Passed) for entry in on.entries) == 9
+
+
+def test_what_goes_on_behind_an_old_tape() -> None:
+    sink = MemorySink()
+    recorder = Recorder(sink, 100.0, after=7)
+    recorder.open(101.0, "/ws", ())
+    recorder.close(102.0)
+    assert b"".join(sink.records).startswith(b"- at: 1.000000\n  conn: 8\n  event: open\n")

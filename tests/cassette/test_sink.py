@@ -160,3 +160,14 @@ def test_a_file_that_is_deleted_is_told_by_the_next_write(tmp_path: Path) -> Non
     # Once is enough.
     sink.write(b"c\n")
     sink.close()
+
+
+def test_behind_what_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "tape.yaml"
+    path.write_bytes(b"one\n")
+    sink = FileSink(path, append=True)
+    sink.write(b"two\n")
+    sink.close()
+    assert path.read_bytes() == b"one\ntwo\n"
+    with pytest.raises(FileNotFoundError):
+        FileSink(tmp_path / "none.yaml", append=True)

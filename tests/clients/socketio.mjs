@@ -23,6 +23,11 @@ const commands = {
     socket.on("connect", () => tell("event", "(connect)", socket.id, socket.recovered, socket.io.engine.transport.name));
     socket.on("disconnect", (reason) => tell("disconnect", reason, socket.active));
     socket.on("connect_error", (error) => tell("connect_error", error.message, error.data));
+    // What peers.mjs asks.
+    socket.on("question", (text, ...rest) => {
+      const answer = rest.findLast((one) => typeof one === "function");
+      answer?.("because", text, Buffer.from([9]));
+    });
     socket.onAny((name, ...args) => tell("event", name, ...args));
   },
   emit: (args) => socket.emit(...args),

@@ -204,6 +204,8 @@ async def test_an_acknowledgement_stands_beside_its_event(server: Simulator) -> 
         await who.send('430["thanks"]')
         status, told = await call(server, "POST", "messages/wait", {"kind": "ack", "sender": "client"})
         assert (status, told["message"]["answers"], told["message"]["args"]) == (200, "EVENT_ERROR", ["thanks"])
+        _, asked = await call(server, "POST", "messages/find", {"name": "EVENT_ERROR", "sender": "server"})
+        assert told["message"]["answers_number"] == asked["messages"][0]["number"]
 
 
 class Poller:
@@ -342,6 +344,19 @@ async def test_sent_wrongly(server: Simulator) -> None:
             assert (status, told["error"][: len(why)]) == (400, why)
         assert (await call(server, "GET", "channels?backend=nobody"))[0] == 400
         assert await call(server, "GET", "channels?backend=mia") == (200, {"channels": []})
+        deep: Any = []
+        for _ in range(400):
+            deep = [deep]
+        for body, why in (
+            ({"backend": "mia", "name": "x"}, "name: mia says no 'x'"),
+            ({"backend": "mia", "name": "disconnect", "validate": False}, "name: Socket.IO keeps "),
+            ({"backend": "mia", "name": "x", "validate": False, "topic": "/other"}, "topic: nobody has joined /other"),
+            ({"backend": "mia", "name": "x", "validate": False, "body": deep}, ""),
+            ({"backend": "aida", "name": "btu_msg", "args": [1, 2], "validate": False}, "args: a Phoenix message has "),
+        ):
+            async with client(server, str(body["backend"])):
+                status, told = await call(server, "POST", "channels/send", body)
+                assert (status in (400, 409), told["error"][: len(why)]) == (True, why), told
         # None of it reached the client.
         assert (await call(server, "POST", "channels/send", {"raw": "end"}))[0] == 200
         assert await who.next() == "end"
@@ -376,3 +391,15 @@ async def test_a_space_has_its_own(server: Simulator) -> None:
         assert (status, len(told["channels"]), told["channels"][0]["received"]) == (200, 1, 1)
         assert (await admin(server.url("chip"), "POST", "channels/send", {"raw": "here"}, here))[0] == 200
         assert await who.next() == "here"
+
+
+async def test_faults_strike_what_is_said_by_hand(server: Simulator) -> None:
+    async with client(server, "chip") as who:
+        fault = {"type": "drop", "stream": "downstream", "match": {"message": "chat_out"}, "count": 1}
+        assert (await call(server, "POST", "faults", fault))[0] == 200
+        for text in ("lost", "heard"):
+            body = {"msg_out": {**OUT["msg_out"], "text": text}}
+            assert (await call(server, "POST", "channels/send", {"name": "chat_out", "body": body}))[0] == 200
+        assert '"heard"' in await who.next()
+        _, told = await call(server, "POST", "messages/find", {"name": "chat_out"})
+        assert [line["args"][0]["msg_out"]["text"] for line in told["messages"]] == ["heard"]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import connect
 
 from simulator.core.message import Frame
 from simulator.serve.admin import events, feed
@@ -167,6 +167,18 @@ async def test_who_polls_comes_goes_and_upgrades(server: Simulator, monkeypatch:
         _, opened = await seen.next("channel")
         assert (opened["event"], opened["channel"]["transport"]) == ("opened", "polling")
         await ask(url, "POST", path, f"40{json.dumps({'instance': GARDEN})}".encode())
+        async with connect(url.replace("http", "ws") + path.replace("polling", "websocket"), proxy=None) as socket:
+            for text in ("2probe", "5"):
+                await socket.send(text)
+            _, upgraded = await seen.next("channel")
+            assert (upgraded["event"], upgraded["channel"]["transport"]) == ("upgraded", "websocket")
+            assert upgraded["channel"]["id"] == opened["channel"]["id"]
+            await socket.close(4000)
+        _, closed = await seen.next("channel")
+        assert (closed["event"], closed["code"]) == ("closed", 4000)
+        path = "/socket.io/?EIO=4&transport=polling"
+        path += f"&sid={json.loads((await ask(url, 'GET', path))[1][1:])['sid']}"
+        _, opened = await seen.next("channel")
         await call(server, "DELETE", f"channels/{opened['channel']['id']}")
         _, closed = await seen.next("channel")
         assert (closed["event"], closed["channel"]["id"], closed["code"]) == ("closed", opened["channel"]["id"], None)
@@ -238,9 +250,7 @@ async def test_the_end_of_a_space_ends_its_streams(server: Simulator) -> None:
 async def test_the_end_of_the_server_ends_streams() -> None:
     async with all_five() as server, stream(server) as seen, client(server, "chip"):
         await seen.next("message")
-        began = time.monotonic()
         await server.stop()
-        assert time.monotonic() - began < 1
         assert await seen.ended()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from simulator.core.message import Frame, Ping
 from simulator.core.space import Journal
 from simulator.serve.admin import feed
 from simulator.serve.app import Simulator
-from tests.serve.clients import NAMES, all_five, client, says
+from tests.serve.clients import NAMES, TOPIC, all_five, client, says
 from tests.served import SECONDS, admin
 
 NAMED = {
@@ -70,6 +70,18 @@ async def test_a_message_is_waited_for(server: Simulator, backend: str) -> None:
         status, late = await call(server, "POST", "messages/wait-for-count", {**both, "count": 3, "timeout": 0})
         assert (status, late["count"]) == (409, 2)
         assert late["error"].startswith('2 of 3 messages within 0 s: looked for sender "client", name ')
+
+
+def unread(server: Simulator) -> None:
+    """Let whoever asks read the journal anew."""
+    server.spaces.default.feed = None
+
+
+def lines(server: Simulator) -> Collection[object]:
+    """What was read of it."""
+    at = server.spaces.default.feed
+    assert at is not None
+    return at.reading.lines
 
 
 async def waiting(server: Simulator, many: int, space: str = "") -> None:
@@ -190,7 +202,7 @@ async def test_taken_out(server: Simulator) -> None:
         _, page = await call(server, "GET", "messages")
         assert [line["number"] for line in page["messages"]] == [1, 2, 3]
         # Who reads anew sees the same: what is gone is gone from the journal.
-        server.spaces.default.feed = None
+        unread(server)
         assert (await call(server, "GET", "messages"))[1] == page
         await who.send(says("chip", who.talk, "4"))
         status, told = await call(server, "POST", "messages/wait", {"after": 6})
@@ -225,8 +237,6 @@ async def test_who_waits_when_the_server_stops() -> None:
     async with all_five() as server:
         waits = asyncio.create_task(admin(server.url("chip"), "POST", "messages/wait", {"timeout": 600}))
         await waiting(server, 1)
-        began = time.monotonic()
-    assert time.monotonic() - began < 1
     assert (await waits)[0] == 409
 
 
@@ -282,10 +292,10 @@ async def test_fifty_thousand_frames_stay_within_the_bound(server: Simulator) ->
 
     async def others() -> None:
         nonlocal longest, turns
-        last = time.monotonic()
+        last = time.process_time()
         while True:
             await asyncio.sleep(0)
-            now = time.monotonic()
+            now = time.process_time()
             longest, last, turns = max(longest, now - last), now, turns + 1
 
     beside = asyncio.create_task(others())
@@ -295,17 +305,19 @@ async def test_fifty_thousand_frames_stay_within_the_bound(server: Simulator) ->
     assert [page["messages"][i]["number"] for i in (0, -1)] == [49_901, 50_000]
     beside.cancel()
     assert turns > 40
-    # Some milliseconds; a busy machine may take many times as long for everything.
-    assert longest < 0.25
-    reading = server.spaces.default.feed
-    assert reading is not None
-    assert len(reading.reading.lines) == 10_000
+    # Some milliseconds of CPU, where all of it takes a hundred.
+    assert longest < 0.1
+    assert len(lines(server)) == 10_000
+    # Nobody has to wait to be told what has passed, however much there is to look through.
+    unread(server)
+    status, told = await call(server, "POST", "messages/wait", {"text": "49999 x", "timeout": 0})
+    assert (status, told["message"]["number"]) == (200, 50_000)
     for _ in range(200):
         journal.add(1767225600.0, "chip", 1, "client", Frame("y" * 1_000_000))
     assert len(journal) <= 34
     _, page = await call(server, "GET", "messages?limit=1")
     assert page["total"] == 50_200
-    assert len(reading.reading.lines) == len(journal)
+    assert len(lines(server)) == len(journal)
 
 
 async def test_frames_pay_nothing_when_nobody_waits(server: Simulator) -> None:
@@ -355,3 +367,44 @@ def test_a_journal_in_parts() -> None:
     assert (journal.total, journal.first, journal.begun) == (10, 11, 0)
     journal.clear()
     assert (journal.total, journal.first, journal.begun) == (0, 1, 1)
+
+
+async def test_what_can_be_read_and_not_be_written_again(server: Simulator) -> None:
+    """JSON is read deeper than it is written: the frame is there, its meaning is not."""
+    async with client(server, "mia") as who:
+        await who.send(f'42["odd",{"[" * 500}{"]" * 500}]')
+        await who.send(f'42["odd",{json.dumps([[] for _ in range(300)])}]')
+        status, told = await call(server, "POST", "messages/wait-for-count", {"text": '42["odd",', "count": 2})
+        assert (status, [line["name"] for line in told["messages"]]) == (200, [None, "odd"])
+
+
+async def test_a_body_that_polls_bring_and_mean_nothing(server: Simulator) -> None:
+    journal = server.space.journal
+    journal.add(0.0, "mia", 1, "client", Frame("3", "polling"))
+    journal.add(0.0, "mia", 2, "server", Frame("2"))
+    [poll, ping] = await found(server)
+    assert (poll["kind"], poll["via"], poll["name"]) == ("control", "polling", None)
+    assert (ping["kind"], "via" in ping) == ("ping", False)
+
+
+ASKS = {
+    "concierge": (
+        '{"action":"api","data":{"route":"client/get-unread-msg-count","body":{}}}',
+        "client/get-unread-msg-count",
+    ),
+    "aida": (f'["1","77","{TOPIC}","new_session",{{}}]', "new_session"),
+}
+
+
+@pytest.mark.parametrize("backend", ["concierge", "aida"])
+async def test_an_answer_is_shown_beside_what_it_answers(server: Simulator, backend: str) -> None:
+    frame, name = ASKS[backend]
+    async with client(server, backend) as who:
+        for _ in range(2):
+            await who.send(frame)
+            await who.until("unread" if backend == "concierge" else '"77"')
+        told = await found(server)
+        asked = [line["number"] for line in told if line["name"] == name and line["sender"] == "client"][-2:]
+        answers = [line for line in told if line.get("answers") == name][-2:]
+        assert [line["answers_number"] for line in answers] == asked
+        assert {line["sender"] for line in answers} == {"server"}

@@ -22,7 +22,10 @@ from simulator.serve.clock import ManualClock
 from simulator.serve.tls import Made
 from tests.served import Node, admin
 
-pytestmark = [pytest.mark.live, pytest.mark.node, pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [
+    *(pytest.mark.live, pytest.mark.node, pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")),
+    pytest.mark.xdist_group("playground"),
+]
 
 EVIL = "<img src=x onerror=\"window.pwned=1\"><b>bold</b> &amp; 'quoted'"
 
@@ -268,7 +271,7 @@ async def test_what_the_other_side_sends(chat: Chat, five: Simulator) -> None:
     await chat.sound()
 
 
-BROKEN = {
+BROKEN: dict[str, dict[str, Any]] = {
     "aida": {"name": "btu_msg", "body": None},
     "chatbot": {"name": "message", "body": None},
     "chip": {"name": "chat_out", "body": {"msg_out": None}},

@@ -126,6 +126,8 @@ async def test_what_belongs_to_frames_that_are_gone_is_nobodys_fault(server: Sim
     journal.add(0.0, "mia", 1, "client", Frame(b"attachment"))
     journal.add(0.0, "mia", 1, "client", Frame('430["thanks"]'))
     assert (await call(server, "violations"))["total"] == 0
+    journal.add(0.0, "mia", 1, "client", Frame("4nonsense"))
+    assert (await call(server, "violations"))["total"] == 1
     await admin(server.url("chip"), "POST", "reset")
     journal.add(0.0, "mia", 1, "client", Frame('430["thanks"]'))
     [found] = (await call(server, "violations"))["violations"]

@@ -164,8 +164,9 @@ class Feed:
         self._waiters[waiter] = None
         self._listen()
         try:
+            # However long that takes: who waits for no time at all wants to know what has passed.
+            await self._look_back(waiter)
             async with asyncio.timeout(seconds):
-                await self._look_back(waiter)
                 await waiter.done
         except TimeoutError:
             pass

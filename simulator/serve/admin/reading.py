@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import base64
-from collections import deque
-from collections.abc import Mapping
+from collections import OrderedDict, deque
+from collections.abc import Hashable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from simulator.core.envelope import ACK, HEARTBEAT, MESSAGE
-from simulator.core.message import Frame, Message
+from simulator.core.message import NO_REF, Frame, Message
 from simulator.core.space import Entry, Running, Space
 from simulator.core.wire import Reader, Turn
 from simulator.serve.clock import written
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 250
 """Frames that are read without giving others a turn: some milliseconds."""
+_MOST_ASKED = 10_000
+"""Messages that wait to be answered; of more, what came first is never found again."""
 _DEEP = 200
 """Brackets from which on it is asked whether a message can be written again: JSON is read deeper than it is written."""
 
@@ -30,6 +32,7 @@ class Line:
 
     __slots__ = (
         "answers",
+        "answers_number",
         "args",
         "asks",
         "backend",
@@ -64,6 +67,8 @@ class Line:
         self.error = ""
         self.answers: str | None = None
         """The name of the message that it answers."""
+        self.answers_number: int | None = None
+        """And the number of that one's frame, where it was read."""
         self.asks = False
         """Whether its sender wants an answer."""
         self.violations: list[Violation] | None = None
@@ -92,6 +97,8 @@ class Line:
             line["error"] = self.error
         if self.answers is not None:
             line["answers"] = self.answers
+        if self.answers_number is not None:
+            line["answers_number"] = self.answers_number
         return line
 
 
@@ -108,12 +115,14 @@ class Reading:
         """The number of the last frame that was read."""
         self._readers: dict[str, Reader] = {}
         self._envelopes: Mapping[str, Running] = space.running
+        self._asked = _Asked()
         self.lost = False
         """Whether frames were let go before they were read: what belongs to them is not understood."""
         self._restart()
 
     def _restart(self) -> None:
         self.lines.clear()
+        self._asked = _Asked()
         self.last = 0
         self.lost = False
         self.begun = self._journal.begun
@@ -188,7 +197,10 @@ class Reading:
         turns = self._readers[entry.backend].read(entry.sender, entry.link, item)
         if not turns:
             return [self._bare(entry, item, raw)]
-        return [_line(entry, turn, raw) for turn in turns]
+        lines = [_line(entry, turn, raw) for turn in turns]
+        for line, turn in zip(lines, turns, strict=True):
+            self._asked.pair(line, turn)
+        return lines
 
     def _bare(self, entry: Entry, item: Frame, raw: str) -> Line:
         """A frame that is no message: a heartbeat, an upgrade, or a part of a message that is not whole yet."""
@@ -199,6 +211,42 @@ class Reading:
         # The beginning of a message whose attachments are still to come has its name, and is not it.
         line.name = look.name if look.name and look.kind != MESSAGE else None
         return line
+
+
+class _Asked:
+    """Messages that are to be answered, so that an answer can be shown beside what it answers."""
+
+    def __init__(self) -> None:
+        self._waiting: OrderedDict[Hashable, tuple[Message, int]] = OrderedDict()
+
+    def pair(self, line: Line, turn: Turn) -> None:
+        """Find what a message answers, or remember it where it may be answered itself."""
+        message, answered = turn.message, turn.answers
+        if message is None:
+            return
+        if answered is not None:
+            # A Socket.IO reader tells which: it is the same object.
+            found = self._waiting.pop(id(answered), None)
+        elif turn.sender == "server" and message.topic[:1] != "/":
+            # A Phoenix reply has the ref of what it answers, one of concierge's its route.
+            found = self._waiting.pop(_ref(line, message), None)
+            if found is not None:
+                line.answers = found[0].name
+        else:
+            found = None
+        if found is not None:
+            line.answers_number = found[1]
+        elif message.ref is not NO_REF or message.name == "connect":
+            key = id(message) if message.topic[:1] == "/" else _ref(line, message)
+            self._waiting[key] = (message, line.number)
+            self._waiting.move_to_end(key)
+            if len(self._waiting) > _MOST_ASKED:
+                self._waiting.popitem(last=False)
+
+
+def _ref(line: Line, message: Message) -> Hashable:
+    ref = message.ref
+    return line.link, message.topic, ref if isinstance(ref, str | int) else repr(ref)
 
 
 def _line(entry: Entry, turn: Turn, raw: str) -> Line:

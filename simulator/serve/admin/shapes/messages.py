@@ -171,6 +171,8 @@ class Message(Told):
     """Why it could not be read."""
     answers: str | None = None
     """The name of the message that it answers."""
+    answers_number: int | None = None
+    """And the number of its frame."""
     violations: list[Breach] | None = None
 
 

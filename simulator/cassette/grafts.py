@@ -1,0 +1,110 @@
+"""Connections of a tape that begin alike and go on differently: a client that leaves one goes on in another.
+
+Such are the ones that `--mode new_episodes` appends: the same client's words once more, and behind them the new ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from simulator.cassette.coverage import Coverage
+from simulator.cassette.match import Comparison, Masks, Mode
+from simulator.cassette.strands import Line, Strand
+from simulator.cassette.walk import Args, Found, Seat, fits
+from simulator.core.message import Message
+
+
+class Grafts:
+    """Of one playback."""
+
+    def __init__(self, masks: Masks, coverage: Coverage, sit: Callable[[Seat, Strand], Seat]) -> None:
+        """`sit` puts a client into one strand more."""
+        self._masks = masks
+        self._coverage = coverage
+        self._sit = sit
+
+    def find(self, seat: Seat, message: Message, topic: str, args: Args) -> tuple[Seat, Found] | None:
+        """Where on another connection the client goes on with this message; he is there from then on."""
+        for other in seat.kin:
+            found = self._found(other, message, topic, args)
+            if other is not seat and found is not None:
+                return other, found
+        for strand in self._alike(seat):
+            key = (seat.topic(message, topic), message.name)
+            for index in strand.named.get(key, ()):
+                if not self._compared(strand.lines[index], args).differences:
+                    other = self._grafted(seat, strand)
+                    found = self._found(other, message, topic, args)
+                    if found is not None:
+                        return other, found
+                    break
+        return None
+
+    def _found(self, other: Seat, message: Message, topic: str, args: Args) -> Found | None:
+        found = other.find(message, topic, args, self._masks, Mode.LOOSE)
+        if found.index is None or found.comparison is None:
+            return None
+        # What was said has the values of the first connection, which are those of a live one only through it.
+        live = other.walk.bindings.to_live
+        pairs = [(taped, live(said) if isinstance(said, str) else said) for taped, said in found.comparison.pairs]
+        found.comparison.pairs = [*pairs]
+        return found
+
+    def joining(self, seat: Seat, topic: str) -> Seat | None:
+        """Where on another connection the client comes into a namespace or topic."""
+        for other in seat.kin:
+            if other.join(topic)[1] is not None:
+                return other
+        for strand in self._alike(seat):
+            if strand.named.keys() & {(topic, "connect"), (topic, "phx_join")}:
+                return self._grafted(seat, strand)
+        return None
+
+    def _alike(self, seat: Seat) -> Iterator[Strand]:
+        """Connections of the same kind that lead to the same, and that this client did not have."""
+        walk, own = seat.walk, seat.strand
+        for strand in [*walk.plan.strands]:
+            if strand in walk.seats or strand.refusal is not None or strand.kind != own.kind:
+                continue
+            if fits(strand.path, own.path):
+                yield strand
+
+    def _grafted(self, seat: Seat, strand: Strand) -> Seat:
+        other = self._sit(seat, strand)
+        self._coverage.did(strand.lines[0])
+        for known in seat.kin:
+            for index in sorted(known.used):
+                self.also(known, index, other)
+        return other
+
+    def also(self, seat: Seat, index: int, other: Seat) -> None:
+        """What was said in one place was said in the other, too, where that has it: values of both are the same."""
+        if other is seat:
+            return
+        line = seat.strand.lines[index]
+        for at in other.strand.named.get((line.topic, line.name), ()):
+            twin = other.strand.lines[at]
+            if at not in other.used and not (comparison := self._compared(twin, line.args)).differences:
+                other.used.add(at)
+                self._same(other, twin, comparison)
+                self._heard(seat, index, other, at)
+                return
+
+    def _heard(self, seat: Seat, index: int, other: Seat, at: int) -> None:
+        """The same for what the server said then."""
+        told = [seat.strand.lines[one] for one in seat.strand.follows.get(index, ())]
+        for one in other.strand.follows.get(at, ()):
+            line = other.strand.lines[one]
+            twin = next((known for known in told if (known.part, known.name) == (line.part, line.name)), None)
+            if twin is not None:
+                told.remove(twin)
+                self._same(other, line, self._compared(line, twin.args))
+
+    def _same(self, other: Seat, line: Line, comparison: Comparison) -> None:
+        bindings = other.walk.bindings
+        for taped, known in comparison.pairs:
+            bindings.bind(taped, bindings.to_live(known) if isinstance(known, str) else known)
+        self._coverage.did(line)
+
+    def _compared(self, line: Line, args: Args) -> Comparison:
+        return Comparison(self._masks.of(line.name), True).args(line.args, args)

@@ -1,0 +1,129 @@
+"""A cassette that grows while it is played: what a real server said in place of it is written behind its end."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from simulator.cassette import plan as plans
+from simulator.cassette.entries import Entry
+from simulator.cassette.recorder import Recorder
+from simulator.cassette.redact import Redactor
+from simulator.cassette.sink import FileSink
+from simulator.cassette.tape import open_tape
+from simulator.core.errors import CassetteError, StartError
+from simulator.serve.replay import fetch
+
+if TYPE_CHECKING:
+    from simulator.cassette.playback import Playback
+
+_QUICK: Final = 8 << 20
+"""Bytes of a cassette that can be read again while clients wait."""
+_GAP: Final = 1.0
+"""Seconds between the end of a tape and what is appended to it."""
+
+
+class Appending:
+    """One cassette. Nothing is written before there is something to write."""
+
+    def __init__(self, path: Path, redact: bool, tell: Callable[[str], None]) -> None:
+        """Look through it, and mend its end. Raises CassetteError, StartError."""
+        self.path = path
+        self._redact = redact
+        self._tell = tell
+        self._recorder: Recorder | None = None
+        self._numbers: set[int] = set()
+        self._at = 0.0
+        with open_tape(path) as tape:
+            for entry in tape:
+                self._numbers.add(_number(entry))
+                self._at = entry.at
+            torn = tape.torn
+        if not os.access(path, os.W_OK):
+            raise StartError(f"{path}: can't be written, and --mode new_episodes appends to it")
+        self._mend(None if torn is None else torn.line)
+
+    def _mend(self, torn: int | None) -> None:
+        """A record that was being written when its recorder was killed would spoil what comes behind it."""
+        data = self.path.read_bytes()
+        lines = data.splitlines(keepends=True)
+        first = next((line for line in lines if line.lstrip().startswith(b"- ") and lines.index(line) > 0), b"- ")
+        if not first.startswith(b"- ") or any(line.startswith(b"entries: [") for line in lines[:100]):
+            raise CassetteError(
+                str(self.path), 0,
+                "can't be appended to as it was edited: `simulator cassette trim` writes it as recorders do",
+            )  # fmt: skip
+        if torn is not None:
+            whole = sum(map(len, lines[: torn - 1]))
+            os.truncate(self.path, whole)
+            self._tell(f"{self.path}:{torn}: the record that was torn there is cut off, so that more can be appended")
+        elif not data.endswith(b"\n"):
+            with self.path.open("ab") as file:
+                file.write(b"\n")
+
+    @staticmethod
+    def now() -> float:
+        """The recorder's clock."""
+        return time.time()
+
+    def recorder(self) -> Recorder:
+        """What writes, from now on. Raises OSError."""
+        if self._recorder is None:
+            started = time.time() - self._at - _GAP
+            redactor = Redactor(os.urandom(32)) if self._redact else None
+            sink = FileSink(self.path, append=True)
+            self._recorder = Recorder(
+                sink, started, None, redactor, tell=self._tell, after=max(self._numbers, default=0)
+            )
+        return self._recorder
+
+    @property
+    def failures(self) -> int:
+        """What passed and is not in the cassette."""
+        return 0 if self._recorder is None else self._recorder.counts.failures
+
+    def told(self) -> str:
+        """What was appended, for people."""
+        if self._recorder is None or not (self._recorder.counts.connections or self._recorder.counts.exchanges):
+            return f"nothing was appended to {self.path}"
+        counts = self._recorder.counts
+        parts = [(counts.connections, "connection"), (counts.frames, "frame"), (counts.exchanges, "HTTP exchange")]
+        told = ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in parts)
+        return f"appended to {self.path}: {told}"
+
+    def learn(self, playback: Playback) -> None:
+        """What was appended can be played at once, where the cassette is short enough to be read again."""
+        plan = next((plan for plan in playback.coverage.plans if plan.path == str(self.path)), None)
+        if plan is None or self.path.stat().st_size > _QUICK:
+            return
+        try:
+            with open_tape(self.path) as tape:
+                fresh = plans.read(tape, playback.backend, partial(fetch, self.path.parent))
+        except CassetteError as error:
+            self._tell(str(error))
+            return
+        coverage = playback.coverage
+        for strand in fresh.strands:
+            if strand.conn not in self._numbers and strand.refusal is None:
+                plan.strands.append(strand)
+                for line in strand.lines:
+                    coverage.did(line)
+        for served in fresh.exchanges:
+            if served.exchange.http not in self._numbers:
+                plan.exchanges.append(served)
+                coverage.did(served)
+        self._numbers |= {strand.conn for strand in fresh.strands}
+        self._numbers |= {served.exchange.http for served in fresh.exchanges}
+
+    def close(self) -> None:
+        """The end."""
+        if self._recorder is not None:
+            self._recorder.close(time.time())
+
+
+def _number(entry: Entry) -> int:
+    return getattr(entry, "conn", None) or getattr(entry, "http", None) or 0

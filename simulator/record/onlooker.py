@@ -1,0 +1,154 @@
+"""What live clients say, as records in memory: so that it can be said once more to somebody else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
+
+from simulator.cassette.entries import Entry, Header
+from simulator.cassette.recorder import Recorder
+from simulator.cassette.records import dump_header
+from simulator.cassette.tape import Tape
+from simulator.core.events import CallId
+from simulator.core.message import Headers, Request, Response
+from simulator.core.world import Log
+from simulator.serve.recording import Recording
+
+MOST: Final = 64 << 20
+"""Bytes of all records; of connections that are over the oldest are forgotten first."""
+_KEPT: Final = 10_000
+"""Requests that are remembered."""
+K = TypeVar("K")
+V = TypeVar("V")
+_NUMBER: Final = re.compile(rb"^  (?:conn|http): (\d+)$", re.MULTILINE)
+POLLS: Final = -1
+"""Phoenix's long polls, whose connection only their tokens tell."""
+
+
+class Strips:
+    """A sink that sorts records by connection."""
+
+    def __init__(self, told: Callable[[int], None]) -> None:
+        """`told` hears of each record whose it is."""
+        self._told = told
+        self._strips: dict[int, list[tuple[int, bytes]]] = {}
+        self._count = 0
+        self._size = 0
+        self.last = 0
+        self.lost: set[int] = set()
+        """Connections of which something was forgotten."""
+
+    def write(self, record: bytes) -> None:
+        """One more."""
+        found = _NUMBER.search(record)
+        if found is None:
+            return
+        number = self.last = int(found[1])
+        if b"/longpoll?" in record and b"\n  http: " in record:
+            number = POLLS
+        self._count += 1
+        self._size += len(record)
+        self._strips.setdefault(number, []).append((self._count, record))
+        while self._size > MOST and len(self._strips) > 1:
+            oldest = next(key for key in self._strips if key != number)
+            self._size -= sum(len(one) for _, one in self._strips.pop(oldest))
+            self.lost.add(oldest)
+        self._told(number)
+
+    def beside(self, name: str, data: bytes) -> str:
+        """Never: nothing of ours is too big to stand in the tape."""
+        raise OSError("no files here")
+
+    def close(self) -> None:
+        """Nothing is kept."""
+
+    def entries(self, numbers: set[int], after: Mapping[int, int]) -> tuple[list[Entry], int]:
+        """The records of these, in order, each behind the last that was read of it; and how many there are of all."""
+        chosen = [
+            one for number in (*numbers, POLLS) for one in self._strips.get(number, ()) if one[0] > after.get(number, 0)
+        ]
+        lines = [dump_header(Header()), *(record for _, record in sorted(chosen))]
+        return [*Tape(b"".join(lines).splitlines(keepends=True), "a live client")], self._count
+
+    def forget(self, number: int) -> None:
+        """Nobody asks for it any more."""
+        self._size -= sum(len(one) for _, one in self._strips.pop(number, ()))
+
+
+class Onlooker(Recording):
+    """A recording into memory that knows which connection is whose."""
+
+    def __init__(
+        self, now: Callable[[], float], log: Log, told: Callable[[int], None], began: Callable[[Request, int], None]
+    ) -> None:
+        self._now = now
+        self._asked = {}
+        self._open = {}
+        self._requests: dict[int, tuple[Request, int]] = {}
+        self._calls: dict[CallId, int] = {}
+        self._by_call: dict[CallId, Request] = {}
+        self._waiting: dict[int, Request] = {}
+        """By their identity, those that have no answer yet."""
+        self._began = began
+        self.strips = Strips(told)
+        self._recorder = Recorder(
+            self.strips, now(), Header(), None, tell=lambda text: log("warning", text), inline=8 << 20
+        )
+        self.closing: Callable[[], None] = lambda: None
+
+    def number(self, request: Request) -> int | None:
+        """The connection that began with this request."""
+        found = self._requests.get(id(request))
+        return None if found is None else found[1]
+
+    def sees(self, request: Request) -> bool:
+        """Whether a request came where it is looked: not in another space."""
+        return id(request) in self._waiting or id(request) in self._requests
+
+    def exchange(self, call: CallId) -> int | None:
+        """The number of an exchange that is over."""
+        return self._calls.get(call)
+
+    def asked(self, call: CallId, request: Request) -> None:
+        self._by_call[call] = request
+        self._waiting[id(request)] = request
+        super().asked(call, request)
+
+    def answered(self, call: CallId | None, request: Request, response: Response | None) -> None:
+        self.strips.last = 0
+        super().answered(call, request, response)
+        if call is None:
+            return
+        self._by_call.pop(call, None)
+        self._waiting.pop(id(request), None)
+        if number := self.strips.last:
+            _keep(self._calls, call, number)
+            self._begins(request, number)
+
+    def opened(self, call: CallId, headers: Headers | None) -> None:
+        self.strips.last = 0
+        super().opened(call, headers)
+        request = self._by_call.pop(call, None)
+        if request is not None:
+            self._waiting.pop(id(request), None)
+        if request is not None and (number := self.strips.last):
+            self._begins(request, number)
+
+    def _begins(self, request: Request, number: int) -> None:
+        # Kept with it: an identity that is used anew would be somebody else's.
+        _keep(self._requests, id(request), (request, number))
+        self._began(request, number)
+
+    def close(self) -> None:
+        self.closing()
+        super().close()
+
+    def discard(self) -> None:
+        """There is no file."""
+
+
+def _keep(known: dict[K, V], key: K, value: V) -> None:
+    known[key] = value
+    if len(known) > _KEPT:
+        del known[next(iter(known))]

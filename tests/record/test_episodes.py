@@ -1,0 +1,409 @@
+"""`replay --mode new_episodes`: what is not on the tape is asked of a server, passed on, and on the tape from then on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from shutil import copy
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from simulator import backends
+from simulator.cassette.check import check
+from simulator.cassette.compare import said, shape
+from simulator.cassette.coverage import Coverage
+from simulator.cassette.entries import Closed, Entry, Exchange, Passed, TapedRequest, TapedResponse
+from simulator.cassette.playback import Playback
+from simulator.cassette.records import dump, dump_header
+from simulator.cassette.tape import open_tape
+from simulator.cassette.walk import Manner
+from simulator.core.errors import CassetteError
+from simulator.drive.target import Target
+from simulator.record.appending import Appending
+from simulator.record.behind import Upstream
+from simulator.serve.app import Options, Simulator
+from simulator.serve.replay import prepare
+from tests.cassette import tapes
+from tests.drive.odd import odd
+from tests.drive.talks import ALL, QUICK, long_polled, polled
+from tests.drive.taping import Client, served
+
+pytestmark = pytest.mark.live
+
+UNKNOWN = {
+    "chip": "and again",
+    "aida": "new_session",
+    "mia": "Hello Mia!",
+    "chatbot": r'42\["ping"\]',
+    "concierge": '"client/send-message"',
+}
+"""What the tape lacks: known things come before and after it."""
+PROFILE: dict[str, dict[str, str]] = {name: {} for name in [*ALL, "tape"]} | {"aida": {"profile": "1.8"}}
+"""The one of Phoenix that has long polling."""
+
+
+async def taped(path: Path, name: str, talk: Callable[[Client], Awaitable[None]] | None = None) -> Path:
+    async with (
+        served(name, 7, **QUICK[name], **PROFILE[name]) as simulator,
+        Client.taping(path, simulator.url(name), name) as client,
+    ):
+        await (talk(client) if talk is not None else ALL[name](client, simulator.connect(name)))
+    return path
+
+
+def without(path: Path, part: str) -> Path:
+    """Take a client's message off a tape, and what the server said behind it until the client spoke again."""
+    kept: list[Entry] = []
+    dropping = False
+    with open_tape(path) as tape:
+        for entry in tape:
+            data = entry.data if isinstance(entry, Passed) else None
+            asked = isinstance(entry, Exchange) and re.search(
+                part, f"{entry.request.path} {entry.request.body!r} {entry.response!r}"
+            )
+            if isinstance(entry, Passed) and entry.sender == "client":
+                dropping = re.search(part, str(data)) is not None
+            elif not isinstance(entry, Passed):
+                dropping = False
+            if not (dropping or asked):
+                kept.append(entry)
+        assert len(kept) < tape.count
+        path.write_bytes(b"".join([dump_header(tape.header), *map(dump, kept)]))
+    return path
+
+
+class Told(list[str]):
+    """Lines for the operator, which can be waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.came = asyncio.Event()
+
+    def append(self, line: str) -> None:
+        super().append(line)
+        self.came.set()
+
+
+class Learning(Appending):
+    """Its user can wait until what was appended can be played."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.learned = asyncio.Event()
+
+    def learn(self, playback: Playback) -> None:
+        super().learn(playback)
+        self.learned.set()
+
+
+class Played:
+    def __init__(self, simulator: Simulator, coverage: Coverage, name: str, told: Told, learned: asyncio.Event) -> None:
+        self.simulator, self.coverage, self.name, self.told, self.learned = simulator, coverage, name, told, learned
+        self.url = simulator.served[0].url
+
+    async def talk(self, path: Path, talk: Callable[[Client], Awaitable[None]] | None = None) -> None:
+        connect = self.simulator.served[0].connect
+        async with Client.taping(path, self.url, self.name) as client, asyncio.timeout(20):
+            await (talk(client) if talk is not None else ALL[self.name](client, connect))
+
+
+@asynccontextmanager
+async def playing(path: Path, name: str, url: str = "", redact: bool = True, **more: Any) -> AsyncIterator[Played]:
+    """A replay; with a URL what is not on the tape is asked there."""
+    told, learned = Told(), asyncio.Event()
+    manner, upstream = Manner(factor=0.0), None
+    options: dict[str, Any] = {}
+    if url:
+        tape = Learning(path, redact, told.append)
+        learned = tape.learned
+        upstream = Upstream(Target(url, **more), tape, told.append, _now, parting=0.3)
+        manner = Manner(factor=0.0, beyond=upstream.behind)
+        options["onlooker"] = upstream.onlooker
+    backend, coverage = prepare([path], None, manner, told.append)
+    settings = [*PROFILE[name].items()]
+    simulator = Simulator(Options([backend], port=0, seed=3, settings=settings, **options))
+    if upstream is not None:
+        upstream.attach(simulator)
+    async with simulator:
+        yield Played(simulator, coverage, name, told, learned)
+    if upstream is not None:
+        await asyncio.gather(*upstream._tasks, return_exceptions=True)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def heard(name: str, path: Path) -> Counter[tuple[str, str, tuple[object, ...]]]:
+    """What was said in a conversation, each with its shape; ids in names, such as in the path of an upload, apart."""
+    with open_tape(path) as tape:
+        return Counter(
+            (one.sender, re.sub(r"[0-9a-f-]{36}", "*", one.name), tuple(map(shape, one.args)))
+            for one in said(tape, backends.load(name))
+            if one.name != "(open)"
+        )
+
+
+def is_whole(path: Path) -> None:
+    with open_tape(path) as tape:
+        assert [found for found in check(tape) if found.level == "error"] == []
+
+
+@pytest.mark.parametrize("name", ALL)
+async def test_the_unknown_is_asked_and_known_from_then_on(name: str, tmp_path: Path) -> None:
+    whole = await taped(tmp_path / "whole.yaml", name)
+    path = without(Path(copy(whole, tmp_path / "talk.yaml")), UNKNOWN[name])
+    before = path.read_bytes()
+    async with served(name, 8, **QUICK[name], **PROFILE[name]) as real, playing(path, name, real.url(name)) as run:
+        await run.talk(tmp_path / "first.yaml")
+        assert run.coverage.missed == 0, run.coverage.text()
+        assert run.coverage.matched["by the upstream"] > 0
+        assert run.told == []
+    assert path.read_bytes().startswith(before)
+    assert path.stat().st_size > len(before)
+    is_whole(path)
+    async with playing(path, name) as run:
+        await run.talk(tmp_path / "second.yaml")
+        assert run.coverage.missed == 0, run.coverage.text()
+    assert heard(name, tmp_path / "first.yaml") == heard(name, whole)
+    second = heard(name, tmp_path / "second.yaml")
+    assert not second - heard(name, whole)
+    # What `without` took with it.
+    assert {one[1] for one in heard(name, whole) - second} <= {"chat-session-update"}
+
+
+@pytest.mark.parametrize(
+    ("name", "talk", "part"),
+    [("mia", polled, "Olá"), ("aida", long_polled, "menu|btu_msg")],
+    ids=["Engine.IO", "Phoenix"],
+)
+async def test_clients_that_poll(
+    name: str, talk: Callable[[Client], Awaitable[None]], part: str, tmp_path: Path
+) -> None:
+    path = await taped(tmp_path / "talk.yaml", name, talk)
+    whole = Path(copy(path, tmp_path / "whole.yaml"))
+    without(path, part)
+    async with served(name, 8, **QUICK[name], **PROFILE[name]) as real, playing(path, name, real.url(name)) as run:
+        await run.talk(tmp_path / "first.yaml", talk)
+        assert (run.coverage.missed, run.told) == (0, []), run.coverage.text()
+    is_whole(path)
+    async with playing(path, name) as run:
+        await run.talk(tmp_path / "second.yaml", talk)
+        assert run.coverage.missed == 0, run.coverage.text()
+    assert heard(name, tmp_path / "first.yaml") == heard(name, whole)
+    assert heard(name, tmp_path / "second.yaml") == heard(name, whole)
+
+
+async def test_requests_too(tmp_path: Path) -> None:
+    """concierge's upload URL, which is not on the tape: the real one is given, and the picture goes where it leads."""
+    name = "concierge"
+    path = without(await taped(tmp_path / "talk.yaml", name), "get-upload-url")
+    async with served(name, 8, **QUICK[name], **PROFILE[name]) as real, playing(path, name, real.url(name)) as run:
+        await run.talk(tmp_path / "first.yaml")
+        assert (run.coverage.missed, run.told) == (0, []), run.coverage.text()
+    is_whole(path)
+    assert "get-upload-url" in path.read_text()
+    async with playing(path, name) as run:
+        await run.talk(tmp_path / "second.yaml")
+        assert run.coverage.missed == 0, run.coverage.text()
+
+
+# ---- strangers, and days on which nothing goes right ----
+
+ECHO: list[Entry] = [
+    tapes.opened("/ws"),
+    tapes.said("client", '{"type":"hello"}', 0.1),
+    tapes.said("server", '{"type":"welcome","id":"8f1f6f4e-6a1b-4b7e-9f0e-1d6a3c1b2a01"}', 0.2),
+    tapes.said("client", '{"type":"bye","id":"8f1f6f4e-6a1b-4b7e-9f0e-1d6a3c1b2a01"}', 0.3),
+    tapes.said("server", '{"type":"see you"}', 0.4),
+]
+LIVE_ID = "0a0b0c0d-1111-4222-8333-444455556666"
+
+
+def strange(folder: Path, *more: Any) -> Path:
+    path = folder / "talk.yaml"
+    path.write_bytes(tapes.written(*ECHO, *more, tapes.closed(at=9.0)))
+    return path
+
+
+async def echo(socket: web.WebSocketResponse) -> None:
+    """Knows who says hello, and takes nobody's id but its own."""
+    async for message in socket:
+        said = json.loads(message.data)
+        match said["type"]:
+            case "hello":
+                await socket.send_json({"type": "welcome", "id": LIVE_ID})
+            case "close":
+                await socket.close(code=4002, message=b"as you wish")
+            case "silence":
+                pass
+            case name:
+                await socket.send_json({"type": f"{name}!", "id": said.get("id"), "mine": said.get("id") == LIVE_ID})
+
+
+@asynccontextmanager
+async def speaking(run: Played, path: str = "/ws") -> AsyncIterator[tuple[Callable[..., Awaitable[Any]], Any]]:
+    async with aiohttp.ClientSession() as session, session.ws_connect(run.url + path) as ws, asyncio.timeout(10):
+
+        async def ask(name: str, **more: Any) -> Any:
+            await ws.send_str(json.dumps({"type": name, **more}, separators=(",", ":")))
+            return json.loads((await ws.receive()).data)
+
+        yield ask, ws
+
+
+async def test_ids_of_both_servers_are_one_to_the_client(tmp_path: Path) -> None:
+    path = strange(tmp_path)
+    async with odd(echo) as url, playing(path, "tape", url + "/prefix", query=[("token", "s3cret")]) as run:
+        async with speaking(run) as (ask, _):
+            mine = (await ask("hello"))["id"]
+            assert mine not in (LIVE_ID, "8f1f6f4e-6a1b-4b7e-9f0e-1d6a3c1b2a01")
+            # The server knows it as the one that it gave, and tells it as the one that the client knows.
+            assert await ask("strange", id=mine) == {"type": "strange!", "id": mine, "mine": True}
+            assert await ask("bye", id=mine) == {"type": "bye!", "id": mine, "mine": True}
+        # What one has brought is known to the next, in the same run.
+        await asyncio.wait_for(run.learned.wait(), 5)
+        async with speaking(run) as (ask, _):
+            again = (await ask("hello"))["id"]
+            assert await ask("strange", id=again) == {"type": "strange!", "id": again, "mine": True}
+            assert await ask("bye", id=again) == {"type": "see you"}
+        assert run.coverage.matched["by the upstream"] == 2
+    assert "s3cret" not in path.read_text()
+    is_whole(path)
+    async with playing(path, "tape") as run, speaking(run) as (ask, _):
+        mine = (await ask("hello"))["id"]
+        assert await ask("strange", id=mine) == {"type": "strange!", "id": mine, "mine": True}
+        assert await ask("bye", id=mine) == {"type": "see you"}
+        assert run.coverage.missed == 0
+
+
+@pytest.mark.parametrize("status", [0, 401], ids=["nobody is there", "refused"])
+async def test_a_server_that_can_not_be_had(status: int, tmp_path: Path) -> None:
+    path = strange(tmp_path)
+    before = path.read_bytes()
+    async with odd(echo, status or 101) as url, playing(path, "tape", url if status else "http://127.0.0.1:1") as run:  # noqa: SIM117
+        async with speaking(run) as (ask, ws):
+            mine = (await ask("hello"))["id"]
+            await ws.send_str('{"type":"strange"}')
+            async with asyncio.timeout(5):
+                await run.told.came.wait()
+            # The tape goes on, and what is not on it is a miss as ever.
+            assert await ask("bye", id=mine) == {"type": "see you"}
+            assert [miss.name for miss in run.coverage.misses] == ["strange"]
+    [line] = run.told
+    assert ("the handshake was answered with HTTP 401" if status else "can't connect to http://127.0.0.1:1/ws") in line
+    assert path.read_bytes() == before
+
+
+async def test_a_server_that_hangs_up(tmp_path: Path) -> None:
+    path = strange(tmp_path)
+    async with odd(echo) as url, playing(path, "tape", url) as run, speaking(run) as (ask, ws):
+        await ask("hello")
+        assert (await ask("strange"))["type"] == "strange!"
+        await ws.send_str('{"type":"close"}')
+        end = await ws.receive()
+        assert (end.data, end.extra) == (4002, "as you wish")
+    is_whole(path)
+    with open_tape(path) as tape:
+        ends = [(one.conn, one.code, one.by) for one in tape if isinstance(one, Closed)]
+    assert ends == [(1, 1000, "client"), (2, 4002, "server")]
+
+
+async def test_a_server_that_says_nothing_and_a_client_that_leaves(tmp_path: Path) -> None:
+    path = strange(tmp_path)
+    async with odd(echo) as url, playing(path, "tape", url) as run:
+        async with speaking(run) as (ask, ws):
+            await ask("hello")
+            await ws.send_str('{"type":"silence"}')
+        await asyncio.wait_for(run.learned.wait(), 5)
+    is_whole(path)
+
+
+async def test_the_end_in_the_middle_of_a_word(tmp_path: Path) -> None:
+    path = strange(tmp_path)
+    async with odd(echo) as url, aiohttp.ClientSession() as session:
+        async with playing(path, "tape", url) as run, asyncio.timeout(5):
+            ws = await session.ws_connect(run.url + "/ws")
+            for text in ('{"type":"hello"}', '{"type":"strange"}'):
+                await ws.send_str(text)
+                await ws.receive()
+        await ws.close()
+    is_whole(path)
+    with open_tape(path) as tape:
+        assert [type(one).__name__ for one in tape][-6:] == ["Opened", "Passed", "Passed", "Passed", "Passed", "Cut"]
+
+
+@pytest.mark.parametrize("name", ["mia", "chip"])
+async def test_a_connection_that_is_on_no_tape(name: str, tmp_path: Path) -> None:
+    """All of it goes to the server."""
+    path, response = tmp_path / "talk.yaml", TapedResponse(200, (), "{}")
+    path.write_bytes(tapes.written(Exchange(0.0, 1, 0.0, TapedRequest("GET", "/x"), response), backend=name))
+    async with served(name, 8, **QUICK[name]) as real, playing(path, name, real.url(name)) as run:
+        await run.talk(tmp_path / "first.yaml")
+        assert (run.coverage.missed, run.told) == (0, [])
+    is_whole(path)
+    async with playing(path, name) as run:
+        await run.talk(tmp_path / "second.yaml")
+        assert run.coverage.missed == 0
+    assert heard(name, tmp_path / "first.yaml") == heard(name, tmp_path / "second.yaml")
+
+
+async def test_a_torn_tape_is_mended_before_more_comes(tmp_path: Path) -> None:
+    path = strange(tmp_path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-20])
+    told: list[str] = []
+    Appending(path, True, told.append)
+    assert path.read_bytes() == whole[: whole.rindex(b"- at")]
+    assert told == [f"{path}:27: the record that was torn there is cut off, so that more can be appended"]
+    path.write_bytes(whole[:-1])
+    head, entries, rest = whole.partition(b"entries:\n")
+    path.write_bytes(head + entries + b"".join(b"  " + line for line in rest.splitlines(keepends=True)))
+    with pytest.raises(CassetteError, match="can't be appended to as it was edited"):
+        Appending(path, True, told.append)
+
+
+async def test_secrets_are_replaced_unless_they_shall_stay(tmp_path: Path) -> None:
+    for redact in (True, False):
+        path = strange(tmp_path)
+        async with odd(echo) as url, playing(path, "tape", url, redact) as run, speaking(run) as (ask, _):
+            await ask("hello")
+            await ask("strange", token="sk-verysecret-1234567890")
+        assert ("sk-verysecret" in path.read_text()) is not redact
+
+
+async def test_a_request_of_nobody(tmp_path: Path) -> None:
+    """Once it was asked it is on the tape, and where the server can't be reached the client is told so."""
+    path = strange(tmp_path)
+
+    async def handle(request: web.BaseRequest) -> web.Response:
+        return web.json_response(
+            {"path": request.path_qs, "at": str(request.url.origin()), "got": await request.text()}
+        )
+
+    runner = web.ServerRunner(web.Server(handle))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with aiohttp.ClientSession() as session, asyncio.timeout(10):
+        async with playing(path, "tape", url) as run, session.post(f"{run.url}/api/x?a=1", data="hi") as answer:
+            # URLs of the server lead to us.
+            assert await answer.json() == {"path": "/api/x?a=1", "at": run.url, "got": "hi"}
+        async with playing(path, "tape") as run:
+            async with session.post(f"{run.url}/api/x?a=1", data="hi") as answer:
+                assert (await answer.json())["got"] == "hi"
+            async with session.post(f"{run.url}/api/x?a=2", data="ho") as answer:
+                assert answer.status == 404
+        await runner.cleanup()
+        async with playing(path, "tape", url) as run, session.post(f"{run.url}/api/x?a=2", data="ho") as answer:
+            assert answer.status == 502
+            assert "can't connect" in await answer.text()
+    is_whole(path)

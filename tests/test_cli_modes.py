@@ -1,0 +1,115 @@
+"""`simulator replay --mode`: options, exit codes, and that it works as a process."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import aiohttp
+import pytest
+from click.testing import CliRunner, Result
+
+from simulator.cassette.tape import open_tape
+from simulator.cli import main
+from tests.cassette import tapes
+from tests.drive.taping import served
+from tests.served import WEBSITE
+from tests.test_cli_replay import kept, playing
+
+UP = "http://127.0.0.1:1"
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["replay", *map(str, arguments)], prog_name="simulator")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (
+            ["--upstream", UP],
+            "--upstream: nobody is asked in --mode none, which is the default; say --mode new_episodes",
+        ),
+        (["--no-redact"], "--no-redact: nobody is asked in --mode none"),
+        (["--mode", "once"], "--mode once: --upstream URL is missing, it says which server is asked"),
+        (["--mode", "all", "--upstream", "chat"], "--upstream chat: expected a URL, such as"),
+        (["--mode", "all", "--upstream", UP, "--header", "x"], "--header x: expected NAME=VALUE"),
+        (["--mode", "new_episodes", "--upstream", UP, "--match", "strict"], "goes with --match loose"),
+        (["--mode", "new_episodes", "--upstream", UP, "--clock", "manual"], "goes with --clock wall"),
+        (["other.yaml", "--mode", "all", "--upstream", UP], "--mode all writes one cassette, and 2 were named"),
+        (["--mode", "sometimes"], "'sometimes' is not one of 'none', 'new_episodes', 'once', 'all'"),
+    ],
+)
+def test_options_that_do_not_go_together(arguments: list[str], told: str, tmp_path: Path) -> None:
+    result = run(kept(tmp_path), *arguments)
+    assert result.exit_code == 2
+    assert told in result.stderr
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    result = run(tmp_path / "no" / "talk.yaml", "--mode", "once", "--upstream", UP)
+    assert result.exit_code == 2
+    assert "there is no directory" in result.stderr
+
+
+@pytest.mark.parametrize("mode", ["once", "all", "new_episodes"])
+def test_nobody_is_there(mode: str, tmp_path: Path) -> None:
+    path = tmp_path / "talk.yaml"
+    if mode == "all":
+        path.write_text("old")
+    result = run(path, "--mode", mode, "--upstream", UP)
+    assert result.exit_code == 3
+    assert "--upstream http://127.0.0.1:1: can't connect to http://127.0.0.1:1" in result.stderr
+    assert [one.read_text() for one in tmp_path.iterdir()] == (["old"] if mode == "all" else [])
+
+
+@pytest.mark.live
+async def test_recorded_played_and_grown(tmp_path: Path) -> None:
+    path = tmp_path / "talk.yaml"
+
+    async def talk(base: str, *texts: str) -> list[str]:
+        heard = []
+        async with aiohttp.ClientSession() as session, session.ws_connect(f"{base}/wc/connect/{WEBSITE}/") as ws:
+            for text in ('{"type":"start_chat"}', *texts):
+                await ws.send_str(text)
+                heard.append(json.loads((await ws.receive()).data)["type"])
+        return heard
+
+    history = '{"type":"get_history","before":"2099-01-01T00:00:00Z"}'
+    async with served("chip", 8) as real:
+        url = real.url("chip")
+        async with playing(tmp_path, path, "--mode", "once", "--upstream", url) as run:
+            assert await talk(run.connect.replace("ws", "http", 1)) == ["chat_started"]
+            code, out, errors = await run.end()
+        assert (code, errors) == (0, "")
+        assert f"--mode once: there is no {path} yet: recording {url} into {path}\n" in out
+        assert f"{path}: 1 connection, 2 frames" in out
+        async with playing(tmp_path, path, "--mode", "once", "--upstream", url) as run:
+            assert await talk(run.base) == ["chat_started"]
+            code, out, errors = await run.end()
+        assert code == 0
+        assert f"--mode once: {path} is there, and is played; {url} is not asked\n" in errors
+        async with playing(tmp_path, path, "--mode", "new_episodes", "--upstream", url) as run:
+            assert await talk(run.base, history) == ["chat_started", "history"]
+            code, out, errors = await run.end()
+        assert code == 0
+        assert f"appended to {path}: 1 connection, 4 frames, 0 HTTP exchanges" in out
+    async with playing(tmp_path, path, "--mode", "none") as run:
+        assert await talk(run.base, history) == ["chat_started", "history"]
+        code, out, errors = await run.end()
+    assert "0 messages without a match" in out
+    with open_tape(path) as tape:
+        assert tape.header.backend == "chip"
+        assert tape.header.upstream == url
+
+
+def test_an_empty_file_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "talk.yaml"
+    path.touch()
+    result = run(path, "--mode", "once", "--upstream", UP)
+    assert result.exit_code == 3
+    assert path.read_bytes() == b""
+    path.write_bytes(tapes.written(backend="chip"))
+    result = run(path, "--mode", "once", "--upstream", UP)
+    assert result.exit_code == 2
+    assert "has nothing that could be played" in result.stderr
