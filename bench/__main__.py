@@ -74,7 +74,7 @@ def _measure(options: argparse.Namespace) -> report.Found:
         found.recording, notes = recording.measure(options.rounds, options.seconds, _tell)
         found.notes += notes
     if options.only in (None, "replays"):
-        found.replays, notes = replays.measure(options.rounds, _tell)
+        found.replays, notes = replays.measure(options.rounds, _tell, hurried=options.quick)
         found.notes += notes
     if options.only in (None, "waits"):
         found.waits, notes = waits.measure(options.rounds, _tell)

@@ -15,9 +15,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 from urllib.parse import urlsplit
 
+from bench import drift
 from bench.process import ROOT, Failed
 
 REPLAYS = 1_000
@@ -47,6 +49,7 @@ class Case:
 
 LATE = Case(f"{REPLAYS} replays, frames late, p99", "ms", 2.5)
 EARLY = Case(f"{REPLAYS} replays, the earliest", "ms", 0.0)
+DRIFT = Case(f"{drift.REPLAYS} replays, drift over {drift.SECONDS} s, median", "ms", 1.0)
 SHORT = Case("ready: 2,000 frames, CPU beside serve", "s", 0.3)
 LONG = Case("ready: 100,000 frames, CPU beside serve", "s", 6.0)
 ROOM = Case("100,000 frames, memory", "MiB", 150.0)
@@ -60,13 +63,13 @@ class Row:
     figures: list[float] = field(default_factory=list)
 
 
-def measure(rounds: int, tell: Callable[[str], None]) -> tuple[list[Row], list[str]]:
-    """The rows; no notes, for there is nothing that could be missing."""
+def measure(rounds: int, tell: Callable[[str], None], hurried: bool = False) -> tuple[list[Row], list[str]]:
+    """The rows; no notes, for nothing could be missing. Who is `hurried` has no two minutes for one row."""
     with tempfile.TemporaryDirectory() as folder:
         short, long = Path(folder, "short.yaml"), Path(folder, "long.yaml")
         _write(short, 2_000)
         _write(long, 100_000)
-        late, early, few, many, room = (Row(case) for case in (LATE, EARLY, SHORT, LONG, ROOM))
+        late, early, far, few, many, room = (Row(case) for case in (LATE, EARLY, DRIFT, SHORT, LONG, ROOM))
         for n in range(min(rounds, 3)):
             tell(f"replays, round {n + 1}: how soon they are ready")
             served, _ = _ready("serve", "--backend", "chip")
@@ -82,7 +85,14 @@ def measure(rounds: int, tell: Callable[[str], None]) -> tuple[list[Row], list[s
         figures = sorted(json.loads(done.stdout))
         late.figures.append(figures[int(len(figures) * 0.99)])
         early.figures.append(figures[0])
-    return [late, early, few, many, room], []
+        if hurried:
+            return [late, early, few, many, room], []
+        tell(f"{drift.REPLAYS} replays of {drift.SECONDS} s: whether they keep time")
+        minutes = Path(folder, "minutes.yaml")
+        drift.write(minutes, _HEAD)
+        # Neither way: what comes too early has drifted as well.
+        far.figures.append(median(map(abs, drift.measure(minutes))))
+    return [late, early, far, few, many, room], []
 
 
 def _write(path: Path, frames: int) -> None:

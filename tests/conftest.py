@@ -62,3 +62,31 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             if os.environ.get("CI") == "true":
                 pytest.fail(f"{why}, and CI needs it")
             pytest.skip(why)
+
+
+SHARING = {
+    "tests/record/test_live.py": "mitmdump",
+    "tests/record/test_long.py": "mitmdump",
+    "tests/record/test_record.py": "mitmdump",
+    "tests/record/test_secrets.py": "mitmdump",
+    "tests/record/test_replay.py": "mitmdump that redacts",
+    "tests/record/test_samples.py": "jail",
+}
+"""Files whose tests share what takes long to start: one worker runs them, so that it is started once.
+
+By file and not by `xdist_group`: xdist 3.8 writes the group where pytest 9.2 does not look for it any more.
+"""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Of `--dist loadgroup`: a test goes to whoever is free, but for those that share something."""
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped]
+
+    class Sharing(LoadGroupScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return SHARING.get(nodeid.partition("::")[0]) or str(super()._split_scope(nodeid))
+
+    return Sharing(config, log)

@@ -59,6 +59,11 @@ class Bindings:
         if not (opaque.TOKENS.fullmatch(old) and opaque.TOKENS.fullmatch(new)):
             # The longest first: one may stand in another, as a path in its URL.
             self._long = sorted({*self._long, old, new}, key=len, reverse=True)
+            # What a file is called in its URL, it is called in a message alone.
+            inner, other = opaque.uuids(old), opaque.uuids(new)
+            if len(inner) == len(other):
+                for one, made in zip(inner, other, strict=True):
+                    self.bind(one, made)
         self._tell(new)
         return True
 

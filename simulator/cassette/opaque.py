@@ -68,6 +68,11 @@ def found_in(text: str) -> Iterator[str]:
             yield word
 
 
+def uuids(text: str) -> list[str]:
+    """Those that stand in a text, in their order."""
+    return _UUIDS.findall(text)
+
+
 def mint(value: str, ids: Ids) -> str:
     """Another one that looks the same."""
     if _UUIDS.fullmatch(value):

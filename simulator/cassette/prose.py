@@ -67,6 +67,8 @@ _CARD = re.compile(
     rf"|[ \-{_THIN}]?\d{{6}}[ \-{_THIN}]?\d{{4,5}})(?![\w\-/]|[.,]\d)",
     re.ASCII,
 )
+_ROOMS: Final = "chat.channel.morada.ai"
+"""Behind it is a room of M.I.A. and nobody's mailbox: its id stands without it elsewhere on the tape."""
 _SCALED = re.compile(r"@\d+(?:\.\d+)?x\.")
 """`logo@2x.png` is no address."""
 _DATE = re.compile(r"(?:19|20)\d\d[ .\-/][01]?\d[ .\-/]|[0-3]?\d[ .\-/][01]?\d[ .\-/](?:19|20)\d\d")
@@ -158,6 +160,8 @@ def _addresses(text: str, names: Pseudonyms, users: set[int]) -> Iterator[Spot]:
     for match in _DOMAIN.finditer(text):
         at, domain = match.start(), match[1]
         if at in users or _SCALED.match(text, at):
+            continue
+        if domain.lower() == _ROOMS:
             continue
         local = _LOCAL.search(text[max(0, at - 64) : at])
         if local is None or (domain.lower() == "example.com" and f"{WORD}-" in local[0]):

@@ -11,6 +11,7 @@ from simulator.cassette.bindings import dumps
 from simulator.cassette.coverage import Coverage
 from simulator.cassette.envelopes import ENGINE
 from simulator.cassette.match import Comparison, Masks
+from simulator.cassette.pseudonyms import is_ours
 from simulator.cassette.strands import Part, Plan, Strand
 from simulator.cassette.walk import Manner, Walk, compared, fits, target
 from simulator.core.message import Json, Request
@@ -87,10 +88,16 @@ class Walks:
             self._owners.setdefault(_handle(value), (walk, server))
 
     def bind(self, walk: Walk, comparison: Comparison) -> None:
-        """Values that may differ are bound, if they do."""
+        """Values that may differ are bound, if they do.
+
+        A secret that redaction took is no sign of who comes back: many clients may have it.
+        """
         before = len(walk.values)
         for taped, live in comparison.pairs:
+            count = len(walk.values)
             walk.bindings.bind(taped, live)
+            if isinstance(taped, str) and is_ours(taped):
+                del walk.values[count:]
         self.own(walk, before, server=False)
 
     def mint(self, walk: Walk, values: Sequence[str]) -> None:
@@ -134,12 +141,14 @@ class Walks:
             )
         return walk, min(candidates, key=lambda strand: self._distance(walk, strand, request, auth))
 
-    def _distance(self, walk: Walk, strand: Strand, request: Request, auth: Json) -> int:
+    def _distance(self, walk: Walk, strand: Strand, request: Request, auth: Json) -> tuple[int, int]:
+        """What can't be, and of what may be another value how much is."""
         joins = [line for line in strand.lines if line.part is Part.JOIN][:1]
         taped = joins[0].args[0] if joins and joins[0].args else None
         looks = (taped,) if strand.kind == ENGINE else ()
         live = (auth or None,) if strand.kind == ENGINE else ()
-        return len(compared(walk, strand.path, request, self._masks, looks, live).differences)
+        found = compared(walk, strand.path, request, self._masks, looks, live)
+        return len(found.differences), len(found.pairs)
 
 
 def _handle(value: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import click
 
 from simulator.cli.files import new_file
 from simulator.cli.told import FILE, complete, json_line, piped, say, warn
-from simulator.cli.words import Seconds, Setting
+from simulator.cli.words import Fixtures, Scenario, Seconds, Setting, fixture_files
 from simulator.core.errors import SimulatorError, StartError
 
 if TYPE_CHECKING:
@@ -65,6 +66,10 @@ _ROADS = {"websocket": ("websocket",), "polling": ("polling",), "upgrade": ("pol
 @click.option(
     "--set", "settings", type=Setting(), multiple=True, metavar="KEY=VALUE", help="With a served backend: a setting."
 )
+@click.option("--fixtures", type=Fixtures(), metavar="FILE", help="With a served backend: in place of its own.")
+@click.option(
+    "--scenario", type=Scenario(), metavar="FILE|NAME", help="With a served backend: what its bot does."
+)  # fmt: skip
 @click.option("--report", type=FILE, metavar="OUT", help="Write it all: .json, .xml for JUnit, else text.")
 @click.option("--json", "as_object", is_flag=True, help="As one object of JSON.")
 @click.option("-v", "--verbose", is_flag=True, help="Tell of what is as it was, too.")
@@ -90,8 +95,10 @@ def verify(
     """
     if target is None and backend is None:
         raise SimulatorError("say where: --target URL, or --backend NAME to serve one")
-    if target is not None and (options["settings"] or options["seed"] is not None):
-        raise SimulatorError("--set and --seed are for a backend that is served here: leave out --target")
+    if target is not None:
+        for name, given in (("set", "settings"), ("seed", "seed"), ("fixtures", "fixtures"), ("scenario", "scenario")):
+            if options[given] not in (None, ()):
+                raise SimulatorError(f"--{name} is for a backend that is served here: leave out --target")
     if report is not None and not report.resolve().parent.is_dir():
         raise SimulatorError(f"--report {report}: there is no folder {report.resolve().parent}")
     from simulator.drive import report as writing
@@ -148,16 +155,27 @@ async def _served(
 ) -> Verdict:  # fmt: skip
     from simulator.drive.target import Target
     from simulator.drive.verify import verify
+    from simulator.serve import scenarios
     from simulator.serve.app import Options, Simulator
 
+    fixtures, scenario = options["fixtures"], options["scenario"]
     settings = pairs("--set", options["settings"])
     seed = options["seed"] if options["seed"] is not None else 0
     async with AsyncExitStack() as stack:
         simulator = await stack.enter_async_context(
-            Simulator(Options(backends=[backend], port=0, seed=seed, settings=settings))
+            Simulator(
+                Options(
+                    backends=[backend],
+                    port=0,
+                    seed=seed,
+                    settings=settings,
+                    fixtures=fixture_files([] if fixtures is None else [fixtures], [backend]),
+                    scenario=None if scenario is None else scenarios.find(scenario),
+                )
+            )
         )
         target = Target(simulator.url(backend), headers, query)
-        return await verify(file, target, wanted)
+        return await verify(file, target, replace(wanted, keys=simulator.keys(backend)))
 
 
 def pairs(option: str, given: tuple[str, ...]) -> list[tuple[str, str]]:

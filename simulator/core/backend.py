@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from simulator.core.envelope import Bare, Envelope
 from simulator.core.link import LinkPolicy
-from simulator.core.message import Message, Request, Response
+from simulator.core.message import Json, Message, Request, Response
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -182,3 +182,8 @@ class Backend:
     """Routes that this backend answers itself while a tape is played: what they sign has to be good here."""
     credentials: Callable[[Any], dict[str, Any]] = lambda seed: {}
     """From the seed: what a client brings besides the URL of `connect`, by the names that the wire has for it."""
+    secrets: Callable[[Any, Message | Request, Sequence[Message], float], Iterable[tuple[Json, str]]] = (
+        lambda seed, said, answers, now: ()
+    )
+    """From the seed, what a client said at a door, what it was answered, and the time: each secret that stands there,
+    with the one that opens that door here. For tapes from which secrets were taken."""

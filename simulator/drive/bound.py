@@ -103,6 +103,10 @@ class Bound:
 
     # ---- what is said
 
+    def is_given(self, text: str) -> bool:
+        """Whether it is known from the start what is said in place of this."""
+        return text in self._given
+
     def to_live(self, text: str) -> str:
         """What the tape's client said, as this one has to say it."""
         for taped, live in self._given.items():

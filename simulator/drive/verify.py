@@ -13,6 +13,7 @@ from simulator.core.errors import CassetteError, StartError
 from simulator.drive.bound import Bound
 from simulator.drive.edge import Edge
 from simulator.drive.hearing import FLOOD
+from simulator.drive.keys import Keys, fitting
 from simulator.drive.outcome import Manner
 from simulator.drive.play import Play
 from simulator.drive.script import script
@@ -31,6 +32,8 @@ class Wanted:
     ignored: Sequence[str] = ()
     bind: Mapping[str, str] = field(default_factory=dict)
     insecure: bool = False
+    keys: Keys | None = None
+    """Of the backend that is served, what opens its doors where redaction took that from the tape."""
 
 
 async def verify(path: Path, target: Target, wanted: Wanted) -> Verdict:
@@ -47,7 +50,8 @@ async def verify(path: Path, target: Target, wanted: Wanted) -> Verdict:
     if not made.steps:
         raise CassetteError(str(path), 0, "has nothing to play: no connection and no request whose beginning is on it")
     servers = ((tape.header.upstream or "").rstrip("/"), target.base)
-    bound = Bound(frozenset() if backend is None else backend.volatile, wanted.bind, servers)
+    given = {**({} if wanted.keys is None else fitting(made, wanted.keys)), **wanted.bind}
+    bound = Bound(frozenset() if backend is None else backend.volatile, given, servers)
     play = Play(made, target, bound, wanted.manner, backend)
     await Edge(play, path.parent, wanted.insecure).run()
     outcome = play.outcome

@@ -113,6 +113,6 @@ class Wording:
 
     def _note(self, found: str, line: int, text: str) -> None:
         """Once of each secret."""
-        if found not in self._told:
+        if found not in self._told and not self._bound.is_given(found):
             self._told.add(found)
             self._outcome.notes.append((line, text))

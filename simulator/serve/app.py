@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 import ssl
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
@@ -20,6 +20,7 @@ from simulator import backends
 from simulator.core.backend import Backend
 from simulator.core.errors import SettingError, SimulatorError, StartError
 from simulator.core.ids import fresh_seed
+from simulator.core.message import Json, Message, Request
 from simulator.serve import scenarios, seeds, trial
 from simulator.serve.admin.guard import is_loopback
 from simulator.serve.admin.site import Pass, Site, mint
@@ -234,6 +235,11 @@ class Simulator:
         """The URL under which a client connects to a backend, in a space."""
         backend, fixtures = self._fixtures[name]
         return backend.connect(fixtures, self.url(name, space))
+
+    def keys(self, name: str) -> Callable[[Message | Request, Sequence[Message]], Iterable[tuple[Json, str]]]:
+        """What a client said at a backend's door and was answered -> each secret in it, with the fixtures' own."""
+        backend, fixtures = self._fixtures[name]
+        return lambda said, answers: backend.secrets(fixtures, said, answers, self.clock.now())
 
     async def start(self) -> None:
         """Bind all ports. Raises StartError, with nothing left bound."""

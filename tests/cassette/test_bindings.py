@@ -70,3 +70,13 @@ def test_arguments_with_bytes() -> None:
 def test_json_that_is_beyond_the_quick_way() -> None:
     assert loads(dumps([2**70, "\ud800"])) == [2**70, "\ud800"]
     assert loads("[NaN]")[0] != loads("[NaN]")[0]
+
+
+def test_a_file_has_the_same_name_in_a_message_as_in_its_url() -> None:
+    bindings = Bindings()
+    bindings.bind(f"http://a.example.com/files/{UUID}.png?x=1", f"http://b.example.com/f/{OTHER}.png")
+    assert bindings.to_live(f'{{"name":"{UUID}.png"}}') == f'{{"name":"{OTHER}.png"}}'
+    # Nobody knows which is which.
+    bindings = Bindings()
+    bindings.bind(f"/{UUID}/{UUID}", f"/{OTHER}")
+    assert bindings.to_live(f"name {UUID}") == f"name {UUID}"

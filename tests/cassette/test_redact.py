@@ -146,6 +146,7 @@ def test_keys_that_say_nothing_are_remembered_up_to_a_bound(monkeypatch: pytest.
         (f"x.{JWT}.y eyJ.eyJ eyJhbGciOi", r"x\.eyJyZWRhY3RlZCI6MX0\.\w{16}\.\w{22} eyJ\.eyJ eyJhbGciOi"),
         ("Authorization: Bearer abcdef.12345-~=", r"Authorization: Bearer redacted\w{8,}"),
         ("mail Ada.Lovelace+x@corp.example.org now", r"mail redacted-\w{10}@example\.com now"),
+        ("to room-1@chat.channel.morada.ai or a@b.example", r"to room-1@chat\.channel\.morada\.ai or redacted-\w{10}@example\.com"),
         ('{"a":"\\nada@corp.example\\u0020x"}', r'{"a":"\\nredacted-\w{10}@example\.com\\u0020x"}'),
         ('{"a":"ada\\u0040corp.example"}', r'{"a":"redacted-\w{10}@example\.com"}'),
         ('{"a":"ol\\u00e9 \\u00e9ada@corp.example"}', r'{"a":"ol\\u00e9 redacted-\w{10}@example\.com"}'),

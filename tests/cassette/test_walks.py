@@ -184,3 +184,46 @@ def test_what_was_said_before_may_come_late() -> None:
         after 0.5
         server << {"type":"a"}
     """)
+
+
+def test_a_secret_that_many_have_is_nobodys_return() -> None:
+    """Redaction took it from the tape, so that it is another one for whoever comes; all of them have the same."""
+    door = "/socket.io/?EIO=4&transport=websocket"
+    talk: list[Entry] = [
+        opened(door),
+        said("client", '40{"instance":{"chatId":"garden-homes","token":"redactedwxa1zswa"}}', 0.1),
+        said("server", '40{"sid":"jsxPENsrCrQ-TeL8AAAA"}', 0.2),
+        said("client", '42["EVENT_CLIENT_SEND_MESSAGE",{"content":"Hello"}]', 0.3),
+        said("server", '42["EVENT_SERVER_SEND_MESSAGE",{"content":"Hello","direction":"outgoing"}]', 0.3),
+        tapes.closed(0.4),
+    ]
+    replay = Replay(tapes.tape(*talk, backend="mia"))
+    for name in ("one", "two"):
+        client = replay.connect(name, door)
+        client.send('40{"instance":{"chatId":"garden-homes","token":"garden-web-token"}}')
+        replay.after(0.5)
+        client.send('42["EVENT_CLIENT_SEND_MESSAGE",{"content":"Hello"}]')
+        replay.after(1.0)
+        assert any("EVENT_SERVER_SEND_MESSAGE" in str(text) for text in client.texts())
+        client.close()
+    assert replay.warnings() == []
+    assert replay.coverage.walks == 2
+
+
+def test_a_new_client_is_whom_he_resembles_most() -> None:
+    door = "/socket.io/?EIO=4&transport=websocket"
+    talk: list[Entry] = []
+    for conn, room in ((1, "room-of-the-first"), (2, "room-of-the-second")):
+        auth = f'{{"instance":{{"chatId":"garden-homes","token":"t"}},"roomId":"{room}"}}'
+        talk += [
+            opened(door, float(conn), conn),
+            said("client", f"40{auth}", conn + 0.1, conn),
+            said("server", '40{"sid":"jsxPENsrCrQ-TeL8AAAA"}', conn + 0.2, conn),
+            said("server", f'42["EVENT_HELLO",{{"number":{conn}}}]', conn + 0.2, conn),
+            tapes.closed(conn + 0.4, conn),
+        ]
+    replay = Replay(tapes.tape(*talk, backend="mia"))
+    client = replay.connect("client", door)
+    client.send('40{"instance":{"chatId":"garden-homes","token":"t"},"roomId":"room-of-the-second"}')
+    replay.after(1.0)
+    assert any('"number":2' in str(text) for text in client.texts())

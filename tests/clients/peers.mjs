@@ -4,8 +4,9 @@
 //   /echo         ws: every message comes back, text as text; {"close": [code, reason]} ends it; /refused is no socket
 //   POST /post    gives back how many bytes came; GET /sse is an event stream of three, /big?n= so many bytes
 //
-// The first line says where it listens. A line {"log": true} on stdin gives ["log", [...]]: of each socket and poll
-// [session or path, "client" | "server", "websocket" | "polling", "text" | "hex", data].
+// The first line says where it listens. A line `log` on stdin gives ["log", [...]]: of each socket and poll
+// [session or path, "client" | "server", "websocket" | "polling", "text" | "hex", data]. A line `otherwise` begins and ends
+// a time in which two things are said otherwise, as after a deployment: ["otherwise", true | false].
 
 import { createServer as createPlain } from "node:http";
 import { createServer as createSecure } from "node:https";
@@ -18,6 +19,7 @@ import { WebSocketServer } from "ws";
 const tell = (...event) => process.stdout.write(`${JSON.stringify(event)}\n`);
 const [key, cert] = process.argv.slice(2).map((path) => readFileSync(path));
 const entries = [];
+let otherwise = false;
 const note = (session, sender, via, data, binary = typeof data !== "string") =>
   entries.push([session, sender, via, ...(binary ? ["hex", Buffer.from(data).toString("hex")] : ["text", data.toString()])]);
 
@@ -82,7 +84,8 @@ const io = new Server(server, {
 });
 for (const namespace of [io, io.of("/admin")]) {
   namespace.on("connection", (socket) => {
-    socket.emit("auth", socket.handshake.auth);
+    const { auth } = socket.handshake;
+    socket.emit("auth", otherwise && auth.who ? { ...auth, who: auth.who.length } : auth);
     socket.on("say", (...args) => socket.emit("said", ...args));
     socket.on("ask", (...args) => args.pop()(...args));
     socket.on("asked", (...args) => socket.emit("question", ...args, (...got) => socket.emit("answered", ...got)));
@@ -109,7 +112,10 @@ server.on("upgrade", (request, socket, head) => {
       watch(ws, () => request.url);
       ws.on("message", (data, binary) => {
         const text = binary ? null : data.toString();
-        if (text?.startsWith('{"close"')) ws.close(...JSON.parse(text).close);
+        if (text?.startsWith('{"close"')) {
+          const [code, reason] = JSON.parse(text).close;
+          ws.close(otherwise ? code + 1 : code, reason);
+        }
         else if (text?.startsWith('{"burst"')) for (let i = 0; i < JSON.parse(text).burst; i += 1) ws.send(`frame ${i}`);
         else ws.send(binary ? data : text);
       });
@@ -141,5 +147,5 @@ server.on("request", async (request, response) => {
 
 server.listen(0, "127.0.0.1", () => tell("listens", server.address().port));
 createInterface({ input: process.stdin })
-  .on("line", () => tell("log", entries.splice(0)))
+  .on("line", (word) => (word === "otherwise" ? tell(word, (otherwise = !otherwise)) : tell("log", entries.splice(0))))
   .on("close", () => process.exit());

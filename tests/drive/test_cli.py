@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from simulator.cassette.entries import Entry
 from simulator.cli import main
+from simulator.serve.seeds import default_path
 from tests.cassette import tapes
 from tests.drive.talks import QUICK
 
@@ -95,6 +96,20 @@ def test_the_example_of_the_document(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (done.exit_code, done.stdout + done.stderr) == (1, f"{printed}\n")
 
 
+def test_a_backend_of_the_users_own(good: Path, tmp_path: Path) -> None:
+    """What is served is what they have made of it: the bot by a scenario, the channels by fixtures."""
+    scenario, fixtures = tmp_path / "bot.yaml", tmp_path / "chip.yaml"
+    scenario.write_text('rules: [{when: message, then: [{say: "Who is it?"}]}]\n')
+    result = run(good, "--backend", "chip", *SET, "--exact", "--scenario", scenario)
+    assert (result.exit_code, result.stdout.splitlines()[1:]) == (
+        1, ['    msg_out.text: "You said: hello" became "Who is it?"'],
+    )  # fmt: skip
+    fixtures.write_text(default_path("chip").read_text().replace(tapes.UUID, "7d62d551-3030-4100-a260-000000000000"))
+    result = run(good, "--backend", "chip", *SET, "--fixtures", fixtures)
+    assert result.exit_code == 3
+    assert "answered with HTTP 4" in result.stderr
+
+
 def test_reports(stale: Path, tmp_path: Path) -> None:
     common = (stale, "--backend", "chip", *SET, "--timeout", "0.2")
     result = run(*common, "--json", "--report", tmp_path / "drift.xml")
@@ -133,7 +148,11 @@ def test_nobody_there(good: Path, tmp_path: Path) -> None:
     ([], "say where: --target URL, or --backend NAME to serve one"),
     (["--target", "127.0.0.1:80"], "--target 127.0.0.1:80: expected a URL, such as http://127.0.0.1:8070"),
     (["--target", "http://[::1"], "--target http://[::1: expected a URL"),
-    (["--target", "http://h", "--set", "a=b"], "--set and --seed are for a backend that is served here"),
+    (["--target", "http://h", "--set", "a=b"], "--set is for a backend that is served here: leave out --target"),
+    (["--target", "http://h", "--seed", "0"], "--seed is for a backend that is served here: leave out --target"),
+    (["--target", "http://h", "--scenario", "echo"], "--scenario is for a backend that is served here"),
+    (["--backend", "chip", "--fixtures", "/nowhere/x.yaml"], "/nowhere/x.yaml"),
+    (["--backend", "chip", "--scenario", "nothing"], "nothing"),
     (["--target", "http://h", "--query", "token"], "--query token: expected NAME=VALUE"),
     (["--backend", "nobody"], "there is no backend 'nobody'"),
     (["--backend", "chip", "--set", "nothing=1"], "there is no such setting"),

@@ -11,13 +11,6 @@ from tests.conftest import node_is_missing
 from tests.record.proxied import Peers, Proxied, Simulated, certificate, mitmdump, simulated
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that share what is below are run by one worker, so that it is started once."""
-    for item in items:
-        if "folder" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("record"))
-
-
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("record")
@@ -42,6 +35,17 @@ def secure_peers(folder: Path) -> Iterator[Peers]:
     """The same by TLS, with a certificate that nobody trusts."""
     with Peers(*certificate(folder)) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def redacting(folder: Path, served: Simulated, request: pytest.FixtureRequest) -> Iterator[Proxied]:
+    """The addon as it is by default, in front of the five and of Node's."""
+    upstreams = dict(served.url)
+    if not node_is_missing():
+        upstreams["peers"] = request.getfixturevalue("peers").url
+    with mitmdump(folder, upstreams, name="redacted") as found:
+        yield found
+        assert found.child.stop() == 0, found.child.complained
 
 
 @pytest.fixture(scope="session")

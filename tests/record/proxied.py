@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Self, TypeAlias, TypeVar
+from typing import Any, Final, Self, TypeAlias, TypeVar
 
 import pytest
 
@@ -264,12 +264,12 @@ class Proxied:
 
 
 @contextmanager
-def mitmdump(folder: Path, upstreams: dict[str, str], *options: str) -> Iterator[Proxied]:
+def mitmdump(folder: Path, upstreams: dict[str, str], *options: str, name: str = "all") -> Iterator[Proxied]:
     """Started by hand, as an engineer would who already runs mitmproxy."""
     addon = subprocess.run([str(COMMAND), "addon-path"], check=True, capture_output=True, text=True).stdout.strip()
     ports = {name: free_port() for name in upstreams}
     modes = [part for name, url in upstreams.items() for part in ("--mode", f"reverse:{url}@127.0.0.1:{ports[name]}")]
-    out = folder / "all.yaml"
+    out = folder / f"{name}.yaml"
     command: list[str | Path] = [
         MITMDUMP,
         "-q",
@@ -281,7 +281,7 @@ def mitmdump(folder: Path, upstreams: dict[str, str], *options: str) -> Iterator
         "--set",
         f"confdir={folder}",
     ]
-    with Child(folder, *command, *options, name="mitmdump") as child:
+    with Child(folder, *command, *options, name=f"mitmdump-{name}") as child:
         for port in ports.values():
             wait_for(lambda port=port: _open(port), alive=child.process)  # type: ignore[misc]
         wait_for(out.exists, alive=child.process)
@@ -302,15 +302,18 @@ class Simulated:
     child: Child = field(repr=False)
 
 
+QUICK: Final = {
+    "bot_delay": "0.05", "chatbot.bot_typing": "0.01", "mia.bot_typing": "0.02", "mia.ping_interval": "0.4",
+    "chatbot.stream_interval": "0.005", "aida.profile": "1.8",
+}  # fmt: skip
+"""How they are set."""
+
+
 @contextmanager
 def simulated(folder: Path) -> Iterator[Simulated]:
     ready = folder / "serve.ready"
     ready.unlink(missing_ok=True)
-    quick = {
-        "bot_delay": "0.05", "chatbot.bot_typing": "0.01", "mia.bot_typing": "0.02", "mia.ping_interval": "0.4",
-        "chatbot.stream_interval": "0.005", "aida.profile": "1.8",
-    }  # fmt: skip
-    settings = [part for key, value in quick.items() for part in ("--set", f"{key}={value}")]
+    settings = [part for key, value in QUICK.items() for part in ("--set", f"{key}={value}")]
     command: list[str | Path] = [
         COMMAND,
         "serve",
@@ -359,10 +362,20 @@ class Peers:
 
     def log(self) -> list[list[str]]:
         """All that passed since the last time: [session or path, sender, via, kind, data]."""
+        return list(self._asked("log"))
+
+    @contextmanager
+    def otherwise(self) -> Iterator[None]:
+        """Meanwhile they say two things otherwise: `who` in what the auth was, and codes of ends."""
+        assert self._asked("otherwise") is True
+        yield
+        assert self._asked("otherwise") is False
+
+    def _asked(self, word: str) -> Any:
         assert self._process.stdin is not None
-        self._process.stdin.write(b"log\n")
+        self._process.stdin.write(f"{word}\n".encode())
         self._process.stdin.flush()
-        return list(self._next("log"))
+        return self._next(word)
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:

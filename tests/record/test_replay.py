@@ -1,4 +1,7 @@
-"""Recorded through the proxy with one client, replayed to another: of another language, over another transport."""
+"""Recorded through the proxy with one client, replayed to another: of another language, over another transport.
+
+And the same cassette, redacted as it is, verified against the backend that was recorded.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ import socketio  # type: ignore[import-untyped]
 from websockets.asyncio.client import connect
 
 from simulator.cassette.coverage import Coverage
-from simulator.cassette.entries import Closed, Cut, Entry, Exchange, Header, Lost
+from simulator.cassette.entries import Closed, Cut, Entry, Exchange, Lost
 from simulator.cassette.tape import dump, dump_header
 from simulator.cassette.walk import Manner
 from simulator.serve.app import Options, Simulator
@@ -27,6 +30,7 @@ from tests.backends.concierge.live import at, upload_body
 from tests.backends.mia.chats import GARDEN
 from tests.record.proxied import Peers, Proxied, Simulated, needs_recorder, wait_for
 from tests.record.test_live import heard, through
+from tests.record.verified import Change, held_against, proven, stands
 from tests.served import SECONDS, Node
 
 pytestmark = [pytest.mark.live, pytest.mark.node, needs_recorder]
@@ -68,7 +72,7 @@ class Recorder:
         # The very first has not even written its head.
         begun = self._cassette.path.stat().st_size > 0
         self._mark = max((number(entry) for entry in self._cassette.entries), default=0) if begun else 0
-        self._folder = folder
+        self.path = folder / "tape.yaml"
 
     def until_closed(self, count: int = 1) -> None:
         wait_for(lambda: len([e for e in self._entries() if isinstance(e, Closed)]) >= count)
@@ -77,11 +81,10 @@ class Recorder:
         return [entry for entry in self._cassette.entries if number(entry) > self._mark]
 
     def tape(self, backend: str | None, wants: Callable[[Entry], bool] = lambda entry: True) -> Path:
-        path = self._folder / "tape.yaml"
         entries = [entry for entry in self._entries() if wants(entry) and not isinstance(entry, Cut | Lost)]
-        head = Header(backend, "2026-11-20T20:00:00Z")
-        path.write_bytes(dump_header(head) + b"".join(dump(replace(e, at=e.at - entries[0].at)) for e in entries))
-        return path
+        head = replace(self._cassette.read()[0], backend=backend)
+        self.path.write_bytes(dump_header(head) + b"".join(dump(replace(e, at=e.at - entries[0].at)) for e in entries))
+        return self.path
 
     @asynccontextmanager
     async def played(self, backend: str | None, *settings: tuple[str, str]) -> AsyncIterator[Played]:
@@ -94,11 +97,17 @@ class Recorder:
 
 
 @pytest.fixture
+def proxied(redacting: Proxied) -> Proxied:
+    """As users record: secrets are replaced."""
+    return redacting
+
+
+@pytest.fixture
 def recorder(proxied: Proxied, tmp_path: Path) -> Recorder:
     return Recorder(proxied, tmp_path)
 
 
-async def test_chip(proxied: Proxied, served: Simulated, recorder: Recorder) -> None:
+async def test_chip(proxied: Proxied, served: Simulated, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     """`websockets`, then npm's ws."""
     async with connect(through(proxied, served, "chip")) as ws:
         await ws.send('{"type":"start_chat"}')
@@ -106,7 +115,10 @@ async def test_chip(proxied: Proxied, served: Simulated, recorder: Recorder) -> 
         await ws.send('{"type":"send_msg","text":"Zoë 👍"}')
         said = json.loads(await ws.recv())
         await ws.send(json.dumps({"type": "ack_chat", "msg_id": said["msg_out"]["id"]}))
-    recorder.until_closed()
+    async with connect(through(proxied, served, "chip")) as ws:
+        await ws.send(json.dumps({"type": "start_chat", "chat_id": json.loads(first)["chat_id"]}))
+        assert json.loads(await ws.recv())["type"] == "chat_resumed"
+    await asyncio.to_thread(recorder.until_closed, 2)
     chats = set()
     async with recorder.played("chip") as played, Node.running("ws.mjs") as one, Node.running("ws.mjs") as two:
         for node in (one, two):
@@ -114,16 +126,25 @@ async def test_chip(proxied: Proxied, served: Simulated, recorder: Recorder) -> 
             await node.event("open")
             node.write({"send": '{"type":"start_chat"}'})
             [started] = await node.event("text")
-            chats.add(json.loads(started)["chat_id"])
+            chat = json.loads(started)["chat_id"]
+            chats.add(chat)
             node.write({"send": '{"type":"send_msg","text":"Zoë 👍"}'})
             [out] = await node.event("text")
             assert json.loads(out)["msg_out"]["text"] == "You said: Zoë 👍"
             node.write({"send": json.dumps({"type": "ack_chat", "msg_id": json.loads(out)["msg_out"]["id"]})})
             node.write({"close": [1000, ""]})
             await node.event("close")
+            # A second tab comes back to the chat that it knows.
+            node.write({"open": played.connect})
+            await node.event("open")
+            node.write({"send": json.dumps({"type": "start_chat", "chat_id": chat})})
+            [resumed] = await node.event("text")
+            assert json.loads(resumed) == {"type": "chat_resumed", "chat_id": chat, "email": ""}
+            node.write({"close": [1000, ""]})
+            await node.event("close")
         played.complete()
-    # Nobody says it back: it stays what it is on the tape.
-    assert chats == {json.loads(first)["chat_id"]}
+    assert len(chats - {json.loads(first)["chat_id"]}) == 2
+    await proven(recorder.path, "chip", Change("chat_out", "msg_out.origin", 7), monkeypatch)
 
 
 @pytest.mark.parametrize("longpoll", [False, True], ids=["websocket", "longpoll"])
@@ -150,6 +171,7 @@ async def test_aida(proxied: Proxied, recorder: Recorder, longpoll: bool, monkey
         sessions.add(await aside(lambda: by_phxsocket(played.url)))
         assert played.coverage.misses == []
     assert len(sessions) == 3
+    await proven(recorder.path, "aida", Change("btu_msg", "text", None), monkeypatch)
 
 
 def by_phxsocket(base: str) -> str:
@@ -191,33 +213,56 @@ POLLING, WEBSOCKET, UPGRADE = ["polling"], ["websocket"], ["polling", "websocket
     ("recorded", "played_over"), [(POLLING, WEBSOCKET), (WEBSOCKET, POLLING), (UPGRADE, WEBSOCKET)],
     ids=["polling to websocket", "websocket to polling", "upgrade to websocket"],
 )  # fmt: skip
-async def test_mia(proxied: Proxied, recorder: Recorder, recorded: list[str], played_over: list[str]) -> None:
+async def test_mia(
+    proxied: Proxied, recorder: Recorder, recorded: list[str], played_over: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """npm's socket.io-client, then python-socketio."""
     async with Node.running("socketio.mjs") as node:
         options = {"transports": recorded, "auth": {"instance": GARDEN}}
         node.write({"open": proxied.url["mia"], "options": options})
-        await heard(node, "EVENT_SERVER_INIT_MESSAGE_LIST", *(["(upgrade)"] if len(recorded) > 1 else []))
+        left, taped = {"EVENT_SERVER_INIT_MESSAGE_LIST", *(["(upgrade)"] if len(recorded) > 1 else [])}, ""
+        while left or not taped:
+            name, *args = await node.event("event")
+            left.discard(name)
+            taped = args[0]["roomId"] if name == "EVENT_INIT_ROOM" else taped
         node.write({"emit": ["EVENT_CLIENT_SEND_MESSAGE", {"content": "Hello Mia! 👍"}]})
         for _ in range(2):
             await heard(node, "EVENT_SERVER_SEND_MESSAGE")
         node.write({"disconnect": True})
         await asyncio.to_thread(recorder.until_closed)
+    async with Node.running("socketio.mjs") as node:
+        options = {"transports": ["websocket"], "auth": {"instance": GARDEN, "roomId": taped}}
+        node.write({"open": proxied.url["mia"], "options": options})
+        await heard(node, "EVENT_SERVER_INIT_MESSAGE_LIST")
+        node.write({"disconnect": True})
+        await asyncio.to_thread(recorder.until_closed, 2)
     async with recorder.played("mia") as played:
-        rooms = set()
+        rooms = {taped}
         for _ in range(2):
             python = Python()
             await python.client.connect(played.url, auth={"instance": GARDEN}, transports=played_over)
-            rooms.add((await python.event("EVENT_INIT_ROOM"))["roomId"])
+            room = (await python.event("EVENT_INIT_ROOM"))["roomId"]
+            rooms.add(room)
             await python.client.emit("EVENT_CLIENT_SEND_MESSAGE", {"content": "Hello Mia! 👍"})
             echo = await python.event("EVENT_SERVER_SEND_MESSAGE")
             assert (echo["content"], echo["direction"]) == ("Hello Mia! 👍", "outgoing")
             reply = await python.event("EVENT_SERVER_SEND_MESSAGE")
             assert reply["content"] == "You said: Hello Mia! 👍"
             await python.client.disconnect()
-        played.complete()
+            # It comes back to its room, and finds what was said there.
+            auth = {"instance": GARDEN, "roomId": room}
+            await python.client.connect(played.url, auth=auth, transports=["websocket"])
+            assert (await python.event("EVENT_INIT_ROOM"))["roomId"] == room
+            earlier = await python.event("EVENT_SERVER_INIT_MESSAGE_LIST")
+            assert [message["content"] for message in earlier] == ["Hello Mia! 👍", "You said: Hello Mia! 👍"]
+            await python.client.disconnect()
+        # A recorded client that was slow to leave has seen how its message fares.
+        played.complete("EVENT_SERVER_SEND_MESSAGE_STATUS")
+    assert len(rooms) == 3
+    await proven(recorder.path, "mia", Change("EVENT_SERVER_SEND_MESSAGE", "direction", False), monkeypatch)
 
 
-async def test_chatbot(proxied: Proxied, recorder: Recorder) -> None:
+async def test_chatbot(proxied: Proxied, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     """python-socketio over polling, then npm's with the upgrade; each has a conversation of its own."""
     python = Python()
     await python.client.connect(proxied.url["chatbot"], auth=dict(HARBOUR), transports=POLLING)
@@ -248,9 +293,12 @@ async def test_chatbot(proxied: Proxied, recorder: Recorder) -> None:
                     assert event[1]["conversationId"] == conversation
         played.complete()
     assert len(conversations) == 3
+    await proven(recorder.path, "chatbot", Change("message", "message.sender", ["ai"]), monkeypatch)
 
 
-async def test_concierge(proxied: Proxied, served: Simulated, recorder: Recorder) -> None:
+async def test_concierge(
+    proxied: Proxied, served: Simulated, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`websockets`, then npm's ws, each with a picture of its own."""
     picture = bytes(range(256)) * 20
 
@@ -291,6 +339,8 @@ async def test_concierge(proxied: Proxied, served: Simulated, recorder: Recorder
         assert there == picture
         played.complete()
     assert (mine, mine_too) != (session, resource)
+    change = Change("client/send-message", "body.chatMessage.messageContent", 7)
+    await proven(recorder.path, "concierge", change, monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -313,6 +363,11 @@ async def test_a_server_of_nodes(
     async with recorder.played(None) as played:
         assert await story(played.url, played_over) == told
         played.complete()
+    # And the server itself is still the one of the tape, until it is not.
+    if recorded == UPGRADE:
+        await held_against(peers, recorder.path, "auth", "who: text became number: ")
+    else:
+        await stands(peers, recorder.path)
 
 
 async def test_ws_of_node(proxied: Proxied, peers: Peers, recorder: Recorder) -> None:
@@ -334,3 +389,4 @@ async def test_ws_of_node(proxied: Proxied, peers: Peers, recorder: Recorder) ->
         node.write({"send": '{"close": [4321, "as you wish"]}'})
         assert await node.event("close") == [4321, "as you wish"]
         played.complete()
+    await held_against(peers, recorder.path, "(close)", "code: 4321 became 4322")

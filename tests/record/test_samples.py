@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
+import sys
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from simulator import backends
+from simulator.serve import seeds
 from tests.record import samples
-from tests.record.proxied import free, needs_recorder
+from tests.record.proxied import ROOT, free, needs_recorder
 from tests.record.samples import SAMPLES
 from tests.record.stories import STORIES, Story
+from tests.record.verified import verified
 from tests.served import COMMAND
 
 CASSETTES = sorted(SAMPLES.glob("*/*.yaml"))
+UNSHARE = ("unshare", "--net", "--map-root-user")
 each = pytest.mark.parametrize("path", CASSETTES, ids=[path.parent.name for path in CASSETTES])
 
 
@@ -58,6 +65,81 @@ def test_it_says_what_it_is(path: Path) -> None:
     assert f"upstream: 'http://127.0.0.1:{backend.port}'\n" in head
     assert "redacted: ['default']\n" in head
     assert "mitmproxy" in head
+
+
+QUICKER: dict[str, tuple[str, ...]] = {"mia": ("--set", "delivered_after=0.01", "--set", "read_after=0.03")}
+"""In the order of the tape."""
+
+
+@pytest.mark.live
+@each
+async def test_the_backend_is_what_was_recorded(path: Path) -> None:
+    """Redacted as they are, without an option; the settings only make the bots quick."""
+    result = await verified(path, path.parent.name, *QUICKER.get(path.parent.name, ()))
+    assert (result.exit_code, result.stdout) == (0, ""), result.output
+    [line] = result.stderr.splitlines()
+    assert re.fullmatch(rf"the {path.parent.name} backend: (\d+) of \1 messages as on the tape", line)
+
+
+# ---- where nothing leads out ----
+
+
+@cache
+def alone() -> str:
+    """Why there can be no network of its own here, empty where there can."""
+    try:
+        done = subprocess.run([*UNSHARE, "true"], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return "this machine has no unshare"
+    return done.stderr
+
+
+@pytest.fixture(scope="session")
+def jailed() -> dict[str, Any]:
+    """What came of all talks in a jail; where there can be no network of its own, of those that nobody is let out of."""
+    command = [sys.executable, "-m", "tests.record.jail"]
+    if not alone():
+        command = [*UNSHARE, *command, "--alone"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+@pytest.mark.live
+@each
+def test_it_replays(jailed: dict[str, Any], path: Path) -> None:
+    """To its own client, every value as on the tape, to the last message."""
+    assert jailed["replay"][path.parent.name] == []
+
+
+@pytest.mark.live
+@each
+def test_the_conversation_needs_nobody_else(jailed: dict[str, Any], path: Path) -> None:
+    """Against plain `serve`, uploads and downloads included."""
+    assert jailed["serve"][path.parent.name] == []
+
+
+@pytest.mark.live
+def test_nor_do_the_commands_that_play_tapes(jailed: dict[str, Any]) -> None:
+    """`replay` with AIDA's pictures, `serve --cassette` with concierge's."""
+    assert jailed["commands"] == [[], []]
+
+
+@pytest.mark.live
+def test_nobody_else_is_called(jailed: dict[str, Any]) -> None:
+    assert jailed["tried"] == []
+    # Had it been tried, it would be known.
+    assert [*{*jailed["told to call"]}] == ["EGRESS socket.connect (('127.0.0.1', 9),)"]
+    if not alone():
+        assert jailed["outside"] == "Network is unreachable"
+
+
+def test_what_would_call_out_is_off() -> None:
+    """Three of the documents have the server call another one; the operator has to say where that is."""
+    chip, mia, aida = (seeds.load(backends.load(name), None, []) for name in ("chip", "mia", "aida"))
+    assert chip.settings.courier_url is None  # type: ignore[attr-defined]
+    assert mia.settings.gateway_url is None  # type: ignore[attr-defined]
+    assert {bot.manifest.notifications_url for bot in aida.bots} == {""}  # type: ignore[attr-defined]
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from simulator.backends.aida import pages, plug
@@ -12,7 +13,7 @@ from simulator.backends.aida.state import Seed, Settings
 from simulator.core.backend import ActNote, Backend, Buffered, Route, Stored
 from simulator.core.bot import Bot, EchoBot, SilentBot
 from simulator.core.link import LinkPolicy
-from simulator.core.message import Request
+from simulator.core.message import Json, Message, Request
 from simulator.core.world import World
 from simulator.wire.phoenix import Onlooker, Phoenix
 from simulator.wire.phoenix_envelope import PhoenixEnvelope
@@ -65,6 +66,13 @@ def _example(seed: Seed, url: str) -> str:
         'channel.push("new_session", {}).receive("ok", (r) => '
         'channel.push("utb_msg", {session: r.session, text: "Hi"}))'
     )
+
+
+def _secrets(seed: Seed, said: Message | Request, answers: Sequence[Message], now: float) -> Iterator[tuple[Json, str]]:
+    if isinstance(said, Message) and said.name == "phx_join" and said.args and isinstance(said.args[0], dict):
+        found = next((bot.manifest.token() for bot in seed.bots if f"bot:{bot.id}" == said.topic), None)
+        if found is not None:
+            yield said.args[0].get("access_token"), found
 
 
 _PART = "/+([^/]+)"
@@ -132,6 +140,7 @@ BACKEND = Backend(
     connect=_connect,
     example=_example,
     credentials=_credentials,
+    secrets=_secrets,
     volatile=frozenset(
         {
             "btu_msg.session",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from simulator.backends.chatbot import rest
+from simulator.backends.chatbot import jwt, rest
 from simulator.backends.chatbot.bots import Assistant
+from simulator.backends.chatbot.door import bearer
 from simulator.backends.chatbot.names import COMMANDS, EVENTS
 from simulator.backends.chatbot.rules import STATUSES, ChatbotRules
 from simulator.backends.chatbot.state import Seed, Settings
 from simulator.core.backend import ActNote, Backend
 from simulator.core.bot import Bot, EchoBot, SilentBot
+from simulator.core.message import Json, Message, Request
 from simulator.core.world import World
 from simulator.wire import nodehttp, socketio
 from simulator.wire.engineio_http import Cors
@@ -58,6 +61,36 @@ def _example(seed: Seed, url: str) -> str:
     )
 
 
+_A_DAY = 86_400.0
+
+
+def _secrets(seed: Seed, said: Message | Request, answers: Sequence[Message], now: float) -> Iterator[tuple[Json, str]]:
+    """A widget's key by its chatbot; a token for the user whom the answers name."""
+    given = said.args[0] if isinstance(said, Message) and said.name == "connect" and said.args else None
+    token: Json = bearer(said) if isinstance(said, Request) else None
+    if isinstance(given, dict):
+        token = given.get("token")
+        widget = next((one for one in seed.widgets if one.chatbotId == given.get("chatbotId")), None)
+        if widget is not None:
+            yield given.get("widgetKey"), widget.widgetKey
+    known = {user.userId for user in seed.users}
+    user = next((name for answer in answers for arg in answer.args for name in _users(arg) if name in known), None)
+    if token and user is not None:
+        yield token, jwt.sign({"sub": user, "exp": int(now + _A_DAY)}, seed.settings.jwt_secret)
+
+
+def _users(value: Json | bytes) -> Iterator[str]:
+    """Who is named as the user of something."""
+    if isinstance(value, dict):
+        if isinstance(name := value.get("userId"), str):
+            yield name
+        for inner in value.values():
+            yield from _users(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _users(inner)
+
+
 BACKEND = Backend(
     name="chatbot",
     summary="Chatbot Backend: AI support with a conversation machine, queues, knowledge and dashboards, over Socket.IO",
@@ -93,6 +126,7 @@ BACKEND = Backend(
     connect=_connect,
     example=_example,
     credentials=_credentials,
+    secrets=_secrets,
     statuses=STATUSES,
     volatile=frozenset(
         {

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from collections.abc import Iterator, Sequence
+from urllib.parse import parse_qs, quote
+
+import orjson
 
 from simulator.backends.concierge import bodies, store, tokens, web
 from simulator.backends.concierge.desk import STATUSES
@@ -13,7 +16,7 @@ from simulator.core.actions import Heard
 from simulator.core.backend import ActNote, Backend, Buffered, Route, Stored
 from simulator.core.bot import Act, Bot, File, Picture, Say, SilentBot
 from simulator.core.link import LinkPolicy
-from simulator.core.message import NO_REF
+from simulator.core.message import NO_REF, Json, Message, Request
 from simulator.core.world import World
 from simulator.wire.gateway import BROKEN, FORBIDDEN, OWN, Envelope, Gateway, Onlook
 from simulator.wire.single import Onlooker
@@ -94,6 +97,33 @@ def _example(seed: Seed, url: str) -> str:
     )
 
 
+def _secrets(seed: Seed, said: Message | Request, answers: Sequence[Message], now: float) -> Iterator[tuple[Json, str]]:
+    """The tenant's word for who he is, and a token for the one whom the answers name."""
+    if not isinstance(said, Request):
+        return
+    if said.path.endswith("/authorize-tenant"):
+        try:
+            body = orjson.loads(said.body)
+        except orjson.JSONDecodeError:
+            return
+        if isinstance(body, dict):
+            yield body.get("clientSecret"), seed.keys.client
+    taken = parse_qs(said.query).get("Auth", [])
+    scheme, _, token = (said.header("Authorization") or "").partition(" ")
+    if scheme == "Bearer":
+        taken.append(token)
+    known = {str(person.id) for person in seed.tenants}
+    named = (_initiator(arg) for answer in answers for arg in answer.args if isinstance(arg, dict))
+    person = next((name for name in named if name in known), str(seed.tenants[0].id))
+    for one in taken:
+        yield one, tokens.mint(seed.keys.jwt, person, str(seed.org), int(now), FOREVER)
+
+
+def _initiator(body: dict[str, Json]) -> str:
+    session = body.get("chatSession")
+    return str(session.get("chatInitiatedByEntityId")) if isinstance(session, dict) else ""
+
+
 BACKEND = Backend(
     name="concierge",
     summary="concierge chat over API Gateway's WebSocket, files over presigned S3 URLs",
@@ -139,6 +169,7 @@ BACKEND = Backend(
     failed=store.failed,
     connect=_connect,
     example=_example,
+    secrets=_secrets,
     judge=web.early,
     full=store.full,
     agents=lambda seed: {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from simulator.backends.mia.state import Seed, Settings
 from simulator.core.actions import Heard
 from simulator.core.backend import ActNote, Backend, Buffered, Route
 from simulator.core.bot import Act, Bot, EchoBot, SilentBot, Typing
+from simulator.core.message import Json, Message, Request
 from simulator.core.world import World
 from simulator.wire import nodehttp
 from simulator.wire.engineio_http import Cors
@@ -77,6 +79,20 @@ def _example(seed: Seed, url: str) -> str:
     )
 
 
+def _secrets(seed: Seed, said: Message | Request, answers: Sequence[Message], now: float) -> Iterator[tuple[Json, str]]:
+    if isinstance(said, Request):
+        name = said.path.rpartition("/")[2]
+        instance = next((one for one in seed.instances if str(one.id) == name), None)
+        if instance is not None and instance.system_token is not None:
+            yield said.header("token"), instance.system_token
+    elif said.name == "connect" and said.args and isinstance(said.args[0], dict):
+        given = said.args[0].get("instance")
+        if isinstance(given, dict):
+            instance = next((one for one in seed.instances if one.chat_id == given.get("chatId")), None)
+            if instance is not None and instance.client_token is not None:
+                yield given.get("token"), instance.client_token
+
+
 _GET, _POST = frozenset({"GET", "HEAD"}), frozenset({"POST"})
 _BODY = Buffered(fastify.BODY_LIMIT + 1)
 
@@ -125,6 +141,7 @@ BACKEND = Backend(
     connect=_connect,
     example=_example,
     credentials=_credentials,
+    secrets=_secrets,
     volatile=frozenset(
         {
             "EVENT_INIT_ROOM.roomId",
