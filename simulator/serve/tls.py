@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import ssl
@@ -14,6 +15,8 @@ from simulator.core.errors import SimulatorError, StartError
 
 if TYPE_CHECKING:
     import trustme
+
+_log = logging.getLogger("simulator")
 
 _OWNER = "chat-simulator"
 """Stands in the authorities that we make, so that we never write over one of somebody else."""
@@ -130,8 +133,36 @@ def _fits(name: str) -> bool:
     return True
 
 
+class _Telling(ssl.SSLObject):
+    """Tells the operator of what asyncio passes over in silence: who does not trust us, and who speaks no TLS."""
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except ssl.SSLError as error:
+            _tell(error)
+            raise
+
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:
+        # With TLS 1.3 a client says only after the handshake that it does not trust us.
+        try:
+            return super().read(len, buffer) if buffer is not None else super().read(len)
+        except ssl.SSLError as error:
+            _tell(error)
+            raise
+
+
+def _tell(error: ssl.SSLError) -> None:
+    reason = error.reason or ""
+    if "UNKNOWN_CA" in reason or "CERTIFICATE_UNKNOWN" in reason or "BAD_CERTIFICATE" in reason:
+        _log.warning("a client does not trust the certificate: let it trust what --tls-ca-out writes, or your own CA")
+    elif reason in ("HTTP_REQUEST", "WRONG_VERSION_NUMBER"):
+        _log.warning("a client speaks no TLS, which is spoken here: it has to use wss:// and https://")
+
+
 def _context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.sslobject_class = _Telling
     context.set_alpn_protocols(["http/1.1"])
     return context
 

@@ -259,7 +259,7 @@ async def test_a_caller_who_goes_away_waits_no_longer(server: Simulator) -> None
 
 
 WRONG: list[tuple[str, dict[str, Any], str]] = [
-    ("find", {"nmae": "x"}, "nmae: there is no such key"),
+    ("find", {"title": "x"}, "title: there is no such key"),
     ("find", {"sender": "both"}, "sender: "),
     ("find", {"pattern": "("}, "pattern: expected a regular expression: "),
     ("find", {"limit": -1}, "limit: "),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -24,7 +26,7 @@ from simulator.serve import tls
 from simulator.serve.app import Options, Simulator
 from simulator.serve.tls import Brought, Made
 from tests.backends.concierge.live import upload_body
-from tests.served import SECONDS, Node
+from tests.served import SECONDS, Node, Raw, request
 
 pytestmark = pytest.mark.live
 
@@ -73,6 +75,26 @@ async def test_clients_that_trust_the_authority(simulator: Simulator, ca: Path) 
     strange = ssl.create_default_context(cadata=trustme.CA().cert_pem.bytes().decode())
     with pytest.raises(ssl.SSLCertVerificationError):
         await connect(url, proxy=None, ssl=strange)
+
+
+async def test_who_does_not_come_in_is_told(simulator: Simulator, caplog: pytest.LogCaptureFixture) -> None:
+    async with Raw.open(simulator.url("chip"), request("GET", "/")) as raw:
+        assert await raw.rest() == b""
+    assert caplog.messages == ["a client speaks no TLS, which is spoken here: it has to use wss:// and https://"]
+    caplog.clear()
+
+    def handshake() -> None:
+        # asyncio's client leaves without a word, most others say why.
+        port = int(simulator.url("chip").rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port)) as sock, pytest.raises(ssl.SSLCertVerificationError):
+            ssl.create_default_context().wrap_socket(sock, server_hostname="localhost")
+
+    await asyncio.to_thread(handshake)
+    # A turn of the server's later: what came after it has been read.
+    async with asyncio.timeout(SECONDS):
+        while not caplog.messages:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    assert [line.partition(":")[0] for line in caplog.messages] == ["a client does not trust the certificate"]
 
 
 async def test_urls_that_are_minted(simulator: Simulator, ca: Path) -> None:
