@@ -177,11 +177,11 @@ async def _late(folder: Path) -> list[float]:
     dues: deque[float] = deque()
     take, send = Seat.take, Link.send
 
-    def noted(self: Seat, now: float, factor: float) -> Iterator[int]:
+    def noted(self: Seat, now: float, factor: float) -> Iterator[tuple[int, int]]:
         while (due := self.due()) is not None and due <= now + 1e-6:
-            for index in take(self, due, factor):
+            for taken in take(self, due, factor):
                 dues.append(due)
-                yield index
+                yield taken
 
     def sent(self: Link, item: Any) -> None:
         send(self, item)

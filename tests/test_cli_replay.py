@@ -46,10 +46,12 @@ def kept(folder: Path, *entries: Entry, name: str = "talk.yaml", backend: str | 
 
 
 @asynccontextmanager
-async def playing(folder: Path, *arguments: object, command: str = "replay") -> AsyncIterator[Playing]:
+async def playing(
+    folder: Path, *arguments: object, command: str = "replay", **environment: str
+) -> AsyncIterator[Playing]:
     ready = folder / "ready.json"
     options = ["--port", "0", "--ready-file", str(ready), *map(str, arguments)]
-    async with process(command, *options) as started:
+    async with process(command, *options, **environment) as started:
         await appears(ready)
         found = json.loads(ready.read_bytes())
         yield Playing(started, found["backends"][0]["connect"])
@@ -67,7 +69,7 @@ async def test_a_tape_is_served_and_what_came_of_it_is_told(tmp_path: Path) -> N
         code, out, errors = await run.end()
     assert code == 1
     assert f"{path} answers: 6 lines of chip\n" in out
-    assert "replay: 1 client, 5 of 6 lines played, 1 messages without a match\n" in out
+    assert "replay: 1 client, 5 of 6 lines played, 1 message without a match\n" in out
     assert f"matches {path}:11 exactly" in errors
     assert 'text: expected "hello", got "hullo"' in errors
     told = json.loads(report.read_text())
@@ -88,12 +90,51 @@ async def test_all_is_well_and_the_exit_code_says_so(tmp_path: Path) -> None:
 
 async def test_serve_can_play_a_tape_as_well(tmp_path: Path) -> None:
     path = kept(tmp_path, opened(), said("server", '{"type":"hi"}', 0.0))
-    async with playing(tmp_path, "--backend", "chip", "--cassette", path, command="serve") as run:
+    async with playing(tmp_path, "--backend", "chip", "--cassette", path, "--strict", command="serve") as run:
         async with Raw.upgraded(run.connect) as raw:
             assert await raw.text() == '{"type":"hi"}'
         code, out, _ = await run.end()
     assert code == 0
     assert "2 of 2 lines played" in out
+
+
+async def test_serve_plays_with_the_options_of_replay(tmp_path: Path) -> None:
+    path, report = kept(tmp_path), tmp_path / "report.json"
+    how = {
+        "SIMULATOR_CASSETTE": str(path),
+        "SIMULATOR_TIMING": "burst",
+        "SIMULATOR_IGNORE": "send_msg.text '*.locale'",
+        "SIMULATOR_KEEP": CHAT,
+        "SIMULATOR_STRICT": "1",
+        "SIMULATOR_REPORT": str(report),
+    }
+    async with playing(
+        tmp_path, "--backend", "chip", "--timing", "scale=0.001", "--log-format", "json", command="serve", **how
+    ) as run:
+        async with Raw.upgraded(run.connect) as raw:
+            raw.send(START)
+            assert STARTED in await raw.text()
+            raw.send('{"type":"send_msg","text":"hullo"}')
+            assert "You said: hello" in await raw.text()
+        code, out, errors = await run.end()
+    assert code == 1
+    assert len(out.splitlines()) == 1
+    assert "replay: 1 client, 5 of 6 lines played" in errors
+    assert json.loads(report.read_text())["missed"] == 0
+
+
+def test_how_without_a_tape_to_play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told() -> str:
+        result = CliRunner().invoke(main, ["serve", "--backend", "chip", *arguments])
+        assert result.exit_code == 2
+        return result.output
+
+    arguments = ["--on-miss", "close"]
+    what = "says how a recording is played, and none is given: --cassette FILE; main serve --help says more\n"
+    assert told() == f"simulator: --on-miss {what}"
+    arguments = []
+    monkeypatch.setenv("SIMULATOR_STRICT", "1")
+    assert told() == f"simulator: --strict {what}"
 
 
 async def test_a_torn_tape_and_bodies_beside_it(tmp_path: Path) -> None:
@@ -143,7 +184,7 @@ def refused(*arguments: object) -> Result:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--backend", "mia"], "is of chip, and can't be played as mia: --backend chip\n"),
+        (["--backend", "mia"], "talk.yaml:2: is a tape of chip, and can't be played as mia: --backend chip\n"),
         (["--report", "x.pdf"], "--report x.pdf: expected a file that ends in .json, .xml (JUnit) or .txt\n"),
         (["--report", "nowhere/x.txt"], "--report nowhere/x.txt: there is no such directory\n"),
         (["--timing", "slow"], "expected recorded, burst, or scale=0.5 (from 0 to 1000)"),
@@ -164,7 +205,15 @@ def test_wrong_files(tmp_path: Path) -> None:
     )
     assert "can't be read: No such file" in refused(tmp_path / "none.yaml").output
     other = kept(tmp_path, opened("/socket.io/?EIO=4"), name="mia.yaml", backend="mia")
-    assert f"{other}: is of mia, and can't be played as chip" in refused(kept(tmp_path), other).output
+    chip = kept(tmp_path)
+    assert refused(chip, other).output == (
+        f"simulator: {other}:2: is a tape of mia, and {chip}:2 is of chip: one replay plays tapes of one backend\n"
+    )
+    nobodys = kept(tmp_path, backend=None)
+    why = "conn 1, /wc/connect/7d62d551-3030-4100-a260-2d7c4e9693e7/, is no connection with aida, and none is"
+    assert refused(nobodys, "--backend", "aida").output == (
+        f"simulator: {nobodys}:6: {why}; whose tape is it? Its head says so (backend: NAME), or --backend\n"
+    )
 
 
 def test_a_report_that_can_not_be_written(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -35,13 +36,15 @@ class Found:
 class Bindings:
     """Of one walk. What is bound stays so."""
 
-    __slots__ = ("_live", "_long", "_taped", "_tell")
+    __slots__ = ("_live", "_looks", "_pattern", "_taped", "_tell")
 
     def __init__(self, tell: Callable[[str], None] = lambda live: None) -> None:
         """`tell` is given every live value that is bound."""
         self._taped: dict[str, str] = {}
         self._live: dict[str, str] = {}
-        self._long: list[str] = []
+        self._looks: dict[str, None] = {}
+        """Patterns of what is bound, as it stands in JSON, where it is no word."""
+        self._pattern: re.Pattern[str] | None = None
         self._tell = tell
 
     def __len__(self) -> int:
@@ -57,8 +60,12 @@ class Bindings:
         self._live[old] = new
         self._taped.setdefault(new, old)
         if not (opaque.TOKENS.fullmatch(old) and opaque.TOKENS.fullmatch(new)):
-            # The longest first: one may stand in another, as a path in its URL.
-            self._long = sorted({*self._long, old, new}, key=len, reverse=True)
+            before = len(self._looks)
+            self._looks |= dict.fromkeys(opaque.look(_inner(value)) for value in (old, new))
+            if len(self._looks) > before:
+                self._pattern = None
+            while len(self._looks) > _ODD:
+                del self._looks[next(one for one in self._looks if one not in opaque.LOOKS)]
             # What a file is called in its URL, it is called in a message alone.
             inner, other = opaque.uuids(old), opaque.uuids(new)
             if len(inner) == len(other):
@@ -83,15 +90,44 @@ class Bindings:
     def _changed(self, text: str, table: dict[str, str]) -> str:
         if not table:
             return text
-        for value in self._long:
-            if value in table:
-                text = text.replace(_inner(value), _inner(table[value]))
-        return opaque.each(text, lambda word: table.get(word, word))
+        if self._pattern is None:
+            self._pattern = opaque.finder(self._looks)
+
+        def change(match: re.Match[str]) -> str:
+            word = match[0]
+            value = table.get(word)
+            if value is None and "\\" in word:
+                value = table.get(_outer(word))
+            if value is None:
+                # Ids inside of an address, or of a longer word.
+                return word if word.isalnum() else opaque.each(word, lambda inner: table.get(inner, inner))
+            if opaque.is_plain(word) and not _alone(text, match):
+                return word
+            return value if value.isalnum() else _inner(value)
+
+        # All at once: what was put in is not looked at again, though it may be another value of the tape.
+        return self._pattern.sub(change, text)
+
+
+_ODD: Final = 500
+"""Values of no known look, of one walk; the last ones count."""
+_EDGES: Final = "\"'/:=&?#,"
+
+
+def _alone(text: str, match: re.Match[str]) -> bool:
+    """Whether it is the whole of a string, or of a part of an address or a topic, and no word in a sentence."""
+    start, end = match.span()
+    return (start == 0 or text[start - 1] in _EDGES) and (end == len(text) or text[end] in _EDGES)
 
 
 def _inner(value: str) -> str:
     """A string as it stands between JSON's quotes."""
     return json.dumps(value, ensure_ascii=False)[1:-1]
+
+
+def _outer(text: str) -> str:
+    """A string from between JSON's quotes."""
+    return str(loads(f'"{text}"'))
 
 
 def dumps(value: object, default: Callable[[Any], object] | None = None) -> str:
@@ -122,12 +158,25 @@ def changed(args: Sequence[Json | bytes], change: Callable[[str], str]) -> tuple
     after = change(text)
     if after == text:
         return tuple(args)
-    value = loads(after)
+    try:
+        value = loads(after)
+    except ValueError:
+        # Digits that are a text on one side are a number elsewhere.
+        value = [_inside(item, change) for item in loads(text)]
     return tuple(_with(arg, kept) for arg in value) if kept else tuple(value)
 
 
 _BYTES: Final = "\x00bytes"
 """Stands for bytes in a text."""
+
+
+def _inside(value: Any, change: Callable[[str], str]) -> Any:
+    """A value with its texts changed, and no number."""
+    if isinstance(value, str):
+        return _outer(change(_inner(value)))
+    if isinstance(value, dict):
+        return {_inside(key, change): _inside(inner, change) for key, inner in value.items()}
+    return [_inside(inner, change) for inner in value] if isinstance(value, list) else value
 
 
 def _with(value: Any, kept: list[bytes]) -> Any:

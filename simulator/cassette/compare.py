@@ -16,6 +16,7 @@ import orjson
 from simulator.cassette import envelopes
 from simulator.cassette.align import align
 from simulator.cassette.entries import Beside, Body, Closed, Entry, Exchange, Opened, Passed, Refused
+from simulator.cassette.longpolls import LongPolls
 from simulator.cassette.masks import Bonds, Path, Volatile, masked
 from simulator.cassette.pseudonyms import is_shaped
 from simulator.cassette.reading import Reading
@@ -81,7 +82,8 @@ def said(entries: Iterable[Entry], backend: Backend | None = None) -> Iterator[S
     What can't be read as a message is one named `(unreadable)`, with the frame as its argument.
     """
     reading = Reading(backend)
-    for entry in entries:
+    polls = LongPolls(aside=True)
+    for entry in (entry for taped in entries for entry in polls.frames(taped)):
         turns = reading.pass_by(entry)
         match entry:
             case Passed():

@@ -13,6 +13,9 @@ from simulator.cassette.strands import Line, Plan, Served, Strand
 
 MOST: Final = 1_000
 """Messages without a match that are told one by one."""
+_DIFFERENCES: Final = 3
+"""That are told of one message in a line; reports have them all."""
+_PATH: Final = 100
 _SHOWN: Final = 200
 """Lines that were never played, of which the text tells."""
 
@@ -22,22 +25,28 @@ class Miss:
     """A client's message that matched nothing."""
 
     walk: int
-    """Which client, counted from 1."""
+    """Which client, counted from 1; 0 for a request of nobody who is known."""
     name: str
     what: str
     """What the client said, short."""
     why: str
     path: str = ""
-    """The tape of the nearest candidate."""
+    """The tape."""
     line: int = 0
-    """And its line; 0 where nothing came near."""
+    """Of the nearest candidate; 0 where nothing came near."""
     differences: tuple[Difference, ...] = ()
+    then: str = ""
+    """With what the tape goes on, where nothing came near."""
 
     def told(self) -> str:
         """One line for people."""
         near = f"; nearest is {self.path}:{self.line}" if self.line else ""
-        more = "".join(f"; {found.told()}" for found in self.differences[:3])
-        return f"client {self.walk}: {self.name or 'a frame'} {self.why}{near}{more}"
+        more = "".join(f"; {found.told()}" for found in self.differences[:_DIFFERENCES])
+        if len(self.differences) > _DIFFERENCES:
+            more += f"; and {len(self.differences) - _DIFFERENCES} more"
+        who = f"client {self.walk}" if self.walk else "a request"
+        what = self.name or f"a frame that is no message, {self.what},"
+        return f"{who}: {what} {self.why}{near}{more}{self.then and f'; {self.then}'}"
 
 
 @dataclass(slots=True)
@@ -75,7 +84,7 @@ class Coverage:
                 continue
             if isinstance(what, Served):
                 request = what.exchange.request
-                yield plan, what.exchange.line, number, "client", f"{request.method} {request.path}"
+                yield plan, what.exchange.line, number, "client", f"{request.method} {_short(request.path)}"
             elif isinstance(what, Strand):
                 yield plan, what.lines[0].line, number, "server", f"refuses {what.path}"
             else:
@@ -105,7 +114,8 @@ class Coverage:
         left = [*self.unplayed()]
         clients = f"{self.walks} client{'' if self.walks == 1 else 's'}"
         lines = [
-            f"replay: {clients}, {total - len(left)} of {total} lines played, {self.missed} messages without a match"
+            f"replay: {clients}, {total - len(left)} of {total} lines played, "
+            f"{self.missed} message{'' if self.missed == 1 else 's'} without a match"
         ]
         if self.matched:
             lines.append("matched: " + ", ".join(f"{how} {count}" for how, count in self.matched.most_common()))
@@ -135,6 +145,7 @@ class Coverage:
                     "said": miss.what,
                     "why": miss.why,
                     "nearest": f"{miss.path}:{miss.line}" if miss.line else None,
+                    "then": miss.then or None,
                     "differences": [
                         {"path": found.path, "expected": _plain(found.expected), "got": _plain(found.got)}
                         for found in miss.differences
@@ -178,6 +189,11 @@ def _named(what: Line | Served | Strand) -> tuple[int, str]:
     if isinstance(what, Strand):
         return what.lines[0].line, _xml(f"refuses {what.path}")
     return what.line, _xml(f"{'client' if what.client else 'server'} {what.told()}")
+
+
+def _short(path: str) -> str:
+    """Signed URLs are longer than a line."""
+    return path if len(path) <= _PATH else f"{path[:_PATH]}..."
 
 
 def _xml(text: str) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from simulator.cassette.bindings import loads
 from simulator.cassette.coverage import Miss
-from simulator.cassette.match import Comparison, shown
+from simulator.cassette.match import Comparison, Difference, shown
 from simulator.cassette.plan import answered
 from simulator.cassette.strands import Served
-from simulator.cassette.walk import Walk, target
+from simulator.cassette.targets import target
+from simulator.cassette.walk import Walk
 from simulator.core.actions import Action, After, Respond
 from simulator.core.backend import Route, find
 from simulator.core.events import CallId, Requested
@@ -74,10 +76,18 @@ class Exchanges:
         walks = playback.walks.latest() if owner is None else [owner]
         asks = request.method in ("GET", "HEAD", "OPTIONS")
         # Who asks once more gets the same; who posts once more, and does not say who he is, is somebody else.
-        for again in (False, True) if asks or owner is not None else (False,):
-            for walk in walks:
-                if (found := walk.served(request, playback.masks, again)) is not None:
-                    return walk, *found
+        again = asks or owner is not None
+        best: tuple[Walk, Served, Comparison] | None = None
+        least = (0, False)
+        for walk in walks:
+            if (found := walk.served(request, playback.masks, again)) is not None:
+                distance = len(found[1].pairs), found[0] in walk.asked
+                if best is None or distance < least:
+                    best, least = (walk, *found), distance
+                if least == (0, False):
+                    break
+        if best is not None:
+            return best
         for plan in playback.coverage.plans if owner is None else ():
             probe = Walk(0, plan, playback.world.ids, 0.0)
             if probe.served(request, playback.masks, False) is not None:
@@ -109,6 +119,8 @@ class Exchanges:
     def _answer(self, walk: Walk, served: Served, request: Request) -> Response:
         playback, response = self._playback, served.exchange.response
         if response is None:
+            place = f"{walk.plan.path}:{served.exchange.line}"
+            playback.world.log("info", f"client {walk.number}: {place} got no answer on the tape, and gets 502 here")
             return Response(502, (), b"the client got no answer on the tape")
         playback.walks.mint(walk, served.mints)
         headers = tuple(
@@ -123,20 +135,36 @@ class Exchanges:
         playback, request = self._playback, asked.request
         why = "is not on the tape"
         said = shown(request.body.decode(errors="replace"))
-        playback.missed(Miss(0, f"{request.method} {target(request)}", said, why, *self._near(request)))
+        path, line, differences = self._near(request)
+        if line:
+            why = "is not as it is on the tape" if differences else "is asked for more often than on the tape"
+        asked_for = f"{request.method} {target(request)}"
+        playback.misses.miss(Miss(0, asked_for, said, why, path, line, differences))
         if asked.route.name == TAPE:
             missed = find(playback.backend.routes, request.method, request.path)
             assert not isinstance(missed, Route)
             return playback.backend.miss(request, missed)
         return Response(404, (("Content-Type", "text/plain"),), b"not on the tape")
 
-    def _near(self, request: Request) -> tuple[str, int]:
-        for plan in self._playback.coverage.plans:
-            for served in plan.exchanges:
-                taped = served.exchange.request
-                if taped.method == request.method and taped.path.partition("?")[0] == request.path:
-                    return plan.path, served.exchange.line
-        return "", 0
+    def _near(self, request: Request) -> tuple[str, int, tuple[Difference, ...]]:
+        """File, line and differences of the exchange that comes nearest."""
+        playback = self._playback
+        found = [
+            (len(comparison.differences), plan.path, served.exchange.line, _named(comparison.differences))
+            for plan in playback.coverage.plans
+            for served, comparison in Walk(0, plan, playback.world.ids, 0.0).held_against(request, playback.masks)
+        ]
+        return min(found, key=lambda one: one[0])[1:] if found else ("", 0, ())
+
+
+def _named(differences: Sequence[Difference]) -> tuple[Difference, ...]:
+    """Their paths as people call them: places that are compared differ in nothing but query and body."""
+    places = {"1": "query", "2": "body"}
+    return tuple(
+        replace(one, path=".".join((places.get(head, head), *rest)))
+        for one in differences
+        for head, *rest in (one.path.split("."),)
+    )
 
 
 def _json(body: bytes) -> Any:

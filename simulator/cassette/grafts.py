@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from simulator.cassette.coverage import Coverage
 from simulator.cassette.match import Comparison, Masks, Mode
 from simulator.cassette.strands import Line, Strand
-from simulator.cassette.walk import Args, Found, Seat, fits
+from simulator.cassette.targets import fits
+from simulator.cassette.walk import Args, Found, Seat
 from simulator.core.message import Message
 
 

@@ -9,6 +9,7 @@ import orjson
 
 from simulator.cassette.entries import Entry, Exchange, Opened, Passed
 from simulator.core.message import Json
+from simulator.wire.phoenix_poll import TOKEN_HEADER
 
 _PATH: Final = re.compile(r"(?P<door>[^?]*/)longpoll/?\?(?P<query>(?:[^#]*&)?vsn=.*)")
 _TOKEN: Final = re.compile(r"[?&]token=([^&]*)")
@@ -19,7 +20,9 @@ _OPENS: Final = 410
 class LongPolls:
     """Of one tape. Its entries have to come in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, aside: bool = False) -> None:
+        """With `aside` those stay exchanges that are neither a session's messages nor its silence."""
+        self._aside = aside
         self._conns: dict[str, int] = {}
         """By token."""
 
@@ -31,13 +34,14 @@ class LongPolls:
         told = _json(body) if isinstance(body, str) else None
         if not isinstance(told, dict):
             # No answer of a session: a preflight, or one that broke off.
-            return []
+            return [entry] if self._aside and entry.request.method != "OPTIONS" else []
         found = _TOKEN.search(entry.request.path)
-        conn = self._conns.get(found[1] if found else "")
+        named = next((value for name, value in entry.request.headers if name.lower() == TOKEN_HEADER), "")
+        conn = self._conns.get(named or (found[1] if found else ""))
         if conn is None:
             token = told.get("token")
             if told.get("status") != _OPENS or not isinstance(token, str):
-                return []
+                return [entry] if self._aside else []
             self._conns[token] = entry.http
             # The same door by a WebSocket.
             query = re.sub(r"(^|&)token=[^&]*", "", match["query"]).lstrip("&")

@@ -10,10 +10,13 @@ from enum import StrEnum
 from typing import Final
 
 from simulator.cassette import opaque
+from simulator.cassette.bindings import SHORTEST
+from simulator.cassette.short_ids import Short, is_id
 
 MOST: Final = 20
 """Differences of one message that are told."""
 _SHOWN: Final = 80
+_BYTES: Final = 16
 
 
 class Mode(StrEnum):
@@ -56,7 +59,10 @@ def shown(value: object) -> str:
     """A value, short."""
     if value is ABSENT:
         return "nothing"
-    text = f"{len(value)} bytes" if isinstance(value, bytes) else json.dumps(value, ensure_ascii=False, default=repr)
+    if isinstance(value, bytes):
+        more = "..." if len(value) > _BYTES else ""
+        return f"{len(value)} byte{'' if len(value) == 1 else 's'} {value[:_BYTES].hex(' ')}{more}".rstrip()
+    text = json.dumps(value, ensure_ascii=False, default=repr)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
@@ -89,7 +95,7 @@ class Masks:
 class Comparison:
     """What came of one: the differences, and the pairs of values that may differ."""
 
-    __slots__ = ("_loose", "_masks", "differences", "pairs")
+    __slots__ = ("_loose", "_masks", "differences", "pairs", "short")
 
     def __init__(self, masks: tuple[tuple[str, ...], ...], loose: bool) -> None:
         self._masks = masks
@@ -97,6 +103,8 @@ class Comparison:
         self.differences: list[Difference] = []
         self.pairs: list[tuple[object, object]] = []
         """Taped and live."""
+        self.short: list[Short] = []
+        """Those of them that are too short to be bound, with their keys."""
 
     def args(self, taped: Sequence[object], live: Sequence[object]) -> Comparison:
         """Compare the arguments of two messages: paths lead into the first, others begin with their number."""
@@ -121,20 +129,32 @@ class Comparison:
             self._scalar(path, taped, live)
 
     def _scalar(self, path: tuple[str, ...], taped: object, live: object) -> None:
-        masked = any(_covers(mask, path) for mask in self._masks)
+        masked = any(covers(mask, path) for mask in self._masks)
         if masked or (self._loose and _same(taped, live, path[-1] if path else "")):
             self.pairs.append((taped, live))
+            self._shortly(path, taped, live)
         elif len(self.differences) < MOST:
             self.differences.append(Difference(".".join(path), taped, live))
 
+    def _shortly(self, path: tuple[str, ...], taped: object, live: object) -> None:
+        if not path or not isinstance(taped, str | int) or not isinstance(live, str | int):
+            return
+        short = min(len(str(taped)), len(str(live))) < SHORTEST
+        if short and is_id(path[-1]) and bool not in (type(taped), type(live)):
+            self.short.append((path, taped, live))
+
 
 def _same(taped: object, live: object, key: str) -> bool:
+    if is_id(key) and type(taped) in (str, int) and type(live) in (str, int):
+        # Libraries count their requests from 0 or from 1, as numbers or as texts.
+        return True
     if taped is ABSENT or live is ABSENT:
         return taped is None or live is None
     return opaque.alike(taped, live, key)
 
 
-def _covers(mask: tuple[str, ...], path: tuple[str, ...]) -> bool:
+def covers(mask: tuple[str, ...], path: tuple[str, ...]) -> bool:
+    """Whether a path lies in what a mask names."""
     return len(mask) <= len(path) and all(part in ("*", name) for part, name in zip(mask, path, strict=False))
 
 

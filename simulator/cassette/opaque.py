@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -34,6 +34,9 @@ _UUIDS = re.compile(_UUID)
 _WORDS = re.compile(r"[\w-]{12,}", re.ASCII)
 _DIGIT, _LETTER = re.compile(r"\d", re.ASCII), re.compile("[A-Za-z]")
 TOKENS: Final = re.compile(r"[\w-]+", re.ASCII)
+_ANY = re.compile(rf"{_UUID}|[\w-]+?(?={_UUID})|[\w-]+", re.ASCII)
+LOOKS: Final = (_JWT, _ISO, r"(?<![\w.+%-])[\w.+%-]++@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]+", r"[\w-]+")
+_ADDRESS = re.compile(r"[/@:?=&\\_-]|[a-z][A-Z]")
 
 
 def kind(value: object) -> str:
@@ -45,6 +48,11 @@ def kind(value: object) -> str:
     return ""
 
 
+def named(key: str) -> bool:
+    """Whether a key says that its value is an id, or a time."""
+    return _NAMED.search(key) is not None
+
+
 def alike(taped: object, live: object, key: str) -> bool:
     """Whether two different values may stand for the same: they look alike, or their key says that they are ids."""
     if type(taped) is not type(live) or not isinstance(taped, str | int | float) or isinstance(taped, bool):
@@ -52,7 +60,7 @@ def alike(taped: object, live: object, key: str) -> bool:
     found = kind(taped)
     if found and found == kind(live):
         return True
-    return _NAMED.search(key) is not None or meanings.of_key(key) is not None
+    return named(key) or meanings.of_key(key) is not None
 
 
 def found_in(text: str) -> Iterator[str]:
@@ -68,6 +76,23 @@ def found_in(text: str) -> Iterator[str]:
             yield word
 
 
+def is_plain(value: str) -> bool:
+    """Whether it could as well be a word, or several, of somebody's language."""
+    return not _DIGIT.search(value) and not kind(value) and not _ADDRESS.search(value)
+
+
+def look(value: str) -> str:
+    """A pattern of all values that look so, as long as they go; the value itself where it looks like no other."""
+    known = (pattern for pattern in LOOKS if re.fullmatch(pattern, value, re.ASCII))
+    return next(known, rf"{re.escape(value)}(?![\w-])")
+
+
+def finder(looks: Iterable[str]) -> re.Pattern[str]:
+    """A pattern of all that has one of these looks, and of words with hyphens."""
+    odd = sorted({*looks}.difference(LOOKS), key=len, reverse=True)
+    return re.compile("|".join([*odd, *(one for one in LOOKS[:-1] if one in looks), LOOKS[-1]]), re.ASCII)
+
+
 def uuids(text: str) -> list[str]:
     """Those that stand in a text, in their order."""
     return _UUIDS.findall(text)
@@ -78,6 +103,9 @@ def mint(value: str, ids: Ids) -> str:
     if _UUIDS.fullmatch(value):
         made = ids.uuid()
         return made if value.islower() else made.upper()
+    if value.isdecimal():
+        # As a number it has no zero in front.
+        return ids.token(1, "123456789") + ids.token(len(value) - 1, "0123456789")
     letters = ids.token(len(value), "0123456789abcdef" if re.fullmatch("[0-9a-f]+", value) else ALPHANUMERIC)
     if value == value.lower():
         letters = letters.lower()
@@ -86,9 +114,7 @@ def mint(value: str, ids: Ids) -> str:
 
 def each(text: str, change: Callable[[str], str]) -> str:
     """The text with every UUID, and every other word in it, as `change` has it."""
-    if "-" in text:
-        text = _UUIDS.sub(lambda match: change(match[0]), text)
-    return TOKENS.sub(lambda match: change(match[0]), text)
+    return _ANY.sub(lambda match: change(match[0]), text)
 
 
 _STAMPS = re.compile(rf"(?<![\w-])(?:({_ISO})|({_EPOCH}))(?![\w-])")

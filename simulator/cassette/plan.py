@@ -20,10 +20,11 @@ from simulator.cassette.entries import (
     Passed,
     Refused,
 )
-from simulator.cassette.envelopes import ENGINE, PHOENIX
+from simulator.cassette.envelopes import ENGINE, PHOENIX, PLAIN, TYPED
 from simulator.cassette.longpolls import LongPolls
 from simulator.cassette.reading import Reading
 from simulator.cassette.sessions import is_poll
+from simulator.cassette.short_ids import Requests
 from simulator.cassette.strands import Line, Part, Plan, Served, Strand, pack
 from simulator.cassette.tape import Tape
 from simulator.core.backend import Backend
@@ -44,16 +45,23 @@ def read(tape: Tape, backend: Backend | None, fetch: Callable[[Beside], bytes | 
             builder.pass_by(entry)
         plan.last = taped.at
     plan.torn = tape.torn
+    if plan.torn is not None:
+        builder.end("the recorder was stopped in the middle of a record")
     return plan
 
 
 class _Open:
     """A strand that is being read."""
 
-    __slots__ = ("asked", "last", "left", "strand")
+    __slots__ = ("asked", "last", "left", "left_for", "over", "requests", "strand")
 
     def __init__(self, strand: Strand) -> None:
         self.strand = strand
+        self.left_for = 0
+        """What the server's last leaving followed."""
+        self.over = False
+        self.requests = Requests()
+        """Where the envelope itself has no answers."""
         self.last: dict[str, int] = {}
         """By topic, the client's last line."""
         self.asked: dict[int, tuple[Message, int]] = {}
@@ -93,6 +101,12 @@ class _Builder:
             case Lost():
                 self._remark(entry.line, f"{entry.count} records are missing here: {entry.why}")
 
+    def end(self, why: str) -> None:
+        """The tape is over before its connections are."""
+        for opened in self._open.values():
+            if not opened.over:
+                opened.strand.cut = opened.strand.cut or why
+
     def _remark(self, line: int, why: str) -> None:
         self._plan.remarks.append((line, why))
 
@@ -108,7 +122,9 @@ class _Builder:
 
     def _closed(self, entry: Closed) -> None:
         opened = self._open.get(entry.conn)
-        if opened is not None and entry.by == "server":
+        if opened is not None:
+            opened.over = not self._reading.open(entry.conn)
+        if opened is not None and entry.by == "server" and opened.over:
             line = Line(entry.line, entry.at, Part.CLOSE, False, "close", packed=pack((entry.code, entry.reason)))
             self._server(opened, line, 0)
 
@@ -118,6 +134,7 @@ class _Builder:
             self._remark(entry.line, f"conn {entry.conn} says something before it begins or after its end")
             return
         opened.strand.kind = self._reading.kind(entry.conn)
+        opened.strand.foreign = self._reading.foreign(entry.conn)
         made = [self._turn(opened, entry, turn) for turn in turns]
         if isinstance(entry.data, str):
             if opened.strand.kind == ENGINE and entry.data.startswith("0{"):
@@ -136,6 +153,9 @@ class _Builder:
             self._remark(entry.line, f"the server's frame can't be read, and is not played: {turn.why}")
             return None
         line = Line(entry.line, entry.at, Part.SAID, client, intern(message.name), message.topic, pack(message.args))
+        if opened.strand.kind == PHOENIX:
+            line.wide = turn.wide
+            opened.strand.profile = opened.strand.profile or _profile(entry, turn)
         return self._said(opened, line, message, turn) if client else self._told(opened, line, message, turn)
 
     def _said(self, opened: _Open, line: Line, message: Message, turn: Turn) -> Line | None:
@@ -155,6 +175,8 @@ class _Builder:
             return None
         opened.left.discard(message.topic)
         made = self._client(opened, line)
+        if kind in (TYPED, PLAIN):
+            opened.requests.asks(message, len(opened.strand.lines) - 1)
         if line.part is Part.JOIN or message.ref is not NO_REF:
             opened.asked[id(message)] = (message, len(opened.strand.lines) - 1)
         return made
@@ -185,6 +207,14 @@ class _Builder:
             line.asks = True
             opened.asked[id(message)] = (message, len(opened.strand.lines))
         cause = line.answers if line.answers is not None else self._cause(opened, line.topic)
+        if kind in (TYPED, PLAIN) and (asked_in := opened.requests.answers(message)) is not None:
+            cause = asked_in
+        before = opened.strand.lines[-1]
+        if line.part is before.part is Part.LEAVE:
+            # The session is left, one namespace after the other.
+            cause = opened.left_for
+        if line.part is Part.LEAVE:
+            opened.left_for = cause
         return self._server(opened, line, cause)
 
     @staticmethod
@@ -263,6 +293,17 @@ class _Builder:
 
 _ENDS: Final = {(PHOENIX, "phx_close"), (PHOENIX, "phx_error"), (ENGINE, "disconnect")}
 """What ends a namespace or topic."""
+
+
+def _profile(entry: Passed, turn: Turn) -> str:
+    """The version of Phoenix that speaks so; empty where every one does."""
+    if entry.via == "longpoll" or isinstance(entry.data, bytes):
+        return "1.8"
+    assert turn.message is not None
+    if entry.sender == "client" or turn.message.ref is not NO_REF:
+        return ""
+    array = entry.data.lstrip().startswith("[")
+    return ("" if turn.wide else "1.8") if array else "1.3" if turn.wide else ""
 
 
 def _payload(message: Message) -> dict[str, Any]:

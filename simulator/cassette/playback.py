@@ -9,16 +9,19 @@ from typing import Final, cast
 
 from simulator.cassette.beyond import Beyond
 from simulator.cassette.bindings import changed, dumps
-from simulator.cassette.coverage import Coverage, Miss
-from simulator.cassette.envelopes import ENGINE, GATEWAY, PHOENIX, home_of
+from simulator.cassette.coverage import Coverage
+from simulator.cassette.envelopes import ENGINE, PHOENIX, home_of
 from simulator.cassette.exchanges import Exchanges
 from simulator.cassette.grafts import Grafts
-from simulator.cassette.match import Comparison, Masks, Mode, nearest, shown
+from simulator.cassette.match import Comparison, Masks, Mode
+from simulator.cassette.misses import NOT_ON_THE_TAPE, Misses
 from simulator.cassette.plan import answered
+from simulator.cassette.speaking import ENDS, Speaking
 from simulator.cassette.strands import Line, Part, Plan, Strand
-from simulator.cassette.walk import Args, Found, Manner, Seat, Walk, compared, fits, target
+from simulator.cassette.targets import compared, fits, target
+from simulator.cassette.walk import Args, Found, Manner, Seat, Walk
 from simulator.cassette.walks import Walks
-from simulator.core.actions import Accept, Action, After, Cancel, Close, Refuse, Reply, Send
+from simulator.core.actions import Accept, Action, Cancel, Refuse
 from simulator.core.backend import Backend
 from simulator.core.bot import Act
 from simulator.core.events import (
@@ -39,7 +42,6 @@ from simulator.core.world import World
 
 KEPT: Final = 10_000
 """Places that are remembered; those that are over go first."""
-NOT_ON_THE_TAPE: Final = "not on the tape"
 
 
 class Playback:
@@ -69,6 +71,8 @@ class Playback:
         self._by_conn: dict[Conn, tuple[Seat, str]] = {}
         self._away: OrderedDict[Conn, Seat] = OrderedDict()
         self._numbers = 0
+        self.misses = Misses(world, manner, coverage)
+        self._speaking = Speaking(world, self.walks, manner, coverage, self._turned_away)
         self._exchanges = Exchanges(self)
         self._grafts = Grafts(self.masks, coverage, self._grafted)
         self.beyond: Beyond | None = None if manner.beyond is None else manner.beyond(self)
@@ -160,8 +164,9 @@ class Playback:
                 self._unseat(old)
         self.walks.bind(walk, compared(walk, strand.path, request, self.masks))
         self.coverage.did(strand.lines[0])
-        place = f"{walk.plan.path}:{strand.lines[0].line}"
-        self.world.log("debug", f"client {walk.number} is in the place of conn {strand.conn} of {place}")
+        place = f"conn {strand.conn}, {walk.plan.path}:{strand.lines[0].line}"
+        goes_on = "" if known is None else f", and goes on after line {strand.lines[max(known.used, default=0)].line}"
+        self.world.log("debug", f"client {walk.number} is in the place of {place}{goes_on}")
         return seat
 
     def _grafted(self, seat: Seat, strand: Strand) -> Seat:
@@ -200,6 +205,8 @@ class Playback:
         """Into a namespace or topic."""
         if seat.elsewhere:
             return self._elsewhere(seat, knocked) or []
+        place = self._place_of(seat, knocked.topic)
+        moved = [] if place is None else self._move(seat, seat.walk, place)
         topic, index = seat.join(knocked.topic)
         if index is None and (other := self._grafts.joining(seat, knocked.topic)) is not None:
             seat = other
@@ -207,10 +214,11 @@ class Playback:
         if index is None and (actions := self._elsewhere(seat, knocked)) is not None:
             return actions
         if index is None:
-            why = f"joins {knocked.topic}, which is not on the tape"
-            self._miss(seat, Found(None, None, None, why=why), Message("join", (knocked.auth,)))
+            verb = "connect" if seat.strand.kind == ENGINE else "phx_join"
+            unknown = Message(f"{verb} to {knocked.topic}", (knocked.auth,))
+            self.misses.of(seat, Found(None, None, why="is not on the tape"), unknown)
             reason = "message" if seat.strand.kind == ENGINE else "reason"
-            return [Refuse(knocked.conn, {reason: NOT_ON_THE_TAPE})]
+            return [*moved, Refuse(knocked.conn, {reason: NOT_ON_THE_TAPE})]
         if topic != knocked.topic:
             seat.walk.bindings.bind(topic, knocked.topic)
         line = seat.strand.lines[index]
@@ -220,10 +228,11 @@ class Playback:
         )
         self.walks.bind(seat.walk, comparison)
         seat.knocking[topic] = knocked.conn
+        seat.topics[topic] = knocked.topic
         self._by_conn[knocked.conn] = (seat, topic)
         if knocked.recovers is not None:
             self._away.pop(knocked.recovers, None)
-        return self._matched(seat, Found(index, comparison), NO_REF)
+        return [*moved, *self._matched(seat, Found(index, comparison), NO_REF)]
 
     def _elsewhere(self, seat: Seat, knocked: Knocked) -> list[Action] | None:
         """Into one that the real server is asked for."""
@@ -234,7 +243,7 @@ class Playback:
 
     def _opened(self, conn: Conn) -> list[Action]:
         place = self._by_conn.get(conn)
-        return [] if place is None or place[1] or place[0].elsewhere else self._go_on(place[0], 0)
+        return [] if place is None or place[1] or place[0].elsewhere else self._speaking.go_on(place[0], 0)
 
     def _closed(self, conn: Conn) -> list[Action]:
         place = self._by_conn.pop(conn, None)
@@ -258,38 +267,74 @@ class Playback:
 
     def _over(self, seat: Seat) -> list[Action]:
         seat.over = True
-        unsaid = [seat.strand.lines[index] for index in seat.take(inf, 0.0)]
+        unsaid = [seat.strand.lines[index] for index, _ in seat.take(inf, 0.0)]
         for line in unsaid:
-            if line.part in _ENDS:
+            if line.part in ENDS:
                 self.coverage.did(line)
         if seat.strand.kind != ENGINE:
             # Of a session nobody tells when it is over: its client may still join again.
             self._unseat(seat)
-        if any(line.part not in _ENDS for line in unsaid) or not seat.said_all:
-            at = seat.strand.lines[max(seat.used, default=0)].line
-            self.world.log("info", f"client {seat.walk.number} left behind {seat.walk.plan.path}:{at}, before its end")
+        self._tell_leaving(seat, next((line for line in unsaid if line.part not in ENDS), None))
         return [Cancel(("seat", seat.number))]
 
-    def _moved(self, seat: Seat, text: str) -> list[Action]:
+    def _tell_leaving(self, seat: Seat, unheard: Line | None) -> None:
+        path, last, unsaid = seat.walk.plan.path, seat.strand.lines[max(seat.used, default=0)], seat.unsaid()
+        if unsaid is not None:
+            then = f"the client's next on the tape is {path}:{unsaid.line}, {unsaid.told()}"
+        elif unheard is not None:
+            then = f"it has not heard {path}:{unheard.line}, {unheard.told()}"
+        else:
+            return
+        self.world.log("info", f"client {seat.walk.number} left after {path}:{last.line}, {last.told()}; {then}")
+
+    def _moved(self, seat: Seat, message: Message, topic: str) -> list[Action]:
         """The first that a client says may show that it was here before: then its place is the next one there."""
         seat.fresh = False
-        walk = self.walks.owner(text)
+        walk = self.walks.owner(dumps(message.args, repr))
         if walk is None or walk is seat.walk or len(seat.walk.seats) > 1:
             return []
-        strand = walk.next(target(seat.request))
+        args = changed(message.args, walk.bindings.to_taped)
+
+        def distance(strand: Strand) -> int:
+            there = Seat(0, walk, strand, seat.request)
+            if (known := walk.seats.get(strand)) is not None:
+                there.used |= known.used
+            return there.find(message, topic, args, self.masks, self.manner.match).index is None
+
+        strand = walk.next(target(seat.request), distance)
         if strand is None:
             return []
-        old, known = seat.walk, walk.seats.get(strand)
-        del old.seats[seat.strand]
-        old.open -= 1
-        self.walks.forget(old)
+        self.walks.forget(seat.walk)
         self.coverage.walks -= 1
+        known = walk.seats.get(strand)
+        self.world.log("debug", f"client {walk.number} is back, for {walk.plan.path}:{strand.lines[0].line}")
+        return self._move(seat, walk, strand, set() if known is None else known.used - _doors(strand))
+
+    def _place_of(self, seat: Seat, topic: str) -> Strand | None:
+        """Where somebody else joins that topic on the tape, if nobody does here."""
+        if seat.strand.kind != PHOENIX or seat.conns.keys() - {""} or seat.knocking or seat.joins(topic):
+            return None
+        return next((strand for strand in seat.others() if seat.like(strand).joins(topic)), None)
+
+    def _other_place(self, seat: Seat, message: Message, topic: str, args: Args) -> list[Action]:
+        """What a client says first may be what another one says on the tape: then it is in that one's place."""
+        for strand in seat.others():
+            found = seat.like(strand).find(message, topic, args, self.masks, self.manner.match)
+            if found.index is not None and not found.again:
+                place = f"conn {strand.conn}, {seat.walk.plan.path}:{strand.lines[0].line}"
+                self.world.log("debug", f"client {seat.walk.number} is in the place of {place}, by what it says")
+                return self._move(seat, seat.walk, strand)
+        return []
+
+    def _move(self, seat: Seat, walk: Walk, strand: Strand, used: Collection[int] = ()) -> list[Action]:
+        """To the place of another connection, where this was said already."""
+        del seat.walk.seats[seat.strand]
+        seat.walk.open -= 1
         seat.walk, seat.strand = walk, strand
         walk.seats[strand] = seat
         walk.open += 1
         self.coverage.did(strand.lines[0])
-        self.world.log("debug", f"client {walk.number} is back, for {walk.plan.path}:{strand.lines[0].line}")
-        seat.restart(set() if known is None else known.used - _doors(strand))
+        seat.restart(set(used))
         for topic in seat.conns:
             # It is in already, and has heard what is said to who comes in.
             _, index = seat.join(topic)
@@ -297,7 +342,7 @@ class Playback:
                 seat.used.add(index)
                 for at in (index, *strand.follows.get(index, ())):
                     self.coverage.did(strand.lines[at])
-        return [Cancel(("seat", seat.number)), *self._go_on(seat, 0)]
+        return [Cancel(("seat", seat.number)), *self._speaking.go_on(seat, 0)]
 
     # --- what the client says
 
@@ -309,9 +354,13 @@ class Playback:
         if seat.elsewhere:
             assert self.beyond is not None
             return self.beyond.said(seat, conn, message)
-        moved = self._moved(seat, dumps(message.args, repr)) if seat.fresh else []
+        fresh = seat.fresh
+        moved = self._moved(seat, message, topic) if fresh else []
         args = changed(message.args, seat.walk.bindings.to_taped)
         found = seat.find(message, topic, args, self.masks, self.manner.match)
+        if found.index is None and fresh and (moves := self._other_place(seat, message, topic, args)):
+            moved += moves
+            found = seat.find(message, topic, args, self.masks, self.manner.match)
         if found.index is None and self.manner.loop and seat.said_all:
             seat.begin_again()
             found = seat.find(message, topic, args, self.masks, self.manner.match)
@@ -323,8 +372,12 @@ class Playback:
             if beyond is not None:
                 return [*moved, *beyond]
         if found.index is None:
-            return [*moved, *self._missed(seat, conn, found, message)]
+            return [*moved, *self.misses.answered(seat, conn, found, message)]
         return [*moved, *self._matched(seat, found, message.ref)]
+
+    def _turned_away(self, seat: Seat, conn: Conn) -> list[Action]:
+        del self._by_conn[conn]
+        return [] if seat.conns or seat.knocking else self._left(seat)
 
     def _malformed(self, malformed: Malformed) -> list[Action]:
         frame = malformed.error.frame
@@ -333,6 +386,13 @@ class Playback:
             return []
         return self._received(malformed.conn, Message("", (frame.data,)))
 
+    def _fired(self, fired: Fired) -> list[Action]:
+        owner, number = cast("tuple[str, int]", fired.owner)
+        if owner == "call":
+            return self._exchanges.due(number)
+        seat = self._seats.get(number)
+        return [] if seat is None else self._speaking.due(seat)
+
     def _acked(self, acked: Acked) -> list[Action]:
         number, index = cast("tuple[int, int]", acked.key)
         seat = self._seats.get(number)
@@ -340,15 +400,15 @@ class Playback:
             return []
         at = seat.strand.acks.get(index)
         if at is None:
-            why = f"acknowledges {seat.walk.plan.path}:{seat.strand.lines[index].line}, as it did not on the tape"
-            self._miss(seat, Found(None, None, None, why=why), Message("ack", acked.args))
+            found = Found(None, None, index, why=f"of {seat.strand.lines[index].name} is not on the tape")
+            self.misses.of(seat, found, Message("an acknowledgement", acked.args))
             return []
         line = seat.strand.lines[at]
         args = changed(acked.args, seat.walk.bindings.to_taped)
         comparison = Comparison(self.masks.of(line.name), True).args(line.args, args)
         found = Found(at, comparison, at, why="is not as it is on the tape" if comparison.differences else "")
         if comparison.differences and self.manner.match is not Mode.POSITION:
-            self._miss(seat, found, Message(line.name, acked.args))
+            self.misses.of(seat, found, Message(line.name, acked.args))
         return self._matched(seat, found, NO_REF)
 
     def _matched(self, seat: Seat, found: Found, ref: object) -> list[Action]:
@@ -365,26 +425,16 @@ class Playback:
         self.world.log("debug", f"client {seat.walk.number}: {line.told()} matches {place} {how}{more}")
         if comparison is not None:
             self.walks.bind(seat.walk, comparison)
+            seat.short.learn(index, comparison.short)
         seat.refs[index] = ref
         if found.again:
             lines = seat.strand.lines
             follows = [at for at in seat.strand.follows[index] if lines[at].answers == index]
-            return [action for at in follows for action in self._play(seat, at)]
+            return [action for at in follows for action in self._speaking.play(seat, at, index)]
         seat.used.add(index)
         for other in seat.kin:
             self._grafts.also(seat, index, other)
-        return self._go_on(seat, index)
-
-    def _missed(self, seat: Seat, conn: Conn, found: Found, message: Message) -> list[Action]:
-        self._miss(seat, found, message)
-        kind, ref, on_miss = seat.strand.kind, message.ref, self.manner.on_miss
-        if on_miss == "close":
-            return [Close(conn, 1011, NOT_ON_THE_TAPE)]
-        if on_miss == "ignore" or ref is NO_REF:
-            return []
-        if kind == PHOENIX:
-            return [Reply(conn, ref, ("error", {"reason": NOT_ON_THE_TAPE}))]
-        return [Reply(conn, ref, (404, {"message": NOT_ON_THE_TAPE}))] if kind == GATEWAY else []
+        return self._speaking.go_on(seat, index)
 
     def turned_down(self, seat: Seat, conn: Conn, message: Message) -> list[Action]:
         """What was meant for the real server, which can not be asked: it is a miss after all, and the tape goes on."""
@@ -393,108 +443,11 @@ class Playback:
         found = seat.find(message, topic, args, self.masks, self.manner.match)
         if found.index is not None:
             return self._matched(seat, found, message.ref)
-        return [*self._missed(seat, conn, found, message), *self._due(seat)]
-
-    def _miss(self, seat: Seat, found: Found, message: Message) -> None:
-        plan, lines = seat.walk.plan, seat.strand.lines
-        at = 0 if found.nearest is None else lines[found.nearest].line
-        differences = () if found.comparison is None else tuple(found.comparison.differences)
-        why = found.why
-        if not at and (meant := nearest(message.name, {name for _, name in seat.strand.named})) is not None:
-            why = f"{why}, perhaps {meant} was meant"
-        self.missed(Miss(seat.walk.number, message.name, shown(list(message.args)), why, plan.path, at, differences))
+        return [*self.misses.answered(seat, conn, found, message), *self._speaking.due(seat)]
 
     def passed_on(self) -> None:
         """Something went to the real server."""
         self.coverage.matched["by the upstream"] += 1
-
-    def missed(self, miss: Miss) -> None:
-        """Tell of what matched nothing, and count it where it counts."""
-        if self.manner.on_miss == "ignore":
-            self.coverage.ignored += 1
-            self.world.log("info", miss.told())
-            return
-        self.coverage.miss(miss)
-        self.world.log("warning", miss.told())
-
-    # --- what the server says
-
-    def _go_on(self, seat: Seat, index: int) -> list[Action]:
-        """What followed this on the tape follows it now."""
-        seat.follow(index, self.world.now(), self.manner.factor)
-        return self._due(seat)
-
-    def _fired(self, fired: Fired) -> list[Action]:
-        owner, number = cast("tuple[str, int]", fired.owner)
-        if owner == "call":
-            return self._exchanges.due(number)
-        seat = self._seats.get(number)
-        return [] if seat is None else self._due(seat)
-
-    def _due(self, seat: Seat) -> list[Action]:
-        now = self.world.now()
-        actions = [action for index in seat.take(now, self.manner.factor) for action in self._play(seat, index)]
-        due = seat.due()
-        if due is not None:
-            # From the instants of the tape, never from the last one: nothing adds up.
-            actions.append(After(due - now, ("seat", seat.number), "play"))
-        return actions
-
-    def _play(self, seat: Seat, index: int) -> list[Action]:
-        line, topic = seat.strand.lines[index], ""
-        if seat.strand.kind in (ENGINE, PHOENIX) and line.part is not Part.CLOSE:
-            topic = line.topic
-        door = line.part in (Part.ADMIT, Part.REFUSE)
-        waits = seat.knocking.get(topic)
-        if waits is not None and not door:
-            seat.held.append(index)
-            return []
-        conn = waits if door else seat.conns.get(topic)
-        if line.part is Part.CLOSE and conn is None:
-            conn = next(iter(seat.conns.values()), None)
-        if conn is None:
-            if line.part in _ENDS:
-                # It is over already.
-                self.coverage.did(line)
-            return []
-        self.coverage.did(line)
-        if line.mints:
-            self.walks.mint(seat.walk, line.mints)
-        base = seat.request.base
-        args = changed(line.args, lambda text: self.walks.spoken(seat.walk, text, base))
-        if door:
-            del seat.knocking[topic]
-            return self._decided(seat, conn, line, topic, args)
-        return [self._said(seat, conn, line, index, args)]
-
-    def _decided(self, seat: Seat, conn: Conn, line: Line, topic: str, args: Args) -> list[Action]:
-        body = args[-1] if args else {}
-        assert not isinstance(body, bytes)
-        if line.part is Part.REFUSE:
-            del self._by_conn[conn]
-            actions: list[Action] = [Refuse(conn, body)]
-            return [*actions, *([] if seat.conns or seat.knocking else self._left(seat))]
-        seat.conns[topic] = conn
-        held = [at for at in seat.held if seat.strand.lines[at].topic == topic]
-        seat.held = [at for at in seat.held if at not in held]
-        accept = Accept(conn, body=body if seat.strand.kind == PHOENIX else None)
-        return [accept, *(action for at in held for action in self._play(seat, at))]
-
-    def _said(self, seat: Seat, conn: Conn, line: Line, index: int, args: Args) -> Action:
-        match line.part:
-            case Part.ANSWER:
-                assert line.answers is not None
-                return Reply(conn, seat.refs.get(line.answers, NO_REF), args)
-            case Part.LEAVE:
-                return Close(conn, cast("int", args[0]), whole=False)
-            case Part.CLOSE:
-                code, reason = cast("tuple[int | None, str]", args)
-                return Close(conn, 1000 if code is None else None if code in (1005, 1006) else code, reason)
-        topic = "" if seat.strand.kind == PHOENIX else seat.walk.bindings.to_live(line.topic)
-        return Send((conn,), Message(line.name, args, NO_REF, topic), (seat.number, index) if line.asks else None)
-
-
-_ENDS: Final = (Part.LEAVE, Part.CLOSE)
 
 
 def _stranger(request: Request, backend: Backend) -> Strand:

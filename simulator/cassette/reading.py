@@ -79,6 +79,10 @@ class Reading:
                 known.link, known.over = 1, True
         return []
 
+    def open(self, conn: int) -> bool:
+        """Whether a conn goes on: where a probe of its WebSocket has failed, its session does."""
+        return conn in self._conns
+
     def kind(self, conn: int) -> str:
         """The kind of envelope of a conn's frames."""
         known = self._conns.get(conn)

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from hashlib import sha256
 from typing import Final, Protocol
 
-from simulator.cassette.bodies import INLINE, KEPT, Room, Stream
+from simulator.cassette.bodies import INLINE, KEPT, Room, Stream, hashed
 from simulator.cassette.entries import (
     Beside,
     Body,
@@ -28,7 +27,7 @@ from simulator.cassette.entries import (
 )
 from simulator.cassette.ledger import Counts, Ledger
 from simulator.cassette.records import dump, dump_header
-from simulator.cassette.sessions import Line, Session, Sessions, is_engine, is_poll, sid_in, sid_of
+from simulator.cassette.sessions import Line, Session, Sessions, is_engine, is_gone, is_poll, sid_in, sid_of
 from simulator.cassette.sink import Sink
 from simulator.core.message import Headers
 
@@ -216,7 +215,7 @@ class Recorder:
         session = call.session
         if session is not None:
             session.waiting -= 1
-            if response is not None and response.status == 400 and _gone(response.body):
+            if response is not None and response.status == 400 and is_gone(response.body):
                 session.ended = session.ended or "server"
             if session.ended and not session.waiting and self._sessions.of(session.conn) is session:
                 self._safely(time, session.conn, lambda at: Closed(at, session.conn, None, "", session.ended))
@@ -376,7 +375,7 @@ class Recorder:
         if not body:
             return None
         if len(body) > self._keep:
-            return _hashed(body)
+            return hashed(body)
         if self._redactor is not None:
             lines = {key.lower(): value for key, value in headers}
             coded = lines.get("content-encoding", "identity").lower() != "identity"
@@ -387,19 +386,10 @@ class Recorder:
                 return Beside(None, len(body), "")
             body = safe
         if len(body) > self._inline:
-            beside = _hashed(body)
+            beside = hashed(body)
             beside.path = self._ledger.beside(f"{name}.bin", body)
             return beside
         try:
             return body.decode()
         except UnicodeDecodeError:
             return body
-
-
-def _gone(body: Body) -> bool:
-    """Whether a poll was told that its session is no more: engine.io 6.6, lib/server.ts, UNKNOWN_SID."""
-    return isinstance(body, bytes) and b'"code":1,' in body
-
-
-def _hashed(body: bytes) -> Beside:
-    return Beside(None, len(body), sha256(body).hexdigest())

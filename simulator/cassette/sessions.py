@@ -53,6 +53,11 @@ def is_poll(path: str) -> bool:
     return is_engine(path) and _POLLING.search(path) is not None
 
 
+def is_gone(body: object) -> bool:
+    """Whether a poll was told with this that its session is no more: engine.io 6.6, lib/server.ts, UNKNOWN_SID."""
+    return isinstance(body, bytes) and b'"code":1,' in body
+
+
 def sid_of(path: str) -> str:
     """The session that a request names, empty for none."""
     match = _SID.search(path)

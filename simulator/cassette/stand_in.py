@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, create_model
 
 from simulator.cassette import opaque
 from simulator.cassette.coverage import Coverage
@@ -57,11 +57,26 @@ def played(backend: Backend, plans: Sequence[Plan], manner: Manner, coverage: Co
 
     return replace(
         backend,
+        seed=_as_shown(backend.seed, plans),
         rules=lambda world: Playback(world, own, plans, manner, coverage),
         bot=lambda world: SilentBot(),
         routes=(*backend.routes, _REST),
         dress=dress,
     )
+
+
+def _as_shown(seed: type[BaseModel], plans: Sequence[Plan]) -> type[BaseModel]:
+    """The backend's fixtures, with the Phoenix that is on the tapes where nobody says which."""
+    settings = seed.model_fields["settings"].annotation
+    shown = {strand.profile for plan in plans for strand in plan.strands if strand.profile}
+    if not (isinstance(settings, type) and issubclass(settings, BaseModel) and "profile" in settings.model_fields):
+        return seed
+    field = settings.model_fields["profile"]
+    if len(shown) != 1 or field.default in shown:
+        return seed
+    [profile] = shown
+    known = create_model(settings.__name__, __base__=settings, profile=(field.rebuild_annotation(), profile))
+    return create_model(seed.__name__, __base__=seed, settings=(known, Field(default_factory=known)))
 
 
 def _once(taped: Headers, dressed: Headers) -> Headers:
@@ -145,7 +160,9 @@ def _wire(kind: str, strands: Sequence[Strand], world: World) -> Wire:
         engine = replace(engine, max_payload=settings.message_limit)
         return SocketIO(replace(_engine(strands), engine=engine), world)
     if kind == PHOENIX:
-        return Phoenix(world, topics=("*",), profile=PROFILES["1.8"])
+        # Long polls, and V2's own join_refs, are of today's; V1 with all its fields is of the one before.
+        old = {strand.profile for strand in strands} == {"1.3"}
+        return Phoenix(world, topics=("*",), profile=PROFILES["1.3" if old else "1.8"])
     if kind == GATEWAY:
         return Gateway(AnyAction(), "door", idle=0, longest=0, plain=_refuse)
     codec = RawJson() if kind == TYPED else Plain()

@@ -59,6 +59,8 @@ class Line:
     """The server wants an acknowledgement."""
     mints: tuple[str, ...] = ()
     """Values that the server says first here, and the client says later."""
+    wide: bool = False
+    """A broadcast, where the envelope tells one from a push."""
 
     @property
     def args(self) -> tuple[Json | bytes, ...]:
@@ -67,7 +69,12 @@ class Line:
 
     def told(self) -> str:
         """What it is called, for people."""
-        return f"{self.name} ({self.part.name.lower()})" if self.part not in (Part.SAID, Part.ANSWER) else self.name
+        if self.part in (Part.SAID, Part.ANSWER):
+            return self.name or "a frame"
+        if self.part is Part.BROKEN:
+            return "a frame that is no message"
+        word = self.part.name.lower()
+        return self.name if self.name == word else f"{self.name} ({word})"
 
 
 @dataclass(slots=True, eq=False)
@@ -79,10 +86,14 @@ class Strand:
     """As on the wire, the query behind it."""
     kind: str = ""
     """Of its envelope, as `envelopes` names them."""
+    foreign: bool = False
+    """It is none of the backend's: neither its path nor its frames."""
     refusal: TapedResponse | None = None
     """It was turned away before it began."""
     cut: str = ""
     """Why it has no end on the tape."""
+    profile: str = ""
+    """Of a Phoenix, its version as far as its frames show, as `phoenix_profile` names it."""
     handshake: dict[str, Any] = field(default_factory=dict)
     """Of an Engine.IO session, what the server opened it with."""
     lines: list[Line] = field(default_factory=list)

@@ -49,7 +49,7 @@ class Tape:
     Raises CassetteError, when it is made or while it is walked.
     """
 
-    __slots__ = ("_ended", "_lines", "_steps", "count", "header", "path", "torn")
+    __slots__ = ("_ended", "_lines", "_steps", "count", "header", "named", "path", "torn")
 
     def __init__(
         self,
@@ -64,6 +64,8 @@ class Tape:
         """Entries that were given so far."""
         self.torn: Torn | None = None
         """Known when all entries were given."""
+        self.named = 0
+        """The line that says whose tape it is; 0 where none does."""
         self._lines = enumerate(self._bounded(lines, limit), 1)
         self._ended = False
         self._steps: list[migrate.Step] = []
@@ -141,6 +143,7 @@ class Tape:
         if found is None:
             self._fail(len(head), "has no 'entries:', as a block list at the end of the file")
         self._ended = found[1] is not None
+        self.named = self._line_of(head, "backend") if raw.get("backend") is not None else 0
         for step in self._steps:
             raw = step.header(raw)
         try:

@@ -25,6 +25,7 @@ from simulator.cassette.entries import (
     Refused,
     Upgraded,
 )
+from simulator.cassette.longpolls import LongPolls
 from simulator.cassette.reading import Reading
 from simulator.core.backend import Backend
 from simulator.core.message import NO_REF, Message
@@ -112,7 +113,8 @@ def rows(entries: Iterable[Entry], backend: Backend | None = None, window: int =
     """All rows of a tape, in its order. A row learns of its answer when that comes; `held` waits for it."""
     reading = Reading(backend)
     asked: OrderedDict[int, tuple[Message, Row]] = OrderedDict()
-    for entry in entries:
+    polls = LongPolls(aside=True)
+    for entry in (entry for taped in entries for entry in polls.frames(taped)):
         turns = reading.pass_by(entry)
         if type(entry) is not Passed:
             yield _event(entry)

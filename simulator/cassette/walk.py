@@ -7,19 +7,25 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Any, Final, TypeAlias
-from urllib.parse import parse_qsl
 
 from simulator.cassette import opaque
-from simulator.cassette.bindings import Bindings, loads
-from simulator.cassette.envelopes import ENGINE, PHOENIX
+from simulator.cassette.bindings import Bindings
+from simulator.cassette.envelopes import ENGINE, PHOENIX, PLAIN, TYPED
 from simulator.cassette.match import Comparison, Masks, Mode
+from simulator.cassette.short_ids import ShortIds
 from simulator.cassette.strands import Line, Part, Plan, Served, Strand
+from simulator.cassette.targets import compared, fits, looked_into, target
 from simulator.core.events import Conn
 from simulator.core.ids import Ids
 from simulator.core.message import Json, Message, Request
 
 _LOOKED_AT: Final = 2000
 """Candidates of one name that a message is held against."""
+_BETTER: Final = 50
+"""Further ones, once one fits."""
+
+_ORDERED: Final = (Part.SAID, Part.LEAVE, Part.CLOSE)
+"""What comes after all that the server said before it; answers come when they can."""
 
 Args: TypeAlias = "tuple[Json | bytes, ...]"
 
@@ -81,71 +87,35 @@ class Walk:
         self.calls: list[int] = []
         """Its requests."""
 
-    def next(self, path: str) -> Strand | None:
-        """Where it goes on with a new connection: a connection of the tape that it had not, or one that broke off."""
+    def next(self, path: str, distance: Callable[[Strand], int] = lambda strand: 0) -> Strand | None:
+        """Where it goes on with a new connection: the nearest on the tape that it had not, or that broke off."""
         fitting = [strand for strand in self.plan.strands if fits(strand.path, path)]
-        fresh = (strand for strand in fitting if strand not in self.seats and strand not in self.turned_away)
-        over = (strand for strand in fitting if (seat := self.seats.get(strand)) is not None and seat.over)
-        return next(fresh, None) or next(over, None)
+        fresh = [strand for strand in fitting if strand not in self.seats and strand not in self.turned_away]
+        over = [strand for strand in fitting if (seat := self.seats.get(strand)) is not None and seat.over]
+        return min(fresh + over, key=distance, default=None)
 
     def served(self, request: Request, masks: Masks, again: bool) -> tuple[Served, Comparison] | None:
-        """The exchange that a request is, of those that it had not, or had (`again`)."""
-        path = request.path
+        """The exchange that a request is, of those that it had not, and with `again` of those that it had."""
+        best: tuple[Served, Comparison] | None = None
+        least = (0, False)
+        for served, comparison in self.held_against(request, masks):
+            had = served in self.asked
+            if comparison.differences or (had and not again):
+                continue
+            distance = len(comparison.pairs), had
+            # Who asks again what was answered in several ways gets what he got last.
+            if best is None or distance < least or (had and distance == least):
+                best, least = (served, comparison), distance
+        return best
+
+    def held_against(self, request: Request, masks: Masks) -> Iterator[tuple[Served, Comparison]]:
+        """A request and each exchange of that method and place."""
         for served in self.plan.exchanges:
             taped = served.exchange.request
-            if taped.method != request.method or (served in self.asked) is not again or not fits(taped.path, path):
-                continue
-            # What was stored is not read: only its edge has seen it.
-            bodies = () if request.upload is not None else (_read(served.asked), _read(request.body))
-            comparison = compared(self, taped.path, request, masks, bodies[:1], bodies[1:])
-            if not comparison.differences:
-                return served, comparison
-        return None
-
-
-def _read(body: bytes) -> object:
-    """A body as far as it can be looked into."""
-    try:
-        return loads(body.decode()) if body else None
-    except ValueError:
-        return body
-
-
-def target(request: Request) -> str:
-    """Path and query of a request."""
-    return f"{request.path}?{request.query}" if request.query else request.path
-
-
-def fits(taped: str, live: str) -> bool:
-    """Whether two paths lead to the same: ids in them may be others."""
-    old, new = (_parts(path.partition("?")[0]) for path in (taped, live))
-    return len(old) == len(new) and all(a == b or opaque.alike(a, b, "") for a, b in zip(old, new, strict=True))
-
-
-_DRAWN: Final = frozenset(("t", "sid", "transport", "EIO", "b64"))
-"""Parameters of Engine.IO that are the wire's."""
-
-
-def compared(
-    walk: Walk, taped: str, request: Request, masks: Masks, old: tuple[object, ...] = (), new: tuple[object, ...] = ()
-) -> Comparison:
-    """A request, and what it brought, held against those of the tape."""
-    path, _, query = taped.partition("?")
-    live = walk.bindings.to_taped(target(request))
-    bare, _, asked = live.partition("?")
-    before = [_parts(path), _query(query), *old]
-    after = [_parts(bare), _query(asked), *new]
-    return Comparison(masks.of(path), True).args(before, after)
-
-
-def _parts(path: str) -> list[str]:
-    parts = path.rstrip("/").split("/")
-    # Phoenix has a door for each transport.
-    return [*parts[:-1], "websocket"] if parts[-1] == "longpoll" else parts
-
-
-def _query(query: str) -> dict[str, str]:
-    return {key: value for key, value in parse_qsl(query, keep_blank_values=True) if key not in _DRAWN}
+            if taped.method == request.method and fits(taped.path, request.path):
+                # What was stored is not read: only its edge has seen it.
+                bodies = () if request.upload is not None else (looked_into(served.asked), looked_into(request.body))
+                yield served, compared(self, taped.path, request, masks, bodies[:1], bodies[1:])
 
 
 @dataclass(slots=True)
@@ -160,6 +130,8 @@ class Found:
     again: bool = False
     """It was said before, and is answered as it was then."""
     why: str = ""
+    often: bool = False
+    """It was said before, and that was all of it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -174,12 +146,15 @@ class Seat:
     """By the tape's topic, who is in."""
     knocking: dict[str, Conn] = field(default_factory=dict)
     """By the tape's topic, who waits at the door."""
+    topics: dict[str, str] = field(default_factory=dict)
+    """By the tape's topic, the live one."""
     refs: dict[int, object] = field(default_factory=dict)
     """By what the client said, the live ref under which it is answered."""
     used: set[int] = field(default_factory=set)
     """What the client has said."""
-    held: list[int] = field(default_factory=list)
-    """What is due for one who is not let in yet."""
+    short: ShortIds = field(default_factory=ShortIds)
+    held: list[tuple[int, int]] = field(default_factory=list)
+    """What is due for one who is not let in yet, and what it follows."""
     over: bool = False
     fresh: bool = True
     """Nothing was said yet: it may still turn out to be the place of another walk."""
@@ -187,9 +162,10 @@ class Seat:
     """Itself, and what was grafted on it (`grafts.py`): places of one live connection, which share who is in."""
     elsewhere: bool = False
     """A real server speaks with this client (`beyond.py`)."""
-    _due: list[tuple[float, int, int, int, float]] = field(default_factory=list)
-    """Instant, line, which one of what follows, of which line, and the instant of that one."""
+    _due: list[tuple[float, int, int, int, float, float]] = field(default_factory=list)
+    """Instant, line, which one of what follows, of which line, the instant of that one, and before when it is not."""
     _floor: dict[str, tuple[int, float]] = field(default_factory=dict)
+    """By topic, the last line that is to come, and when."""
     _place: dict[str | None, int] = field(default_factory=dict)
     _first: dict[tuple[str, str], int] = field(default_factory=dict)
     """Of the lines of a name, how many are used up without a gap."""
@@ -198,9 +174,19 @@ class Seat:
 
     def follow(self, index: int, now: float, factor: float) -> None:
         """What the server said after this line is due from now on, each at its own distance."""
-        self._push(index, 0, now, factor)
+        lines, following = self.strand.lines, self.strand.follows.get(index, ())
+        last = next((at for at in reversed(following) if lines[at].part in _ORDERED), None)
+        floor = 0.0
+        if last is not None:
+            # What was said later stays later, also where the client is quicker than it was on the tape.
+            line = lines[last]
+            before, high = self._floor.get(line.topic, (-1, 0.0))
+            if before < last:
+                floor = high
+                self._floor[line.topic] = (last, max(high, now + max(0.0, line.at - lines[index].at) * factor))
+        self._push(index, 0, now, floor, factor)
 
-    def _push(self, cause: int, which: int, base: float, factor: float) -> None:
+    def _push(self, cause: int, which: int, base: float, floor: float, factor: float) -> None:
         lines = self.strand.lines
         following = self.strand.follows.get(cause, ())
         if which >= len(following):
@@ -208,13 +194,11 @@ class Seat:
         index = following[which]
         line = lines[index]
         due = base + max(0.0, line.at - lines[cause].at) * factor
-        if line.part in (Part.SAID, Part.LEAVE, Part.CLOSE):
-            # What was said later stays later, also where the client is quicker than it was on the tape.
-            before, floor = self._floor.get(line.topic, (-1, 0.0))
-            if before < index:
-                due = max(due, floor)
-                self._floor[line.topic] = (index, due)
-        heappush(self._due, (due, index, which, cause, base))
+        if line.part in _ORDERED:
+            due = max(due, floor)
+        if line.part is Part.CLOSE:
+            due = max(due, *(high for before, high in self._floor.values() if before < index), 0.0)
+        heappush(self._due, (due, index, which, cause, base, floor))
 
     def due(self) -> float | None:
         """When the next is due."""
@@ -223,14 +207,14 @@ class Seat:
     def pending(self) -> list[int]:
         """What is still to come of what the server said on the tape."""
         follows = self.strand.follows
-        return [index for _, _, which, cause, _ in self._due for index in follows[cause][which:]]
+        return [index for _, _, which, cause, *_ in self._due for index in follows[cause][which:]]
 
-    def take(self, now: float, factor: float) -> Iterator[int]:
-        """What is due by now, in order."""
+    def take(self, now: float, factor: float) -> Iterator[tuple[int, int]]:
+        """What is due by now, in order, and what of the client's it follows."""
         while self._due and self._due[0][0] <= now + 1e-6:
-            _, index, which, cause, base = heappop(self._due)
-            self._push(cause, which + 1, base, factor)
-            yield index
+            _, index, which, cause, base, floor = heappop(self._due)
+            self._push(cause, which + 1, base, floor, factor)
+            yield index, cause
 
     # --- what the client says
 
@@ -245,7 +229,7 @@ class Seat:
             return self._loosely(key, args, masks)
         index = self._next(key[0] if self.strand.kind in (ENGINE, PHOENIX) else None)
         if index is None:
-            return Found(None, None, why="comes after the client's last message on the tape")
+            return Found(None, None, why="is one more than on the tape")
         line = self.strand.lines[index]
         if (line.topic, line.name) != key:
             found = Found(index, None, index, why=f"is not what comes next on the tape, which is {line.told()}")
@@ -277,35 +261,51 @@ class Seat:
         while start < len(known) and known[start] in self.used:
             start += 1
         self._first[key] = start
-        best: Found | None = None
-        for index in known[start : start + _LOOKED_AT]:
-            if index not in self.used:
-                comparison = self._against(index, args, masks)
-                if not comparison.differences:
-                    return Found(index, comparison)
-                if (
-                    best is None
-                    or best.comparison is None
-                    or len(comparison.differences) < len(best.comparison.differences)
-                ):
-                    best = Found(None, comparison, index, why="is not as it is on the tape")
-        if best is not None:
-            return best
-        return self._again(key, args, masks)
+        unused = (index for index in known[start : start + _LOOKED_AT] if index not in self.used)
+        best = self._best(unused, args, masks)
+        if best is not None and best.index is not None:
+            assert best.comparison is not None
+            if not best.comparison.pairs or self.strand.kind in (TYPED, PLAIN):
+                return best
+            # The very same was said before: another one that only looks like it is not meant.
+            again = self._again(key, args, masks, _BETTER)
+            return again if again.again and again.comparison is not None and not again.comparison.pairs else best
+        again = self._again(key, args, masks)
+        if best is None or again.again or again.often:
+            return again
+        best.why = "is not as it is on the tape"
+        return best
 
-    def _again(self, key: tuple[str, str], args: Args, masks: Masks) -> Found:
+    def _best(self, indexes: Iterable[int], args: Args, masks: Masks) -> Found | None:
+        """Of these lines the one that comes nearest, the first of them; one that is the same without an `index`."""
+        best, least, left = None, (0, 0), _BETTER
+        for index in indexes:
+            comparison = self._against(index, args, masks)
+            distance = len(comparison.differences), len(comparison.pairs)
+            if best is None or distance < least:
+                best = Found(None if distance[0] else index, comparison, index)
+                least = distance
+            if not least[0]:
+                # It fits, but another may fit better: that other item, of which an id is the same.
+                left -= 1
+                if not left or not least[1]:
+                    break
+        return best
+
+    def _again(self, key: tuple[str, str], args: Args, masks: Masks, most: int = _LOOKED_AT) -> Found:
         """What was said before may be said again where its answer is one by its envelope."""
         strand = self.strand
         known = strand.named.get(key, ())
-        for index in reversed(known[-_LOOKED_AT:]):
-            comparison = self._against(index, args, masks)
-            if not comparison.differences:
-                answers = [strand.lines[at].part is Part.ANSWER for at in strand.follows.get(index, ())]
-                if any(answers):
-                    return Found(index, comparison, index, again=True)
-                return Found(None, None, index, why="is said more often than on the tape")
-        if known:
-            return Found(None, self._against(known[-1], args, masks), known[-1], why="is not on the tape like this")
+        used = (index for index in reversed(known[-most:]) if index in self.used)
+        best = self._best(used, args, masks)
+        if best is not None and best.index is not None:
+            if any(strand.lines[at].part is Part.ANSWER for at in strand.follows.get(best.index, ())):
+                best.again = True
+                return best
+            return Found(None, None, best.index, why="is said more often than on the tape", often=True)
+        if best is not None:
+            best.why = "is not on the tape like this"
+            return best
         elsewhere = next((indexes[0] for (_, name), indexes in strand.named.items() if name == key[1]), None)
         why = "is on the tape, but not there" if elsewhere is not None else "is not on the tape"
         return Found(None, None, elsewhere, why=why)
@@ -313,6 +313,12 @@ class Seat:
     def _against(self, index: int, args: Args, masks: Masks) -> Comparison:
         line = self.strand.lines[index]
         return Comparison(masks.of(line.name), True).args(line.args, args)
+
+    def unsaid(self) -> Line | None:
+        """What the client said first on the tape of what it has not said now."""
+        left = (index for indexes in self.strand.named.values() for index in indexes if index not in self.used)
+        first = min(left, default=None)
+        return None if first is None else self.strand.lines[first]
 
     @property
     def said_all(self) -> bool:
@@ -335,9 +341,20 @@ class Seat:
         self._due.clear()
         self.held.clear()
 
+    def others(self) -> Iterator[Strand]:
+        """Connections of the tape through the same door that this client has not had."""
+        walk, path = self.walk, target(self.request)
+        for strand in walk.plan.strands:
+            if strand not in walk.seats and strand.refusal is None and fits(strand.path, path):
+                yield strand
+
+    def like(self, strand: Strand) -> Seat:
+        """The same in another place, to see what would be."""
+        return Seat(0, self.walk, strand, self.request)
+
     def join(self, topic: str) -> tuple[str, int | None]:
         """The tape's topic for a live one, and the line of its join; the last one where all are used."""
-        joins = self._joins(topic)
+        joins = self.joins(topic)
         if not joins:
             other = next(
                 (
@@ -349,10 +366,11 @@ class Seat:
             )
             if other is None:
                 return topic, None
-            topic, joins = other, self._joins(other)
+            topic, joins = other, self.joins(other)
         return topic, next((index for index in joins if index not in self.used), joins[-1])
 
-    def _joins(self, topic: str) -> list[int]:
+    def joins(self, topic: str) -> list[int]:
+        """The lines in which that very topic is joined."""
         known = self.strand.named
         return (
             [*known.get((topic, "connect"), ()), *known.get((topic, "phx_join"), ())]

@@ -13,7 +13,8 @@ from simulator.cassette.envelopes import ENGINE
 from simulator.cassette.match import Comparison, Masks
 from simulator.cassette.pseudonyms import is_ours
 from simulator.cassette.strands import Part, Plan, Strand
-from simulator.cassette.walk import Manner, Walk, compared, fits, target
+from simulator.cassette.targets import compared, fits, target
+from simulator.cassette.walk import Manner, Walk
 from simulator.core.message import Json, Request
 from simulator.core.world import World
 
@@ -121,8 +122,11 @@ class Walks:
         path = target(request)
         told = f"{path} {request.header('Authorization') or ''} {request.header('Cookie') or ''} {dumps(auth)}"
         walk = self.owner(told)
-        if walk is not None and (strand := walk.next(path)) is not None:
-            return walk, strand
+        if walk is not None:
+            back = walk
+            near = walk.next(path, lambda strand: self._distance(back, strand, request, auth)[0])
+            if near is not None:
+                return walk, near
         for turned in self.latest():
             if turned.turned_away and not turned.seats and (strand := turned.next(path)) is not None:
                 return turned, strand
@@ -142,13 +146,13 @@ class Walks:
         return walk, min(candidates, key=lambda strand: self._distance(walk, strand, request, auth))
 
     def _distance(self, walk: Walk, strand: Strand, request: Request, auth: Json) -> tuple[int, int]:
-        """What can't be, and of what may be another value how much is."""
+        """In how many places it is another, and in how many it only looks so."""
         joins = [line for line in strand.lines if line.part is Part.JOIN][:1]
         taped = joins[0].args[0] if joins and joins[0].args else None
         looks = (taped,) if strand.kind == ENGINE else ()
         live = (auth or None,) if strand.kind == ENGINE else ()
-        found = compared(walk, strand.path, request, self._masks, looks, live)
-        return len(found.differences), len(found.pairs)
+        comparison = compared(walk, strand.path, request, self._masks, looks, live)
+        return len(comparison.differences), len(comparison.pairs)
 
 
 def _handle(value: str) -> str:

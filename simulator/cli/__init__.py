@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simulator import __version__
+from simulator.cli import playing
 from simulator.cli.group import Group
 from simulator.cli.listening import listening, options
 from simulator.cli.words import Fixtures, Number, Scenario, Seconds, Setting, backend_names, chosen, fixture_files
@@ -134,8 +135,9 @@ def _clocks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     envvar="SIMULATOR_CASSETTE",
     show_envvar=True,
     metavar="FILE",
-    help="A recording answers in place of the backend's own rules; `simulator replay` has more to say about how.",
+    help="A recording answers in place of the backend's own rules; --match to --report say how.",
 )
+@playing.options
 @click.option(
     "--admin-token",
     envvar="SIMULATOR_ADMIN_TOKEN",
@@ -210,6 +212,7 @@ def serve(
     ready_file: Path | None,
     log_format: str,
     verbose: bool,
+    how: playing.How,
     **where: Any,
 ) -> None:
     """Serve backends until Ctrl-C.
@@ -220,7 +223,7 @@ def serve(
     simulator serve --backend chip --set bot_delay=0 --set courier_url=http://127.0.0.1:8080
     simulator serve --backend chatbot --scenario support-desk
     simulator serve --backend chip --scenario my.yaml --watch
-    simulator serve --backend chip --cassette talk.yaml
+    simulator serve --backend chip --cassette talk.yaml --timing burst --strict
     simulator serve --backend chip --record chat.yaml
     simulator serve --backend all --admin-port 8100 --tls --tls-ca-out ca.pem
     """
@@ -239,17 +242,16 @@ def serve(
         every = chosen(names)
         time = clocks.parse(clock)
         reporter = Reporter(time.now, log_format, verbose)
-        playing = None
+        tapes = None
         if cassettes:
-            from simulator.cassette.walk import Manner
-            from simulator.serve import replay as tapes
-
             _only(every, cassettes, scenario)
-            playing, coverage = tapes.prepare(cassettes, every[0], Manner(), lambda line: click.echo(line, err=True))
+            tapes = playing.prepare(cassettes, every[0], how)
+        else:
+            playing.needless(click.get_current_context())
         simulator: Simulator = Simulator(
             Options(
-                backends=every if playing is None else [playing],
-                playing="" if playing is None else tapes.told(cassettes, playing, coverage),
+                backends=every if tapes is None else [tapes.backend],
+                playing="" if tapes is None else tapes.told,
                 host=host,
                 port=port,
                 seed=seed,
@@ -272,9 +274,8 @@ def serve(
     except OSError as error:
         # No files left to open.
         raise StartError(f"can't serve: {error.strerror or error}") from None
-    if playing is not None:
-        click.echo(tapes.shown(coverage), nl=False, err=log_format == "json")
-    startup.leave(1 if simulator.unrecorded else 0)
+    code = 0 if tapes is None else tapes.end(err=log_format == "json")
+    startup.leave(1 if simulator.unrecorded else code)
 
 
 def _only(every: list[str], cassettes: tuple[Path, ...], scenario: str | None) -> None:

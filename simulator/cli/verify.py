@@ -12,7 +12,7 @@ import click
 
 from simulator.cli.files import new_file
 from simulator.cli.told import FILE, complete, json_line, piped, say, warn
-from simulator.cli.words import Fixtures, Scenario, Seconds, Setting, fixture_files
+from simulator.cli.words import Fixtures, Scenario, Seconds, Setting, check_paths, fixture_files
 from simulator.core.errors import SimulatorError, StartError
 
 if TYPE_CHECKING:
@@ -61,6 +61,11 @@ _ROADS = {"websocket": ("websocket",), "polling": ("polling",), "upgrade": ("pol
 @click.option(
     "--bind", multiple=True, metavar="TAPED=VALUE", help="Say this wherever the tape's client said that; repeatable."
 )
+@click.option(
+    "--fresh", multiple=True, metavar="PATH",
+    help="Make the client's ids there anew, for a server that refuses those it has seen: 'send.messageId', "
+    "'*.messageId'; repeatable.",
+)  # fmt: skip
 @click.option("--insecure", is_flag=True, help="Trust any certificate.")
 @click.option("--seed", type=int, help="With a served backend: makes all its ids the same in every run.")
 @click.option(
@@ -140,8 +145,9 @@ def _run(file: Path, target: str | None, backend: str | None, options: dict[str,
         options["settle"],
         None if transport is None else _ROADS[transport],
     )
+    check_paths("--fresh", options["fresh"])
     bind = dict(pairs("--bind", options["bind"]))
-    wanted = Wanted(backend, manner, options["exact"], options["ignore"], bind, options["insecure"])
+    wanted = Wanted(backend, manner, options["exact"], options["ignore"], bind, options["insecure"], options["fresh"])
     headers, query = pairs("--header", options["headers"]), pairs("--query", options["query"])
     if target is not None:
         chosen = Target(target, headers, query)

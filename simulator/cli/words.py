@@ -104,6 +104,13 @@ def chosen(names: Iterable[str]) -> list[str]:
     return backends.names() if "all" in names else [*names]
 
 
+def check_paths(option: str, paths: Iterable[str]) -> None:
+    """Raises SimulatorError for what is no MESSAGE.PATH."""
+    for path in paths:
+        if "." not in path or not all(path.split(".")):
+            raise SimulatorError(f"{option} {path}: expected MESSAGE.PATH, such as send_msg.text, or *.PATH for all")
+
+
 def fixture_files(given: Iterable[str], names: Sequence[str]) -> dict[str, Path]:
     """Whose fixtures lie where, of `[NAME=]FILE`. Raises SimulatorError."""
     files: dict[str, Path] = {}

@@ -65,7 +65,7 @@ class Reply(Struct, gc=False):
 
 @dataclass(slots=True)
 class Close:
-    """Close a conn; code None gives a close frame without a code.
+    """Close a conn; code None gives a close frame without a code, 1006 ends the connection without any.
 
     Where a conn is not a whole socket (a Phoenix channel), 1000 is its orderly end and any other code its crash.
     """
@@ -75,6 +75,8 @@ class Close:
     reason: str = ""
     whole: bool = True
     """False leaves the session and ends the conn alone, where the wire knows the difference."""
+    bare: bool = False
+    """The connection alone is closed, and the envelope says no goodbye: to its client that is a break, not an end."""
 
 
 @dataclass(slots=True)

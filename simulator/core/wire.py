@@ -236,6 +236,8 @@ class Turn:
     """The message that this one answers, where the envelope says so."""
     offset: str = ""
     """What a client names to go on from here after a break, on wires that know of it."""
+    wide: bool = False
+    """It went to everyone in its topic, as far as the envelope shows."""
 
 
 class Reader(Protocol):

@@ -10,8 +10,10 @@ from pathlib import Path
 from simulator.cassette.reading import backend_of
 from simulator.cassette.tape import open_tape
 from simulator.core.errors import CassetteError, StartError
+from simulator.core.ids import Ids, fresh_key
 from simulator.drive.bound import Bound
 from simulator.drive.edge import Edge
+from simulator.drive.fresh import fresh
 from simulator.drive.hearing import FLOOD
 from simulator.drive.keys import Keys, fitting
 from simulator.drive.outcome import Manner
@@ -32,6 +34,8 @@ class Wanted:
     ignored: Sequence[str] = ()
     bind: Mapping[str, str] = field(default_factory=dict)
     insecure: bool = False
+    fresh: Sequence[str] = ()
+    """Paths at which the client's ids are made anew."""
     keys: Keys | None = None
     """Of the backend that is served, what opens its doors where redaction took that from the tape."""
 
@@ -39,7 +43,8 @@ class Wanted:
 async def verify(path: Path, target: Target, wanted: Wanted) -> Verdict:
     """Play the client's half of a tape at a live server, and compare what that says.
 
-    Raises CassetteError where it is no cassette or has nothing to play, StartError where the server can't be reached.
+    Raises CassetteError where it is no cassette or has nothing to play, StartError where the server can't be reached,
+    SimulatorError where there is nothing to be made anew.
     """
     with open_tape(path) as tape:
         backend = backend_of(tape.header, wanted.backend)
@@ -50,7 +55,11 @@ async def verify(path: Path, target: Target, wanted: Wanted) -> Verdict:
     if not made.steps:
         raise CassetteError(str(path), 0, "has nothing to play: no connection and no request whose beginning is on it")
     servers = ((tape.header.upstream or "").rstrip("/"), target.base)
-    given = {**({} if wanted.keys is None else fitting(made, wanted.keys)), **wanted.bind}
+    anew: dict[str, str] = {}
+    if wanted.fresh:
+        with open_tape(path) as tape:
+            anew = fresh(tape, backend, wanted.fresh, Ids(fresh_key()))
+    given = {**({} if wanted.keys is None else fitting(made, wanted.keys)), **anew, **wanted.bind}
     bound = Bound(frozenset() if backend is None else backend.volatile, given, servers)
     play = Play(made, target, bound, wanted.manner, backend)
     await Edge(play, path.parent, wanted.insecure).run()

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from simulator.cassette.bindings import changed
 from simulator.cassette.envelopes import ENGINE, PHOENIX
+from simulator.cassette.misses import NOT_ON_THE_TAPE
 from simulator.cassette.plan import answered
-from simulator.cassette.playback import NOT_ON_THE_TAPE, Playback
+from simulator.cassette.playback import Playback
 from simulator.cassette.strands import Part
 from simulator.cassette.walk import Seat, Walk
 from simulator.core.actions import Accept, Action, Cancel, Close, Refuse, Reply, Respond, Send

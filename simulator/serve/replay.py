@@ -47,14 +47,20 @@ def prepare(
     made: list[Plan] = []
     known: Backend | None = None
     name = None if named is None else backends.load(named).name
+    said = ""
     for path in paths:
         with open_tape(path) as tape:
             theirs = tape.header.backend
             if name is not None and theirs not in (None, name):
-                raise CassetteError(str(path), 0, f"is of {theirs}, and can't be played as {name}: --backend {theirs}")
-            name = name or theirs
+                other = f"{said} is of {name}: one replay" if said else f"can't be played as {name}: --backend {theirs}"
+                also = " plays tapes of one backend" if said else ""
+                raise CassetteError(str(path), tape.named, f"is a tape of {theirs}, and {other}{also}")
+            if name is None and theirs is not None:
+                name, said = theirs, f"{path}:{tape.named}"
             known = backend_of(tape.header, named)
             plan = plans.read(tape, known, partial(fetch, path.parent))
+        if known is not None:
+            _check_kind(plan, known)
         if not plan.strands and not plan.exchanges:
             raise CassetteError(str(path), 0, "has nothing that could be played: no connection and no request")
         made.append(plan)
@@ -66,6 +72,17 @@ def prepare(
     coverage = Coverage(made)
     backend = foreign(made, name) if known is None else known
     return played(backend, made, manner, coverage), coverage
+
+
+def _check_kind(plan: Plan, backend: Backend) -> None:
+    """Raises CassetteError where nobody on the tape spoke with that backend, whatever its head says."""
+    spoken = [strand for strand in plan.strands if strand.kind]
+    if spoken and all(strand.foreign for strand in spoken):
+        first = spoken[0].lines[0].line
+        why = f"conn {spoken[0].conn}, {spoken[0].path}, is no connection with {backend.name}, and none is"
+        raise CassetteError(
+            plan.path, first, f"{why}; whose tape is it? Its head says so (backend: NAME), or --backend"
+        )
 
 
 def fetch(folder: Path, body: Beside) -> bytes | None:

@@ -283,6 +283,21 @@ class EngineIO:
         if session.link is not None or not session.buffer:
             self._close_transport(session, out)
 
+    def sever(self, session: Session, code: int | None, reason: str, out: list[Output]) -> None:
+        """End a session as a proxy before it would, or a process that dies: no packet says so.
+
+        With code 1006 there is no close frame either, and a poll that waits gets no answer.
+        """
+        if session.link is not None:
+            out.append(Drop(session.link) if code == ABNORMAL else Shut(session.link, code, reason))
+        elif session.poll is not None and code == ABNORMAL:
+            (call, _), session.poll = session.poll, None
+            del self._polls[call]
+            out.append(Answer(call, None))
+        elif session.poll is not None:
+            self._answer(session, [CLOSE], out)
+        self._over(session, NO_CODE if code is None else code, True, out)
+
     def _close_transport(self, session: Session, out: list[Output]) -> None:
         if session.writable:
             self._end(session, NO_CODE, True, out)

@@ -310,6 +310,8 @@ class Phoenix:
             conn = conn.socket
         if not isinstance(conn, Socket) or (conn.link is None and conn.session is None):
             return []
+        if code == 1006:
+            return self._lose(conn, None)
         shut = None if conn.link is None else Shut(conn.link, code, close.reason)
         return self._end(conn, shut, 1005 if code is None else code)
 
@@ -389,9 +391,16 @@ class Onlooker:
 
 def _turn(sender: str, frame: Frame) -> Turn:
     try:
-        _, ref, topic, event, payload = read(sender, frame)
+        join_ref, ref, topic, event, payload = read(sender, frame)
     except WireError as error:
         return Turn(sender, None, error.why)
     if not isinstance(event, str) or not isinstance(topic, str):
         return Turn(sender, None, "an event or a topic that is no string")
-    return Turn(sender, Message(event, (payload,), NO_REF if ref is None else ref, topic))
+    wide = sender == "server" and ref is None and join_ref is None and _is_wide(frame.data)
+    return Turn(sender, Message(event, (payload,), NO_REF if ref is None else ref, topic), wide=wide)
+
+
+def _is_wide(data: str | bytes) -> bool:
+    """Whether a frame without a join_ref may be a broadcast: in 1.3's V1 they have one that is null (`v1_struct`)."""
+    start = data.lstrip()[:1]
+    return start not in ("{", b"{") or '"join_ref"' in str(data)

@@ -305,7 +305,7 @@ class Single:
         peer = close.conn
         if not isinstance(peer, Peer) or peer.link not in self._links:
             return []
-        shut = Shut(peer.link, close.code, close.reason)
+        shut = Drop(peer.link) if close.code == 1006 else Shut(peer.link, close.code, close.reason)
         return [shut, *self._over(peer, 1005 if close.code is None else close.code)]
 
     def _over(self, peer: Peer, code: int) -> list[Output]:

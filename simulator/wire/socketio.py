@@ -373,6 +373,9 @@ class SocketIO:
         conn = close.conn
         if not isinstance(conn, Socket) or conn.state is not _OPEN:
             return
+        if close.bare:
+            self._engine.sever(conn.session, close.code, close.reason, out)
+            return
         code = NO_CODE if close.code is None else close.code
         client: Client = conn.session.upper
         for other in [*client.conns] if close.whole else [conn]:

@@ -89,7 +89,9 @@ def test_the_unknown_goes_there_and_all_that_comes_after() -> None:
     # It could not be had after all: a miss, and the tape goes on.
     seat.elsewhere = False
     assert server.playback.turned_down(seat, conn, message) == []
-    assert replay.warnings() == ["client 1: odd is not on the tape"]
+    assert replay.warnings() == [
+        "client 1: odd is not on the tape; the client's next on the tape is talk.yaml:19, send_msg"
+    ]
     # What the tape knows was on its way there, too.
     known = Message("send_msg", ({"text": "hello"},))
     assert [type(one).__name__ for one in server.playback.turned_down(seat, conn, known)] == ["After"]
@@ -103,7 +105,9 @@ def test_what_it_does_not_take_is_a_miss() -> None:
     replay, server = behind(takes=False)
     replay.play('client connects\nclient >> {"type":"odd"}\n')
     assert server.heard == ["opened 1", "unknown odd"]
-    assert replay.warnings() == ["client 1: odd is not on the tape"]
+    assert replay.warnings() == [
+        "client 1: odd is not on the tape; the client's next on the tape is talk.yaml:11, start_chat"
+    ]
 
 
 def test_a_connection_to_where_the_tape_has_none() -> None:
@@ -127,11 +131,11 @@ def test_topics() -> None:
         client connects
         client >> ["1","1","bot:b","phx_join",{"access_token":"t"}]
         after 0.1
-        server << ["1","1","bot:b","phx_reply",{"status":"ok","response":{}}]
+        server << ["1","1","bot:b","phx_reply",{"response":{},"status":"ok"}]
         client >> ["2","2","bot:c","phx_join",{}]
         """
     replay.play(
-        told + 'server << ["2","2","bot:c","phx_reply",{"status":"error","response":{"reason":"not on the tape"}}]'
+        told + 'server << ["2","2","bot:c","phx_reply",{"response":{"reason":"not on the tape"},"status":"error"}]'
     )
     assert server.heard == ["opened 1", "joins bot:c"]
     replay, server = behind(*tapes.phoenix(), backend="aida")

@@ -72,6 +72,80 @@ def test_json_that_is_beyond_the_quick_way() -> None:
     assert loads("[NaN]")[0] != loads("[NaN]")[0]
 
 
+def test_a_value_that_is_part_of_another_one_is_not_that_one() -> None:
+    bindings = Bindings()
+    assert bindings.bind("ann@example.com", "bob@example.com")
+    assert bindings.bind("item-1", "item-7")
+    assert bindings.bind("/images/a.png", "/images/b.png")
+    text = '{"to":"ann@example.com","cc":"joann@example.com","id":"item-1","ids":["item-12","an-item-1"],"at":"/images/a.pngx"}'
+    assert bindings.to_live(text) == text.replace('"ann@', '"bob@').replace('"item-1"', '"item-7"')
+
+
+def test_what_was_put_in_is_not_changed_once_more() -> None:
+    bindings = Bindings()
+    for taped, live in (
+        ("alice-1", "bobby-2"),
+        ("bobby-2", "alice-1"),
+        ("a.b/cdef", "x.y/abcd"),
+        ("x.y/abcd", "a.b/cdef"),
+    ):
+        assert bindings.bind(taped, live)
+    assert bindings.to_live('"alice-1 bobby-2 a.b/cdef"') == '"bobby-2 alice-1 x.y/abcd"'
+
+
+def test_a_word_of_the_language_is_an_id_only_where_it_stands_alone() -> None:
+    bindings = Bindings()
+    assert bindings.bind("garden", "meadow")
+    assert bindings.bind("hello there", "hullo you")
+    text = '{"room":"garden","url":"/rooms/garden?x=1","topic":"room:garden","text":"the garden is open, hello there","said":"hello there"}'
+    assert bindings.to_live(text) == (
+        '{"room":"meadow","url":"/rooms/meadow?x=1","topic":"room:meadow","text":"the garden is open, hello there","said":"hullo you"}'
+    )
+    assert bindings.to_live("garden") == "meadow"
+
+
+def test_ids_in_longer_words_and_addresses() -> None:
+    bindings = Bindings()
+    assert bindings.bind(UUID, OTHER)
+    assert bindings.bind("chat-12ab", "chat-34cd")
+    text = f'"session-{UUID}", "{UUID}-x@example.com", "chat-12ab.example.com", "chat-12ab@example.com"'
+    assert bindings.to_live(text) == text.replace(UUID, OTHER).replace("chat-12ab", "chat-34cd")
+
+
+def test_digits_that_are_a_text_are_no_number() -> None:
+    bindings = Bindings()
+    assert bindings.bind("123456", 'ab"c12')
+    args: Any = ({"id": "123456", "n": 123456, "123456": ["123456", None]},)
+    assert changed(args, bindings.to_live) == ({"id": 'ab"c12', "n": 123456, 'ab"c12': ['ab"c12', None]},)
+    assert bindings.to_taped(dumps('ab"c12')) == '"123456"'
+    assert bindings.to_live("a\\b123456") == "a\\b123456"
+
+
+def test_a_number_that_is_made_anew_is_one() -> None:
+    bindings, ids = Bindings(), Ids.seeded(7)
+    for value in ("1417319002", "100000"):
+        bindings.mint(value, ids)
+        [made] = changed((int(value),), bindings.to_live)
+        assert isinstance(made, int)
+        assert len(str(made)) == len(value)
+        assert str(made) != value
+
+
+def test_odd_values_are_not_kept_for_ever() -> None:
+    bindings = Bindings()
+    for i in range(600):
+        assert bindings.bind(f"one two {i}", f"two one {i}")
+    assert bindings.to_live('"one two 599"') == '"two one 599"'
+    assert bindings.to_live('"one two 1"') == '"one two 1"'
+
+
+def test_a_long_frame_takes_no_time() -> None:
+    bindings = Bindings()
+    assert bindings.bind("ann@example.com", "bob@example.com")
+    for piece in (".", "a.", "a@", "a@a.", "eyJ", "eyJa.", "-", "7d62d551-", "1-"):
+        assert bindings.to_live(piece * 100_000) == piece * 100_000
+
+
 def test_a_file_has_the_same_name_in_a_message_as_in_its_url() -> None:
     bindings = Bindings()
     bindings.bind(f"http://a.example.com/files/{UUID}.png?x=1", f"http://b.example.com/f/{OTHER}.png")

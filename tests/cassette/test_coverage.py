@@ -37,8 +37,8 @@ def test_as_text() -> None:
     assert covered().text() == (
         "replay: 2 clients, 1 of 5 lines played, 2 messages without a match\n"
         '  client 1: hm is not as it is on the tape; nearest is talk.yaml:16; text: expected "a", got nothing; '
-        "data: expected 1 bytes, got 1\n"
-        "  client 2: a frame is not on the tape\n"
+        "data: expected 1 byte 00, got 1\n"
+        "  client 2: a frame that is no message, x, is not on the tape\n"
         "never played:\n"
         "  talk.yaml:6: server: refuses /x\n"
         "  talk.yaml:17: client: \\x01hm\n"
@@ -66,7 +66,7 @@ def test_as_junit() -> None:
     names = [case.get("name") for case in suite]
     assert names == [
         "6: refuses /x",
-        "12: client open (open)",
+        "12: client open",
         "17: client �hm",
         "21: server ho",
         "25: GET /a",
@@ -74,7 +74,7 @@ def test_as_junit() -> None:
         "a frame",
     ]
     failure = suite[5][0]
-    assert failure.text == '[{"a":1}]\ntext: expected "a", got nothing\ndata: expected 1 bytes, got 1'
+    assert failure.text == '[{"a":1}]\ntext: expected "a", got nothing\ndata: expected 1 byte 00, got 1'
 
 
 def test_a_long_report_has_bounds() -> None:

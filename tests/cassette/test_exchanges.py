@@ -45,8 +45,8 @@ def test_an_answer_from_the_tape() -> None:
     assert replay.request("GET", "/things/1?page=3").status == 404
     assert replay.request("DELETE", "/things/1").status == 404
     assert replay.warnings() == [
-        "client 0: GET /things/1?page=3 is not on the tape; nearest is talk.yaml:6",
-        "client 0: DELETE /things/1 is not on the tape",
+        'a request: GET /things/1?page=3 is not as it is on the tape; nearest is talk.yaml:6; query.page: expected "2", got "3"',
+        "a request: DELETE /things/1 is not on the tape",
     ]
 
 

@@ -28,7 +28,7 @@ def compared(taped: Any, live: Any, *masks: str, loose: bool = True) -> Comparis
         ({"a": None}, {}, []),
         ({}, {"a": None}, []),
         ({"a": {}}, {"a": []}, ["a: expected {}, got []"]),
-        (b"\0", b"\1\2", ["it: expected 1 bytes, got 2 bytes"]),
+        (b"\0", b"\1\2", ["it: expected 1 byte 00, got 2 bytes 01 02"]),
         ({"id": "a"}, {"id": "b"}, []),
     ],
 )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from simulator.cassette import plan as plans
-from simulator.cassette.entries import Entry
+from simulator.cassette.entries import Entry, Upgraded
 from simulator.cassette.stand_in import foreign
 from simulator.core.bot import Bot
 from simulator.core.message import Ping
@@ -88,7 +88,7 @@ def test_an_acknowledgement_that_says_something_else_or_that_nobody_gave_then() 
     """)
     assert replay.warnings() == [
         "client 1: first is not as it is on the tape; nearest is talk.yaml:27; it: expected 1, got 2",
-        "client 1: ack acknowledges talk.yaml:31, as it did not on the tape",
+        "client 1: an acknowledgement of second is not on the tape; nearest is talk.yaml:31",
     ]
     assert stranger(*tape, match="position").coverage.missed == 0
 
@@ -111,7 +111,7 @@ def test_binary_and_attachments() -> None:
     client.send(head)
     client.send(b"\0\2")
     assert replay.warnings() == [
-        "client 1: picture is not on the tape like this; nearest is talk.yaml:27; data: expected 2 bytes, got 2 bytes"
+        "client 1: picture is not on the tape like this; nearest is talk.yaml:27; data: expected 2 bytes 00 01, got 2 bytes 00 02"
     ]
 
 
@@ -147,7 +147,9 @@ def test_namespaces_are_entered_refused_and_left() -> None:
         client >> 41/more,
     """)
     assert replay.unplayed() == []
-    assert replay.warnings() == ["client 1: join joins /nowhere, which is not on the tape"]
+    assert replay.warnings() == [
+        "client 1: connect to /nowhere is not on the tape; the client's next on the tape is talk.yaml:47, connect (join)"
+    ]
 
 
 def test_who_shows_in_a_namespace_that_it_was_here_before() -> None:
@@ -209,7 +211,7 @@ def test_a_refused_namespace_alone() -> None:
     replay = stranger(*tape)
     replay.connect("client", SOCKET)
     replay.play(OPEN + 'client >> 40\nserver << 44{"message":"no"}')
-    assert replay.unplayed() == ["23: client:  (broken)", "27: server: close (close)"]
+    assert replay.unplayed() == ["23: client: a frame that is no message", "27: server: close"]
 
 
 def test_recovery_goes_on_in_the_next_place() -> None:
@@ -301,22 +303,6 @@ def test_phoenix_joins_replies_pushes_and_ends() -> None:
     """)
     assert replay.unplayed() == []
     assert [line for line, _ in replay.plans[0].remarks] == [75]
-
-
-def test_the_server_closes_at_its_time() -> None:
-    for code, shut in ((4001, "client is shut 4001"), (1006, "client is shut"), (None, "client is shut 1000")):
-        tape: list[Entry] = [opened("/x/"), said("server", "hello", 0.0), closed(2.0, code=code, by="server")]
-        replay = stranger(*tape)
-        replay.connect("client", "/x/")
-        replay.play(f"server << hello\nafter 1.9\nclient is silent\nafter 0.2\n{shut}")
-        assert replay.coverage.complete
-
-
-def test_a_namespace_is_closed_with_its_session() -> None:
-    replay = stranger(*session(closed(1.0, by="server", code=1000)))
-    entered(replay)
-    replay.play("after 1\nserver << 41\nclient is shut")
-    assert replay.coverage.complete
 
 
 @pytest.mark.parametrize(
@@ -412,3 +398,49 @@ def test_who_is_gone_already_is_not_sent_away() -> None:
     """)
     assert replay.coverage.complete, replay.coverage.text()
     assert "left behind" not in str(replay.logged)
+
+
+def test_a_probe_that_failed_is_no_end() -> None:
+    tape: list[Entry] = [
+        opened(POLLING),
+        *(
+            replace(entry, via="polling", body=i)
+            for i, entry in enumerate(
+                (said("server", '0{"sid":"a"}', 0.0), said("client", "40", 0.0), said("server", '40{"sid":"b"}', 0.0)),
+                1,
+            )
+        ),
+        Upgraded(0.1, 1, 2, f"{SOCKET}&sid=a", ()),
+        said("client", "2probe", 0.1, link=2),
+        closed(0.2, link=2, by="server"),
+        replace(said("server", '42["hello"]', 1.0), via="polling", body=4),
+    ]
+    replay = stranger(*tape)
+    entered(replay)
+    replay.play('after 1\nserver << 42["hello"]\nclient is silent')
+    assert replay.coverage.complete, replay.coverage.text()
+
+
+def test_phoenix_clients_are_told_apart_by_the_topic_that_they_join() -> None:
+    tape: list[Entry] = []
+    for conn, room in enumerate(("lobby", "garden"), 1):
+        tape += [
+            opened(PHOENIX, float(conn), conn),
+            said("client", f'["1","1","room:{room}","phx_join",{{}}]', float(conn), conn),
+            said("server", f'["1","1","room:{room}","phx_reply",{{"status":"ok","response":{{}}}}]', float(conn), conn),
+        ]
+    replay = stranger(*tape)
+    replay.play(f"""
+        one connects {PHOENIX}
+        one >> ["1","1","room:garden","phx_join",{{}}]
+        one << ["1","1","room:garden","phx_reply",{{"response":{{}},"status":"ok"}}]
+        two connects {PHOENIX}
+        two >> ["1","1","room:lobby","phx_join",{{}}]
+        two << ["1","1","room:lobby","phx_reply",{{"response":{{}},"status":"ok"}}]
+        two >> ["2","2","room:attic","phx_join",{{}}]
+        two << ["2","2","room:attic","phx_reply",{{"response":{{"reason":"not on the tape"}},"status":"error"}}]
+    """)
+    assert replay.unplayed() == []
+    assert replay.warnings() == [
+        "client 2: phx_join to room:attic is not on the tape; the client's last on the tape was talk.yaml:11"
+    ]

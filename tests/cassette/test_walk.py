@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from simulator.cassette import plan as plans
 from simulator.cassette.entries import Cut, Entry, Refused, TapedResponse
 from simulator.cassette.match import Mode
+from simulator.cassette.stand_in import foreign
+from simulator.cassette.tape import Tape
 from simulator.core.bot import Say
 from simulator.core.message import Response
 from tests.cassette import tapes
@@ -38,8 +41,8 @@ def test_a_name_that_was_misspelt_and_one_that_nobody_knows() -> None:
     replay = chip()
     replay.play(START + 'client >> {"type":"send_mesg","text":"hello"}\nclient >> {"type":"x"}')
     assert replay.warnings() == [
-        "client 1: send_mesg is not on the tape, perhaps send_msg was meant",
-        "client 1: x is not on the tape",
+        "client 1: send_mesg is not on the tape, perhaps send_msg was meant; the client's next on the tape is talk.yaml:19, send_msg",
+        "client 1: x is not on the tape; the client's next on the tape is talk.yaml:19, send_msg",
     ]
 
 
@@ -100,7 +103,9 @@ def test_position_takes_whatever_comes() -> None:
         client >> {"type":"more"}
     """)
     assert replay.coverage.matched == {"by position": 2, "exactly": 1}
-    assert replay.warnings() == ["client 1: more comes after the client's last message on the tape"]
+    assert replay.warnings() == [
+        "client 1: more is one more than on the tape; the client's last on the tape was talk.yaml:27"
+    ]
 
 
 def test_strictly_ids_may_differ_where_the_backend_says_so_and_where_the_operator_does() -> None:
@@ -138,7 +143,7 @@ def test_what_is_no_message_matches_what_was_none() -> None:
     broken = chip(opened(), said("client", "hm", 0.1), said("server", '{"type":"error","error":"no"}', 0.1))
     broken.play('client connects\nclient >> hm\nserver << {"type":"error","error":"no"}\nclient >> ha')
     assert broken.warnings() == [
-        'client 1: a frame is not on the tape like this; nearest is talk.yaml:11; it: expected "hm", got "ha"'
+        'client 1: a frame that is no message, "ha", is not on the tape like this; nearest is talk.yaml:11; it: expected "hm", got "ha"'
     ]
 
 
@@ -163,7 +168,11 @@ def test_who_leaves_in_the_middle_and_comes_back_goes_on_there() -> None:
         after 5
         again is silent
     """)
-    assert ("info", "client 1 left behind talk.yaml:19, before its end", {}) in replay.logged
+    assert (
+        "info",
+        "client 1 left after talk.yaml:19, get_history; the client's next on the tape is talk.yaml:27, send_msg",
+        {},
+    ) in replay.logged
     assert [text for _, text, _ in replay.logged if "back" in text] == ["client 1 is back, for talk.yaml:6"]
     assert replay.coverage.walks == 1
     assert replay.warnings() == [
@@ -221,3 +230,154 @@ def test_a_loop_begins_anew() -> None:
     replay.play("client connects\n" + "".join(line.strip() + "\n" for line in round_.splitlines() * 3))
     assert replay.coverage.complete
     assert replay.coverage.matched == {"exactly": 9}
+
+
+def two() -> list[Entry]:
+    """Alice and Bob."""
+    return [
+        opened(),
+        said("client", '{"type":"login","text":"alice"}', 0.1),
+        said("server", '{"type":"hi","name":"alice"}', 0.1),
+        opened(conn=2, at=0.2),
+        said("server", '{"type":"banner"}', 0.2, 2),
+        said("client", '{"type":"login","text":"bob"}', 0.3, 2),
+        said("server", '{"type":"hi","name":"bob"}', 0.3, 2),
+    ]
+
+
+@pytest.mark.parametrize("match", [Mode.LOOSE, Mode.STRICT])
+def test_whose_place_it_is_the_first_message_shows(match: Mode) -> None:
+    replay = chip(*two(), match=match)
+    replay.play("""
+        bob connects
+        alice connects
+        bob >> {"type":"login","text":"bob"}
+        bob << {"type":"banner"}
+        alice >> {"type":"login","text":"alice"}
+        bob << {"type":"hi","name":"bob"}
+        alice << {"type":"hi","name":"alice"}
+        carol connects
+        carol >> {"type":"login","text":"carol"}
+        carol is silent
+    """)
+    assert replay.coverage.complete is False
+    assert replay.unplayed() == []
+    assert replay.warnings() == [
+        'client 3: login is not as it is on the tape; nearest is talk.yaml:11; text: expected "alice", got "carol"'
+    ]
+    place = "client 1 is in the place of conn 2, talk.yaml:19, by what it says"
+    assert ("debug", place, {}) in replay.logged
+
+
+def test_by_position_the_first_is_the_first() -> None:
+    replay = chip(*two(), match=Mode.POSITION)
+    replay.play("""
+        bob connects
+        bob >> {"type":"login","text":"bob"}
+        bob << {"type":"hi","name":"alice"}
+    """)
+    assert replay.warnings() == []
+
+
+def test_what_was_said_before_is_told_before_what_comes_near() -> None:
+    replay = chip(
+        opened(),
+        said("client", '{"type":"send_msg","text":"hello"}', 0.1),
+        said("client", '{"type":"send_msg","text":"bye"}', 0.2),
+    )
+    replay.connect()
+    replay.play("""
+        client >> {"type":"send_msg","text":"hello"}
+        client >> {"type":"send_msg","text":"hello"}
+        client >> {"type":"send_msg","text":"hey"}
+        client >> {"type":"send_msg","text":"bye"}
+        client >> {"type":"set_email","email":"a@example.com"}
+    """)
+    assert replay.warnings() == [
+        "client 1: send_msg is said more often than on the tape; nearest is talk.yaml:11",
+        'client 1: send_msg is not as it is on the tape; nearest is talk.yaml:15; text: expected "bye", got "hey"',
+        "client 1: set_email is not on the tape; the client's last on the tape was talk.yaml:15",
+    ]
+
+
+def test_what_leaves_is_told_with_what_it_left() -> None:
+    def left(transcript: str, *more: Entry) -> list[str]:
+        replay = chip(*(more or tapes.chip()))
+        replay.play("client connects" + transcript + "\nclient closes 1001")
+        return [text for level, text, _ in replay.logged if level == "info"]
+
+    start = '\nclient >> {"type":"start_chat"}'
+    assert left("") == [
+        "client 1 left after talk.yaml:6, open; the client's next on the tape is talk.yaml:11, start_chat"
+    ]
+    assert left(start) == [
+        "client 1 left after talk.yaml:11, start_chat; the client's next on the tape is talk.yaml:19, send_msg"
+    ]
+    silent: list[Entry] = [
+        opened(),
+        said("client", '{"type":"start_chat"}'),
+        said("server", '{"type":"chat_started"}', 2.0),
+    ]
+    assert left(start, *silent) == [
+        "client 1 left after talk.yaml:11, start_chat; it has not heard talk.yaml:15, chat_started"
+    ]
+    assert left(start + '\nafter 2\nserver << {"type":"chat_started"}', *silent) == []
+
+
+def test_a_torn_tape_is_told_where_it_ends() -> None:
+    whole = tapes.written(*tapes.chip()[:3], backend="chip")
+    torn = Tape((whole + b"- at: 1.000000\n  conn: 1\n  fr").splitlines(keepends=True), "talk.yaml")
+    replay = Replay(torn, factor=0.0)
+    replay.play("""
+        client connects
+        client >> {"type":"start_chat"}
+        server << {"type":"chat_started","chat_id":"$chat"}
+        client >> {"type":"send_msg","text":"hello"}
+        client is silent
+    """)
+    assert replay.warnings() == [
+        "client 1: send_msg is not on the tape; the client's last on the tape was talk.yaml:11, and its recording was "
+        "cut off: the recorder was stopped in the middle of a record"
+    ]
+
+
+def test_differences_beyond_the_third_are_counted() -> None:
+    tape: list[Entry] = [opened("/x/"), said("client", '{"type":"x","a":1,"b":1,"c":1,"d":1,"e":1}')]
+    replay = chip(*tape, backend=foreign([plans.read(tapes.tape(*tape), None)]))
+    replay.connect("client", "/x/").send('{"type":"x","a":2,"b":2,"c":2,"d":2,"e":2}')
+    assert replay.warnings() == [
+        "client 1: x is not as it is on the tape; nearest is talk.yaml:11; a: expected 1, got 2; b: expected 1, got 2; "
+        "c: expected 1, got 2; and 2 more"
+    ]
+
+
+def test_what_was_closed_before_the_tape_was_torn_is_whole() -> None:
+    whole = tapes.written(*tapes.chip(), opened(conn=2, at=10.0), backend="chip")
+    torn = Tape((whole + b"- at: 11.000000\n  conn: 2\n  fr").splitlines(keepends=True), "talk.yaml")
+    cut = [strand.cut for strand in Replay(torn).plans[0].strands]
+    assert cut == ["", "the recorder was stopped in the middle of a record"]
+
+
+def test_by_position_who_speaks_is_in_the_place_of_who_spoke() -> None:
+    replay = chip(
+        opened(), opened(conn=2, at=0.1), said("client", '{"type":"start_chat"}', 0.2, 2), match=Mode.POSITION
+    )
+    replay.connect().send('{"type":"anything"}')
+    assert replay.warnings() == []
+    assert replay.coverage.complete
+
+
+def test_who_shows_an_id_while_its_only_place_is_taken_begins_anew() -> None:
+    token = "65vbbDAQCdPdEWlEhDGy4utO"
+    tape: list[Entry] = [
+        opened("/x/?token=a"),
+        said("server", f'{{"type":"hi","token":"{token}"}}', 0.0),
+        said("client", f'{{"type":"hello","token":"{token}"}}', 0.1),
+    ]
+    replay = chip(*tape, backend=foreign([plans.read(tapes.tape(*tape), None)]))
+    first = replay.connect("client", "/x/?token=b")
+    [text] = first.texts()
+    live = text.split('"')[-2]
+    assert live != token
+    replay.connect("other", f"/x/?token={live}")
+    assert replay.coverage.walks == 2

@@ -156,6 +156,9 @@ def test_nobody_there(good: Path, tmp_path: Path) -> None:
     (["--target", "http://h", "--query", "token"], "--query token: expected NAME=VALUE"),
     (["--backend", "nobody"], "there is no backend 'nobody'"),
     (["--backend", "chip", "--set", "nothing=1"], "there is no such setting"),
+    (["--backend", "chip", "--fresh", "id"], "--fresh id: expected MESSAGE.PATH, such as send_msg.text"),
+    (["--backend", "chip", "--fresh", "send_msg.id"], "--fresh send_msg.id: the client says nothing there"),
+    (["--backend", "chip", "--fresh", "send_msg.text"], "--fresh send_msg.text: 'hello' is too short to be found"),
     (["--backend", "chip", "--report", "/nowhere/x.xml"], "--report /nowhere/x.xml: there is no folder /nowhere"),
 ])  # fmt: skip
 def test_wrong_options(good: Path, args: list[str], why: str) -> None:

@@ -13,7 +13,7 @@ from simulator.core.errors import WireError
 from simulator.core.events import Closed, Malformed, Opened, Received
 from simulator.core.ids import Ids
 from simulator.core.message import NO_REF, Frame, Message, Ping, Pong, Request, Response
-from simulator.core.wire import Answer, Asked, Attached, Beat, Detached, Due, Got, Shut, Write
+from simulator.core.wire import Answer, Asked, Attached, Beat, Detached, Drop, Due, Got, Shut, Write
 from simulator.wire.gateway import (
     CONNECTION,
     HTTP,
@@ -211,6 +211,8 @@ def test_no_ends() -> None:
     assert wire.take(Reply(peer, "x", (200, {}))) == [Write(1, Frame('{"channel":"x","status":200,"body":{}}'))]
     assert [type(out) for out in wire.take(Got(1, Frame("x")))] == [Malformed]
     assert wire.take(Close(peer)) == [Shut(1, 1000), Cancel(peer), Closed(peer, 1000)]
+    peer = opened(wire)
+    assert wire.take(Close(peer, 1006)) == [Drop(1), Cancel(peer), Closed(peer, 1006)]
     assert wire.take(Attached(9, 9)) != [], "a socket that nobody waits for is dropped"
 
 

@@ -281,8 +281,18 @@ def test_onlooker_reads_both_versions() -> None:
         Turn("server", Message("phx_close", ({},), NO_REF, "bot:a"))
     ]
     assert read("server", 1, Frame(b"\x02\x05\x04bot:anews\x01")) == [
-        Turn("server", Message("news", (b"\x01",), NO_REF, "bot:a"))
+        Turn("server", Message("news", (b"\x01",), NO_REF, "bot:a"), wide=True)
     ]
+    for frame, wide in (
+        ('["1",null,"t","e",{}]', False),
+        ('[null,null,"t","e",{}]', True),
+        ('[null,"1","t","e",{}]', False),
+        ('{"topic":"t","ref":null,"payload":{},"event":"e"}', False),
+        ('{"topic":"t","ref":null,"payload":{},"join_ref":null,"event":"e"}', True),
+        (b"\x00\x01\x01\x011te", False),
+    ):
+        assert [turn.wide for turn in read("server", 1, Frame(frame))] == [wide]
+        assert [turn.wide for turn in read("client", 1, Frame(str(frame)))] == [False]
     assert read("client", 1, Frame(b"\x00\x01\x01\x05\x0312bot:asay\x01")) == [
         Turn("client", Message("say", (b"\x01",), "2", "bot:a"))
     ]
@@ -307,5 +317,5 @@ def test_onlooker_reads_long_polls() -> None:
     assert read("client", '{"topic":"bot:a","ref":"2","payload":{},"event":"ok"}') == turns[1:]
     assert read("client", "") == read("server", '{"status":200}') == []
     [close] = read("server", b'{"messages":["[null,null,\\"bot:a\\",\\"phx_close\\",{}]"],"status":200,"token":"x"}')
-    assert close == Turn("server", Message("phx_close", ({},), NO_REF, "bot:a"))
+    assert close == Turn("server", Message("phx_close", ({},), NO_REF, "bot:a"), wide=True)
     assert read("client", "!")[0].message is None

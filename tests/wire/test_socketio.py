@@ -546,6 +546,28 @@ def test_closing_without_a_code() -> None:
     assert server.rules.all(Closed) == [Closed(conn(server), 1005)]
 
 
+@pytest.mark.parametrize("code", [None, 1006])
+def test_a_bare_end_says_no_goodbye(code: int | None) -> None:
+    server = Server()
+    socket = server.connected()
+    socket.send("40/custom,")
+    socket.got()
+    do(server, Close(conn(server, 0), code, bare=True))
+    assert socket.got() == ["shut" if code is None else "drop"]
+    assert server.rules.all(Closed) == [Closed(conn(server, 0), code or 1005), Closed(conn(server, 1), code or 1005)]
+    do(server, Close(conn(server, 0), code, bare=True))
+    assert socket.got() == []
+    for waits in (True, False):
+        sid = server.joined()
+        poll = server.waiting(sid) if waits else 0
+        do(server, Close(conn(server), code, bare=True))
+        if waits and code is None:
+            assert server.body(poll) == "1"
+        elif waits:
+            assert server.answers[poll] is None
+        assert server.status(sid) == 400
+
+
 @pytest.mark.parametrize(
     ("waits", "polls"), [(True, ["41", "41/custom,", "6\x1e1"]), (False, ["41\x1e41/custom,", "6\x1e1"])]
 )

@@ -1,0 +1,67 @@
+"""What clients say that is not on the tape: told, counted, and answered where the envelope has a word for it."""
+
+from __future__ import annotations
+
+from simulator.cassette.coverage import Coverage, Miss
+from simulator.cassette.envelopes import GATEWAY, PHOENIX
+from simulator.cassette.match import nearest, shown
+from simulator.cassette.walk import Found, Manner, Seat
+from simulator.core.actions import Action, Close, Reply
+from simulator.core.events import Conn
+from simulator.core.message import NO_REF, Message
+from simulator.core.world import World
+
+NOT_ON_THE_TAPE = "not on the tape"
+
+
+class Misses:
+    """Of one playback."""
+
+    def __init__(self, world: World, manner: Manner, coverage: Coverage) -> None:
+        self._world = world
+        self._manner = manner
+        self._coverage = coverage
+
+    def answered(self, seat: Seat, conn: Conn, found: Found, message: Message) -> list[Action]:
+        """Tell of a message without a match; what its client gets."""
+        self.of(seat, found, message)
+        kind, ref, on_miss = seat.strand.kind, message.ref, self._manner.on_miss
+        if on_miss == "close":
+            return [Close(conn, 1011, NOT_ON_THE_TAPE)]
+        if on_miss == "ignore" or ref is NO_REF:
+            return []
+        if kind == PHOENIX:
+            return [Reply(conn, ref, ("error", {"reason": NOT_ON_THE_TAPE}))]
+        return [Reply(conn, ref, (404, {"message": NOT_ON_THE_TAPE}))] if kind == GATEWAY else []
+
+    def of(self, seat: Seat, found: Found, message: Message) -> None:
+        """Tell of what somebody said, and of the line that comes nearest."""
+        plan, lines = seat.walk.plan, seat.strand.lines
+        at = 0 if found.nearest is None else lines[found.nearest].line
+        differences = () if found.comparison is None else tuple(found.comparison.differences)
+        why, then = found.why, ""
+        if not at:
+            meant = nearest(message.name, {name for _, name in seat.strand.named})
+            if meant not in (None, message.name):
+                why = f"{why}, perhaps {meant} was meant"
+            then = self._then(seat)
+        what = shown(message.args[0] if len(message.args) == 1 else list(message.args))
+        self.miss(Miss(seat.walk.number, message.name, what, why, plan.path, at, differences, then))
+
+    @staticmethod
+    def _then(seat: Seat) -> str:
+        path, lines, strand = seat.walk.plan.path, seat.strand.lines, seat.strand
+        line = seat.unsaid()
+        if line is not None:
+            return f"the client's next on the tape is {path}:{line.line}, {line.told()}"
+        last = f"the client's last on the tape was {path}:{lines[max(seat.used, default=0)].line}"
+        return f"{last}, and its recording was cut off: {strand.cut}" if strand.cut else last
+
+    def miss(self, miss: Miss) -> None:
+        """Tell of what matched nothing, and count it where it counts."""
+        if self._manner.on_miss == "ignore":
+            self._coverage.ignored += 1
+            self._world.log("info", miss.told())
+            return
+        self._coverage.miss(miss)
+        self._world.log("warning", miss.told())

@@ -1,0 +1,59 @@
+"""Requests of live clients held against those of a tape: their places, queries and bodies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl
+
+from simulator.cassette import opaque
+from simulator.cassette.bindings import loads
+from simulator.cassette.match import Comparison, Masks
+from simulator.core.message import Request
+
+if TYPE_CHECKING:
+    from simulator.cassette.walk import Walk
+
+
+def looked_into(body: bytes) -> object:
+    """A body as far as it can be looked into."""
+    try:
+        return loads(body.decode()) if body else None
+    except ValueError:
+        return body
+
+
+def target(request: Request) -> str:
+    """Path and query of a request."""
+    return f"{request.path}?{request.query}" if request.query else request.path
+
+
+def fits(taped: str, live: str) -> bool:
+    """Whether two paths lead to the same: ids in them may be others."""
+    old, new = (_parts(path.partition("?")[0]) for path in (taped, live))
+    return len(old) == len(new) and all(a == b or opaque.alike(a, b, "") for a, b in zip(old, new, strict=True))
+
+
+_DRAWN: Final = frozenset(("t", "sid", "transport", "EIO", "b64"))
+"""Parameters of Engine.IO that are the wire's."""
+
+
+def compared(
+    walk: Walk, taped: str, request: Request, masks: Masks, old: tuple[object, ...] = (), new: tuple[object, ...] = ()
+) -> Comparison:
+    """A request, and what it brought, held against those of the tape."""
+    path, _, query = taped.partition("?")
+    live = walk.bindings.to_taped(target(request))
+    bare, _, asked = live.partition("?")
+    before = [_parts(path), _query(query), *old]
+    after = [_parts(bare), _query(asked), *new]
+    return Comparison(masks.of(path), True).args(before, after)
+
+
+def _parts(path: str) -> list[str]:
+    parts = path.rstrip("/").split("/")
+    # Phoenix has a door for each transport.
+    return [*parts[:-1], "websocket"] if parts[-1] == "longpoll" else parts
+
+
+def _query(query: str) -> dict[str, str]:
+    return {key: value for key, value in parse_qsl(query, keep_blank_values=True) if key not in _DRAWN}
