@@ -99,6 +99,7 @@ def replay(
                 clock=time,
                 admin_token=admin_token,
                 reporter=reporter,
+                **more(**others),
                 onlooker=None if upstream is None else upstream.onlooker,
                 **more(**others),
             )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from simulator.serve.admin import cassettes
+from simulator.serve.admin import cassettes, playing
 from simulator.serve.app import Options, Simulator
 from simulator.serve.clock import ManualClock
 from tests.served import SECONDS, admin
@@ -154,8 +154,7 @@ async def test_it_can_be_stopped_and_hurried() -> None:
             # A reset begins anew, with nobody to say anything to.
             await admin(url, "POST", "cassettes/play", {**asked, "timing": 10})
             await admin(url, "POST", "reset")
-            _, told = await admin(url, "GET", "cassettes/play")
-            assert all(one["over"] for one in told["plays"])
+            assert (await admin(url, "GET", "cassettes/play"))[1]["plays"] == []
 
 
 async def test_who_can_t_be_played_to() -> None:
@@ -172,6 +171,35 @@ async def test_who_can_t_be_played_to() -> None:
                 asked = {"cassette": cassette, "channel": "1", **more}
                 status, told = await admin(url, "POST", "cassettes/play", asked)
                 assert (status, why in told["error"]) == (409, True), told
+
+
+async def test_how_much_is_played(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(playing, "_MOST", 1)
+    async with simulator() as running:
+        url = running.url("chip")
+        async with connect(running.connect("chip")):
+            asked = {"cassette": tape((1.0, out(1)), (3.0, out(2))), "channel": "1"}
+            assert (await admin(url, "POST", "cassettes/play", asked))[0] == 200
+            status, told = await admin(url, "POST", "cassettes/play", asked)
+            assert (status, told["error"].partition(":")[0]) == (409, "1 cassettes are being played here")
+            monkeypatch.setattr(playing, "_LINES", 1)
+            assert (await admin(url, "POST", "cassettes/play", asked))[0] == 413
+
+
+async def test_a_client_that_goes_while_the_tape_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = cassettes._plan
+    async with simulator() as running:
+        loop, gone = asyncio.get_running_loop(), running.driver.reset
+
+        def slowly(*args: Any) -> Any:
+            asyncio.run_coroutine_threadsafe(asyncio.to_thread(loop.call_soon_threadsafe, gone), loop).result(SECONDS)
+            return read(*args)
+
+        monkeypatch.setattr(cassettes, "_plan", slowly)
+        async with connect(running.connect("chip")):
+            asked = {"cassette": tape((1.0, out(1))), "channel": "1"}
+            status, told = await admin(running.url("chip"), "POST", "cassettes/play", asked)
+            assert (status, told["error"]) == (404, "channel: 1 is gone meanwhile")
 
 
 async def test_a_topic_of_today() -> None:

@@ -55,11 +55,11 @@ def begin(driver: Driver, running: Running, present: Present, plan: Plan, asked:
         raise Complaint(409, f"cassette: in conn {strand.conn} of {plan.path} the server says nothing by itself")
     if len(spoken) > _LINES:
         raise Complaint(413, f"cassette: the server says more than {_LINES} messages: `simulator replay` plays it")
-    if not any(client == present for client in running.engine.wire.clients()):
+    now_there = next((one for one in running.engine.wire.clients() if one.number == present.number), None)
+    if now_there is None:
         raise Complaint(404, f"channel: {asked.channel} is gone meanwhile")
-    known = _PLAYS.setdefault(driver, [])
-    running_now = [one for one in known if _said(driver, one) < len(one.dues) and one.stopped is None]
-    if len(running_now) >= _MOST:
+    present, known = now_there, _known(driver)
+    if sum(not _over(driver, one) for one in known) >= _MOST:
         raise Complaint(409, f"{_MOST} cassettes are being played here: DELETE /__admin/cassettes/play ends them")
     factor = _TIMINGS.get(asked.timing, 0.0) if isinstance(asked.timing, str) else asked.timing
     number = known[-1].number + 1 if known else 1
@@ -83,22 +83,20 @@ def begin(driver: Driver, running: Running, present: Present, plan: Plan, asked:
 
 def told(driver: Driver) -> list[dict[str, Any]]:
     """All plays of a space."""
-    return [_told(driver, one) for one in _PLAYS.get(driver, ())]
+    return [_told(driver, one) for one in _known(driver)]
 
 
 def stop(driver: Driver) -> list[dict[str, Any]]:
     """End all that are under way."""
     driver.catch_up()
-    for one in _PLAYS.get(driver, ()):
-        if one.stopped is None and one.engine is one.running.engine and _said(driver, one) < len(one.dues):
+    for one in _known(driver):
+        if not _over(driver, one):
             one.stopped = one.running.engine.world.now()
             driver.take(one.running, Cancel(("play", one.number)))
     return told(driver)
 
 
 def _told(driver: Driver, one: _Playing) -> dict[str, Any]:
-    said = _said(driver, one)
-    over = one.stopped is not None or one.engine is not one.running.engine or said == len(one.dues)
     return {
         "number": one.number,
         "cassette": one.cassette,
@@ -108,9 +106,20 @@ def _told(driver: Driver, one: _Playing) -> dict[str, Any]:
         "begun": written(one.begun),
         "ends": written(one.dues[-1]),
         "messages": len(one.dues),
-        "said": said,
-        "over": over,
+        "said": _said(driver, one),
+        "over": _over(driver, one),
     }
+
+
+def _known(driver: Driver) -> list[_Playing]:
+    """Those of before a reset are gone."""
+    known = _PLAYS.setdefault(driver, [])
+    known[:] = [one for one in known if one.engine is one.running.engine]
+    return known
+
+
+def _over(driver: Driver, one: _Playing) -> bool:
+    return one.stopped is not None or _said(driver, one) == len(one.dues)
 
 
 def _said(driver: Driver, one: _Playing) -> int:

@@ -67,6 +67,11 @@ function tell() {
   });
 }
 
+function count(line) {
+  if (line.name) names.set(line.name, (names.get(line.name) ?? 0) + 1);
+  if (line.violations.length || line.error) violations++;
+}
+
 export function add(lines) {
   const wanted = filter.peek();
   const text = wanted.text.toLowerCase();
@@ -78,12 +83,14 @@ export function add(lines) {
     if (part) made.key = `${line.number}.${part}`;
     last = line.number;
     frames.push(made);
-    if (made.name) names.set(made.name, (names.get(made.name) ?? 0) + 1);
-    if (made.violations.length || made.error) violations++;
+    count(made);
     if (wants(made, wanted, text)) paused.peek() ? held++ : shown.push(made);
   }
   if (frames.length > MOST + SPARE) {
     frames = frames.slice(-MOST);
+    names = new Map();
+    violations = 0;
+    for (const line of frames) count(line);
     const first = frames[0].number;
     if (!paused.peek()) shown = shown.filter((line) => line.number >= first);
   }

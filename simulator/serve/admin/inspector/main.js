@@ -69,7 +69,7 @@ function Live() {
     <${Connections} />
     <section class="middle" aria-label="Timeline">
       <${Filters} />
-      ${journal.lost.value ? html`<p class="notice">${plural(journal.lost.value, "frame")} passed faster than this page could take them; the journal has the last ones.</p>` : null}
+      ${journal.lost.value ? html`<p class="notice closable"><span>${plural(journal.lost.value, "frame")} passed faster than this page could take them; the journal has the last ones.</span><${IconButton} icon="close" label="Dismiss" onClick=${() => (journal.lost.value = 0)} /></p>` : null}
       <${Timeline} />
       <${Counted} />
     </section>

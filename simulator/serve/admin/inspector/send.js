@@ -101,7 +101,7 @@ function Message({ backend }) {
       </select>
     </label>
     ${known ? null : html`<label class="field"><span>Its name</span><input class="mono" required spellcheck="false" autocomplete="off" value=${name} onChange=${pick} /></label>`}
-    ${known?.doc ? html`<p class="hint">${visible(known.doc)}</p>` : known ? null : html`<p class="hint">Not a message that ${backend.name} documents: take the check mark off below.</p>`}
+    ${known?.doc ? html`<p class="hint">${visible(known.doc)}</p>` : known ? null : html`<p class="hint">Not a message that ${backend.name} documents: untick “validate” to send it.</p>`}
     <${Target} name=${backend.name} />
     ${topics.length > 1 || topic
       ? html`<label class="field"><span>Topic</span><input list="topics" class="mono" placeholder="the connection's own" value=${topic} onInput=${(event) => setTopic(event.currentTarget.value)} /><datalist id="topics">${topics.map((one) => html`<option key=${one} value=${one} />`)}</datalist></label>`
@@ -131,7 +131,7 @@ function Message({ backend }) {
     ${wrong && wrong.path === "" ? html`<p class="wrong" role="alert">${visible(wrong.why)}</p>` : null}
     <div class="actions sticky">
       <button class="primary" disabled=${Boolean(bad) || !aimed(backend.name).length}><${Icon} name="send" />Send</button>
-      <label class="check"><input type="checkbox" checked=${checked} onChange=${(event) => setChecked(event.currentTarget.checked)} /> hold to the model</label>
+      <label class="check"><input type="checkbox" checked=${checked} onChange=${(event) => setChecked(event.currentTarget.checked)} /> validate</label>
     </div>
   </form>`;
 }
