@@ -101,7 +101,6 @@ def replay(
                 reporter=reporter,
                 **more(**others),
                 onlooker=None if upstream is None else upstream.onlooker,
-                **more(**others),
             )
         )
         if upstream is not None:
