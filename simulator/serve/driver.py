@@ -7,7 +7,7 @@ import gc
 import logging
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, TypeAlias, assert_never
 
 from simulator.core.actions import Call
@@ -66,12 +66,14 @@ class Onlooker(Protocol):
         ...
 
 
-@dataclass(slots=True, frozen=True)
 class Met:
     """How a socket came."""
 
-    time: float
-    url: str
+    __slots__ = ("time", "url")
+
+    def __init__(self, time: float, url: str) -> None:
+        self.time = time
+        self.url = url
 
 
 _log = logging.getLogger("simulator")
