@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from simulator.cli import listening
 from simulator.serve.admin import cassettes, playing
 from simulator.serve.app import Options, Simulator
 from simulator.serve.clock import ManualClock
@@ -59,6 +60,17 @@ async def test_which_there_are(tmp_path: Path) -> None:
     assert "is not a cassette" in mine[0]["error"]
     others = [one["name"] for one in told["cassettes"][2:]]
     assert others == sorted(path.relative_to(SHIPPED).as_posix() for path in SHIPPED.rglob("*.yaml"))
+
+
+def test_the_folder_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cassettes lie in ./cassettes, unless somebody says where."""
+    nothing: dict[str, Any] = dict.fromkeys(("admin_port", "tls_ca_out", "tls_cert", "tls_key", "tls_passphrase"))
+    rest = {**nothing, "no_admin": False, "journal": 10, "tls": False}
+    monkeypatch.chdir(tmp_path)
+    assert listening.options(folder=None, **rest)["cassettes"] is None
+    (tmp_path / "cassettes").mkdir()
+    assert listening.options(folder=None, **rest)["cassettes"] == Path("cassettes")
+    assert listening.options(folder=tmp_path, **rest)["cassettes"] == tmp_path
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.rglob("*.yaml")), ids=lambda path: path.parent.name)
