@@ -93,10 +93,10 @@ class Journal:
     def add(self, time: float, backend: str, link: Link, sender: str, item: Frame | Ping | Pong) -> None:
         """Keep one."""
         data = item.data
+        self.total += 1
         append = self._append
         # Plain values alone: such a tuple the collector looks at once and never again.
         append((time, backend, link, sender, item.via if type(item) is Frame else _CONTROLS[type(item)], data))
-        self.total += 1
         self._left -= len(data)
         if self._left < 0:
             self._let_go()
@@ -161,6 +161,11 @@ class Journal:
                 tell()
 
         self._append = append if tell is None and tally is None else told
+
+    @property
+    def most(self) -> int:
+        """How many frames it keeps at most."""
+        return self._lines.maxlen or 0
 
     @property
     def first(self) -> int:

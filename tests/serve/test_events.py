@@ -273,7 +273,7 @@ async def test_a_space_in_use_is_not_idle(server: Simulator) -> None:
 async def test_asked_wrongly(server: Simulator) -> None:
     for lines, asked, why in (
         ((), "?after=x", "after: "),
-        ((), "?naem=x", "naem: there is no such key"),
+        ((), "?title=x", "title: there is no such key"),
         (("Last-Event-ID: x",), "", "Last-Event-ID: expected the number of a message, got 'x'"),
         (("Last-Event-ID: " + "9" * 30,), "", "Last-Event-ID: expected "),
     ):

@@ -240,6 +240,28 @@ async def test_who_waits_when_the_server_stops() -> None:
     assert (await waits)[0] == 409
 
 
+@pytest.mark.parametrize("journal", [1, 3])
+async def test_a_small_journal_hides_nothing_from_who_waits(journal: int) -> None:
+    async with all_five(journal=journal) as server:
+        waits = asyncio.create_task(call(server, "POST", "messages/wait", {"name": "start_chat"}))
+        await waiting(server, 1)
+        async with client(server, "chip"):
+            status, told = await waits
+            assert (status, told["message"]["number"]) == (200, 1)
+            _, page = await call(server, "GET", "messages")
+            assert [line["number"] for line in page["messages"]] == [1, 2][-journal:]
+
+
+async def test_a_journal_of_nothing() -> None:
+    async with all_five(journal=0) as server, client(server, "chip"):
+        assert await call(server, "GET", "messages") == (200, {"total": 2, "first": 3, "more": False, "messages": []})
+        for method, path in (("POST", "messages/wait"), ("GET", "events")):
+            status, told = await call(server, method, path, {} if method == "POST" else None)
+            assert (status, told["error"]) == (
+                409, "the journal keeps no frames here: serve with --journal N to wait for messages",
+            )  # fmt: skip
+
+
 async def test_there_is_room_for_so_many(server: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed, "MOST", 3)
     waits = [asyncio.create_task(call(server, "POST", "messages/wait", {})) for _ in range(3)]
@@ -361,7 +383,7 @@ def test_a_journal_in_parts() -> None:
     journal.add(8.0, "chip", 1, "client", Frame("8"))
     journal.listen(None)
     journal.add(9.0, "chip", 1, "client", Frame("9"))
-    assert heard == [8]
+    assert heard == [9], "it is counted when it is told"
     assert [entry.number for entry in journal] == [7, 8, 9, 10]
     journal.forget()
     assert (journal.total, journal.first, journal.begun) == (10, 11, 0)

@@ -148,5 +148,6 @@ def _event(kind: str, data: dict[str, Any], number: int | None) -> bytes:
 
 CALLS = (
     Call("GET", "events", events, "A stream of what passes and happens, by server-sent events.",
-         asks="messages:Stream", media="text/event-stream", fails={503: "Too many look on."}),
+         asks="messages:Stream", media="text/event-stream",
+         fails={409: "The journal keeps nothing, or the space has ended.", 503: "Too many look on."}),
 )  # fmt: skip

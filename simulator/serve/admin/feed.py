@@ -130,6 +130,8 @@ class Feed:
     def _admit(self) -> None:
         if self.over:
             raise Complaint(409, "the space has ended")
+        if not self._journal.most:
+            raise Complaint(409, "the journal keeps no frames here: serve with --journal N to wait for messages")
         if self.busy >= MOST:
             raise Complaint(503, f"{MOST} wait for messages of this space already: let some of them go first")
 
@@ -138,7 +140,10 @@ class Feed:
         self._journal.listen(self._stir if self.busy else None)
 
     def _stir(self) -> None:
-        if not self._stirred:
+        if self._journal.most < AT_ONCE:
+            # So few that they are gone again before anybody has a turn.
+            self._step()
+        elif not self._stirred:
             self._stirred = True
             self._loop.call_soon(self._work)
 

@@ -114,7 +114,7 @@ class Reading:
         self.last = 0
         """The number of the last frame that was read."""
         self._readers: dict[str, Reader] = {}
-        self._envelopes: Mapping[str, Running] = space.running
+        self._running: Mapping[str, Running] = space.running
         self._asked = _Asked()
         self.lost = False
         """Whether frames were let go before they were read: what belongs to them is not understood."""
@@ -206,7 +206,7 @@ class Reading:
         """A frame that is no message: a heartbeat, an upgrade, or a part of a message that is not whole yet."""
         if item.via != "websocket":
             return Line(entry, "control", raw)
-        look = self._envelopes[entry.backend].backend.envelope.look(entry.sender, item.data)
+        look = self._running[entry.backend].backend.envelope.look(entry.sender, item.data)
         line = Line(entry, look.name if look.kind == HEARTBEAT and look.name in ("ping", "pong") else "control", raw)
         # The beginning of a message whose attachments are still to come has its name, and is not it.
         line.name = look.name if look.name and look.kind != MESSAGE else None
