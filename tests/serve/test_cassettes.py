@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from simulator.cli import listening
+from simulator.cli.listening import options
 from simulator.serve.admin import cassettes, playing
 from simulator.serve.app import Options, Simulator
 from simulator.serve.clock import ManualClock
@@ -37,8 +37,8 @@ def out(number: int) -> str:
 
 
 def simulator(*backends: str, folder: Path | None = None) -> Simulator:
-    options = Options([*(backends or ("chip",))], port=0, seed=7, clock=ManualClock(), cassettes=folder)
-    return Simulator(options)
+    names = [*(backends or ("chip",))]
+    return Simulator(Options(names, port=0, seed=7, clock=ManualClock(), cassettes=folder))
 
 
 async def heard(client: ClientConnection) -> Any:
@@ -67,10 +67,10 @@ def test_the_folder_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     nothing: dict[str, Any] = dict.fromkeys(("admin_port", "tls_ca_out", "tls_cert", "tls_key", "tls_passphrase"))
     rest = {**nothing, "no_admin": False, "journal": 10, "tls": False}
     monkeypatch.chdir(tmp_path)
-    assert listening.options(folder=None, **rest)["cassettes"] is None
+    assert options(folder=None, **rest)["cassettes"] is None
     (tmp_path / "cassettes").mkdir()
-    assert listening.options(folder=None, **rest)["cassettes"] == Path("cassettes")
-    assert listening.options(folder=tmp_path, **rest)["cassettes"] == tmp_path
+    assert options(folder=None, **rest)["cassettes"] == Path("cassettes")
+    assert options(folder=tmp_path, **rest)["cassettes"] == tmp_path
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.rglob("*.yaml")), ids=lambda path: path.parent.name)
