@@ -323,6 +323,7 @@ def refused(*arguments: str) -> str:
             ("--tls", "--tls-cert", "a.pem"),
             "--tls, --tls-cert a.pem: either a certificate is made or it is there already",
         ),
+        (("--cassettes", "nowhere"), "--cassettes nowhere: there is no such folder"),
         (("--tls-ca-out", "a.pem"), "--tls-ca-out a.pem: goes with --tls, which makes the authority"),
         (("--tls-key", "a.pem"), "--tls-key and --tls-passphrase: go with --tls-cert"),
         (("--tls-passphrase", "x"), "--tls-key and --tls-passphrase: go with --tls-cert"),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from simulator.cli.listening import options
 from simulator.serve.admin import cassettes, playing
 from simulator.serve.app import Options, Simulator
 from simulator.serve.clock import ManualClock
@@ -36,8 +37,8 @@ def out(number: int) -> str:
 
 
 def simulator(*backends: str, folder: Path | None = None) -> Simulator:
-    options = Options([*(backends or ("chip",))], port=0, seed=7, clock=ManualClock(), cassettes=folder)
-    return Simulator(options)
+    names = [*(backends or ("chip",))]
+    return Simulator(Options(names, port=0, seed=7, clock=ManualClock(), cassettes=folder))
 
 
 async def heard(client: ClientConnection) -> Any:
@@ -59,6 +60,17 @@ async def test_which_there_are(tmp_path: Path) -> None:
     assert "is not a cassette" in mine[0]["error"]
     others = [one["name"] for one in told["cassettes"][2:]]
     assert others == sorted(path.relative_to(SHIPPED).as_posix() for path in SHIPPED.rglob("*.yaml"))
+
+
+def test_the_folder_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cassettes lie in ./cassettes, unless somebody says where."""
+    nothing: dict[str, Any] = dict.fromkeys(("admin_port", "tls_ca_out", "tls_cert", "tls_key", "tls_passphrase"))
+    rest = {**nothing, "no_admin": False, "journal": 10, "tls": False}
+    monkeypatch.chdir(tmp_path)
+    assert options(folder=None, **rest)["cassettes"] is None
+    (tmp_path / "cassettes").mkdir()
+    assert options(folder=None, **rest)["cassettes"] == Path("cassettes")
+    assert options(folder=tmp_path, **rest)["cassettes"] == tmp_path
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.rglob("*.yaml")), ids=lambda path: path.parent.name)

@@ -1,5 +1,6 @@
 // What is being written in the composer; it stays while the operator looks at something else.
 import { batch, signal } from "./lib.js";
+import { idOf } from "./journal.js";
 import { panel } from "./store.js";
 
 export const mode = signal("message"); // message, act, raw, close
@@ -22,7 +23,7 @@ export function compose(line) {
     chosen.value = { ...chosen.peek(), [line.backend]: line.name };
     draft(draftKey("message", line.backend, line.name), line.args.length === 1 ? line.args[0] : line.args);
     mode.value = "message";
-    target.value = `c:${line.link}`;
+    target.value = `c:${idOf(line.link)}`;
     panel.value = "send";
   });
 }

@@ -48,7 +48,7 @@ export function Frame() {
         <dt>Time</dt><dd class="mono">${time(line.time)} <span class="faint">${line.time.slice(0, 10)}</span></dd>
         ${event ? null : html`<dt>From</dt><dd>${line.sender === "client" ? "client to server" : "server to client"}</dd>`}
         <dt>Connection</dt>
-        <dd><button type="button" class="link" onClick=${() => journal.narrow({ link: [line.link] })}>#${line.link}</button> of ${line.backend}</dd>
+        <dd><button type="button" class="link" onClick=${() => journal.narrow({ link: journal.linksOf(line.link) })}>#${journal.idOf(line.link)}</button> of ${line.backend}</dd>
         ${line.topic ? html`<dt>Topic</dt><dd class="mono">${visible(line.topic)}</dd>` : null}
         ${event ? null : html`<dt>Size</dt><dd>${bytes(new TextEncoder().encode(line.raw).length)}</dd>`}
       </dl>

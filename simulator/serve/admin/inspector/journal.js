@@ -22,6 +22,17 @@ let part = 0;
 let due = 0;
 let happened = 0;
 
+// A session keeps the number of its first call, its sockets have others: people know the session.
+const ids = new Map();
+export function know(channel) {
+  if (channel.link !== null && channel.link !== undefined) ids.set(channel.link, String(channel.id));
+}
+export function linksOf(link) {
+  const id = idOf(link);
+  return [...new Set([Number(id), link, ...[...ids].filter(([, one]) => one === id).map(([other]) => other)])];
+}
+export const idOf = (link) => ids.get(link) ?? String(link);
+
 const frame = (line) => {
   const made = line;
   made.key = `${line.number}`;
@@ -56,6 +67,12 @@ export const all = () => frames;
 export const visibleFrames = () => shown;
 export const waiting = () => held;
 export const newest = () => last;
+// Whether these are of the journal that this page has been following.
+export function continues({ total, messages }) {
+  const mine = frames.findLast((line) => line.kind !== "event");
+  if (!mine) return last === null || total >= last;
+  return messages.some((line) => line.number === mine.number && line.time === mine.time && line.raw === mine.raw);
+}
 export const nameCounts = () => names;
 export const violationCount = () => violations;
 
@@ -127,6 +144,7 @@ export function clear(next = last) {
     violations = held = 0;
     last = next;
     chosen.value = null;
+    if (next === null) ids.clear();
     lost.value = 0;
     changed.value++;
   });

@@ -65,7 +65,10 @@ export async function look() {
   if (mine !== space.peek()) return;
   batch(() => {
     if (known) spaces.value = known.spaces;
-    if (open) channels.value = open.channels;
+    if (open) {
+      channels.value = open.channels;
+      open.channels.forEach(journal.know);
+    }
     if (time) clock.value = { ...time, at: performance.now() };
   });
 }
@@ -108,6 +111,7 @@ function met({ event, channel, code, reason }) {
   const told = clock.peek();
   const now = told ? told.now + (told.mode === "wall" ? (performance.now() - told.at) / 1000 : 0) : Date.now() / 1000;
   const time = event === "opened" && channel.since ? channel.since : new Date(now * 1000).toISOString();
+  journal.know(channel);
   const body = event === "closed" ? [{ code, reason: reason ?? "" }] : [{ transport: channel.transport, url: channel.url }];
   journal.note(WORDS[event] ?? event, channel, time, body);
 }
@@ -155,19 +159,15 @@ function anew() {
 }
 
 async function follow(signal) {
-  let known = null;
   while (!signal.aborted) {
     try {
-      const started = await ask("GET", "version", undefined, signal);
-      if (known !== null && known !== started.started) journal.clear(null);
-      known = started.started ?? null;
-      version.value = started.version;
+      version.value = (await ask("GET", "version", undefined, signal)).version;
       const told = await ask("GET", "backends", undefined, signal);
       const before = await ask("GET", `messages?limit=${PAGE}`, undefined, signal);
       await look();
       if (signal.aborted) return;
-      // Fewer than this page knows: they are others.
-      if (journal.newest() !== null && before.total < journal.newest()) journal.clear(null);
+      // Of a simulator that was started anew, or that has let go of more than this page has missed.
+      if (!journal.continues(before)) journal.clear(null);
       const after = journal.newest();
       batch(() => {
         backends.value = told.backends;

@@ -29,7 +29,7 @@ function Row({ line, index, total, selected, several }) {
     style=${{ transform: `translateY(${index * HEIGHT}px)` }}
   >
     <span class="time">${time(line.time)}</span>
-    <span class="conn">${several ? `${line.backend} ` : ""}#${line.link}</span>
+    <span class="conn">${several ? `${line.backend} ` : ""}#${journal.idOf(line.link)}</span>
     <span class="way" role="img" aria-label=${WAYS[line.sender][1]}>${WAYS[line.sender][0]}</span>
     <span class="name">${flat(name, 80)}</span>
     <span class="said">${flat(line.kind === "event" ? about(line) : journal.preview(line))}</span>
