@@ -6,7 +6,6 @@ from functools import cache
 from typing import Any
 from urllib.parse import unquote
 
-import orjson
 from aiohttp import web
 
 from simulator.serve.admin import (
@@ -29,6 +28,7 @@ from simulator.serve.admin.asking import Asking
 from simulator.serve.admin.call import ROOT, Call
 from simulator.serve.admin.complaint import Complaint
 from simulator.serve.admin.guard import guard
+from simulator.serve.admin.saying import dumps
 from simulator.serve.admin.site import Site
 from simulator.serve.selector import Target
 from simulator.serve.spaces import Spaces
@@ -105,5 +105,4 @@ def _find(method: str, parts: list[str]) -> tuple[Call, dict[str, str]]:
 
 
 def _json(status: int, value: Any, headers: dict[str, str] | None = None) -> web.Response:
-    body = orjson.dumps(value, default=repr)
-    return web.Response(status=status, body=body, content_type="application/json", headers=headers)
+    return web.Response(status=status, body=dumps(value), content_type="application/json", headers=headers)

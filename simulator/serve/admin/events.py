@@ -10,7 +10,6 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from aiohttp import web
 
 from simulator.serve.admin import matching, violations
@@ -18,6 +17,7 @@ from simulator.serve.admin.asking import Asking
 from simulator.serve.admin.call import Call
 from simulator.serve.admin.complaint import Complaint
 from simulator.serve.admin.feed import feed_of
+from simulator.serve.admin.saying import dumps
 
 if TYPE_CHECKING:
     from simulator.serve.admin.feed import Feed, News, Test
@@ -143,7 +143,7 @@ class _Stream:
 
 def _event(kind: str, data: dict[str, Any], number: int | None) -> bytes:
     head = f"event: {kind}\n" if number is None else f"id: {number}\nevent: {kind}\n"
-    return b"".join((head.encode(), b"data: ", orjson.dumps(data, default=repr), b"\n\n"))
+    return b"".join((head.encode(), b"data: ", dumps(data), b"\n\n"))
 
 
 CALLS = (

@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from simulator.core.message import Message
 from simulator.serve.admin import violations
 from simulator.serve.admin.asking import Asking
 from simulator.serve.admin.complaint import Complaint
+from simulator.serve.admin.saying import dumps
 
 if TYPE_CHECKING:
     from simulator.serve.admin.feed import Test
@@ -169,5 +168,5 @@ def nearest(lines: Iterable[Line], wanted: list[Criterion]) -> tuple[Line, list[
 
 def shown(value: Any) -> str:
     """A value as JSON, cut where it is long."""
-    text = orjson.dumps(value, default=repr).decode()
+    text = dumps(value).decode()
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
