@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 
 import pytest
 from websockets.asyncio.client import connect
 
+from simulator.serve.admin.pattern import search
 from simulator.serve.app import Simulator
 from tests.served import SECONDS, Raw, admin, prompt, request
 
@@ -71,3 +73,48 @@ async def test_a_frame_as_deep_as_can_be_is_told_by_every_call(server: Simulator
         assert status == 409
         async with asyncio.timeout(SECONDS):
             assert (await events.reader.readuntil(b'"last"')).count(b"start_chat") >= len(depths)
+
+
+EXPLODES = r'^\{"type":"send_msg","text":"(a+)+!"'
+"""In Python's engine a frame of thirty letters takes it minutes, and everybody waits."""
+
+
+async def test_a_pattern_that_would_blow_up(server: Simulator, url: str) -> None:
+    async with connect(server.connect("chip")) as ws:
+        await ws.send('{"type":"send_msg","text":"' + "a" * 5000 + '"}')
+        async with asyncio.timeout(SECONDS):
+            for call in ("find", "count", "wait"):
+                more = {"timeout": 0} if call == "wait" else {}
+                status, _ = await admin(url, "POST", f"messages/{call}", {"pattern": EXPLODES, **more})
+                assert status == (409 if call == "wait" else 200)
+
+
+@pytest.mark.parametrize(
+    ("text", "fits", "fits_not"),
+    [
+        ('"a":{"b"', '{"a":{"b":1}}', '{"a":"b"}'),
+        ("^{.*}$", "{}", "[]"),
+        ("x{2}y{1,}z{,2}$", "xxyz", "xyz"),
+        (r"\{2\Z", "a{2", "{2a"),
+        ("(?i)ab|(?P<name>c+)", "AB", "d"),
+        (r"\d+\s\w", "17 x", "x 17"),
+    ],
+)
+def test_patterns_are_written_as_in_python(text: str, fits: str, fits_not: str) -> None:
+    for told, expected in ((fits, True), (fits_not, False)):
+        assert search(text)(told) is expected
+        assert (re.search(text, told) is not None) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("(", "unclosed group"),
+        ("(?=a)", "look-around, including look-ahead and look-behind, is not supported"),
+        (r"(a)\1", "backreferences are not supported"),
+        ("a{1000}{1000}", "Compiled regex exceeds size limit of 10485760 bytes"),
+    ],
+)
+def test_patterns_that_can_not_be(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(why)}$"):
+        search(text)

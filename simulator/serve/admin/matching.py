@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from simulator.core.message import Message
-from simulator.serve.admin import violations
+from simulator.serve.admin import pattern, violations
 from simulator.serve.admin.asking import Asking
 from simulator.serve.admin.complaint import Complaint
 from simulator.serve.admin.saying import dumps
@@ -78,8 +77,8 @@ def _criterion(key: str, wanted: Any, place: Place) -> Criterion:
         case "text":
             return Criterion(key, wanted, lambda line: wanted in line.raw, lambda line: line.raw)
         case "pattern":
-            search = re.compile(wanted).search
-            return Criterion(key, wanted, lambda line: search(line.raw) is not None, lambda line: line.raw)
+            found = pattern.search(wanted)
+            return Criterion(key, wanted, lambda line: found(line.raw), lambda line: line.raw)
         case _:
             return Criterion(key, wanted, lambda line: _broken(place, line) is wanted, lambda line: not wanted)
 
