@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
 from websockets.asyncio.client import connect
 
+from simulator.core.message import Frame
+from simulator.serve.admin import asking, events, feed
+from simulator.serve.admin.feed import feed_of
 from simulator.serve.admin.pattern import search
+from simulator.serve.admin.reading import Line
 from simulator.serve.app import Simulator
 from tests.served import SECONDS, Raw, admin, prompt, request
 
@@ -118,3 +123,47 @@ def test_patterns_are_written_as_in_python(text: str, fits: str, fits_not: str) 
 def test_patterns_that_can_not_be(text: str, why: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(why)}$"):
         search(text)
+
+
+async def held(server: Simulator, size: int) -> None:
+    async with asyncio.timeout(SECONDS):
+        while server.spaces.bodies != size:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+
+async def test_bodies_have_one_room_for_all(server: Simulator, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "_ROOM", 5000)
+    late = b'{"timeout":600,"text":"' + b"x" * 3000 + b'"}'
+    async with Raw.open(url, request("POST", "/__admin/messages/wait", late)):
+        await held(server, len(late))
+        status, told = await admin(url, "POST", "messages/count", late)
+        assert (status, told["error"].partition(":")[0]) == (503, "the bodies of all calls are longer than 5000 bytes")
+        assert (await admin(url, "POST", "messages/count", {}))[0] == 200
+    # Who waits is gone, and what he brought with him.
+    await held(server, 0)
+    assert (await admin(url, "POST", "messages/count", b'{"text":"' + b"x" * 3000 + b'"}'))[0] == 200
+
+
+async def test_many_look_on_and_wait_and_others_have_their_turns(server: Simulator) -> None:
+    place = server.spaces.default
+    watching = feed_of(place)
+    for _ in range(2000):
+        place.driver.space.journal.add(0.0, "chip", 1, "client", Frame("{}"))
+    crowd = [asyncio.Event() for _ in range(feed.MOST // 2)]
+    for one in crowd:
+        watching.begin(one)
+    streams = [events._Stream(place, watching, lambda line: True, 0) for _ in crowd]
+    seen = Counter[int]()
+
+    def never(line: Line) -> bool:
+        seen[line.number] += 1
+        return False
+
+    waits = [asyncio.create_task(watching.wait(never, 0, 1, 0.0)) for _ in range(feed.MOST // 2)]
+    await watching.catch_up()
+    # In one turn of the loop as much is written for all together as otherwise for one.
+    assert sum((text or b"").count(b"event: message") for text in (one.next() for one in streams)) <= len(crowd)
+    await asyncio.gather(*waits)
+    assert seen.total() == 2000 * len(waits)
+    for one in crowd:
+        watching.end(one)

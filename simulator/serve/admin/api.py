@@ -82,7 +82,11 @@ class Admin:
                 return page
             guard(request, self._site.key)
             call, found = _find(request.method, parts)
-            answer = await call.answer(Asking(request, target, self._spaces, self._site, found))
+            asking = Asking(request, target, self._spaces, self._site, found)
+            try:
+                answer = await call.answer(asking)
+            finally:
+                asking.let_go()
             return answer if isinstance(answer, web.StreamResponse) else _json(200, answer)
         except Complaint as complaint:
             return _json(complaint.status, {"error": str(complaint), **complaint.facts}, complaint.headers)

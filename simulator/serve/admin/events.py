@@ -28,7 +28,7 @@ QUIET = 15.0
 PATIENCE = 60.0
 """Seconds that a write may wait for who does not read; then the stream ends, and can be resumed."""
 _TURN = 200
-"""Messages that are written at once."""
+"""Messages that are written at once, by all streams of a space together."""
 
 
 async def events(asking: Asking) -> Any:
@@ -110,7 +110,8 @@ class _Stream:
             self._begun, self._at = feed.reading.begun, 0
         out: list[bytes] = []
         self._gap(out)
-        lines = feed.reading.after(self._at, _TURN)
+        turn = max(1, _TURN // feed.onlookers)
+        lines = feed.reading.after(self._at, turn)
         news = [one for one in feed.news if one.serial > self._news]
         running = self._place.driver.space.running
         for i, line in enumerate(lines):
@@ -123,7 +124,7 @@ class _Stream:
                 out.append(_event("message", told, line.number if last else None))
         if lines:
             self._at = lines[-1].number
-        if len(lines) < _TURN:
+        if len(lines) < turn:
             out += [self._say(one) for one in news]
         # Lines that nobody wants are passed, too.
         return b"".join(out) if out or lines else None
