@@ -17,6 +17,7 @@ from simulator.serve.admin.feed import feed_of
 from simulator.serve.admin.pattern import search
 from simulator.serve.admin.reading import Line
 from simulator.serve.app import Simulator
+from tests.serve.clients import all_five, client
 from tests.served import SECONDS, Raw, admin, prompt, request
 
 
@@ -167,3 +168,15 @@ async def test_many_look_on_and_wait_and_others_have_their_turns(server: Simulat
     assert seen.total() == 2000 * len(waits)
     for one in crowd:
         watching.end(one)
+
+
+@pytest.mark.parametrize("body", [{}, {"connectionId": []}, {"x": 1}])
+async def test_a_gateways_own_message_with_less_than_it_has(
+    body: dict[str, object], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with all_five() as simulator, client(simulator, "concierge") as who:
+        said = {"backend": "concierge", "name": "Internal server error", "body": body, "validate": False}
+        assert (await admin(simulator.url("chip"), "POST", "channels/send", said))[0] == 200
+        got = json.loads(await who.until("Internal server error"))
+        assert got == {"message": "Internal server error", **{key: value for key, value in body.items() if key != "x"}}
+    assert "a mistake" not in caplog.text
