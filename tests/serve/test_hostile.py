@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import stat
 from collections import Counter
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import connect
 
 from simulator.core.message import Frame
+from simulator.serve import readyfile
 from simulator.serve.admin import asking, events, feed
 from simulator.serve.admin.feed import feed_of
 from simulator.serve.admin.pattern import search
 from simulator.serve.admin.reading import Line
 from simulator.serve.app import Simulator
+from simulator.serve.tls import Made
 from tests.serve.clients import all_five, client
 from tests.served import SECONDS, Raw, admin, prompt, request
 
@@ -180,3 +185,18 @@ async def test_a_gateways_own_message_with_less_than_it_has(
         got = json.loads(await who.until("Internal server error"))
         assert got == {"message": "Internal server error", **{key: value for key, value in body.items() if key != "x"}}
     assert "a mistake" not in caplog.text
+
+
+def test_what_lies_where_a_file_is_begun_is_not_written_to(tmp_path: Path) -> None:
+    """Whoever may write into the folder, /tmp say, could have the token, or another file of ours written over."""
+    ready, ca, theirs = tmp_path / "ready.json", tmp_path / "ca.pem", tmp_path / "theirs"
+    theirs.write_bytes(b"")
+    theirs.chmod(0o666)
+    os.link(theirs, tmp_path / "ready.json.part")
+    (tmp_path / "ca.pem.part").symlink_to(theirs)
+    readyfile.write(ready, {"token": "sesame"}, secret=True)
+    Made(ca).open("localhost").publish()
+    assert theirs.read_bytes() == b""
+    assert (ready.read_bytes(), stat.S_IMODE(ready.stat().st_mode)) == (b'{"token":"sesame"}\n', 0o600)
+    assert ca.read_bytes().startswith(b"-----BEGIN CERTIFICATE")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ca.pem", "ready.json", "theirs"]
