@@ -23,7 +23,7 @@ from simulator.cassette.entries import Beside, TapedRequest, TapedResponse
 from simulator.cassette.recorder import Call, Recorder
 from simulator.cassette.sessions import Line, is_poll
 from simulator.core.message import Headers
-from simulator.drive.edge import LINES, Only, Turned, no_101, why
+from simulator.drive.edge import LINES, Only, Turned, no_101, staying, why
 from simulator.drive.target import Target
 
 LARGEST: Final = 64 << 20
@@ -46,6 +46,7 @@ def session(target: Target, insecure: bool) -> aiohttp.ClientSession:
         connector=Only(target.base, insecure),
         cookie_jar=aiohttp.DummyCookieJar(),
         raise_for_status=no_101,
+        trace_configs=[staying()],
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT),
         auto_decompress=False,
         skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
+from simulator.cassette.meanings import is_secret_header
 from simulator.core.errors import SimulatorError
 from simulator.core.message import Headers
 from simulator.drive.bound import placeholders
@@ -19,6 +20,8 @@ _MADE_ANEW: Final = frozenset(
     }
 )
 """Header lines that belong to one connection."""
+
+_OF_A_HOST: Final = frozenset(("cookie", "referer"))
 
 
 class Target:
@@ -55,6 +58,9 @@ class Target:
     def url(self, path: str, opens: bool) -> str:
         """The live URL of a path of the tape; a connection (`opens`) gets every parameter, a request those it had."""
         where, _, query = path.partition("?")
+        if not where.startswith("/"):
+            # `@other.example.com/x` would make another host of it.
+            where = f"/{where}"
         prefix = "" if self._prefix and where.startswith(self._prefix) else self._prefix
         pairs = [pair for pair in query.split("&") if pair]
         for name, value in self._query:
@@ -90,6 +96,11 @@ class Target:
 def sent(taped: Headers) -> Headers:
     """Of a taped request, the lines that can be sent again: a placeholder of a token is good for nobody."""
     return tuple((name, value) for name, value in taped if name.lower() not in _MADE_ANEW and not placeholders(value))
+
+
+def abroad(taped: Headers) -> Headers:
+    """Of those, the lines that another server may see, to which a URL of this one leads: no tokens, no cookies."""
+    return tuple(line for line in sent(taped) if not is_secret_header(line[0]) and line[0].lower() not in _OF_A_HOST)
 
 
 def _pairs(query: str) -> list[tuple[str, str]]:

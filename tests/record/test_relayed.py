@@ -58,7 +58,7 @@ async def test_the_tape_is_what_the_client_had(name: str, tmp_path: Path) -> Non
     out, own, there = (tmp_path / one for one in ("tape.yaml", "own.yaml", "there.yaml"))
     settings = [(key, str(value)) for key, value in QUICK[name].items()]
     server = Simulator(Options([name], port=0, seed=7, settings=settings, record=there))
-    async with server as real, taking(out, real.url(name)) as (made, told):  # noqa: SIM117
+    async with server as real, taking(out, real.url(name)) as (made, _):  # noqa: SIM117
         async with Client.taping(own, made.url, name) as client:
             await ALL[name](client, real.connect(name))
     is_whole(out)
@@ -244,7 +244,7 @@ async def test_ctrl_c_in_the_middle(tmp_path: Path) -> None:
 
 
 async def test_nobody_else_is_dialled(tmp_path: Path) -> None:
-    """A handshake that is sent elsewhere is not followed, and neither is a request."""
+    """Who is sent elsewhere is told so, a handshake as well as a request: the client alone may go there."""
     asked: list[str] = []
 
     async def elsewhere(socket: web.WebSocketResponse) -> None:
@@ -257,15 +257,16 @@ async def test_nobody_else_is_dialled(tmp_path: Path) -> None:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    async with odd(elsewhere) as other, taking(tmp_path / "tape.yaml", url) as (made, told):  # noqa: SIM117
+    async with odd(elsewhere) as other, taking(tmp_path / "tape.yaml", url) as (made, _):  # noqa: SIM117
         async with aiohttp.ClientSession() as session:
-            with pytest.raises(aiohttp.WSServerHandshakeError, match="502"):
-                await session.ws_connect(f"{made.url}/ws")
-            async with session.get(f"{made.url}/x", allow_redirects=False) as answer:
-                assert (answer.status, answer.headers["Location"]) == (302, f"{other}/x")
+            upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="}
+            for path, headers in (("/ws", {**upgrade, "Sec-WebSocket-Version": "13"}), ("/x", {})):
+                async with session.get(f"{made.url}{path}", headers=headers, allow_redirects=False) as answer:
+                    assert (answer.status, answer.headers["Location"]) == (302, f"{other}/x")
     await runner.cleanup()
     assert asked == []
-    assert f"{other} is another server, and is not asked" in told[1]
+    refused, exchange = entries(tmp_path / "tape.yaml")
+    assert (type(refused), refused.response.status, exchange.response.status) == (Refused, 302, 302)
 
 
 @pytest.mark.skipif(
