@@ -58,7 +58,7 @@ async def test_the_tape_is_what_the_client_had(name: str, tmp_path: Path) -> Non
     out, own, there = (tmp_path / one for one in ("tape.yaml", "own.yaml", "there.yaml"))
     settings = [(key, str(value)) for key, value in QUICK[name].items()]
     server = Simulator(Options([name], port=0, seed=7, settings=settings, record=there))
-    async with server as real, taking(out, real.url(name)) as (made, _):  # noqa: SIM117
+    async with server as real, taking(out, real.url(name)) as (made, told):  # noqa: SIM117
         async with Client.taping(own, made.url, name) as client:
             await ALL[name](client, real.connect(name))
     is_whole(out)
