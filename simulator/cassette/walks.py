@@ -12,7 +12,7 @@ from simulator.cassette.coverage import Coverage
 from simulator.cassette.envelopes import ENGINE
 from simulator.cassette.match import Comparison, Masks
 from simulator.cassette.pseudonyms import is_ours
-from simulator.cassette.strands import Part, Plan, Strand
+from simulator.cassette.strands import Part, Plan, Strand, nearest_of
 from simulator.cassette.targets import compared, fits, target
 from simulator.cassette.walk import Manner, Walk
 from simulator.core.message import Json, Request
@@ -143,7 +143,7 @@ class Walks:
             self._world.log(
                 "warning", f"{path} is on no tape; {plan.path}:{at}, which is {candidates[0].path}, is played"
             )
-        return walk, min(candidates, key=lambda strand: self._distance(walk, strand, request, auth))
+        return walk, nearest_of(candidates, lambda strand: self._distance(walk, strand, request, auth), (0, 0))
 
     def _distance(self, walk: Walk, strand: Strand, request: Request, auth: Json) -> tuple[int, int]:
         """In how many places it is another, and in how many it only looks so."""
