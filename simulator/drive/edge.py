@@ -62,14 +62,19 @@ def staying() -> aiohttp.TraceConfig:
     return config
 
 
-async def _read(response: aiohttp.ClientResponse) -> Response:
+async def whole(response: aiohttp.ClientResponse) -> bytes:
+    """A body that has an end. Raises ClientPayloadError where it is too far."""
     parts, size = [], 0
     async for part in response.content.iter_chunked(1 << 16):
         size += len(part)
         if size > _LARGEST:
             raise aiohttp.ClientPayloadError(f"an answer of more than {_LARGEST >> 20} MiB")
         parts.append(part)
-    return Response(response.status, tuple(response.headers.items()), b"".join(parts), response.reason)
+    return b"".join(parts)
+
+
+async def _read(response: aiohttp.ClientResponse) -> Response:
+    return Response(response.status, tuple(response.headers.items()), await whole(response), response.reason)
 
 
 class Only(aiohttp.TCPConnector):
@@ -323,8 +328,13 @@ def why(error: Exception, url: str, seconds: float | None) -> str:
             return f"{where} ended the connection without an answer"
         case aiohttp.ClientResponseError():
             # Its own words have the whole URL, with the tokens in it.
-            return f"{where}: {error.message}"
+            return f"{where}: {first_line(error.message)}"
         case OSError():
             where = error.filename or where
             return f"{where}: {error.strerror or error}"
-    return f"{where}: {str(error) or type(error).__name__}"
+    return f"{where}: {first_line(str(error)) or type(error).__name__}"
+
+
+def first_line(words: str) -> str:
+    """One line: aiohttp shows below it what it could not read, which is the server's, and may be anything."""
+    return words.partition("\n")[0].rstrip(" :")[:200]
