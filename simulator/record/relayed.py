@@ -22,6 +22,7 @@ from simulator import __version__
 from simulator.cassette.entries import Header
 from simulator.cassette.recorder import Recorder
 from simulator.cassette.redact import Redactor
+from simulator.cassette.rules import Rules
 from simulator.cassette.sink import FileSink
 from simulator.core.errors import SimulatorError, StartError
 from simulator.drive.edge import first_line
@@ -127,7 +128,7 @@ class Taking:
             sink,
             time.time(),
             header,
-            Redactor(os.urandom(32)) if wanted.redact else None,
+            Redactor(os.urandom(32), Rules(texts=target.secrets)) if wanted.redact else None,
             tell=lambda line: wanted.tell(printable(line)),
         )
         if self._recorder.stopped:
