@@ -175,8 +175,9 @@ class Coverage:
         left = {(plan.path, line, number): (who, what) for plan, line, number, who, what in self.unplayed()}
         for plan, number, what in self._all():
             at, name = _named(what)
+            path = _xml(plan.path)
             case = ElementTree.SubElement(
-                suite, "testcase", classname=plan.path, name=f"{at}: {name}", file=plan.path, line=str(at)
+                suite, "testcase", classname=path, name=f"{at}: {name}", file=path, line=str(at)
             )
             found = left.get((plan.path, at, number))
             if found is not None:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from simulator.cli import modes, playing
+from simulator.cli.files import spared
 from simulator.cli.words import Number, backend_names
 from simulator.core.errors import SimulatorError, StartError
 
@@ -137,6 +138,8 @@ def bindings_(file: Path, backend: str | None, as_json: bool, out: Path | None) 
 
     from simulator.serve import replay as reading
 
+    if out is not None:
+        spared("--out", out, [file])
     found = reading.bindings(file, backend)
     if out is not None:
         try:
