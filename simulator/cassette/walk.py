@@ -14,7 +14,7 @@ from simulator.cassette.envelopes import ENGINE, PHOENIX, PLAIN, TYPED
 from simulator.cassette.match import Comparison, Masks, Mode
 from simulator.cassette.short_ids import ShortIds
 from simulator.cassette.strands import Line, Part, Plan, Served, Strand, nearest_of
-from simulator.cassette.targets import compared, fits, looked_into, target
+from simulator.cassette.targets import candidates, compared, fits, looked_into, target
 from simulator.core.events import Conn
 from simulator.core.ids import Ids
 from simulator.core.message import Json, Message, Request
@@ -106,16 +106,16 @@ class Walk:
             # Who asks again what was answered in several ways gets what he got last.
             if best is None or distance < least or (had and distance == least):
                 best, least = (served, comparison), distance
+                if least == (0, False):
+                    break
         return best
 
     def held_against(self, request: Request, masks: Masks) -> Iterator[tuple[Served, Comparison]]:
         """A request and each exchange of that method and place."""
-        for served in self.plan.exchanges:
-            taped = served.exchange.request
-            if taped.method == request.method and fits(taped.path, request.path):
-                # What was stored is not read: only its edge has seen it.
-                bodies = () if request.upload is not None else (looked_into(served.asked), looked_into(request.body))
-                yield served, compared(self, taped.path, request, masks, bodies[:1], bodies[1:])
+        live = () if request.upload is not None else (looked_into(request.body),)
+        for served in candidates(self.plan, request):
+            taped = (looked_into(served.asked),) if live else ()
+            yield served, compared(self, served.exchange.request.path, request, masks, taped, live)
 
 
 @dataclass(slots=True)
