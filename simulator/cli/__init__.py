@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from simulator import __version__
 from simulator.cli import playing
 from simulator.cli.group import Group
+from simulator.cli.listening import listening, options
 from simulator.cli.words import Fixtures, Number, Scenario, Seconds, Setting, backend_names, chosen, fixture_files
 from simulator.core.errors import SimulatorError, StartError
 
@@ -62,7 +63,7 @@ def _clocks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     show_default=True,
     envvar="SIMULATOR_HOST",
     show_envvar=True,
-    help="The address to listen on. On any but a loopback address the control API needs --admin-token.",
+    help="The address to listen on. On any but a loopback address the control API asks for a token.",
 )
 @click.option(
     "-p",
@@ -141,8 +142,9 @@ def _clocks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     "--admin-token",
     envvar="SIMULATOR_ADMIN_TOKEN",
     show_envvar=True,
-    help="Asked for by the control API under /__admin, on every address.",
+    help="Asked for by the control API under /__admin.  [default: on a loopback address none; else drawn, and printed]",
 )
+@listening
 @click.option(
     "--spaces",
     type=Number(0),
@@ -211,6 +213,7 @@ def serve(
     log_format: str,
     verbose: bool,
     how: playing.How,
+    **where: Any,
 ) -> None:
     """Serve backends until Ctrl-C.
 
@@ -222,6 +225,7 @@ def serve(
     simulator serve --backend chip --scenario my.yaml --watch
     simulator serve --backend chip --cassette talk.yaml --timing burst --strict
     simulator serve --backend chip --record chat.yaml
+    simulator serve --backend all --admin-port 8100 --tls --tls-ca-out ca.pem
     """
     from simulator.serve import startup
 
@@ -262,6 +266,7 @@ def serve(
                 watch=watch,
                 record=tape,
                 redact=not no_redact,
+                **options(**where),
             )
         )
     try:
@@ -304,17 +309,18 @@ def backends(name: str | None) -> None:
 @main.command()
 @click.argument("url", envvar="SIMULATOR_HEALTH_URL")
 @click.option("--timeout", type=click.FloatRange(min=0.1), default=3.0, show_default=True, help="Seconds.")
-def health(url: str, timeout: float) -> None:
+@click.option("--admin-token", envvar="SIMULATOR_ADMIN_TOKEN", show_envvar=True, help="What the simulator asks for.")
+def health(url: str, timeout: float, admin_token: str | None) -> None:
     """Ask a running simulator whether it is well: exit code 0 if so, 1 if not.
 
-    URL can come from SIMULATOR_HEALTH_URL, as in the Docker image.
+    URL can come from SIMULATOR_HEALTH_URL, as in the Docker image. One that asks for a token that is not given is well.
 
     \b
     simulator health http://127.0.0.1:8070
     """
     from simulator.serve import health as asking
 
-    why = asking.ask(url, timeout)
+    why = asking.ask(url, timeout, admin_token)
     click.echo(why or f"{url} is well", err=why is not None)
     sys.exit(0 if why is None else 1)
 

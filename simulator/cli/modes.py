@@ -39,6 +39,10 @@ _OPTIONS = (
 )
 
 
+NAMES = ("mode", "upstream", "headers", "query", "insecure", "no_redact")
+"""What a command that has them is given."""
+
+
 def options(command: F) -> F:
     """The options, on a command."""
     for option in reversed(_OPTIONS):

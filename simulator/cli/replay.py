@@ -9,6 +9,8 @@ import click
 
 from simulator.cli import modes, playing
 from simulator.cli.files import spared
+from simulator.cli.listening import listening
+from simulator.cli.listening import options as more
 from simulator.cli.words import Number, backend_names
 from simulator.core.errors import SimulatorError, StartError
 
@@ -39,6 +41,7 @@ from simulator.core.errors import SimulatorError, StartError
 @click.option("--seed", type=int, envvar="SIMULATOR_SEED", help="Makes all live ids the same in every run.")
 @click.option("--clock", default="wall", show_default=True, metavar="wall|manual|INSTANT", envvar="SIMULATOR_CLOCK")
 @click.option("--admin-token", envvar="SIMULATOR_ADMIN_TOKEN", help="Asked for by the control API under /__admin.")
+@listening
 @click.option(
     "--ready-file",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -57,7 +60,7 @@ def replay(
     ready_file: Path | None,
     verbose: bool,
     how: playing.How,
-    **taking: Any,
+    **others: Any,
 ) -> None:
     """Let recordings answer live clients, until Ctrl-C.
 
@@ -73,6 +76,7 @@ def replay(
     """
     from simulator.serve import startup
 
+    taking = {name: others.pop(name) for name in modes.NAMES}
     chosen = modes.chosen(files, how.match, clock, **taking)
     if chosen.records:
         startup.leave(modes.record(chosen, backend, host, port, ready_file))
@@ -96,6 +100,7 @@ def replay(
                 clock=time,
                 admin_token=admin_token,
                 reporter=reporter,
+                **more(**others),
                 onlooker=None if upstream is None else upstream.onlooker,
             )
         )
