@@ -298,6 +298,13 @@ async def test_what_nobody_understands(chat: Chat, five: Simulator) -> None:
         )
         await chat.say("Hello again")
         await chat.until("document.querySelector('.log li:last-child').className === 'theirs'")
+    # A time that no calendar has, and a type that is no word.
+    await chat.turn_to("concierge")
+    session = await chat.do("return /session (\\S+),/.exec(document.querySelector('.detail').textContent)[1]")
+    late = {"id": "late", "contentType": 7, "messageContent": five.url("concierge"), "sentAt": 1e300}
+    odd = {"name": f"chat-message-{session}", "body": {"payload": {"chatMessage": late}}}
+    assert (await admin(five.url("concierge"), "POST", "act", {"act": "raw", **odd}))[0] == 200
+    await chat.until("document.querySelector('.log li:last-child .file a')?.href.startsWith('http')")
     await chat.sound()
 
 
