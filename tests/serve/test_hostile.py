@@ -17,13 +17,14 @@ from websockets.asyncio.client import connect
 from simulator.core.message import Frame
 from simulator.serve import readyfile
 from simulator.serve.admin import asking, events, feed
+from simulator.serve.admin.api import CALLS
 from simulator.serve.admin.feed import feed_of
 from simulator.serve.admin.pattern import search
 from simulator.serve.admin.reading import Line
 from simulator.serve.app import Simulator
 from simulator.serve.tls import Made
 from tests.serve.clients import all_five, client
-from tests.served import SECONDS, Raw, admin, prompt, request
+from tests.served import SECONDS, Raw, admin, ask, chip, prompt, request
 
 
 @pytest.fixture
@@ -200,3 +201,47 @@ def test_what_lies_where_a_file_is_begun_is_not_written_to(tmp_path: Path) -> No
     assert (ready.read_bytes(), stat.S_IMODE(ready.stat().st_mode)) == (b'{"token":"sesame"}\n', 0o600)
     assert ca.read_bytes().startswith(b"-----BEGIN CERTIFICATE")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ca.pem", "ready.json", "theirs"]
+
+
+async def test_no_call_is_answered_without_the_token() -> None:
+    async with chip(admin_token="sesame") as simulator:
+        url = simulator.url("chip")
+        page = f"Authorization: Bearer {simulator._key.page}"
+        for call in CALLS:
+            path = f"/__admin/{call.path.replace('{', '').replace('}', '')}"
+            for method in (call.method, *(["HEAD"] if call.method == "GET" else [])):
+                for more in ((), (page,), ("Authorization: Bearer sesam",), ("Authorization: bearer sesame2",)):
+                    head, body = await ask(url, method, path, b"", *more)
+                    assert head[0] == "HTTP/1.1 401 Unauthorized", (method, path, more)
+                    assert b"sesame" not in body
+
+
+async def test_what_is_removed_is_not_what_came_after_a_reset(server: Simulator, url: str) -> None:
+    journal = server.space.journal
+    for _ in range(3000):
+        journal.add(0.0, "chip", 1, "client", Frame('{"type":"send_msg"}'))
+    removing = asyncio.create_task(admin(url, "POST", "messages/remove", {"sender": "client"}))
+    place = server.spaces.default
+    async with asyncio.timeout(SECONDS):
+        while place.feed is None or not place.feed.reading.last:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    server.driver.reset()
+    for _ in range(3000):
+        journal.add(0.0, "chip", 1, "server", Frame("{}"))
+    status, told = await removing
+    assert (status, told["error"].partition(":")[0]) == (409, "there was a reset meanwhile")
+    assert len([*journal]) == 3000
+
+
+async def test_names_make_no_lines_of_their_own(server: Simulator, url: str) -> None:
+    """Neither in Prometheus' text, nor in the stream."""
+    fault = {"type": "latency", "name": 'a"} 1\nevil{x="\\', "attributes": {"latency": 1}}
+    status, told = await admin(url, "POST", "faults", fault)
+    assert (status, told["error"].partition(":")[0]) == (400, "name"), "it is a label of Prometheus"
+    frame = "x\n\nevent: reset\ndata: {}\n\r\n\r"
+    server.space.journal.add(0.0, "chip", 1, "client", Frame(frame))
+    async with Raw.open(url, request("GET", "/__admin/events?after=0")) as stream, asyncio.timeout(SECONDS):
+        await stream.reader.readuntil(b"event: message\ndata: ")
+        line = await stream.reader.readline()
+        assert json.loads(line)["raw"] == frame
+        assert b"\r" not in line
