@@ -166,21 +166,38 @@ class Coverage:
         for plan, number, what in self._all():
             at, name = _named(what)
             case = ElementTree.SubElement(
-                suite, "testcase", classname=plan.path, name=f"{at}: {name}", file=plan.path, line=str(at)
+                suite, "testcase", classname=f"{plan.path}#{number}", name=f"line {at}: {name}", file=plan.path
             )
+            case.set("line", str(at))
             found = left.get((plan.path, at, number))
             if found is not None:
-                ElementTree.SubElement(
-                    case, "failure", message=_xml(f"{plan.path}:{at}: never played: {found[0]}: {found[1]}")
-                )
-        for miss in self.misses:
-            case = ElementTree.SubElement(suite, "testcase", classname="client", name=_xml(miss.name or "a frame"))
-            failure = ElementTree.SubElement(case, "failure", message=_xml(miss.told()))
-            failure.text = _xml("\n".join([miss.what, *(found.told() for found in miss.differences)]))
-        suite.set("tests", str(len(suite)))
-        suite.set("failures", str(len(suite.findall("./testcase/failure"))))
-        told: bytes = ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
-        return told
+                _fails(case, "unplayed", f"{plan.path}:{at}: never played: {found[0]}: {found[1]}")
+        for count, miss in enumerate(self.misses, 1):
+            who = f"client {miss.walk}" if miss.walk else "a request"
+            # Numbered: of two with one name many readers show the last one alone.
+            case = ElementTree.SubElement(
+                suite, "testcase", classname=who, name=_xml(f"unmatched {count}: {miss.name or 'a frame'}")
+            )
+            text = "\n".join([miss.what, *(found.told() for found in miss.differences)])
+            _fails(case, "unmatched", miss.told()).text = _xml(text)
+        if self.missed > len(self.misses):
+            case = ElementTree.SubElement(suite, "testcase", classname="clients", name="further unmatched messages")
+            _fails(case, "unmatched", f"and {self.missed - len(self.misses)} more that matched nothing")
+        suite.attrib |= {
+            "tests": str(len(suite)),
+            "failures": str(len(suite.findall("./testcase/failure"))),
+            "errors": "0",
+            "skipped": "0",
+        }
+        root = ElementTree.Element("testsuites")
+        root.append(suite)
+        ElementTree.indent(root, " ")
+        told: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+        return told + b"\n"
+
+
+def _fails(case: ElementTree.Element, how: str, message: str) -> ElementTree.Element:
+    return ElementTree.SubElement(case, "failure", type=how, message=_xml(message))
 
 
 def _named(what: Line | Served | Strand) -> tuple[int, str]:
@@ -188,7 +205,7 @@ def _named(what: Line | Served | Strand) -> tuple[int, str]:
         return what.exchange.line, _xml(f"{what.exchange.request.method} {what.exchange.request.path}")
     if isinstance(what, Strand):
         return what.lines[0].line, _xml(f"refuses {what.path}")
-    return what.line, _xml(f"{'client' if what.client else 'server'} {what.told()}")
+    return what.line, _xml(f"{'client' if what.client else 'server'}: {what.told()}")
 
 
 def _short(path: str) -> str:
