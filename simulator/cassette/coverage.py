@@ -84,7 +84,7 @@ class Coverage:
                 continue
             if isinstance(what, Served):
                 request = what.exchange.request
-                yield plan, what.exchange.line, number, "client", f"{request.method} {_short(request.path)}"
+                yield plan, what.exchange.line, number, "client", f"{request.method} {short(request.path)}"
             elif isinstance(what, Strand):
                 yield plan, what.lines[0].line, number, "server", f"refuses {what.path}"
             else:
@@ -208,7 +208,7 @@ def _named(what: Line | Served | Strand) -> tuple[int, str]:
     return what.line, _xml(f"{'client' if what.client else 'server'}: {what.told()}")
 
 
-def _short(path: str) -> str:
+def short(path: str) -> str:
     """Signed URLs are longer than a line."""
     return path if len(path) <= _PATH else f"{path[:_PATH]}..."
 

@@ -9,7 +9,7 @@ from typing import Final, cast
 
 from simulator.cassette.beyond import Beyond
 from simulator.cassette.bindings import changed
-from simulator.cassette.coverage import Coverage
+from simulator.cassette.coverage import Coverage, Miss
 from simulator.cassette.envelopes import ENGINE, home_of
 from simulator.cassette.exchanges import Exchanges
 from simulator.cassette.grafts import Grafts
@@ -195,7 +195,8 @@ class Playback:
 
     def _unexpected(self, knocked: Knocked) -> list[Action]:
         """There is no connection on any tape."""
-        self.world.log("warning", f"{target(knocked.request)}: there is no connection on the tape")
+        name, tapes = f"the connection {target(knocked.request)}", ", ".join(plan.path for plan in self.coverage.plans)
+        self.misses.miss(Miss(0, name, "", "is not on the tape", then=f"there is none on {tapes}"))
         refusal: Response | Json = {"message": NOT_ON_THE_TAPE}
         return [Refuse(knocked.conn, refusal if knocked.topic else Response(404, (), NOT_ON_THE_TAPE.encode()))]
 

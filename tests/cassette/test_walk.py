@@ -200,7 +200,12 @@ def test_a_tape_that_was_cut_is_played_up_to_there() -> None:
 
 
 def test_a_tape_without_a_connection() -> None:
-    assert chip(Cut(2.0, 7, "x"), Cut(2.0, None, "x")).connect().refused == Response(404, (), b"not on the tape")
+    replay = chip(Cut(2.0, 7, "x"), Cut(2.0, None, "x"))
+    assert replay.connect().refused == Response(404, (), b"not on the tape")
+    assert replay.warnings() == [
+        f"a request: the connection {tapes.CHIP} is not on the tape; there is none on talk.yaml"
+    ]
+    assert replay.coverage.missed == 1
 
 
 def test_another_place_than_on_the_tape() -> None:
