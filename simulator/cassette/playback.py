@@ -7,10 +7,10 @@ from collections.abc import Collection, Sequence
 from math import inf
 from typing import Final, cast
 
-from simulator.cassette.beyond import Beyond
+from simulator.cassette.beyond import Beyond, stranger
 from simulator.cassette.bindings import changed
 from simulator.cassette.coverage import Coverage, Miss
-from simulator.cassette.envelopes import ENGINE, home_of
+from simulator.cassette.envelopes import ENGINE
 from simulator.cassette.exchanges import Exchanges
 from simulator.cassette.grafts import Grafts
 from simulator.cassette.match import Comparison, Masks, Mode
@@ -18,7 +18,7 @@ from simulator.cassette.misses import NOT_ON_THE_TAPE, Misses
 from simulator.cassette.moves import Moves, doors
 from simulator.cassette.plan import answered
 from simulator.cassette.speaking import ENDS, Speaking
-from simulator.cassette.strands import Line, Part, Plan, Strand
+from simulator.cassette.strands import Line, Plan, Strand
 from simulator.cassette.targets import compared, fits, target
 from simulator.cassette.walk import Found, Manner, Seat, Walk
 from simulator.cassette.walks import Walks
@@ -128,7 +128,7 @@ class Playback:
         if seat is None:
             walk, strand = self.walks.place(request, knocked.auth)
             if self.beyond is not None and (strand is None or not fits(strand.path, request.path)):
-                strand = _stranger(request, self.backend)
+                strand = stranger(request, self.backend)
             if strand is None:
                 return self._unexpected(knocked)
             if strand.refusal is not None:
@@ -314,7 +314,7 @@ class Playback:
                 return [*moved, *beyond]
         if found.index is None:
             return [*moved, *self.misses.answered(seat, conn, found, message)]
-        return [*moved, *self._matched(seat, found, message.ref)]
+        return [*moved, *self._matched(seat, found, message.ref, message.name)]
 
     def _turned_away(self, seat: Seat, conn: Conn) -> list[Action]:
         del self._by_conn[conn]
@@ -352,7 +352,7 @@ class Playback:
             self.misses.of(seat, found, Message(line.name, acked.args))
         return self._matched(seat, found, NO_REF)
 
-    def _matched(self, seat: Seat, found: Found, ref: object) -> list[Action]:
+    def _matched(self, seat: Seat, found: Found, ref: object, said: str = "") -> list[Action]:
         index, comparison = found.index, found.comparison
         assert index is not None
         line = seat.strand.lines[index]
@@ -363,7 +363,8 @@ class Playback:
         place = f"{seat.walk.plan.path}:{line.line}"
         differences = comparison.differences if comparison is not None else []
         more = "".join(f"; {difference.told()}" for difference in differences)
-        self.world.log("debug", f"client {seat.walk.number}: {line.told()} matches {place} {how}{more}")
+        told = line.told() if said in ("", line.name) else f"{said}, which is {line.told()} there,"
+        self.world.log("debug", f"client {seat.walk.number}: {told} matches {place} {how}{more}")
         if comparison is not None:
             self.walks.bind(seat.walk, comparison)
             seat.short.learn(index, comparison.short)
@@ -389,10 +390,3 @@ class Playback:
     def passed_on(self) -> None:
         """Something went to the real server."""
         self.coverage.matched["by the upstream"] += 1
-
-
-def _stranger(request: Request, backend: Backend) -> Strand:
-    """In the place of a connection that is on no tape."""
-    strand = Strand(0, target(request), home_of(backend.reader()))
-    strand.lines.append(Line(0, 0.0, Part.OPEN, True, "open"))
-    return strand

@@ -98,4 +98,6 @@ def test_all_is_well() -> None:
     made = Coverage([plans.read(tapes.tape(opened()), None)])
     made.did(made.plans[0].strands[0].lines[0])
     assert made.complete
+    [suite] = ElementTree.fromstring(made.junit())  # noqa: S314  # our own
+    assert (suite.get("tests"), suite.get("failures"), len(suite)) == ("1", "0", 1)
     assert made.text() == "replay: 0 clients, 1 of 1 lines played, 0 messages without a match\n"

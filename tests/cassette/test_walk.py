@@ -103,6 +103,11 @@ def test_position_takes_whatever_comes() -> None:
         client >> {"type":"more"}
     """)
     assert replay.coverage.matched == {"by position": 2, "exactly": 1}
+    told = [text for level, text, _ in replay.logged if level == "debug" and " by position" in text]
+    assert told == [
+        "client 1: anything, which is start_chat there, matches talk.yaml:11 by position",
+        'client 1: send_msg matches talk.yaml:19 by position; text: expected "hello", got "other"',
+    ]
     assert replay.warnings() == [
         "client 1: more is one more than on the tape; the client's last on the tape was talk.yaml:27"
     ]
