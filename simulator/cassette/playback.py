@@ -9,6 +9,7 @@ from typing import Final, cast
 
 from simulator.cassette.beyond import Beyond, stranger
 from simulator.cassette.bindings import changed
+from simulator.cassette.claims import claim
 from simulator.cassette.coverage import Coverage, Miss
 from simulator.cassette.envelopes import ENGINE
 from simulator.cassette.exchanges import Exchanges
@@ -301,6 +302,9 @@ class Playback:
         found = seat.find(message, topic, args, self.masks, self.manner.match)
         if found.index is None and fresh and (moves := self._moves.by_words(seat, message, topic, args)):
             moved += moves
+            found = seat.find(message, topic, args, self.masks, self.manner.match)
+        if claim(self.walks, seat.walk, found, message.args):
+            args = changed(message.args, seat.walk.bindings.to_taped)
             found = seat.find(message, topic, args, self.masks, self.manner.match)
         if found.index is None and self.manner.loop and seat.said_all:
             seat.begin_again()
