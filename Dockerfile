@@ -24,8 +24,8 @@ ENV PATH=/opt/simulator/bin:$PATH \
     HOME=/home/simulator \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1
-# A container's loopback is out of reach. On all addresses the control API is off but for health, unless --admin-token is
-# given.
+# A container's loopback is out of reach. On all addresses the control API asks for a token: that of
+# SIMULATOR_ADMIN_TOKEN, else one that is drawn and printed (docker logs).
 ENV SIMULATOR_HOST=0.0.0.0 \
     SIMULATOR_HEALTH_URL=http://127.0.0.1:8070
 USER 10001

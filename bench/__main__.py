@@ -12,10 +12,10 @@ from typing import Any
 
 import orjson
 
-from bench import memory, recording, replays, report, servers, speed, start
+from bench import memory, recording, replays, report, servers, speed, start, waits
 from bench.process import Failed
 
-_PARTS = ("messages", "memory", "start", "recording", "replays")
+_PARTS = ("messages", "memory", "start", "recording", "replays", "waits")
 
 
 def _options() -> argparse.Namespace:
@@ -24,7 +24,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help="seconds of a round of messages (1.5)")
     parser.add_argument("--connections", type=int, help="idle connections (2000)")
     parser.add_argument("--quick", action="store_true", help="3 rounds of 0.5 s, 500 idle connections: a first look")
-    parser.add_argument("--only", choices=_PARTS, help="one of the five parts")
+    parser.add_argument("--only", choices=_PARTS, help="one of the six parts")
     parser.add_argument(
         "--rows", default="", metavar="TEXT", help="messages alone, and of their rows those with this in the title"
     )
@@ -75,6 +75,9 @@ def _measure(options: argparse.Namespace) -> report.Found:
         found.notes += notes
     if options.only in (None, "replays"):
         found.replays, notes = replays.measure(options.rounds, _tell, hurried=options.quick)
+        found.notes += notes
+    if options.only in (None, "waits"):
+        found.waits, notes = waits.measure(options.rounds, _tell)
         found.notes += notes
     return found
 

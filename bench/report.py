@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
-from bench import memory, recording, replays, speed, start
+from bench import memory, recording, replays, speed, start, waits
 from bench.load import SIZE
 from bench.process import cores
 
@@ -27,6 +27,7 @@ class Found:
     start: list[start.Row] = field(default_factory=list)
     recording: list[recording.Row] = field(default_factory=list)
     replays: list[replays.Row] = field(default_factory=list)
+    waits: list[waits.Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -62,6 +63,8 @@ def text(found: Found, options: dict[str, Any]) -> str:
         blocks.append(_recordings(found.recording))
     if found.replays:
         blocks.append(_replays(found.replays))
+    if found.waits:
+        blocks.append(_waits(found.waits))
     if found.notes:
         blocks.append("\n".join(found.notes))
     blocks.append(_machine(machine()))
@@ -140,6 +143,20 @@ def _replays(rows: list[replays.Row]) -> str:
     return "\n".join(lines)
 
 
+def _waits(rows: list[waits.Row]) -> str:
+    lines = [
+        f"How soon who waits by control call is told, with {waits.SAMPLES} samples a round and a journal that is full.",
+        "",
+        _line("", "", "min..max"),
+    ]
+    for row in rows:
+        middle, spread = _spread(row.figures, 2)
+        lines.append(
+            _line(row.case.title, middle, spread) + f" {row.case.unit}" + _most(median(row.figures), row.case.aim)
+        )
+    return "\n".join(lines)
+
+
 def machine() -> dict[str, Any]:
     """Where this was measured."""
     try:
@@ -186,5 +203,6 @@ def data(found: Found, options: dict[str, Any]) -> dict[str, Any]:
         "start_cpu": rows(found.start),
         "recording_cpu": rows(found.recording),
         "replays": [{"title": row.case.title, "aim": row.case.aim, "figures": row.figures} for row in found.replays],
+        "waits": [{"title": row.case.title, "aim": row.case.aim, "figures": row.figures} for row in found.waits],
         "notes": found.notes,
     }

@@ -18,6 +18,8 @@ from simulator.serve.app import Options, Simulator
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.frames import mask_plain
 from simulator.serve.reporter import Reporter
+from simulator.serve.spaces import KEPT
+from tests.described import hold
 
 SECONDS = 10.0
 """How long a test waits for what has to come."""
@@ -43,6 +45,8 @@ def chip(
     admin_token: str | None = None,
     fixtures: Mapping[str, Path] | None = None,
     reporter: Reporter | None = None,
+    admin_port: int | None = None,
+    journal: int = KEPT,
     **settings: Any,
 ) -> Simulator:
     """A Simulator of chip on a free port, to be entered with `async with`."""
@@ -56,6 +60,8 @@ def chip(
             fixtures=fixtures or {},
             settings=[(key, str(value)) for key, value in settings.items()],
             admin_token=admin_token,
+            admin_port=admin_port,
+            journal=journal,
             reporter=reporter,
         )
     )
@@ -190,7 +196,10 @@ async def admin(url: str, method: str, path: str, body: object = None, *more: st
     """One request to the control API: status, and the JSON that came."""
     raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
     head, answer = await ask(url, method, f"/__admin/{path}", raw, *more)
-    return int(head[0].split()[1]), json.loads(answer) if answer else None
+    status, told = int(head[0].split()[1]), json.loads(answer) if answer else None
+    if answer:
+        hold(method, path, status, told)
+    return status, told
 
 
 class Run:
@@ -275,11 +284,12 @@ class Node:
 
     @classmethod
     @asynccontextmanager
-    async def running(cls, *arguments: str) -> AsyncIterator[Node]:
+    async def running(cls, *arguments: str, **environment: str) -> AsyncIterator[Node]:
         """Killed at the end, whatever happens."""
         pipe = asyncio.subprocess.PIPE
+        env = {**os.environ, **environment}
         started = await asyncio.create_subprocess_exec(
-            "node", *arguments, stdin=pipe, stdout=pipe, stderr=pipe, cwd=CLIENTS, limit=1 << 22
+            "node", *arguments, stdin=pipe, stdout=pipe, stderr=pipe, cwd=CLIENTS, limit=1 << 22, env=env
         )
         try:
             yield cls(started)
@@ -290,9 +300,10 @@ class Node:
 
     @classmethod
     @asynccontextmanager
-    async def browser(cls, page: str) -> AsyncIterator[Node]:
-        """A page of tests/clients in headless Chromium; browser and profile are gone when this returns."""
-        async with cls.running("browser.mjs", str(chromium()), str(CLIENTS / page)) as node:
+    async def browser(cls, page: str, **environment: str) -> AsyncIterator[Node]:
+        """A page of tests/clients, or a URL, in headless Chromium; browser and profile are gone when this returns."""
+        shown = page if page.startswith(("http", "about:")) else str(CLIENTS / page)
+        async with cls.running("browser.mjs", str(chromium()), shown, **environment) as node:
             await node.event("ready", seconds=4 * SECONDS)
             try:
                 yield node

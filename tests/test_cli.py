@@ -39,6 +39,9 @@ def _no_options_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+TAPE = Path(__file__).parents[1] / "cassettes/chip/resume.yaml"
+
+
 def invoke(*arguments: str, **environment: str) -> Result:
     """The command inside of this process: quicker, for what ends before anything is served."""
     return CliRunner().invoke(main, arguments, prog_name="simulator", env=environment)
@@ -309,6 +312,41 @@ def refused(*arguments: str) -> str:
     return done.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (
+            ("--no-admin", "--admin-port", "0"),
+            "--no-admin, --admin-port 0: either there is a control API or there is none",
+        ),
+        (
+            ("--tls", "--tls-cert", "a.pem"),
+            "--tls, --tls-cert a.pem: either a certificate is made or it is there already",
+        ),
+        (("--cassettes", "nowhere"), "--cassettes nowhere: there is no such folder"),
+        (("--tls-ca-out", "a.pem"), "--tls-ca-out a.pem: goes with --tls, which makes the authority"),
+        (("--tls-key", "a.pem"), "--tls-key and --tls-passphrase: go with --tls-cert"),
+        (("--tls-passphrase", "x"), "--tls-key and --tls-passphrase: go with --tls-cert"),
+        (("--tls-cert", "nothing.pem"), "--tls-cert nothing.pem: No such file or directory"),
+    ],
+)
+@pytest.mark.parametrize("command", [("serve", "-b", "chip"), ("replay", str(TAPE))])
+def test_options_that_do_not_go_together(command: tuple[str, ...], options: tuple[str, ...], why: str) -> None:
+    done = invoke(*command, "--port", "0", *options)
+    assert (done.exit_code, done.stderr) == (2, f"simulator: {why}\n")
+
+
+def test_taken_admin_port() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = invoke("serve", "-b", "chip", "-p", "0", "--admin-port", str(port))
+        assert (done.exit_code, done.stderr) == (
+            3,
+            f"simulator: the control API: port {port} on 127.0.0.1 is taken: stop what listens there, "
+            "or choose another with --admin-port N (--admin-port 0 takes a free one)\n",
+        )
+
+
 def test_taken_port() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -379,9 +417,20 @@ async def test_health(tmp_path: Path) -> None:
     assert done.stderr == f"{url}/__admin/health: [Errno 111] Connection refused\n"
 
 
+async def test_health_where_a_token_is_asked_for() -> None:
+    async with prompt(admin_token="sesame") as simulator:
+        url = simulator.url("chip")
+        for given in ((), ("--admin-token", "sesame")):
+            done = await asyncio.to_thread(invoke, "health", url, *given)
+            assert (done.exit_code, done.stdout) == (0, f"{url} is well\n")
+        done = await asyncio.to_thread(invoke, "health", url, SIMULATOR_ADMIN_TOKEN="mistaken")
+        assert (done.exit_code, done.stderr) == (1, f"{url}/__admin/health: HTTP Error 401: Unauthorized\n")
+
+
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
+        (b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n", "HTTP Error 401: No"),
         (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "HTTP Error 404: Not Found"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "Expecting value: line 1 column 1 (char 0)"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", "list indices must be integers or slices, not str"),

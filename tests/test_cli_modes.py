@@ -38,6 +38,7 @@ def run(*arguments: object) -> Result:
         (["--mode", "new_episodes", "--upstream", UP, "--match", "strict"], "goes with --match loose"),
         (["--mode", "new_episodes", "--upstream", UP, "--clock", "manual"], "goes with --clock wall"),
         (["other.yaml", "--mode", "all", "--upstream", UP], "--mode all writes one cassette, and 2 were named"),
+        (["--mode", "all", "--upstream", UP, "--tls"], "--mode all and --tls: what records listens in plain HTTP"),
         (["--mode", "sometimes"], "'sometimes' is not one of 'none', 'new_episodes', 'once', 'all'"),
     ],
 )

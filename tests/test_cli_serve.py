@@ -7,11 +7,13 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import aiohttp
 import pytest
 from websockets.sync.client import connect as sync_connect
 
@@ -45,6 +47,7 @@ async def test_ready_file(tmp_path: Path) -> None:
         assert run.ready == {
             "pid": run.process.pid,
             "backends": [{"name": "chip", "url": f"http://127.0.0.1:{port}", "connect": connect}],
+            "admin": {"url": f"{run.url}/__admin", "ui": f"{run.url}/__admin/ui"},
         }
         assert stale.read_bytes().endswith(b"}\n")
         assert names_in(tmp_path) == ["ready.json"]
@@ -184,6 +187,46 @@ async def test_every_option_from_the_environment(tmp_path: Path) -> None:
         async with command(tmp_path, *options, **environment) as other, Raw.upgraded(other.connect) as raw:
             raw.send('{"type":"start_chat"}')
             assert await raw.text() != answer
+
+
+async def test_every_option_of_the_address_from_the_environment(tmp_path: Path) -> None:
+    """All but those that are in the test above; the ready file is nobody else's where a token is in it."""
+    authority, ready_file = tmp_path / "ca.pem", tmp_path / "there.json"
+    environment = {
+        "SIMULATOR_BACKEND": "chip mia", "SIMULATOR_HOST": "0.0.0.0", "SIMULATOR_PORT": "0",
+        "SIMULATOR_ADMIN_PORT": "0", "SIMULATOR_JOURNAL": "1", "SIMULATOR_TLS": "1",
+        "SIMULATOR_TLS_CA_OUT": str(authority), "SIMULATOR_READY_FILE": str(ready_file),
+    }  # fmt: skip
+    async with process("serve", **environment) as started:
+        assert started.stdout is not None
+        lines = [await asyncio.wait_for(started.stdout.readline(), SECONDS) for _ in range(13)]
+        state = json.loads(ready_file.read_bytes())
+        assert ready_file.stat().st_mode & 0o777 == 0o600
+        url, token = state["admin"]["url"], state["admin"]["token"]
+        assert state["admin"]["ui"] == f"{url}/ui"
+        assert lines[7:11] == [
+            f"look into it at {url}/ui#token={token}\n".encode(),
+            f"  a chat   {url}/playground#token={token}\n".encode(),
+            f"  control  {url}/openapi.json\n".encode(),
+            f"  token    {token}\n".encode(),
+        ]
+        trusting = ssl.create_default_context(cafile=authority)
+        async with aiohttp.ClientSession() as session:
+            async with session.ws_connect(state["backends"][0]["connect"], ssl=trusting) as ws:
+                await ws.send_str('{"type":"start_chat"}')
+                assert (await ws.receive_json(timeout=SECONDS))["type"] == "chat_started"
+            headers = {"Authorization": f"Bearer {token}"}
+            async with session.get(f"{url}/messages", headers=headers, ssl=trusting) as answer:
+                told = await answer.json()
+            assert (told["total"], [line["name"] for line in told["messages"]]) == (2, ["chat_started"])
+            for path in ("clock", "health"):
+                async with session.get(f"{url}/{path}", ssl=trusting) as answer:
+                    assert answer.status == 401
+    given = {"SIMULATOR_NO_ADMIN": "1", "SIMULATOR_TLS_CERT": str(authority), "SIMULATOR_TLS_KEY": str(authority)}
+    async with process("serve", "-b", "chip", **given, SIMULATOR_TLS_PASSPHRASE="x") as started:
+        _, errors = await asyncio.wait_for(started.communicate(), SECONDS)
+        assert errors == f"simulator: --tls-key {authority}: there is no private key in it: expected PEM\n".encode()
+        assert started.returncode == 2
 
 
 async def test_json_log_is_one_object_a_line(tmp_path: Path) -> None:

@@ -94,6 +94,10 @@ class Playback:
         """None."""
         return None
 
+    def conns_of(self, talk: str) -> Collection[Conn]:
+        """Nobody."""
+        return ()
+
     def handle(self, event: Event) -> list[Action]:
         """Work one event."""
         match event:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from simulator import __version__
 from simulator.cli import modes, playing
 from simulator.cli.group import Group
+from simulator.cli.listening import listening, options
 from simulator.cli.words import Fixtures, Number, Scenario, Seconds, Setting, backend_names, chosen, fixture_files
 from simulator.core.errors import SimulatorError, StartError
 
@@ -66,7 +67,7 @@ def _clocks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     show_default=True,
     envvar="SIMULATOR_HOST",
     show_envvar=True,
-    help="The address to listen on. On any but a loopback address the control API needs --admin-token.",
+    help="The address to listen on. On any but a loopback address the control API asks for a token.",
 )
 @click.option(
     "-p",
@@ -146,8 +147,9 @@ def _clocks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     "--admin-token",
     envvar="SIMULATOR_ADMIN_TOKEN",
     show_envvar=True,
-    help="Asked for by the control API under /__admin, on every address.",
+    help="Asked for by the control API under /__admin.  [default: on a loopback address none; else drawn, and printed]",
 )
+@listening
 @click.option(
     "--spaces",
     type=Number(0),
@@ -213,6 +215,7 @@ def serve(
     verbose: bool,
     how: playing.How,
     wish: modes.Wish,
+    **where: Any,
 ) -> None:
     """Serve backends until Ctrl-C.
 
@@ -225,11 +228,13 @@ def serve(
     simulator serve --backend chip --cassette talk.yaml --timing burst --strict
     simulator serve --backend chip --cassette talk.yaml --mode once --upstream https://chat.example.com
     simulator serve --backend chip --record chat.yaml
+    simulator serve --backend all --admin-port 8100 --tls --tls-ca-out ca.pem
     """
     from simulator.serve import startup
 
     every = chosen(names)
-    asking = _asking(every, cassettes, scenario, tape, clock, how, wish)
+    tls = where["tls"] or where["tls_cert"] is not None
+    asking = _asking(every, cassettes, scenario, tape, clock, how, wish, tls)
     if asking is not None and asking.records:
         startup.leave(modes.record(asking, every[0], host, port, ready_file, log_format == "json"))
     with startup.quick():
@@ -265,6 +270,7 @@ def serve(
                 record=tape,
                 redact=not wish.no_redact,
                 onlooker=None if upstream is None else upstream.onlooker,
+                **options(**where),
             )
         )
         if upstream is not None:
@@ -286,6 +292,7 @@ def _asking(
     clock: str,
     how: playing.How,
     wish: modes.Wish,
+    tls: bool,
 ) -> modes.Chosen | None:
     """How recordings are played; None where there are none. Raises SimulatorError, UsageError."""
     if not cassettes:
@@ -300,7 +307,7 @@ def _asking(
         wish = replace(wish, no_redact=wish.no_redact and tape is None)
     elif tape is not None:
         raise SimulatorError(f"--record {tape} and --mode {wish.mode}: the mode records into --cassette already")
-    return modes.chosen(cassettes, how.match, clock, wish)
+    return modes.chosen(cassettes, how.match, clock, wish, tls)
 
 
 def _setting(text: str) -> tuple[str, str]:
@@ -327,17 +334,18 @@ def backends(name: str | None) -> None:
 @main.command()
 @click.argument("url", envvar="SIMULATOR_HEALTH_URL")
 @click.option("--timeout", type=click.FloatRange(min=0.1), default=3.0, show_default=True, help="Seconds.")
-def health(url: str, timeout: float) -> None:
+@click.option("--admin-token", envvar="SIMULATOR_ADMIN_TOKEN", show_envvar=True, help="What the simulator asks for.")
+def health(url: str, timeout: float, admin_token: str | None) -> None:
     """Ask a running simulator whether it is well: exit code 0 if so, 1 if not.
 
-    URL can come from SIMULATOR_HEALTH_URL, as in the Docker image.
+    URL can come from SIMULATOR_HEALTH_URL, as in the Docker image. One that asks for a token that is not given is well.
 
     \b
     simulator health http://127.0.0.1:8070
     """
     from simulator.serve import health as asking
 
-    why = asking.ask(url, timeout)
+    why = asking.ask(url, timeout, admin_token)
     click.echo(why or f"{url} is well", err=why is not None)
     sys.exit(0 if why is None else 1)
 

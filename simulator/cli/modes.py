@@ -128,12 +128,14 @@ class Chosen:
         return self.mode == "new_episodes"
 
 
-def chosen(files: tuple[Path, ...], match: str, clock: str, wish: Wish) -> Chosen:
+def chosen(files: tuple[Path, ...], match: str, clock: str, wish: Wish, tls: bool = False) -> Chosen:
     """Hold the options against each other; `once` becomes what it is this time. Raises SimulatorError."""
     mode, upstream = wish.mode, wish.upstream
     if mode == "none":
         _needless(wish)
         return Chosen("none", files[0], None)
+    if tls and mode in ("once", "all"):
+        raise SimulatorError(f"--mode {mode} and --tls: what records listens in plain HTTP; leave --tls away")
     if len(files) > 1:
         raise SimulatorError(f"--mode {mode} writes one cassette, and {len(files)} were named")
     file = files[0]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from simulator.cli import modes, playing
+from simulator.cli.listening import listening
+from simulator.cli.listening import options as more
 from simulator.cli.words import Number, backend_names
 from simulator.core.errors import SimulatorError, StartError
 
@@ -37,6 +40,7 @@ from simulator.core.errors import SimulatorError, StartError
 @click.option("--seed", type=int, envvar="SIMULATOR_SEED", help="Makes all live ids the same in every run.")
 @click.option("--clock", default="wall", show_default=True, metavar="wall|manual|INSTANT", envvar="SIMULATOR_CLOCK")
 @click.option("--admin-token", envvar="SIMULATOR_ADMIN_TOKEN", help="Asked for by the control API under /__admin.")
+@listening
 @click.option(
     "--ready-file",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -56,6 +60,7 @@ def replay(
     verbose: bool,
     how: playing.How,
     wish: modes.Wish,
+    **where: Any,
 ) -> None:
     """Let recordings answer live clients, until Ctrl-C.
 
@@ -71,7 +76,7 @@ def replay(
     """
     from simulator.serve import startup
 
-    chosen = modes.chosen(files, how.match, clock, wish)
+    chosen = modes.chosen(files, how.match, clock, wish, where["tls"] or where["tls_cert"] is not None)
     if chosen.records:
         startup.leave(modes.record(chosen, backend, host, port, ready_file))
     with startup.quick():
@@ -94,6 +99,7 @@ def replay(
                 clock=time,
                 admin_token=admin_token,
                 reporter=reporter,
+                **more(**where),
                 onlooker=None if upstream is None else upstream.onlooker,
             )
         )

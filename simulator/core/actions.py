@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, final
+from typing import Final, TypeAlias, final
 
 from msgspec import Struct
 
@@ -42,6 +42,17 @@ class Send(Struct, gc=False):
     """With a key the wire asks the peer for an acknowledgement, which comes back as Acked."""
     volatile: bool = False
     """Lost where it can't leave at once, and never sent again, on wires that know the difference."""
+
+
+class _ByHand:
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "BY_HAND"
+
+
+BY_HAND: Final = _ByHand()
+"""The ack of what somebody at the controls sends: no rules hear of its answer."""
 
 
 class Reply(Struct, gc=False):

@@ -41,6 +41,10 @@ class Rules(Protocol):
         """The conversation to which a client's message belongs, once it is worked; None where it is of none."""
         ...
 
+    def conns_of(self, talk: str) -> Collection[Conn]:
+        """Who gets what is said in that conversation; nobody where there is no such talk."""
+        ...
+
 
 @dataclass(slots=True, frozen=True)
 class Buffered:
@@ -168,8 +172,16 @@ class Backend:
     """What the real server says where an upload fails with that status."""
     volatile: frozenset[str] = field(default_factory=frozenset)
     """Paths into messages whose values differ from run to run (ids, times), such as `chat_out.msg_out.time`."""
+    topics: tuple[str, ...] = ()
+    """Topics or namespaces that there are, `*` at the end for what begins so; none where nobody speaks of any."""
+    answers: frozenset[str] = frozenset()
+    """Events that bear a status before their body, as HTTP's answers do."""
+    own_topics: Mapping[str, str] = field(default_factory=dict)
+    """Of events that always have the same topic, where others have one that tells whose they are."""
     live: frozenset[str] = frozenset()
     """Routes that this backend answers itself while a tape is played: what they sign has to be good here."""
+    credentials: Callable[[Any], dict[str, Any]] = lambda seed: {}
+    """From the seed: what a client brings besides the URL of `connect`, by the names that the wire has for it."""
     secrets: Callable[[Any, Message | Request, Sequence[Message], float], Iterable[tuple[Json, str]]] = (
         lambda seed, said, answers, now: ()
     )

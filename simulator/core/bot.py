@@ -130,6 +130,14 @@ class Saw:
     message: Message
 
 
+@dataclass(slots=True)
+class Directed:
+    """Somebody at the controls wants the story of a talk to go on from there."""
+
+    talk: str
+    state: str
+
+
 class Bot(Protocol):
     """The other side of a conversation."""
 
@@ -167,6 +175,10 @@ class Watcher(Protocol):
 
     def fired(self, fired: Fired) -> Sequence[Deed]:
         """What to do when a timer of its own is due."""
+        ...
+
+    def directed(self, directed: Directed) -> Sequence[Deed]:
+        """What to do when somebody at the controls moves a talk's story on."""
         ...
 
 

@@ -8,6 +8,7 @@ from math import inf
 from typing import TYPE_CHECKING, TypeAlias, assert_never, cast
 
 from simulator.core.actions import (
+    BY_HAND,
     Accept,
     Action,
     After,
@@ -25,7 +26,7 @@ from simulator.core.actions import (
     Send,
 )
 from simulator.core.backend import Rules
-from simulator.core.bot import Bot, Saw, Watcher
+from simulator.core.bot import Bot, Directed, Saw, Watcher
 from simulator.core.events import (
     Acked,
     Acted,
@@ -43,12 +44,16 @@ from simulator.core.wire import (
     Answer,
     Aside,
     Detached,
+    Drop,
     Due,
     Effect,
     Got,
+    Hangup,
     Input,
+    Later,
     Output,
     Outside,
+    Put,
     Reset,
     Shut,
     Wire,
@@ -59,12 +64,13 @@ from simulator.core.world import World
 if TYPE_CHECKING:
     from simulator.core.bot import Deed
 
-Given: TypeAlias = Outside | Due | Called | Acted
+Given: TypeAlias = Outside | Due | Called | Acted | Directed | Send | Put | Hangup | Shut | Drop | Later | Cancel
+"""What the driver brings, and what somebody at the controls does."""
 _EVENTS = frozenset((Received, Closed, Opened, Knocked, Requested, Malformed, Acked))
 _NOTHING: list[Effect | Call] = []
 
 # Whose timer it is. Equal owners and names in two rooms are two timers.
-WIRE, RULES, BOT, WATCHER, ASIDE = range(5)
+WIRE, RULES, BOT, WATCHER, ASIDE, HAND = range(6)
 
 MOST_ACTS = 10_000
 """Of bots and operators that wait for their time: under a clock that nobody moves they would be ever more."""
@@ -74,10 +80,12 @@ _Entry: TypeAlias = tuple[float, int, int, Hashable, object]
 _NONE: dict[object, int] = {}
 
 
-def _ended(deed: Shut | Reset) -> Detached:
+def _ended(deed: Shut | Reset | Drop) -> Detached:
     """What a wire is told of a socket that somebody else has ended."""
     if isinstance(deed, Reset):
         return Detached(deed.number)
+    if isinstance(deed, Drop):
+        return Detached(deed.link)
     return Detached(deed.link, 1005 if deed.code is None else deed.code)
 
 
@@ -114,7 +122,7 @@ class Engine:
         self.use(bot)
         self.world = world
         self._heap: list[_Entry] = []
-        self._armed: tuple[dict[Hashable, dict[Hashable, int]], ...] = ({}, {}, {}, {}, {})
+        self._armed: tuple[dict[Hashable, dict[Hashable, int]], ...] = ({}, {}, {}, {}, {}, {})
         self._serial = 0
         self._soon: list[Acted] = []
         """What a bot does at once: behind all that the input still causes, past the heap."""
@@ -133,6 +141,11 @@ class Engine:
     def wire(self) -> Wire:
         """The wire, for who waits for its debts."""
         return self._wire
+
+    @property
+    def watcher(self) -> Watcher | None:
+        """The bot, where it is one that watches."""
+        return self._watcher
 
     def use(self, bot: Bot | Watcher) -> None:
         """Let this bot hear from now on; what the one before has said it will do, it does."""
@@ -193,6 +206,15 @@ class Engine:
                 self._tell(given)
         elif type(given) is Called:
             self._tell(given)
+        elif isinstance(given, Shut | Drop):
+            self._hang(given)
+        elif isinstance(given, Later):
+            self._arm(HAND, After(given.seconds, given.owner, given))
+        elif isinstance(given, Cancel):
+            self._cancel(HAND, given)
+        elif isinstance(given, Directed):
+            if self._watcher is not None:
+                self._perform(self._watcher.directed(given))
         else:
             self._work(take(given))
         if self._soon:
@@ -258,6 +280,12 @@ class Engine:
                 self._tell(Fired(owner, name))
             elif room == ASIDE:
                 self._work(self._aside(Due(owner, name)))
+            elif room == HAND:
+                later = cast("Later", name)
+                if isinstance(later.given, Shut):
+                    self._hang(later.given)
+                else:
+                    self._work(self._wire_take(later.given))
             elif self._watcher is not None:
                 self._perform(self._watcher.fired(Fired(owner, name)))
         self.due = heap[0][0] if heap else inf
@@ -297,8 +325,11 @@ class Engine:
             elif isinstance(deed, Cancel):
                 self._cancel(WATCHER, deed)
             else:
-                self._effects.append(deed)
-                self._work(self._wire_take(_ended(deed)))
+                self._hang(deed)
+
+    def _hang(self, deed: Shut | Reset | Drop) -> None:
+        self._effects.append(deed)
+        self._work(self._wire_take(_ended(deed)))
 
     def _act(self, acted: Acted) -> None:
         # The heap keeps the order where something else is due at this instant, as it is while `_run` works.
@@ -310,6 +341,8 @@ class Engine:
     def _tell(self, event: Event) -> None:
         if isinstance(event, Closed):
             self._cancel(RULES, Cancel(event.conn))
+        elif type(event) is Acked and event.key is BY_HAND:
+            return
         handle = self._handle
         self._do(handle(event))
 

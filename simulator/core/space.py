@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import defaultdict, deque
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from simulator.core.backend import Backend
@@ -67,27 +68,35 @@ def _item(kind: str, data: str | bytes) -> Frame | Ping | Pong:
     return Ping(data) if kind == "ping" else Pong(data) if kind == "pong" else Frame(data, kind)
 
 
+_Line: TypeAlias = tuple[float, str, Link, str, str, str | bytes]
+"""Time, backend, link, sender, kind, data. One that was taken out has no kind."""
+
+
 class Journal:
     """The frames that passed, both ways, as raw as they were: the last `most`, and no more than `room` characters."""
 
-    __slots__ = ("_append", "_left", "_lines", "_room", "total")
+    __slots__ = ("_append", "_heard", "_left", "_lines", "_room", "_tally", "begun", "total")
 
     def __init__(self, most: int = 10_000, room: int = 32 << 20) -> None:
-        self._lines: deque[tuple[float, str, Link, str, str, str | bytes]] = deque(maxlen=most)
-        self._append = self._lines.append
+        self._lines: deque[_Line] = deque(maxlen=most)
+        self._append: Callable[[_Line], None] = self._lines.append
+        self._heard: Callable[[], object] | None = None
+        self._tally: dict[tuple[str, str], int] | None = None
         self._room = room
         self._left = room
         """Characters that may still come before somebody has to count: what made room by its number is not in it."""
         self.total = 0
         """How many ever passed."""
+        self.begun = 0
+        """How often it began anew."""
 
     def add(self, time: float, backend: str, link: Link, sender: str, item: Frame | Ping | Pong) -> None:
         """Keep one."""
         data = item.data
+        self.total += 1
         append = self._append
         # Plain values alone: such a tuple the collector looks at once and never again.
         append((time, backend, link, sender, item.via if type(item) is Frame else _CONTROLS[type(item)], data))
-        self.total += 1
         self._left -= len(data)
         if self._left < 0:
             self._let_go()
@@ -103,16 +112,82 @@ class Journal:
 
     def clear(self) -> None:
         """Begin anew, at number 1."""
+        self.forget()
+        self.total = 0
+        self.begun += 1
+
+    def forget(self) -> None:
+        """Let go of all that it keeps, and count on."""
         self._lines.clear()
         self._left = self._room
-        self.total = 0
+
+    def remove(self, numbers: Container[int]) -> None:
+        """Let go of these; the others keep their numbers."""
+        first = self.first
+        kept = [
+            (line[0], line[1], line[2], line[3], "", "") if first + i in numbers else line
+            for i, line in enumerate(self._lines)
+        ]
+        # What adds to the deque holds on to it.
+        self._lines.clear()
+        self._lines.extend(kept)
+
+    def listen(self, heard: Callable[[], object] | None) -> None:
+        """Call this at each frame that comes, once it is kept; None calls nobody, which costs frames nothing at all."""
+        self._heard = heard
+        self._compose()
+
+    def tally(self) -> Mapping[tuple[str, str], int]:
+        """How many frames passed, by backend and sender: what is kept at the first call, and all that come after it.
+
+        Frames cost nothing for it before somebody has asked; beginning anew does not set it back.
+        """
+        if self._tally is None:
+            self._tally = defaultdict(int)
+            for line in self._lines:
+                if line[4]:
+                    self._tally[line[1], line[3]] += 1
+            self._compose()
+        return self._tally
+
+    def _compose(self) -> None:
+        append, tell, tally = self._lines.append, self._heard, self._tally
+
+        def told(line: _Line) -> None:
+            append(line)
+            if tally is not None:
+                tally[line[1], line[3]] += 1
+            if tell is not None:
+                tell()
+
+        self._append = append if tell is None and tally is None else told
+
+    @property
+    def most(self) -> int:
+        """How many frames it keeps at most."""
+        return self._lines.maxlen or 0
+
+    @property
+    def first(self) -> int:
+        """The number of the oldest frame that it keeps, or of the next one that comes."""
+        return self.total - len(self._lines) + 1
+
+    def since(self, number: int, most: int | None = None) -> list[Entry]:
+        """What it keeps behind that number, or so many lines of it, those that were taken out included."""
+        first = self.first
+        start = max(0, number + 1 - first)
+        lines = islice(self._lines, start, None if most is None else start + most)
+        return [
+            Entry(i, time, backend, link, sender, _item(kind, data))
+            for i, (time, backend, link, sender, kind, data) in enumerate(lines, max(first, number + 1))
+            if kind
+        ]
+
+    def __len__(self) -> int:
+        return len(self._lines)
 
     def __iter__(self) -> Iterator[Entry]:
-        first = self.total - len(self._lines) + 1
-        return (
-            Entry(first + i, time, backend, link, sender, _item(kind, data))
-            for i, (time, backend, link, sender, kind, data) in enumerate([*self._lines])
-        )
+        return iter(self.since(0))
 
 
 class Running:
@@ -199,7 +274,7 @@ class Space:
         self.clock = clock
         self.seed = seed
         self.ids = Ids.seeded(seed)
-        self.journal = journal or Journal()
+        self.journal = Journal() if journal is None else journal
         self.objects = objects
         self.running: dict[str, Running] = {}
         self.faults = Faults(self.ids.child("faults"))

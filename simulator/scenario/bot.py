@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
+from collections.abc import Mapping
 from copy import deepcopy
 from itertools import accumulate
 from math import inf
@@ -113,6 +114,21 @@ class ScenarioBot:
         elif fired.name == _SILENCE:
             self._silent(talk)
         return self._done(talk)
+
+    def directed(self, directed: bot.Directed) -> list[Deed]:
+        """A talk goes to a state, as by a `go`: steps under way are left out, those on entering are done."""
+        talk = self._talks.get(directed.talk)
+        if talk is None or directed.state not in talk.plan.parts:
+            return []
+        self._interrupt(talk)
+        talk.waiting.clear()
+        self._begin(talk, [Op(Go(directed.state), 0, 0.0, 0.0)], Moment(CONNECT))
+        return self._done(talk)
+
+    @property
+    def talks(self) -> Mapping[str, Talk]:
+        """Where each talk stands that is not over."""
+        return {name: talk for name, talk in self._talks.items() if talk is not None}
 
     def _done(self, talk: Talk) -> list[Deed]:
         """Go on with what waited, and give out all that was done."""

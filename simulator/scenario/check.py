@@ -163,7 +163,7 @@ def _messages(script: Script, stands: Sequence[Stand]) -> Iterator[Finding]:
 
 
 def _message(script: Script, backend: Backend, raw: Raw, place: Place) -> Iterator[Finding]:
-    name = _event(backend, raw.name)
+    name = event_of(backend, raw.name)
     if name is None:
         hint = nearest(raw.name, backend.events)
         why = f"{backend.name} has no message {raw.name!r} (`only` says for which backends a step is)"
@@ -179,7 +179,7 @@ def _message(script: Script, backend: Backend, raw: Raw, place: Place) -> Iterat
                 yield script.finding("error", why, *place, "body", *one["loc"])
 
 
-def _event(backend: Backend, name: str) -> str | None:
+def event_of(backend: Backend, name: str) -> str | None:
     """Which message it is: a channel of a gateway has the session behind its name, as it is or by a template."""
     if name in backend.events:
         return name

@@ -44,6 +44,16 @@ class Stage:
             role.plan = Planner(script, name).plan()
 
     @property
+    def path(self) -> str:
+        """The file, or what stands for it."""
+        return self._script.path
+
+    @property
+    def states(self) -> list[str]:
+        """Of a talk, the first one first unless the scenario says otherwise; one without a name where it has none."""
+        return [*self._script.scenario.states] or [""]
+
+    @property
     def faults(self) -> list[FaultSpec]:
         """What goes wrong on the way."""
         return self._script.scenario.faults

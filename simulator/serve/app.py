@@ -7,6 +7,7 @@ import errno
 import logging
 import os
 import socket
+import ssl
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
@@ -22,24 +23,26 @@ from simulator.core.ids import fresh_seed
 from simulator.core.message import Json, Message, Request
 from simulator.serve import scenarios, seeds, trial
 from simulator.serve.admin.guard import is_loopback
+from simulator.serve.admin.site import Pass, Site, mint
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.driver import Driver
 from simulator.serve.intake import Intake
 from simulator.serve.objects import House, Shelf
-from simulator.serve.port import Port
+from simulator.serve.port import Control, Port
 from simulator.serve.reporter import Reporter
 from simulator.serve.scenarios import Watch
 from simulator.serve.selector import PREFIX, Unfit, check
-from simulator.serve.spaces import IDLE, MOST, Plan, Spaces
+from simulator.serve.spaces import IDLE, KEPT, MOST, Plan, Spaces
 
 if TYPE_CHECKING:
     from simulator.scenario.stage import Stage
     from simulator.serve.recording import Recording
+    from simulator.serve.tls import Tls
 
 _log = logging.getLogger("simulator")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Options:
     """How to serve."""
 
@@ -57,6 +60,15 @@ class Options:
     settings: Sequence[tuple[str, str]] = ()
     """Keys, bare or behind a backend's name and a dot, and values."""
     admin_token: str | None = None
+    """None: on a loopback address none is asked for, on any other one is drawn, see `Simulator.minted`."""
+    admin: bool = True
+    """Whether there is a control API."""
+    admin_port: int | None = None
+    """One for the control API alone, 0 for any that is free; None: it is on each backend's."""
+    journal: int = KEPT
+    """Frames that each space keeps."""
+    tls: Tls | None = None
+    """Speak https and wss."""
     spaces: int = MOST
     """How many there may be, beside the default one."""
     space_idle: float = IDLE
@@ -72,6 +84,8 @@ class Options:
     """A cassette to write, of what the default space plays."""
     redact: bool = True
     """Secrets are replaced before they are written there."""
+    cassettes: Path | None = None
+    """A folder of them, for the inspector and the control API."""
     onlooker: Recording | None = None
     """Sees what the default space plays, where nothing is recorded."""
 
@@ -111,6 +125,14 @@ class Simulator:
             raise SimulatorError(
                 "--admin-token: expected what a header can carry, printable and without blanks around it"
             )
+        loopback = is_loopback(options.host)
+        minted = mint() if options.admin and token is None and not loopback else None
+        self._key = Pass(loopback, minted if token is None else token)
+        self.admin: str | None = None
+        """The base URL of the control API's own port, where it has one."""
+        if options.journal < 0:
+            raise SimulatorError(f"--journal {options.journal}: expected how many frames, from 0 on")
+        self._secured = None if options.tls is None else options.tls.open(options.host)
         given = {one if isinstance(one, str) else one.name: one for one in options.backends}
         chosen = [backends.load(one) if isinstance(one, str) else one for one in given.values()]
         if options.port and len(chosen) > 1:
@@ -128,7 +150,9 @@ class Simulator:
         self._watch: Watch | None = None
         stage = None if options.scenario is None else self._staged(options.scenario)
         self._recording: Recording | None = None
-        self._plan = Plan([*self._fixtures.values()], self.seed, self.clock, self.reporter, house, stage)
+        self._plan = Plan(
+            [*self._fixtures.values()], self.seed, self.clock, self.reporter, house, stage, journal=options.journal
+        )
         self.space = self._plan.space()
         """The default one."""
 
@@ -186,6 +210,18 @@ class Simulator:
         self._watch.look()
 
     @property
+    def control(self) -> str | None:
+        """The base URL of the control API: that of its own port, else the first backend's; None where there is none."""
+        if not self._options.admin or not self.served:
+            return None
+        return self.admin or self.served[0].url
+
+    @property
+    def minted(self) -> str | None:
+        """The control API's token, where one was needed and none given."""
+        return None if self._options.admin_token is not None else self._key.token
+
+    @property
     def driver(self) -> Driver:
         """The driver of a started simulator's default space."""
         return self.spaces.default.driver
@@ -221,8 +257,14 @@ class Simulator:
                     "links of our own do not work here (%s): aiohttp's serve, see docs/decisions.md for what they lack",
                     why,
                 )
+            if self._secured is not None:
+                self._secured.publish()
             for backend, fixtures in self._fixtures.values():
                 await self._bind(backend, fixtures, own_links=why is None)
+            if self._options.admin and self._options.admin_port is not None:
+                control = Control(self.spaces, Site(self._key, None, lambda: self.served, self._options.cassettes))
+                port = self._options.admin_port
+                self.admin = await self._open(control, port, "the control API", "--admin-port")
         except BaseException:
             await self.stop()
             if self._recording is not None:
@@ -234,21 +276,25 @@ class Simulator:
 
     async def _bind(self, backend: Backend, fixtures: Any, own_links: bool) -> None:
         options = self._options
-        loopback = is_loopback(options.host)
-        handler = Port(self.spaces, backend, loopback, options.admin_token, own_links, self._intake)
+        site = Site(self._key, backend.name, lambda: self.served, options.cassettes)
+        control = Control(self.spaces, site) if options.admin and options.admin_port is None else None
+        handler = Port(self.spaces, backend, control, own_links, self._intake)
+        url = await self._open(handler, backend.port if options.port is None else options.port, backend.name, "--port")
+        connect = backend.connect(fixtures, url)
+        self.served.append(Served(backend.name, url, connect, backend.example(fixtures, connect)))
+
+    async def _open(self, handler: Port | Control, port: int, who: str, option: str) -> str:
+        host = self._options.host
         server = web.Server(handler, access_log=None, handler_cancellation=True, auto_decompress=False)
         runner = web.ServerRunner(server, shutdown_timeout=0.2)
         await runner.setup()
         self._runners.append(runner)
-        wanted = backend.port if options.port is None else options.port
+        context = None if self._secured is None else self._secured.context
         try:
-            await _listen(runner, options.host, wanted)
+            await _listen(runner, host, port, context)
         except (OSError, UnicodeError) as error:
-            raise StartError(f"{backend.name}: {_why(error, options.host, wanted)}") from None
-        port = runner.addresses[0][1]
-        url = f"http://{_reachable(options.host)}:{port}"
-        connect = backend.connect(fixtures, url)
-        self.served.append(Served(backend.name, url, connect, backend.example(fixtures, connect)))
+            raise StartError(f"{who}: {_why(error, host, port, option)}") from None
+        return f"{'http' if context is None else 'https'}://{_reachable(host)}:{runner.addresses[0][1]}"
 
     async def stop(self) -> None:
         """Say goodbye as the real servers do, and let go of everything."""
@@ -268,6 +314,7 @@ class Simulator:
         self._plan.house.close()
         self._runners.clear()
         self.served.clear()
+        self.admin = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -277,14 +324,14 @@ class Simulator:
         await self.stop()
 
 
-async def _listen(runner: web.ServerRunner, host: str, port: int) -> None:
-    site = web.TCPSite(runner, host, port, backlog=1024)
+async def _listen(runner: web.ServerRunner, host: str, port: int, context: ssl.SSLContext | None) -> None:
+    site = web.TCPSite(runner, host, port, backlog=1024, ssl_context=context)
     await site.start()
     # A name may have several addresses, localhost for one, and 0 gave each a port of its own.
     ports = {address[1] for address in runner.addresses}
     if len(ports) > 1:
         await site.stop()
-        await _listen(runner, host, min(ports))
+        await _listen(runner, host, min(ports), context)
 
 
 def _checked(space: str) -> str:
@@ -318,7 +365,7 @@ def _shares(
     return shares
 
 
-def _why(error: OSError | UnicodeError, host: str, port: int) -> str:
+def _why(error: OSError | UnicodeError, host: str, port: int, option: str) -> str:
     if isinstance(error, UnicodeError | socket.gaierror):
         return (
             f"can't listen on {host}: there is no host of that name; --host takes a name or an address of this machine"
@@ -326,10 +373,10 @@ def _why(error: OSError | UnicodeError, host: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
             f"port {port} on {host} is taken: stop what listens there, "
-            "or choose another with --port N (--port 0 takes a free one)"
+            f"or choose another with {option} N ({option} 0 takes a free one)"
         )
     if error.errno == errno.EACCES:
-        return f"port {port} on {host} is not allowed to you: choose one above 1023 with --port N"
+        return f"port {port} on {host} is not allowed to you: choose one above 1023 with {option} N"
     if error.errno in (errno.EADDRNOTAVAIL, None):
         # From Python 3.13 on asyncio says this without a number.
         return f"can't listen on {host}: it is no address of this machine; 127.0.0.1 is, and 0.0.0.0 is all it has"

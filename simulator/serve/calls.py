@@ -44,13 +44,13 @@ class Calls:
         """Nobody waits any more."""
         del self._waiting[call]
 
-    def answer(self, call: CallId, answer: Answer | Upgrade | Reset) -> str | None:
-        """Here it is; how the call's bodies are frames (`Route.via`), None where nobody waits."""
+    def answer(self, call: CallId, answer: Answer | Upgrade | Reset) -> Asked | None:
+        """Here it is; what was asked, None where nobody waits."""
         found = self._waiting.get(call)
         if found is None or found.answer.done():
             return None
         found.answer.set_result(answer)
-        return found.asked.route.via
+        return found.asked
 
     def fail(self, call: CallId, error: Exception) -> None:
         """There will be none."""

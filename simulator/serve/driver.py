@@ -41,6 +41,7 @@ from simulator.serve.by_hand import Hand, Pongs
 from simulator.serve.calls import Calls, Gone
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.links import JUST_ENDED
+from simulator.serve.onlooking import Met, Onlooker
 from simulator.serve.outgoing import Outgoing
 from simulator.serve.selector import HEADER
 
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from simulator.serve.recording import Recording
 
 Tap: TypeAlias = Callable[[str, int, str, Item], None]
+
 
 _log = logging.getLogger("simulator")
 
@@ -82,6 +84,8 @@ class Driver:
         self._links: dict[int, AnyLink] = {}
         self._calls = Calls()
         self._whose: dict[int, Running] = {}
+        self._met: dict[int, Met] = {}
+        self.onlooker: Onlooker | None = None
         self._numbers = 0
         self._queue: deque[tuple[Running, Given]] = deque()
         self._busy = False
@@ -117,7 +121,11 @@ class Driver:
         answer = self._calls.begin(running, asked)
         try:
             self.take(running, asked)
-            return call, await answer
+            given = await answer
+            if type(given) is Upgrade:
+                path = f"{request.path}?{request.query}" if request.query else request.path
+                self._met[call] = Met(self._now(), f"{request.base}{path}")
+            return call, given
         except BaseException as error:
             if self.recording is not None:
                 self.recording.answered(call, request, None)
@@ -169,6 +177,7 @@ class Driver:
         def closed(code: int | None, reason: str = "") -> None:
             self._links.pop(call, None)
             self._whose.pop(call, None)
+            self._met.pop(call, None)
             self.left = self._loop.time()
             self._pongs.gone(call)
             if self.recording is not None:
@@ -176,13 +185,21 @@ class Driver:
             if code == JUST_ENDED and reason:
                 running.log("warning", reason, link=call)
             self.take(running, Detached(call, 1005 if code is None else code))
+            if self.onlooker is not None:
+                self.onlooker.closed(call, 1005 if code is None else code, reason)
 
         # A link has its call's number: both are drawn from the same counter.
         self.take(running, Attached(call, call))
         if self._closed:
             # The space ended between its answer and this.
             link.drop()
+        if self.onlooker is not None:
+            self.onlooker.opened(call)
         return receive, closed
+
+    def met(self, link: int) -> Met | None:
+        """How an open socket came."""
+        return self._met.get(link)
 
     @property
     def linked(self) -> int:
@@ -196,6 +213,7 @@ class Driver:
 
     def aborted(self, running: Running, call: CallId) -> None:
         """The client of an Upgrade was gone."""
+        self._met.pop(call, None)
         if self.recording is not None:
             self.recording.opened(call, None)
         self.take(running, Aborted(call))
@@ -252,7 +270,7 @@ class Driver:
             if type(given) is Got and not (type(given.item) is Pong and self._pongs.of_a_beat(given.link)):
                 self._note(engine.world.now(), running.name, given.link, "client", given.item)
             elif type(given) is Asked and given.route.via:
-                self._seen(running, given.call, "client", given.request.body, given.route.via)
+                self._seen(running, given, "client", given.request.body)
             self._carry(running, engine.take(given), type(given) is Beat)
         except Exception as error:
             self._failed(given, error)
@@ -282,10 +300,10 @@ class Driver:
                 continue
             match effect:
                 case Answer() | Upgrade():
-                    via = self._calls.answer(effect.call, effect)
-                    response = effect.response if via and isinstance(effect, Answer) else None
-                    if via and not quiet and response is not None and response.status == 200:
-                        self._seen(running, effect.call, "server", response.body, via)
+                    asked = self._calls.answer(effect.call, effect)
+                    response = effect.response if asked is not None and isinstance(effect, Answer) else None
+                    if asked is not None and not quiet and response is not None and response.status == 200:
+                        self._seen(running, asked, "server", response.body)
                 case Raw():
                     link = self._links.get(effect.link)
                     if link is not None:
@@ -320,11 +338,15 @@ class Driver:
                 case _:
                     assert_never(effect)
 
-    def _seen(self, running: Running, call: CallId, sender: str, body: bytes, via: str) -> None:
-        """Show journal and tap the body of a poll, where there is one."""
-        if body:
-            frame = Frame(body.decode("utf-8", "surrogateescape"), via)
-            self._note(running.engine.world.now(), running.name, call, sender, frame)
+    def _seen(self, running: Running, asked: Asked, sender: str, body: bytes) -> None:
+        """Show journal and tap the body of a poll, where there is one, under the number of its session's first call."""
+        route = asked.route
+        if body and route.via:
+            frame = Frame(body.decode("utf-8", "surrogateescape"), route.via)
+            ticket = route.ticket(asked.request)
+            number = running.engine.wire.number(ticket) if ticket else None
+            link = asked.call if number is None else number
+            self._note(running.engine.world.now(), running.name, link, sender, frame)
 
     def _call(self, running: Running, call: Call) -> None:
         engine = running.engine
@@ -358,7 +380,10 @@ class Driver:
     async def advance(self, seconds: float) -> bool:
         """Move a manual clock on, see `Hand.advance`."""
         assert self._hand is not None, "the clock runs by itself"
-        return await self._hand.advance(seconds)
+        moved = await self._hand.advance(seconds)
+        if self.onlooker is not None:
+            self.onlooker.moved()
+        return moved
 
     # --- what a hand asks
 
@@ -388,6 +413,8 @@ class Driver:
         self.space.reset()
         self._tidy()
         self._alarm.again()
+        if self.onlooker is not None:
+            self.onlooker.began_anew()
 
     def end(self) -> None:
         """Close all sockets as at shutdown, turn away who waits, and do nothing more: the space is gone."""
@@ -414,3 +441,5 @@ class Driver:
             self._hand.close()
         for link in [*self._links.values()]:
             link.drop()
+        if self.onlooker is not None:
+            self.onlooker.ended()

@@ -70,7 +70,10 @@ class Link(asyncio.Protocol):
         self._intake: Intake | None = None
         self._fd = -1
         """The socket that the intake reads at present, -1 for none."""
-        if intake is not None and transport.get_extra_info("sslcontext") is None:
+        if transport.get_extra_info("sslcontext") is not None:
+            # What TLS holds back is half a megabyte otherwise, until a peer that does not read is noticed.
+            transport.set_write_buffer_limits(1 << 16)
+        elif intake is not None:
             self._intake = intake
             transport.pause_reading()
             self._read_on()

@@ -1,4 +1,4 @@
-"""The handler of one port: which space a request is for, and there the backend, or the control API."""
+"""The handlers of ports: which space a request is for, and there the backend, or the control API."""
 
 from __future__ import annotations
 
@@ -18,28 +18,50 @@ from simulator.serve.spaces import Crowded, Place, Spaces
 
 if TYPE_CHECKING:
     from simulator.serve.admin.api import Admin
+    from simulator.serve.admin.site import Site
 
 _log = logging.getLogger("simulator")
+
+
+class Control:
+    """The control API on one port, imported by the first call."""
+
+    def __init__(self, spaces: Spaces, site: Site) -> None:
+        self._spaces = spaces
+        self._site = site
+        self._admin: Admin | None = None
+
+    async def answer(self, asked: web.BaseRequest, target: selector.Target) -> web.StreamResponse:
+        """Serve one request, the name of its space taken off."""
+        if self._admin is None:
+            # Not every server is controlled, and each is started.
+            from simulator.serve.admin.api import Admin
+
+            self._admin = Admin(self._spaces, self._site)
+        return await self._admin(asked, target)
+
+    async def __call__(self, asked: web.BaseRequest) -> web.StreamResponse:
+        """Serve one request, on a port of its own."""
+        request = request_of(asked)
+        try:
+            target = selector.read(request.path, request.query, request.headers)
+        except selector.Unfit as unfit:
+            return _refuse(400, str(unfit))
+        if not _controls(target.path):
+            return _refuse(404, "this port has the control API alone, at /__admin, and its pages: /__admin/ui")
+        return await self.answer(asked, target)
 
 
 class Port:
     """Serves one backend in all spaces."""
 
     def __init__(
-        self,
-        spaces: Spaces,
-        backend: Backend,
-        loopback: bool,
-        token: str | None,
-        own_links: bool,
-        intake: Intake | None,
+        self, spaces: Spaces, backend: Backend, control: Control | None, own_links: bool, intake: Intake | None
     ) -> None:
-        """`loopback` says whether only this machine can come here; the token is that of the control API."""
+        """Without `control` all paths are the backend's."""
         self._spaces = spaces
         self._backend = backend
-        self._loopback = loopback
-        self._token = token
-        self._admin: Admin | None = None
+        self._control = control
         self._own_links = own_links
         self._intake = intake
 
@@ -49,29 +71,21 @@ class Port:
         try:
             target = selector.read(request.path, request.query, request.headers)
         except selector.Unfit as unfit:
-            return self._refuse(400, str(unfit))
+            return _refuse(400, str(unfit))
         request.path, request.query, request.headers = target.path, target.query, target.headers
-        if f"{unquote(request.path)}/".startswith("/__admin/"):
-            return await self._control(asked, target)
+        if self._control is not None and _controls(request.path):
+            return await self._control.answer(asked, target)
         route = find(self._backend.routes, request.method, request.path)
         try:
             place = self._place(target.space, request, route)
         except Crowded as crowded:
-            return self._refuse(503, str(crowded))
+            return _refuse(503, str(crowded))
         # What is minted leads back here, however the space was named.
         request.base += target.prefix or place.prefix
         driver = place.driver
         running = driver.space.running[self._backend.name]
         with place:
             return await Door(driver, running, self._own_links, place.shelf, self._intake).serve(asked, request, route)
-
-    async def _control(self, asked: web.BaseRequest, target: selector.Target) -> web.StreamResponse:
-        if self._admin is None:
-            # Not every server is controlled, and each is started.
-            from simulator.serve.admin.api import Admin
-
-            self._admin = Admin(self._spaces, self._backend.name, self._loopback, self._token)
-        return await self._admin(asked, target)
 
     def _place(self, name: str | None, request: Request, route: object) -> Place:
         if name is not None:
@@ -80,9 +94,14 @@ class Port:
             return self._spaces.of_session(route.ticket(request))
         return self._spaces.default
 
-    def _refuse(self, status: int, why: str) -> web.Response:
-        _log.warning("refused with %d: %s", status, why)
-        # A page of another origin shall be able to read why.
-        headers = {"Access-Control-Allow-Origin": "*"}
-        body = orjson.dumps({"error": why})
-        return web.Response(status=status, body=body, content_type="application/json", headers=headers)
+
+def _controls(path: str) -> bool:
+    return f"{unquote(path)}/".startswith("/__admin/")
+
+
+def _refuse(status: int, why: str) -> web.Response:
+    _log.warning("refused with %d: %s", status, why)
+    # A page of another origin shall be able to read why.
+    headers = {"Access-Control-Allow-Origin": "*"}
+    body = orjson.dumps({"error": why})
+    return web.Response(status=status, body=body, content_type="application/json", headers=headers)

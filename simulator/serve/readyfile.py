@@ -34,13 +34,15 @@ def make_room(path: Path) -> None:
         raise StartError(f"--ready-file {path}: belongs to the simulator with pid {owner}, which still runs")
 
 
-def write(path: Path, state: object) -> None:
-    """Whole or not at all: who waits for the file must not read the half of it."""
+def write(path: Path, state: object, secret: bool = False) -> None:
+    """Whole or not at all: who waits for the file must not read the half of it. What is secret only its owner reads."""
     data = orjson.dumps(state) + b"\n"
     part = path.with_name(f"{path.name}.part")
 
     def put() -> None:
-        part.write_bytes(data)
+        # A token may be in it, which is nobody else's.
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600 if secret else 0o666), "wb") as file:
+            file.write(data)
         part.replace(path)
 
     _guarded(path, put)

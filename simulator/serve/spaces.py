@@ -18,6 +18,7 @@ from simulator.serve.reporter import Reporter
 
 if TYPE_CHECKING:
     from simulator.scenario.stage import Stage
+    from simulator.serve.admin.feed import Feed
     from simulator.serve.recording import Recording
 
 MOST = 100
@@ -26,6 +27,8 @@ IDLE = 3600.0
 """Seconds of real time without a socket or a request after which a space is dropped."""
 REST = 60.0
 """Seconds that a space has to be idle until it makes room for another, where there are `MOST`."""
+KEPT = 10_000
+"""Frames that the journal of a space keeps."""
 ROOM = 4 << 20
 """Characters that the journal of a space keeps, beside the default one's: there may be many of them."""
 
@@ -48,6 +51,8 @@ class Plan:
     """The scenario, in place of the backends' own bots."""
     recording: Recording | None = None
     """Of the default space."""
+    journal: int = KEPT
+    """Frames that each space keeps."""
 
     def space(
         self,
@@ -59,7 +64,7 @@ class Plan:
         """A space in which every backend runs."""
         stage = stage or self.stage
         time = clock or (self.clock.again() if name else self.clock)
-        journal = Journal(room=ROOM) if name else None
+        journal = Journal(self.journal, ROOM) if name else Journal(self.journal)
         space = Space(time, self.seed if seed is None else seed, name, journal, Shelf(self.house))
         if stage is not None:
             space.script = stage
@@ -87,7 +92,7 @@ class Plan:
 class Place:
     """One space as it is served. `with` it, it is in use."""
 
-    __slots__ = ("_touched", "_users", "asked_for", "driver", "shelf")
+    __slots__ = ("_touched", "_users", "asked_for", "driver", "feed", "shelf")
 
     def __init__(self, driver: Driver, asked_for: bool) -> None:
         shelf = driver.space.objects
@@ -96,6 +101,8 @@ class Place:
         self.shelf = shelf
         self.asked_for = asked_for
         """Whether a control call made it: such a one makes no room for others."""
+        self.feed: Feed | None = None
+        """Who looks at what passes, since somebody first did."""
         self._users = 0
         self._touched = asyncio.get_running_loop().time()
 

@@ -45,7 +45,7 @@ async def _serve(simulator: Simulator, ready_file: Path | None, json_lines: bool
         gc.set_threshold(10_000, 20, 50)
         state = ready(simulator)
         if ready_file is not None:
-            readyfile.write(ready_file, state)
+            readyfile.write(ready_file, state, secret=simulator.minted is not None)
         text = orjson.dumps(state).decode() if json_lines else block(simulator, colour=_colour())
         try:
             print(text, flush=True)  # noqa: T201
@@ -63,7 +63,12 @@ async def _serve(simulator: Simulator, ready_file: Path | None, json_lines: bool
 def ready(simulator: Simulator) -> dict[str, object]:
     """What the ready file says."""
     served = [{"name": s.name, "url": s.url, "connect": s.connect} for s in simulator.served]
-    return {"pid": os.getpid(), "backends": served}
+    state: dict[str, object] = {"pid": os.getpid(), "backends": served}
+    control = simulator.control
+    if control is not None:
+        minted = {} if simulator.minted is None else {"token": simulator.minted}
+        state["admin"] = {"url": f"{control}/__admin", "ui": f"{control}/__admin/ui", **minted}
+    return state
 
 
 def block(simulator: Simulator, colour: bool = False) -> str:
@@ -78,14 +83,25 @@ def block(simulator: Simulator, colour: bool = False) -> str:
             f"{strong(served.name)} serves at {served.url}",
             f"  connect  {strong(served.connect)}",
             f"  try it   {served.example}",
-            f"  control  {served.url}/__admin/health",
         ]
+    lines += ["", *_control(simulator)]
     if simulator.scenario is not None:
         lines += ["", f"the bot plays {simulator.scenario}", *_remarks(simulator, simulator.scenario)]
     if simulator.playing:
         lines += ["", simulator.playing]
     lines += ["", f"seed {simulator.seed}, {simulator.clock.mode} clock. Ctrl-C stops it."]
     return "\n".join(lines)
+
+
+def _control(simulator: Simulator) -> list[str]:
+    """Where it can be looked at and driven; the fragment of a URL never leaves the browser."""
+    control, token = simulator.control, simulator.minted
+    if control is None:
+        return ["there is no control API (--no-admin)"]
+    fragment = "" if token is None else f"#token={token}"
+    lines = [f"look into it at {control}/__admin/ui{fragment}", f"  a chat   {control}/__admin/playground{fragment}"]
+    lines += [f"  control  {control}/__admin/openapi.json"]
+    return lines if token is None else [*lines, f"  token    {token}"]
 
 
 def _remarks(simulator: Simulator, scenario: Path) -> list[str]:

@@ -127,7 +127,7 @@ class EngineIO:
             self._upper.refused(f"{settings.max_polling} sessions poll already")
             out.append(Answer(asked.call, http.refusal(http.FORBIDDEN, False, cors)))
         else:
-            session = self._new(request, None)
+            session = self._new(request, None, asked.call)
             body = join([handshake(session, settings)])
             out += (Answer(asked.call, http.answer(_TEXT, body, request, cors)), self._ping(session))
             self._upper.opened(session, out)
@@ -202,7 +202,7 @@ class EngineIO:
         if query["transport"] != "websocket":
             out.append(Shut(link, None))
         elif not sid:
-            session = self._new(request, link)
+            session = self._new(request, link, attached.call)
             self.links[link] = session
             out += (Write(link, Frame(handshake(session, self._settings))), self._ping(session))
             self._upper.opened(session, out)
@@ -343,8 +343,8 @@ class EngineIO:
 
     # ---- beginnings
 
-    def _new(self, request: Request, link: Link | None) -> Session:
-        session = Session(sid_for(request, self._ids, self._mark), request, link)
+    def _new(self, request: Request, link: Link | None, call: CallId) -> Session:
+        session = Session(sid_for(request, self._ids, self._mark), request, link, call)
         self.sessions[session.sid] = session
         return session
 

@@ -55,6 +55,7 @@ class Session:
     __slots__ = (
         "beats",
         "buffer",
+        "call",
         "ending",
         "link",
         "pings",
@@ -68,8 +69,10 @@ class Session:
         "upper",
     )
 
-    def __init__(self, sid: str, request: Request, link: Link | None) -> None:
+    def __init__(self, sid: str, request: Request, link: Link | None, call: CallId) -> None:
         self.sid = sid
+        self.call = call
+        """Of the request that opened it."""
         self.request = replace(request, body=b"") if request.body else request
         """The request that opened it, without the body that nobody reads: it is kept for long."""
         self.link = link

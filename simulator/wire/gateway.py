@@ -21,7 +21,7 @@ from simulator.core.errors import WireError
 from simulator.core.events import Opened
 from simulator.core.ids import Ids
 from simulator.core.message import NO_REF, Frame, Json, Message, Request, Response
-from simulator.core.wire import Answer, Asked, Attached, Beat, Due, Got, Input, Output, Write
+from simulator.core.wire import Answer, Asked, Attached, Beat, Due, Got, Input, Output, Put, Write
 from simulator.wire.single import Flaw, Policy, Single, flaw
 
 OWN = "gateway"
@@ -219,7 +219,7 @@ class Gateway(Single):
         elif isinstance(given, Got):
             if isinstance(given.item, Frame) and given.link in self._links:
                 outputs.insert(0, After(self._idle, self._links[given.link], "idle"))
-        elif isinstance(given, Send):
+        elif isinstance(given, Send | Put):
             written = [out.link for out in outputs if isinstance(out, Write)]
             outputs += [After(self._idle, self._links[link], "idle") for link in written]
         return outputs

@@ -31,7 +31,7 @@ lib/phoenix/socket.ex, transports/*.ex; cowboy 1.1.2 src/cowboy_websocket.erl; w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable, Iterator
 from email.utils import formatdate
 from typing import TypeAlias, assert_never
 
@@ -50,9 +50,12 @@ from simulator.core.wire import (
     Drop,
     Due,
     Got,
+    Hangup,
     Input,
     Link,
     Output,
+    Present,
+    Put,
     Shut,
     Turn,
     Upgrade,
@@ -119,6 +122,18 @@ class Phoenix:
         """Answered long polls that the client has not followed with its next, and the pings of a clock by hand."""
         return [*self._polling.owes(), *self._owed.items()]
 
+    def clients(self) -> Iterator[Present]:
+        """Everybody whose socket is open, or whose session polls."""
+        for socket in sorted((*self._links.values(), *self._polling.sockets()), key=lambda socket: socket.call):
+            transport, session = "websocket", ""
+            if socket.session is not None:
+                transport, session = "longpoll", socket.session.token
+            yield Present(socket.call, socket.link, transport, socket.channels, session, socket.request, socket.since)
+
+    def number(self, session: str) -> CallId | None:
+        """Of a token without what is the same in all."""
+        return self._polling.number(session)
+
     def take(self, given: Input) -> list[Output]:
         """Work one input wholly; what it causes, in order."""
         match given:
@@ -147,6 +162,8 @@ class Phoenix:
                 return [] if socket is None else self._over(socket, given.code)
             case Close():
                 return self._close(given)
+            case Put() | Hangup():
+                return self._by_hand(given)
             case Aborted():
                 return self._aborted(given.call)
             case Drain():
@@ -182,6 +199,7 @@ class Phoenix:
         if version is None:
             return [Answer(asked.call, status(403) if polls else Response(403))]
         socket = self._waiting[asked.call] = Socket(asked.call, request, self._serializers[version], polls)
+        socket.since = self._world.now()
         return [Knocked(socket, request)]
 
     def _origin_passes(self, request: Request) -> bool:
@@ -296,6 +314,15 @@ class Phoenix:
             return self._lose(conn, None)
         shut = None if conn.link is None else Shut(conn.link, code, close.reason)
         return self._end(conn, shut, 1005 if code is None else code)
+
+    def _by_hand(self, given: Put | Hangup) -> list[Output]:
+        sockets = (*self._links.values(), *self._polling.sockets())
+        socket = next((socket for socket in sockets if socket.call == given.client), None)
+        if socket is None:
+            return []
+        if isinstance(given, Put):
+            return self._channels.write(socket, given.frame)
+        return self._close(Close(socket, given.code))
 
     def _drain(self) -> list[Output]:
         outputs: list[Output] = []

@@ -52,7 +52,7 @@ class Socket:
 
     __slots__ = (
         "call", "channels", "heard", "held", "joining", "link", "mail", "polls", "request", "serializer", "session",
-        "waits",
+        "since", "waits",
     )  # fmt: skip
 
     def __init__(self, call: CallId, request: Request, serializer: Serializer, polls: bool) -> None:
@@ -63,6 +63,8 @@ class Socket:
         self.session: Session | None = None
         self.channels: dict[str, Channel] = {}
         self.heard = 0.0
+        self.since = 0.0
+        """When it knocked."""
         self.joining: Channel | None = None
         self.held: list[Frame] = []
         """What channels have sent while a join waits."""

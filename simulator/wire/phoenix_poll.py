@@ -109,6 +109,11 @@ class Polling:
         """Whoever has a session."""
         return [session.socket for session in self._sessions.values()]
 
+    def number(self, name: str) -> CallId | None:
+        """Of the call with which a session began, see `ticket`."""
+        session = self._sessions.get(f"{_HEADER}{name}")
+        return None if session is None else session.socket.call
+
     def owes(self) -> Collection[tuple[Hashable, int]]:
         """Answered polls whose client has not polled again yet, as (session, number of the answer)."""
         return self._owed.items()

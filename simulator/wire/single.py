@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from hashlib import sha1
@@ -24,10 +24,13 @@ from simulator.core.wire import (
     Drop,
     Due,
     Got,
+    Hangup,
     Input,
     Link,
     Output,
     Pause,
+    Present,
+    Put,
     Shut,
     Turn,
     Upgrade,
@@ -134,6 +137,14 @@ class Single:
         """Server pings that no pong has answered yet."""
         return self._owed.items()
 
+    def clients(self) -> Iterator[Present]:
+        """Everybody whose socket is open."""
+        return (Present(link, link, "websocket", {"": peer}) for link, peer in self._links.items())
+
+    def number(self, session: str) -> CallId | None:
+        """None: nobody polls."""
+        return None
+
     def take(self, given: Input) -> list[Output]:
         """Work one input wholly; what it causes, in order."""
         if type(given) is Got:
@@ -171,6 +182,10 @@ class Single:
                 return [Write(link, Ping()) for link in self._links]
             case Drain():
                 return self._drain()
+            case Put():
+                return [Write(given.client, given.frame)] if given.client in self._links else []
+            case Hangup():
+                return self._close(Close(self._links.get(given.client), given.code))
             case Reply():
                 # No envelope of this kind has refs: an answer is a message like any other.
                 return []

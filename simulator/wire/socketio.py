@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Iterator
 from hashlib import blake2b
 from typing import assert_never, cast
 
@@ -10,7 +10,7 @@ import orjson
 
 from simulator.core.actions import Accept, After, Cancel, Close, Hold, Refuse, Release, Reply, Send
 from simulator.core.errors import WireError
-from simulator.core.events import Acked, Closed, Knocked, Opened, Received, Requested
+from simulator.core.events import Acked, CallId, Closed, Knocked, Opened, Received, Requested
 from simulator.core.message import NO_REF, Frame, Json, Message, Response
 from simulator.core.wire import (
     Aborted,
@@ -22,9 +22,12 @@ from simulator.core.wire import (
     Drain,
     Due,
     Got,
+    Hangup,
     Input,
     Output,
     Pause,
+    Present,
+    Put,
     Write,
 )
 from simulator.core.world import World
@@ -85,6 +88,28 @@ class SocketIO:
         """Server pings that no pong has answered yet."""
         return self._engine.owes()
 
+    def clients(self) -> Iterator[Present]:
+        """Everybody whose session is open, over whichever transport."""
+        for session in self._engine.sessions.values():
+            if session.state is not _ENGINE_OPEN:
+                # It lingers until a poll has fetched its end.
+                continue
+            client: Client = session.upper
+            yield Present(
+                session.call,
+                session.link,
+                session.transport,
+                client.nsps,
+                session.sid,
+                session.request,
+                client.since,
+            )
+
+    def number(self, session: str) -> CallId | None:
+        """Of a sid."""
+        found = self._engine.sessions.get(session)
+        return None if found is None else found.call
+
     def take(self, given: Input) -> list[Output]:
         """Work one input wholly; what it causes, in order.
 
@@ -127,6 +152,8 @@ class SocketIO:
         match given:
             case Reply():
                 self._outbound.reply(given, out)
+            case Put() | Hangup():
+                self._by_hand(given, out)
             case Due():
                 self._due(given, out)
             case Asked():
@@ -205,7 +232,7 @@ class SocketIO:
 
     def opened(self, session: Session, out: list[Output]) -> None:
         """A session begins."""
-        session.upper = Client(self._settings.max_attachments)
+        session.upper = Client(self._settings.max_attachments, self._world.now())
         out.append(After(self._settings.connect_timeout, session, "connect"))
 
     def refused(self, why: str) -> None:
@@ -328,6 +355,19 @@ class SocketIO:
             conn.state = _GONE
 
     # ---- ends
+
+    def _by_hand(self, given: Put | Hangup, out: list[Output]) -> None:
+        session = next((one for one in self._engine.sessions.values() if one.call == given.client), None)
+        if session is None:
+            return
+        if isinstance(given, Put):
+            self._engine.send(session, [given.frame.data], out)
+            return
+        conn = next(iter(session.upper.conns), None)
+        if conn is not None:
+            self._close(Close(conn, given.code), out)
+        else:
+            self._hang_up(session, out)
 
     def _close(self, close: Close, out: list[Output]) -> None:
         conn = close.conn

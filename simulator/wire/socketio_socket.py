@@ -109,9 +109,10 @@ class Socket:
 class Client:
     """What this layer keeps of a session."""
 
-    __slots__ = ("conns", "inbox", "nsps", "pending", "root")
+    __slots__ = ("conns", "inbox", "nsps", "pending", "root", "since")
 
-    def __init__(self, most_attachments: int) -> None:
+    def __init__(self, most_attachments: int, since: float) -> None:
+        self.since = since
         self.conns: dict[Socket, None] = {}
         self.nsps: dict[str, Socket] = {}
         self.root: Socket | None = None

@@ -20,6 +20,7 @@ from simulator.core.backend import Backend, NoMethod, NoRoute, find
 from simulator.core.bot import (
     ACTS,
     Act,
+    Directed,
     End,
     File,
     HandOff,
@@ -477,6 +478,9 @@ class Watching:
 
     def fired(self, fired: Fired) -> list[Acted | After | Cancel]:
         raise AssertionError("it has no timers")
+
+    def directed(self, directed: Directed) -> list[Acted | After | Cancel]:
+        return []
 
 
 @every

@@ -225,6 +225,7 @@ def test_nobody_can_act_on_a_tape() -> None:
     assert rules.talks() == ()
     assert rules.objection("x", Say("y")) == "a tape is played here, and nobody can act in it"
     assert rules.talk_of(1, None) is None  # type: ignore[arg-type]
+    assert [*rules.conns_of("talk")] == []
     replay.act("x", Say("y"))
 
 

@@ -1,22 +1,31 @@
-// Drives headless Chromium by lines of JSON: node browser.mjs <chromium> <page.html>
+// Drives headless Chromium by lines of JSON: node browser.mjs <chromium> <page.html or URL>
 //
-// The page is served from an origin of its own on 127.0.0.1, so that it meets the simulator as pages of a site do.
-// Nothing but this machine can be reached. Commands come on stdin, one at a time:
+// A file is served from an origin of its own on 127.0.0.1, so that it meets the simulator as pages of a site do; a URL is
+// a page of the simulator itself. Nothing but this machine can be reached. Commands come on stdin, one at a time:
 //
 //   {"do": javascript}            the body of an async function in the page; what it returns comes back
 //   {"choose": [selector, path]}  a file for a file input, as a person would choose it
 //   {"wait": javascript}          until this expression is true in the page
+//   {"goto": url}                 another page
+//   {"click": selector} {"type": [selector, text]} {"press": key}     what a person does
+//   {"look": {width, height, theme}}       the size of the window, and "light" or "dark"
+//   {"axe": {}}                   what axe-core finds serious or critical: [impact, rule, [[selector, why], ...]]
+//   {"shoot": path}               a picture of the window
+//   {"faults": {}}                errors and warnings of the console since last asked: those of a Content-Security-Policy, too
 //
 // At the end of stdin the browser is closed and its profile removed. To stdout go ["ready", origin] ["value", ...] ["console", text] ["error", ...].
 
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import puppeteer from "puppeteer-core";
 
 const [executablePath, file] = process.argv.slice(2);
+const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 const tell = (...event) => process.stdout.write(`${JSON.stringify(event)}\n`);
 
 const server = createServer((request, response) => {
@@ -25,7 +34,7 @@ const server = createServer((request, response) => {
   response.end(found ? readFileSync(file) : "");
 });
 await new Promise((done) => server.listen(0, "127.0.0.1", done));
-const origin = `http://127.0.0.1:${server.address().port}`;
+const start = /^(https?|about):/.test(file) ? file : `http://127.0.0.1:${server.address().port}`;
 
 const userDataDir = mkdtempSync(join(tmpdir(), "simulator-browser-"));
 const browser = await puppeteer.launch({
@@ -44,14 +53,53 @@ const browser = await puppeteer.launch({
   ],
 });
 const page = await browser.newPage();
-page.on("console", (message) => tell("console", message.text()));
+let faults = [];
+page.on("console", (message) => {
+  tell("console", message.text());
+  if (["error", "warn"].includes(message.type())) faults.push(message.text());
+});
 page.on("pageerror", (error) => tell("error", String(error)));
 
 const commands = {
   do: (body) => page.evaluate(`(async () => { ${body} })()`),
   choose: async ([selector, path]) => (await page.$(selector)).uploadFile(path),
+  // Not waitForFunction: it compiles what it is given in the page, which a strict policy forbids.
   wait: async (expression) => {
-    await page.waitForFunction(expression, { polling: 50, timeout: 30_000 });
+    // A page that is left while it is asked says nothing.
+    const left = (error) => {
+      if (!/context was destroyed|Cannot find context/.test(error.message)) throw error;
+    };
+    for (const end = Date.now() + 30_000; !(await page.evaluate(expression).catch(left)); await pause(20))
+      if (Date.now() > end) throw new Error(`this did not come true: ${expression}`);
+  },
+  goto: async (url) => {
+    await page.goto(url);
+  },
+  click: (selector) => page.click(selector),
+  // At once, as who pastes: keys one by one take ten milliseconds each.
+  type: async ([selector, text]) => {
+    await page.focus(selector);
+    await page.keyboard.sendCharacter(text);
+  },
+  press: (key) => page.keyboard.press(key),
+  look: async ({ width = 1280, height = 720, theme = "light" }) => {
+    await page.setViewport({ width, height });
+    await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: theme }]);
+  },
+  axe: async () => {
+    if (!(await page.evaluate("'axe' in window"))) await page.evaluate(readFileSync(axe, "utf8"));
+    const { violations } = await page.evaluate("axe.run(document, { resultTypes: ['violations'] })");
+    return violations
+      .filter(({ impact }) => ["serious", "critical"].includes(impact))
+      .map(({ impact, id, nodes }) => [impact, id, nodes.map((node) => [node.target.join(" "), node.failureSummary])]);
+  },
+  shoot: async (path) => {
+    await page.screenshot({ path });
+  },
+  faults: () => {
+    const told = faults;
+    faults = [];
+    return told;
   },
 };
 
@@ -68,8 +116,8 @@ async function finish() {
 process.stdin.on("end", finish);
 
 try {
-  await page.goto(origin);
-  tell("ready", origin);
+  await page.goto(start);
+  tell("ready", new URL(start).origin);
   for await (const line of createInterface({ input: process.stdin })) {
     const command = JSON.parse(line);
     const [verb] = Object.keys(command);

@@ -76,6 +76,9 @@ class Suite:
     def talk_of(self, conn: object, message: object) -> str | None:
         return None
 
+    def conns_of(self, talk: str) -> tuple[()]:
+        return ()
+
     def handle(self, event: Event) -> list[Action]:
         if type(event) is Received:
             message = event.message
@@ -138,6 +141,12 @@ class EngineEcho:
 
     def owes(self) -> Collection[tuple[Hashable, int]]:
         return self._engine.owes()
+
+    def clients(self) -> Any:
+        return iter(())
+
+    def number(self, session: str) -> None:
+        return None
 
     def take(self, given: Input) -> list[Output]:
         engine, out = self._engine, list[Output]()

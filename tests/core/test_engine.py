@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import Any
 
 import pytest
 
@@ -83,6 +84,12 @@ class StageWire:
     def owes(self) -> list[tuple[Hashable, int]]:
         return []
 
+    def clients(self) -> Any:
+        return iter(())
+
+    def number(self, session: str) -> None:
+        return None
+
 
 class StageRules:
     def __init__(self, stage: Stage) -> None:
@@ -99,6 +106,9 @@ class StageRules:
 
     def talk_of(self, conn: object, message: object) -> str | None:
         return None
+
+    def conns_of(self, talk: str) -> tuple[()]:
+        return ()
 
 
 class StageBot:

@@ -11,7 +11,8 @@ from simulator.core.bot import Say
 from simulator.core.engine import Engine
 from simulator.core.events import Called, Closed, Event, Fired
 from simulator.core.message import Message
-from tests.core.test_engine import Stage, StageBot, StageRules, StageWire, received
+from simulator.core.wire import Later, Shut
+from tests.core.test_engine import Stage, StageBot, StageRules, StageWire, received, send, write
 
 
 @pytest.fixture
@@ -118,3 +119,16 @@ def test_timers_are_a_dictionary(steps: list[tuple[str, str, int, int]]) -> None
             model = {key: value for key, value in model.items() if key[0] != owner}
         assert stage.engine.next_due() == min((at for at, _ in model.values()), default=None)
     assert fired == expected
+
+
+def test_a_hand_that_waits() -> None:
+    """What somebody at the controls has put off happens at its instant, and not at all when it was taken back."""
+    stage = Stage(0.0)
+    stage.wire_says = {"said": [write("said")]}
+    for seconds, owner, what in ((2.0, "a", send("said")), (3.0, "a", Shut(1, 4001, "end")), (1.0, "b", send("said"))):
+        assert stage.engine.take(Later(seconds, owner, what)) == []
+    stage.engine.take(Cancel("b"))
+    assert stage.engine.run_until(1.5) == []
+    assert stage.engine.run_until(10.0) == [write("said"), Shut(1, 4001, "end")]
+    assert stage.heard() == ["wire said", "wire Detached"]
+    assert stage.engine.next_due() is None

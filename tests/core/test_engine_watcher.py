@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from simulator.core.actions import Action, After, Began, Cancel, Ended, Heard, Send
-from simulator.core.bot import Act, EchoBot, Saw, Say
+from simulator.core.actions import BY_HAND, Action, After, Began, Cancel, Ended, Heard, Send
+from simulator.core.bot import Act, Directed, EchoBot, Saw, Say
 from simulator.core.engine import Engine
-from simulator.core.events import Acted, Event, Fired, Received
+from simulator.core.events import Acked, Acted, Event, Fired, Received
 from simulator.core.ids import Ids
 from simulator.core.message import Frame, Message
-from simulator.core.wire import Aside, Detached, Due, Got, Input, Link, Output, Reset, Shut, Write
+from simulator.core.wire import Aside, Detached, Drop, Due, Got, Input, Link, Output, Reset, Shut, Write
 from simulator.core.world import World
 
 if TYPE_CHECKING:
@@ -44,6 +44,12 @@ class Stage:
 
     def owes(self) -> list[tuple[Hashable, int]]:
         return []
+
+    def clients(self) -> Any:
+        return iter(())
+
+    def number(self, session: str) -> None:
+        return None
 
     def get(self, name: str) -> list[str]:
         return texts(self.engine.take(Got(1, Frame(name))))
@@ -78,6 +84,9 @@ class StageRules:
     def talk_of(self, conn: Hashable, message: Message) -> str | None:
         return None if message.name == "stray" else "talk"
 
+    def conns_of(self, talk: str) -> tuple[()]:
+        return ()
+
 
 class StageBot:
     def __init__(self, stage: Stage) -> None:
@@ -104,6 +113,9 @@ class StageBot:
 
     def fired(self, fired: Fired) -> list[Deed]:
         return self._note("fired", fired.name)
+
+    def directed(self, directed: Directed) -> list[Deed]:
+        return [Acted(directed.talk, Say(directed.state))]
 
 
 @pytest.fixture
@@ -189,3 +201,27 @@ def test_what_stands_where_the_wire_stands(stage: Stage) -> None:
     stage.get("hello")
     assert stage.noted == ["hears hello at 101"]
     assert stage.until(200.0) == ["wire's 1.0", "held 3.0"], "what was held comes although nothing stands there"
+
+
+# --- by hand
+
+
+def test_a_talk_is_directed(stage: Stage) -> None:
+    assert texts(stage.engine.take(Directed("talk", "there"))) == ["there"]
+    stage.engine.use(EchoBot())
+    assert stage.engine.watcher is None
+    assert stage.engine.take(Directed("talk", "there")) == []
+
+
+def test_a_socket_is_ended_past_the_wire(stage: Stage) -> None:
+    assert stage.engine.take(Shut(1, 4001, "off")) == [Shut(1, 4001, "off")]
+    assert stage.engine.take(Drop(2)) == [Drop(2)]
+    assert stage.noted == ["detached 1 4001", "detached 2 1006"]
+
+
+def test_an_acknowledgement_by_hand_is_nothing_to_the_rules(stage: Stage) -> None:
+    heard: list[Event] = []
+    stage.engine._handle = lambda event: heard.append(event) or []  # type: ignore[func-returns-value]
+    stage.engine._tell(Acked(1, BY_HAND))
+    stage.engine._tell(Acked(1, "theirs"))
+    assert heard == [Acked(1, "theirs")]

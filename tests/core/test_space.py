@@ -47,6 +47,12 @@ class Wire:
     def owes(self) -> list[Any]:
         return []
 
+    def clients(self) -> Any:
+        return iter(())
+
+    def number(self, session: str) -> None:
+        return None
+
 
 class Rules:
     def __init__(self, world: World) -> None:
@@ -64,6 +70,9 @@ class Rules:
 
     def talk_of(self, conn: object, message: object) -> str | None:
         return None
+
+    def conns_of(self, talk: str) -> tuple[()]:
+        return ()
 
 
 def backend(name: str) -> Backend:
@@ -214,3 +223,27 @@ def test_a_space_bears_a_mark_that_its_name_alone_decides() -> None:
     other = Space(Clock(), 7).open(backend("one"), Seed(), log)
     assert (named.engine.world.mark, other.engine.world.mark) == (marks["gw0"], "")
     assert [*named.engine.rules.talks()] == [*other.engine.rules.talks()], "all else is of the seed"
+
+
+def test_a_journal_counts_once_somebody_asks() -> None:
+    journal, heard = Journal(most=3), []
+    for _ in range(5):
+        journal.add(0.0, "chip", 1, "client", Frame("{}"))
+    journal.remove({4})
+    journal.listen(lambda: heard.append(journal.total))
+    assert journal.tally() == {("chip", "client"): 2}
+    journal.add(0.0, "chip", 1, "server", Frame("{}"))
+    journal.listen(None)
+    journal.add(0.0, "mia", 1, "client", Ping(b""))
+    journal.clear()
+    journal.add(0.0, "mia", 1, "client", Frame("{}"))
+    assert journal.tally() == {("chip", "client"): 2, ("chip", "server"): 1, ("mia", "client"): 2}
+    assert len(heard) == 1
+    journal.listen(lambda: heard.append(0))
+    journal.add(0.0, "mia", 1, "client", Frame("{}"))
+    assert len(heard) == 2
+
+
+def test_a_space_keeps_an_empty_journal() -> None:
+    journal = Journal(most=1)
+    assert Space(Clock(), 7, journal=journal).journal is journal

@@ -11,18 +11,35 @@ from simulator.core.actions import Action
 from simulator.core.engine import _EVENTS
 from simulator.core.events import Event
 from simulator.core.message import Message, Pong
-from simulator.core.wire import Aside, Detached, Due, Effect, Got, Input, Output, Outside, Pause, Shut, Turn
+from simulator.core.wire import (
+    Aside,
+    Detached,
+    Due,
+    Effect,
+    Got,
+    Hangup,
+    Input,
+    Later,
+    Output,
+    Outside,
+    Pause,
+    Present,
+    Put,
+    Shut,
+    Turn,
+)
 from tests.core.records import records
 
 HERE = records(wire)
 
 
 def test_every_type_has_its_place() -> None:
-    assert {*get_args(Outside), Due, Aside, *get_args(Effect), Turn} == set(HERE)
+    assert {*get_args(Outside), Due, Aside, *get_args(Effect), Turn, Put, Hangup, Later, Present} == set(HERE)
 
 
 def test_inputs_are_the_drivers_and_the_rules() -> None:
-    assert set(get_args(Input)) == {*get_args(Outside), Due, *(set(get_args(Action)) & set(get_args(Input)))}
+    hands = {Put, Hangup}
+    assert set(get_args(Input)) == {*get_args(Outside), Due, *hands, *(set(get_args(Action)) & set(get_args(Input)))}
     # The rest of what rules ask for the engine does itself.
     engines = {cls.__name__ for cls in set(get_args(Action)) - set(get_args(Input))}
     assert engines == {"Respond", "After", "Cancel", "Heard", "Began", "Ended", "Call"}

@@ -65,6 +65,12 @@ class _Wire:
     def owes(self) -> list[tuple[Any, int]]:
         return []
 
+    def clients(self) -> Any:
+        return iter(())
+
+    def number(self, session: str) -> None:
+        return None
+
 
 class _Rules:
     """`come` begins a talk, `gone` ends it, `say` says something, everything else is nothing to answer."""
@@ -100,6 +106,9 @@ class _Rules:
 
     def talk_of(self, conn: Conn, message: Message) -> str | None:
         return str(conn) if message.name not in ("come", "gone") else None
+
+    def conns_of(self, talk: str) -> tuple[()]:
+        return ()
 
 
 class Story:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulator.core.bot import EchoBot
+from simulator.core.bot import Directed, EchoBot
 from simulator.scenario import bot
 from tests.scenario.play import Story, script
 
@@ -394,3 +394,51 @@ def test_steps_behind_an_end_of_its_own_are_done() -> None:
         after 1
         ann << say bye
     """)
+
+
+MOVED = """
+    states:
+      start:
+        rules:
+          - {when: {text: wait}, then: [{typing: 10}, {say: never}]}
+      desk:
+        enter: {say: at the desk}
+        rules: [{when: message, then: {say: desk}}]
+      still: {rules: [{when: message, then: {say: still}}]}
+    """
+
+
+def test_a_talk_is_moved_on_by_hand() -> None:
+    """Steps under way are left out, what waited is forgotten, what is done on entering is done; others stay."""
+    story = Story(MOVED).play(
+        """
+        ann >> wait
+        ann << typing on
+        ann >> what waits
+        bob >> hello
+        """
+    )
+    assert {name: talk.state for name, talk in story.bot.talks.items()} == {"ann": "start", "bob": "start"}
+    story._carry(story.engine.take(Directed("ann", "desk")))
+    story.play(
+        """
+        ann << typing off
+        ann << say at the desk
+        after 20
+        ann >> hello
+        ann << say desk
+        bob >> hello
+        bob is silent
+        """
+    )
+    story._carry(story.engine.take(Directed("ann", "still")))
+    for talk, state in (("nobody", "desk"), ("ann", "nowhere")):
+        assert story.engine.take(Directed(talk, state)) == []
+    story.play(
+        """
+        ann >> hello
+        ann << say still
+        """
+    )
+    assert (story.stage.path, story.stage.states) == (story.stage._script.path, ["start", "desk", "still"])
+    assert Story("rules: [{when: message, then: {say: hi}}]").stage.states == [""]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from types import TracebackType
 from typing import TypeAlias, TypeVar
@@ -68,6 +69,8 @@ class Echo:
 
     by_intake = False
     """Who reads the own links: an intake, or their transports."""
+    secure: tuple[ssl.SSLContext, ssl.SSLContext] | None = None
+    """The server's side of TLS, and the client's."""
 
     def __init__(self, policy: LinkPolicy | None = None, react: React = echo, public: bool = False) -> None:
         self.policy = policy or LinkPolicy()
@@ -106,7 +109,7 @@ class Echo:
 
     async def connect(self, more: bytes = b"") -> tuple[Client, AnyLink]:
         """A raw client after its 101, with the server's end of it; `more` goes out with the request."""
-        client = await Client.open(self.port)
+        client = await Client.open(self.port, None if self.secure is None else self.secure[1])
         self.clients.append(client)
         client.write(REQUEST + more)
         client.head = await client.until(b"\r\n\r\n")
@@ -116,7 +119,8 @@ class Echo:
         """Listens."""
         if self.by_intake:
             self.intake = Intake.here(asyncio.get_running_loop())
-        self._server = await asyncio.get_running_loop().create_server(self.web, "127.0.0.1", 0)
+        context = None if self.secure is None else self.secure[0]
+        self._server = await asyncio.get_running_loop().create_server(self.web, "127.0.0.1", 0, ssl=context)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -140,9 +144,9 @@ class Client:
         self.head = b""
 
     @classmethod
-    async def open(cls, port: int) -> Client:
+    async def open(cls, port: int, secure: ssl.SSLContext | None = None) -> Client:
         """Connects."""
-        return cls(*await asyncio.open_connection("127.0.0.1", port, limit=1 << 25))
+        return cls(*await asyncio.open_connection("127.0.0.1", port, limit=1 << 25, ssl=secure))
 
     def write(self, data: bytes) -> None:
         """Sends bytes as they are."""

@@ -60,6 +60,12 @@ class Wire:
     def owes(self) -> list[Any]:
         return []
 
+    def clients(self) -> Any:
+        return iter(())
+
+    def number(self, session: str) -> None:
+        return None
+
 
 @dataclass
 class Keeper:
@@ -110,6 +116,9 @@ class Keeper:
     def talk_of(self, conn: object, message: object) -> str | None:
         return None
 
+    def conns_of(self, talk: str) -> tuple[()]:
+        return ()
+
 
 def _rules(world: World) -> Rules:
     return Keeper(world, [], [])
@@ -135,7 +144,7 @@ BACKEND = Backend(
         Route("objects", "/objects/[0-9]+"),
     ),
     lambda settings: LinkPolicy(), lambda settings: 0.0, lambda request, why: Response(404), _dress,
-    {}, {}, {}, _nothing, _nothing, _judge,
+    {}, {}, {}, _nothing, _nothing, judge=_judge,
 )  # fmt: skip
 
 

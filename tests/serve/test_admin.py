@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosedOK
 from simulator import __version__
 from simulator.core.bot import ACTS
 from simulator.core.errors import SimulatorError
+from simulator.serve.admin.api import CALLS
 from simulator.serve.admin.guard import is_loopback
 from simulator.serve.app import Simulator
 from simulator.serve.clock import LAST, ManualClock
@@ -20,6 +21,7 @@ from tests.served import WEBSITE, Raw, admin, ask, chip, prompt, request
 
 JSON = "Content-Type: application/json"
 NEW_YEAR = {"mode": "manual", "now": 1767225600.0, "time": "2026-01-01T00:00:00Z"}
+WANTED = "expected the header Authorization: Bearer <the token of --admin-token, or the one that was printed>"
 KNOWN = "65vbbDAQCdPdEWlEhDGy4utO"
 """A chat of fixtures/chip.yaml."""
 
@@ -64,6 +66,25 @@ async def test_clock(url: str) -> None:
     assert await admin(url, "GET", "clock") == (200, moved)
 
 
+async def test_clock_goes_to_an_instant(url: str) -> None:
+    moved = {**NEW_YEAR, "now": 1767225661.5, "time": "2026-01-01T00:01:01.500000Z"}
+    for given in ("2026-01-01T01:01:01.5+01:00", 1767225661.5, "2026-01-01T00:01:01.5Z"):
+        assert await admin(url, "PUT", "clock", {"time": given}) == (200, moved)
+    said, answer = await admin(url, "PUT", "clock", {"time": "2026-01-01T00:00:00Z"})
+    assert (said, answer["error"]) == (
+        409, "time: it is 2026-01-01T00:01:01.500000Z already, and a clock goes only forward; reset begins anew",
+    )  # fmt: skip
+    assert await admin(url, "GET", "clock") == (200, moved)
+
+
+async def test_clock_at_an_instant_fires_what_falls_due(server: Simulator, url: str) -> None:
+    async with connect(server.connect("chip"), proxy=None) as ws:
+        await started(ws)
+        await admin(url, "POST", "act", {"act": "say", "text": "later", "after": 2})
+        await admin(url, "PUT", "clock", {"time": "2026-01-01T00:00:02Z"})
+        assert '"text":"later"' in str(await ws.recv())
+
+
 async def test_clock_of_the_wall_is_nobodys() -> None:
     async with chip() as simulator:
         status, answer = await admin(simulator.url("chip"), "GET", "clock")
@@ -73,6 +94,7 @@ async def test_clock_of_the_wall_is_nobodys() -> None:
             409,
             {"error": "the clock runs by itself: start with --clock manual to move it by hand"},
         )
+        assert (await admin(simulator.url("chip"), "PUT", "clock", {"time": "2099-01-01T00:00:00Z"}))[0] == 409
 
 
 @pytest.mark.parametrize(
@@ -85,7 +107,7 @@ async def test_clock_of_the_wall_is_nobodys() -> None:
         ("GET", "clock/advance", None, 405, "/__admin/clock/advance takes POST"),
         ("HEAD", "clock/advance", None, 405, ""),
         ("GET", "act", None, 405, "/__admin/act takes POST"),
-        ("DELETE", "messages", None, 405, "/__admin/messages takes GET"),
+        ("PUT", "messages", None, 405, "/__admin/messages takes GET or DELETE"),
         ("GET", "reset", None, 405, "/__admin/reset takes POST"),
         ("POST", "clock/advance", None, 400, 'expected {"seconds": a number}'),
         ("POST", "clock/advance", b"{", 400, "the body is not JSON: "),
@@ -98,6 +120,18 @@ async def test_clock_of_the_wall_is_nobodys() -> None:
         ("POST", "clock/advance", b'{"seconds": 1e999}', 400, ""),
         ("POST", "clock/advance", {"seconds": 1, "minutes": 2}, 400, "minutes: there is no such key"),
         ("POST", "clock/advance", b'{"seconds": 1, "x": "' + b"x" * (1 << 20) + b'"}', 413, "the body is longer than "),
+        *(
+            (
+                "PUT",
+                "clock",
+                {"time": wrong},
+                400,
+                "time: expected an instant such as 2026-01-01T00:00:00Z, or Unix sec",
+            )
+            for wrong in ("noon", "manual", "2026-01-01T00:00:00", "2026-13-01T00:00:00Z", "", True, None, -1, 1e12)
+        ),
+        ("PUT", "clock", {"time": "2036-12-31T00:00:00Z"}, 400, "time: expected at most ten years from now"),
+        ("PUT", "clock", {"seconds": 1}, 400, "seconds: there is no such key"),
         ("POST", "act", {"act": "dance"}, 400, "act: expected one of say, typing, status, "),
         ("POST", "act", {}, 400, "act: expected one of "),
         ("POST", "act", {"act": ["say"]}, 400, "act: expected one of "),
@@ -123,7 +157,7 @@ async def test_clock_of_the_wall_is_nobodys() -> None:
             "backend: there is no 'mia' here; there are",
         ),
         ("POST", "act", {"act": "say", "text": "x", "backend": 7}, 400, "backend: there is no 7 here; there are: chip"),
-        ("GET", "messages?limit=many", None, 400, "limit: expected a number"),
+        ("GET", "messages?limit=many", None, 400, "limit: input should be a valid integer"),
     ],
 )
 async def test_asked_wrongly(url: str, method: str, path: str, body: object, status: int, why: str) -> None:
@@ -136,38 +170,46 @@ async def test_asked_wrongly(url: str, method: str, path: str, body: object, sta
 async def test_token_is_needed_when_there_is_one() -> None:
     async with prompt(admin_token="sésame 7") as simulator:
         url = simulator.url("chip")
-        assert (await admin(url, "GET", "health"))[0] == 200
         for wrong in (
             (),
             ("Authorization: sésame 7",),
             ("Authorization: Bearer sésame",),
             ("Authorization: Bearer \xff",),
         ):
-            status, answer = await admin(url, "GET", "clock", None, *wrong)
-            assert (status, answer) == (
-                401,
-                {"error": "expected the header Authorization: Bearer <the token of --admin-token>"},
-            )
-            assert (await admin(url, "GET", "nothing", None, *wrong))[0] == 401
-        # Whoever has the token may come from anywhere.
-        right = ("Authorization: Bearer sésame 7", "Origin: https://example.com")
-        async with Raw.open(url, request("GET", "/__admin/clock", b"", *right, host="simulator.example.com")) as raw:
-            assert json.loads((await raw.answer())[1]) == NEW_YEAR
+            for path in ("clock", "health", "nothing"):
+                status, answer = await admin(url, "GET", path, None, *wrong)
+                assert (status, answer["error"]) == (401, WANTED)
+        # Whoever has the token may come by any name, but not from a page of another site.
+        right = "Authorization: Bearer sésame 7"
+        for host, origin, expected in (
+            ("simulator.example.com", (), 200),
+            ("simulator.example.com", ("Origin: https://simulator.example.com",), 200),
+            ("simulator.example.com", ("Origin: https://example.com",), 403),
+            ("simulator.example.com", ("Origin: null",), 403),
+        ):
+            async with Raw.open(url, request("GET", "/__admin/clock", b"", right, *origin, host=host)) as raw:
+                assert (await raw.answer())[0][0].split()[1] == str(expected)
 
 
 async def test_other_addresses_need_a_token() -> None:
     async with prompt(host="0.0.0.0") as simulator:
         url = simulator.url("chip")
         assert url.startswith("http://127.0.0.1:")
-        assert (await admin(url, "GET", "health"))[0] == 200
-        for method, path in (("GET", "clock"), ("POST", "reset"), ("GET", "messages"), ("GET", "nothing")):
-            status, answer = await admin(url, method, path)
-            assert (status, answer) == (
-                403,
-                {"error": "the control API is off on this address: start with --admin-token TOKEN"},
-            )
+        for call in CALLS:
+            status, answer = await admin(url, call.method, call.path.replace("{", "").replace("}", ""))
+            assert (status, answer["error"]) == (401, WANTED), call.path
+        assert (await admin(url, "GET", "nothing"))[0] == 401
+        minted = simulator.minted
+        assert minted is not None
+        assert len(minted) >= 32
+        assert (await admin(url, "GET", "clock", None, f"Authorization: Bearer {minted}"))[0] == 200
+        async with prompt(host="0.0.0.0") as other:
+            assert other.minted != minted
     async with prompt(host="0.0.0.0", admin_token="t") as simulator:
+        assert simulator.minted is None
         assert (await admin(simulator.url("chip"), "GET", "clock", None, "Authorization: Bearer t"))[0] == 200
+    async with prompt() as simulator:
+        assert simulator.minted is None
 
 
 @pytest.mark.parametrize(
@@ -194,8 +236,6 @@ async def test_pages_are_refused(url: str, host: str, origin: str, status: int) 
         head, body = await raw.answer()
     assert int(head[0].split()[1]) == status
     assert status == 200 or json.loads(body)["error"].startswith("the control API does not answer to ")
-    async with Raw.open(url, request("GET", "/__admin/health", b"", *more, host=host)) as raw:
-        assert (await raw.answer())[0][0] == "HTTP/1.1 200 OK"
 
 
 @pytest.mark.parametrize(
@@ -302,7 +342,7 @@ async def test_an_act_without_a_talk_needs_somebody_there(server: Simulator, url
 async def test_refusals_say_what_would_do(url: str) -> None:
     """RFC 9110, 15.5.2 and 15.5.6."""
     assert "Allow: POST" in (await ask(url, "GET", "/__admin/reset"))[0]
-    assert "Allow: GET, HEAD" in (await ask(url, "POST", "/__admin/clock"))[0]
+    assert "Allow: GET, HEAD, PUT" in (await ask(url, "POST", "/__admin/clock"))[0]
     async with prompt(admin_token="t") as simulator:
         assert "WWW-Authenticate: Bearer" in (await ask(simulator.url("chip"), "GET", "/__admin/clock"))[0]
 
@@ -352,7 +392,7 @@ async def test_a_reset_ends_an_advance(server: Simulator, url: str) -> None:
 
 
 async def test_journal(server: Simulator, url: str) -> None:
-    assert await admin(url, "GET", "messages") == (200, {"total": 0, "messages": []})
+    assert await admin(url, "GET", "messages") == (200, {"total": 0, "first": 1, "more": False, "messages": []})
     async with connect(server.connect("chip"), proxy=None) as ws:
         chat_id = await started(ws)
         await ws.send("garbage \udcff".encode("utf-8", "surrogateescape"), text=True)
@@ -395,7 +435,7 @@ async def test_journal_has_events_whole(server: Simulator, url: str) -> None:
     assert told[1:] == [json.loads(out), json.loads(history)]
 
 
-@pytest.mark.parametrize(("limit", "numbers"), [("2", [5, 6]), ("0", []), ("-1", []), ("1000", [1, 2, 3, 4, 5, 6])])
+@pytest.mark.parametrize(("limit", "numbers"), [("2", [5, 6]), ("0", []), ("1000", [1, 2, 3, 4, 5, 6])])
 async def test_journal_in_part(server: Simulator, url: str, limit: str, numbers: list[int]) -> None:
     async with connect(server.connect("chip"), proxy=None) as ws:
         await started(ws)
@@ -429,7 +469,7 @@ async def test_reset_begins_anew(server: Simulator, url: str) -> None:
         with pytest.raises(ConnectionClosedOK):
             await ws.recv()
         assert (ws.close_code, ws.close_reason) == (1000, "")
-    assert await admin(url, "GET", "messages") == (200, {"total": 0, "messages": []})
+    assert await admin(url, "GET", "messages") == (200, {"total": 0, "first": 1, "more": False, "messages": []})
     assert await run(server) == first
     async with prompt(ManualClock()) as fresh:
         assert await run(fresh) == first

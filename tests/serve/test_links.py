@@ -18,6 +18,7 @@ from simulator.core.message import Frame, Ping, Pong
 from simulator.serve import links, trial
 from simulator.serve.frames import Item, encode, encode_close
 from simulator.serve.links import Link, upgrade
+from tests.secure import contexts
 from tests.serve.cases import ROWS, TEXT, Row, bye, client
 from tests.serve.echo import EXACT, REQUEST, AnyLink, Client, Echo, echo, headers_for, within
 
@@ -27,10 +28,26 @@ HI = client(TEXT, b"hi")
 needs_epoll = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has epoll")
 
 
-@pytest.fixture(autouse=True, params=["transport", pytest.param("intake", marks=needs_epoll)])
+@pytest.fixture(autouse=True, params=["transport", pytest.param("intake", marks=needs_epoll), "tls"])
 def reads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever reads, a link is the same."""
-    monkeypatch.setattr(Echo, "by_intake", request.param == "intake")
+    """Whoever reads, a link is the same. Under TLS there is an intake as well, which is passed by."""
+    monkeypatch.setattr(Echo, "by_intake", request.param != "transport")
+    if request.param == "tls":
+        monkeypatch.setattr(Echo, "secure", contexts())
+
+
+@pytest.fixture
+def plain() -> None:
+    """For what only a bare socket can do."""
+    if Echo.secure is not None:
+        pytest.skip("TLS has no half close, and no request before its handshake")
+
+
+def joined(server: Echo) -> Any:
+    """Other people's client, to be entered with `async with`."""
+    if server.secure is None:
+        return connect(f"ws://127.0.0.1:{server.port}/", proxy=None)
+    return connect(f"wss://127.0.0.1:{server.port}/", proxy=None, ssl=server.secure[1])
 
 
 def own(link: AnyLink) -> Link:
@@ -58,7 +75,7 @@ async def test_row(row: Row) -> None:
 
 
 async def test_websockets_client() -> None:
-    async with Echo(LinkPolicy(limit=1 << 22)) as server, connect(f"ws://127.0.0.1:{server.port}/") as ws:
+    async with Echo(LinkPolicy(limit=1 << 22)) as server, joined(server) as ws:
         for message in ("häi", b"\x00\xff", "x" * 200_000, "", b""):
             await ws.send(message)
             assert await ws.recv() == message
@@ -91,6 +108,7 @@ async def test_request_task_ends_and_aiohttp_forgets_it() -> None:
         assert link.peer == "127.0.0.1:{}".format(peer.writer.get_extra_info("sockname")[1])
 
 
+@pytest.mark.usefixtures("plain")
 async def test_client_that_left_before_its_101() -> None:
     reached, seen = asyncio.Event(), asyncio.Event()
     results: list[object] = []
@@ -263,6 +281,7 @@ async def test_peer_that_reads_again_stays() -> None:
         assert own(link)._timer is None
 
 
+@pytest.mark.usefixtures("plain")
 async def test_peer_that_ends_without_a_close_frame() -> None:
     async with Echo() as server:
         peer, _ = await server.connect()
@@ -279,6 +298,7 @@ async def test_peer_that_resets() -> None:
         assert await within(server.closed) == (1006, "")
 
 
+@pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize("end", ["shut", "drop", "send", "abort"])
 async def test_peer_that_reset_a_moment_ago(end: str) -> None:
     loop = asyncio.get_running_loop()
@@ -344,7 +364,7 @@ async def test_shut_from_the_server_reaches_websockets_client() -> None:
     def react(link: AnyLink, item: Item) -> None:
         link.shut(1013, "later")
 
-    async with Echo(react=react) as server, connect(f"ws://127.0.0.1:{server.port}/") as ws:
+    async with Echo(react=react) as server, joined(server) as ws:
         await ws.send("x")
         with pytest.raises(ConnectionClosed):
             await ws.recv()

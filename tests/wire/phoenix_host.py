@@ -118,6 +118,9 @@ class Host:
     def talk_of(self, conn: object, message: object) -> str | None:
         return None
 
+    def conns_of(self, talk: str) -> tuple[()]:
+        return ()
+
     def take(self, given: Given) -> list[object]:
         effects: list[object] = [*self.engine.take(given)]
         self.out += [(self.engine.world.now(), effect) for effect in effects]

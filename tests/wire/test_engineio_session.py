@@ -10,7 +10,7 @@ from tests.wire.sio import POLLING, Server
 
 
 def test_a_session_that_polls_writes_when_it_is_polled() -> None:
-    polling, polled, socket = (Session("abc", Request("GET", "/"), link) for link in (None, None, 7))
+    polling, polled, socket = (Session("abc", Request("GET", "/"), link, 1) for link in (None, None, 7))
     polled.poll = (1, Request("GET", "/"))
     assert [session.writable for session in (polling, polled, socket)] == [False, True, True]
     assert repr(polling) == "<session abc>"

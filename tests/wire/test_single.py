@@ -340,6 +340,9 @@ class Host:
     def talk_of(self, conn: object, message: object) -> str | None:
         return None
 
+    def conns_of(self, talk: str) -> tuple[()]:
+        return ()
+
     def at(self, t: float, *given: Given) -> None:
         while (due := self.engine.next_due()) is not None and due <= t:
             self._keep(due, self.engine.run_until(due))

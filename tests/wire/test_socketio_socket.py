@@ -35,6 +35,6 @@ def test_nodes_defaults() -> None:
 
 
 def test_socket() -> None:
-    socket = Socket(Session("s", Request("GET", "/"), None), "/admin", "abc", "")
+    socket = Socket(Session("s", Request("GET", "/"), None, 1), "/admin", "abc", "")
     assert (socket.state, socket.prefix, repr(socket)) == (State.PENDING, "/admin,", "<socket /admin,abc>")
     assert len({socket, Socket(socket.session, "/admin", "abc", "")}) == 2, "a conn is itself"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from simulator.backends.aida import pages, plug
 from simulator.backends.aida.frontdesk import Desk, Relieved
@@ -51,11 +52,16 @@ def _connect(seed: Seed, base: str) -> str:
     return f"{base.replace('http', 'ws', 1)}/socket/websocket?vsn=2.0.0"
 
 
-def _example(seed: Seed, url: str) -> str:
+def _credentials(seed: Seed) -> dict[str, Any]:
     found = next((bot for bot in seed.bots if bot.manifest.token() is not None), seed.bots[0])
+    return {"bot": str(found.id), "access_token": found.manifest.token()}
+
+
+def _example(seed: Seed, url: str) -> str:
+    found = _credentials(seed)
     return (
         f'socket = new Phoenix.Socket("{url.partition("/websocket?")[0]}"); socket.connect(); '
-        f'channel = socket.channel("bot:{found.id}", {{access_token: "{found.manifest.token()}"}}); '
+        f'channel = socket.channel("bot:{found["bot"]}", {{access_token: "{found["access_token"]}"}}); '
         'channel.on("btu_msg", (m) => console.log(m.text)); channel.join(); '
         'channel.push("new_session", {}).receive("ok", (r) => '
         'channel.push("utb_msg", {session: r.session, text: "Hi"}))'
@@ -115,6 +121,7 @@ BACKEND = Backend(
     judge=pages.judge,
     commands=COMMANDS,
     events=EVENTS,
+    topics=("bot:*", "phoenix"),
     acts={
         "say": ActNote("spoken", "btu_msg, to the asking socket; to all sockets of the bot where nobody asked"),
         "typing": ActNote("silent", "AIDA has no typing"),
@@ -132,6 +139,7 @@ BACKEND = Backend(
     failed=lambda world, request, status: plug.error(status),
     connect=_connect,
     example=_example,
+    credentials=_credentials,
     secrets=_secrets,
     volatile=frozenset(
         {

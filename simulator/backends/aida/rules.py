@@ -132,6 +132,11 @@ class AidaRules:
         session = self._state.session(named) if isinstance(named, str) else None
         return None if session is None else session.id
 
+    def conns_of(self, talk: str) -> Collection[Conn]:
+        """Everyone who joined the session's bot: AIDA broadcasts."""
+        session = self._state.session(talk)
+        return () if session is None else self._state.joined(session.bot)
+
     # --- the door of a channel (bot_channel.ex join)
 
     def _join(self, knock: Knocked) -> list[Action]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 from simulator.backends.chatbot import jwt, rest
@@ -41,11 +42,16 @@ def _connect(seed: Seed, base: str) -> str:
     return f"{base.replace('http', 'ws', 1)}/socket.io/?EIO=4&transport=websocket"
 
 
+def _credentials(seed: Seed) -> dict[str, Any]:
+    widget = next((widget for widget in seed.widgets if widget.active), seed.widgets[0])
+    return {"widgetKey": widget.widgetKey, "chatbotId": widget.chatbotId}
+
+
 def _example(seed: Seed, url: str) -> str:
     # The path of io's URL is a namespace: a prefix belongs into the option.
     split = urlsplit(url.replace("ws", "http", 1))
-    widget = next((widget for widget in seed.widgets if widget.active), seed.widgets[0])
-    auth = f'auth: {{widgetKey: "{widget.widgetKey}", chatbotId: "{widget.chatbotId}"}}'
+    widget = _credentials(seed)
+    auth = f'auth: {{widgetKey: "{widget["widgetKey"]}", chatbotId: "{widget["chatbotId"]}"}}'
     return (
         f'socket = io("{split.scheme}://{split.netloc}/", {{path: "{split.path}", {auth}}}); '
         "socket.onAny((...event) => console.log(...event)); "
@@ -102,6 +108,7 @@ BACKEND = Backend(
     dress=lambda settings, request, response, now: nodehttp.dress(request, response, now),
     commands=COMMANDS,
     events=EVENTS,
+    topics=("/",),
     acts={
         "say": ActNote("spoken", "message from the ai, or from the agent who has the conversation or is named"),
         "typing": ActNote("spoken", "typing"),
@@ -118,6 +125,7 @@ BACKEND = Backend(
     envelope=SocketIOEnvelope(),
     connect=_connect,
     example=_example,
+    credentials=_credentials,
     secrets=_secrets,
     statuses=STATUSES,
     volatile=frozenset(

@@ -163,6 +163,11 @@ class ChatbotRules:
         talk = self._talks.get(named) if isinstance(named, str) else client.talk
         return talk.id if talk is not None and client.caller.may_see(talk) else None
 
+    def conns_of(self, talk: str) -> Collection[Conn]:
+        """Everyone who joined it."""
+        found = self._talks.get(talk)
+        return () if found is None else self._rooms.conns(of.conversation(found))
+
     # --- the door
 
     def _knocked(self, knock: Knocked) -> list[Action]:

@@ -110,6 +110,14 @@ class ChipRules:
         client = self._state.clients.get(conn)
         return client.talk or None if client is not None else None
 
+    def conns_of(self, talk: str) -> Collection[Conn]:
+        """Everyone in that chat."""
+        found = self._state.talk(talk)
+        if found is None:
+            return ()
+        _, contact = found
+        return [client.conn for client in self._state.sockets.get(contact.chat_id, ())]
+
     # --- the door
 
     def _knocked(self, knock: Knocked) -> list[Action]:

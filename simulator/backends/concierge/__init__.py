@@ -9,7 +9,7 @@ import orjson
 
 from simulator.backends.concierge import bodies, store, tokens, web
 from simulator.backends.concierge.desk import STATUSES
-from simulator.backends.concierge.messages import COMMANDS, EVENTS
+from simulator.backends.concierge.messages import COMMANDS, EVENTS, GatewayWord
 from simulator.backends.concierge.rules import ConciergeRules
 from simulator.backends.concierge.state import Seed, Settings
 from simulator.core.actions import Heard
@@ -18,7 +18,7 @@ from simulator.core.bot import Act, Bot, File, Picture, Say, SilentBot
 from simulator.core.link import LinkPolicy
 from simulator.core.message import NO_REF, Json, Message, Request
 from simulator.core.world import World
-from simulator.wire.gateway import BROKEN, FORBIDDEN, Envelope, Gateway, Onlook
+from simulator.wire.gateway import BROKEN, FORBIDDEN, OWN, Envelope, Gateway, Onlook
 from simulator.wire.single import Onlooker
 from simulator.wire.single_envelope import Coded
 
@@ -148,6 +148,8 @@ BACKEND = Backend(
     dress=web.dress,
     commands=COMMANDS,
     events=EVENTS,
+    answers=frozenset(COMMANDS),
+    own_topics={name: OWN for name, model in EVENTS.items() if model is GatewayWord},
     acts={
         "say": ActNote("spoken", "a TEXT by BACKEND_USER, who joins first: chat-session-update, chat-message"),
         "typing": ActNote("approximated", "there is no typing; the agent's ping: chat-session-update"),

@@ -137,6 +137,11 @@ class ConciergeRules:
         known = socket is not None and session is not None and session.party is socket.party
         return session.uuid if session is not None and known else None
 
+    def conns_of(self, talk: str) -> Collection[Conn]:
+        """The sockets of its tenant."""
+        session = self._state.sessions.get(talk)
+        return () if session is None else [socket.conn for socket in session.party.sockets]
+
     # --- the door
 
     def _knocked(self, knock: Knocked) -> list[Action]:

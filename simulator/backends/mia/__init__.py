@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 from simulator.backends.mia import fastify
@@ -60,14 +61,19 @@ def _connect(seed: Seed, base: str) -> str:
     return f"{base.replace('http', 'ws', 1)}/socket.io/?EIO=4&transport=websocket"
 
 
-def _example(seed: Seed, url: str) -> str:
+def _credentials(seed: Seed) -> dict[str, Any]:
     first = next((instance for instance in seed.instances if instance.enabled), seed.instances[0])
+    return {"instance": {"chatId": first.chat_id, "token": first.client_token}}
+
+
+def _example(seed: Seed, url: str) -> str:
+    instance = _credentials(seed)["instance"]
     split = urlsplit(url.replace("ws", "http", 1))
     # What stands behind the host in io's URL is a namespace: a prefix goes into the path.
     path = "" if split.path == "/socket.io/" else f'path: "{split.path}", '
     return (
         f'socket = io("{split.scheme}://{split.netloc}/", {{{path}auth: {{instance: '
-        f'{{chatId: "{first.chat_id}", token: "{first.client_token}"}}}}}}); '
+        f'{{chatId: "{instance["chatId"]}", token: "{instance["token"]}"}}}}}}); '
         'socket.on("EVENT_SERVER_SEND_MESSAGE", (m) => console.log(m.direction, m.content)); '
         'socket.emit("EVENT_CLIENT_SEND_MESSAGE", {content: "Hello Mia!"})'
     )
@@ -117,6 +123,7 @@ BACKEND = Backend(
     dress=fastify.dress,
     commands=COMMANDS,
     events=EVENTS,
+    topics=("/",),
     acts={
         "say": ActNote("spoken", "EVENT_SERVER_SEND_MESSAGE to the room, incoming, from the instance or the agent"),
         "typing": ActNote("spoken", "EVENT_SERVER_SEND_CHAT_STATE composing, and at its end paused_state"),
@@ -133,6 +140,7 @@ BACKEND = Backend(
     envelope=SocketIOEnvelope(),
     connect=_connect,
     example=_example,
+    credentials=_credentials,
     secrets=_secrets,
     volatile=frozenset(
         {

@@ -136,6 +136,11 @@ class MiaRules:
         client = self._state.clients.get(conn)
         return None if client is None or client.talk is None else client.talk.name
 
+    def conns_of(self, talk: str) -> Collection[Conn]:
+        """Everyone in its room."""
+        found = self._state.talk(talk)
+        return () if found is None else self._state.members(found.room_id)
+
     # --- the connection
 
     def _knocked(self, knock: Knocked) -> list[Action]:

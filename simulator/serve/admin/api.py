@@ -2,75 +2,106 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias
+from functools import cache
+from typing import Any
 from urllib.parse import unquote
 
 import orjson
 from aiohttp import web
 
-from simulator import __version__
-from simulator.serve.admin import acts, faults, journal, spaces, time
+from simulator.serve.admin import (
+    about,
+    acts,
+    cassettes,
+    channels,
+    events,
+    faults,
+    messages,
+    metrics,
+    pages,
+    send,
+    spaces,
+    stories,
+    time,
+    violations,
+)
 from simulator.serve.admin.asking import Asking
+from simulator.serve.admin.call import ROOT, Call
 from simulator.serve.admin.complaint import Complaint
 from simulator.serve.admin.guard import guard
+from simulator.serve.admin.site import Site
 from simulator.serve.selector import Target
 from simulator.serve.spaces import Spaces
 
-Answer: TypeAlias = Callable[[Asking], Awaitable[Any]]
 
-_ROOT = "/__admin"
-_NAMED = ("/__admin/spaces/", "/__admin/faults/")
-"""Paths with a part of their own, which stands as NAME among the calls."""
-
-
-async def _health(asking: Asking) -> Any:
-    return {"status": "ok", "version": __version__, "backends": [*asking.spaces.default.driver.space.running]}
+async def _openapi(asking: Asking) -> Any:
+    """`GET /__admin/openapi.json`."""
+    return {**_described(), "servers": [{"url": asking.target.prefix or "/"}]}
 
 
-_CALLS: dict[str, dict[str, Answer]] = {
-    f"{_ROOT}/health": {"GET": _health},
-    f"{_ROOT}/clock": {"GET": time.clock},
-    f"{_ROOT}/clock/advance": {"POST": time.advance},
-    f"{_ROOT}/act": {"POST": acts.act},
-    f"{_ROOT}/messages": {"GET": journal.messages},
-    f"{_ROOT}/reset": {"POST": time.reset},
-    f"{_ROOT}/spaces": {"GET": spaces.every, "POST": spaces.make, "PUT": spaces.make},
-    f"{_ROOT}/spaces/NAME": {"GET": spaces.one, "DELETE": spaces.end},
-    f"{_ROOT}/faults": {"GET": faults.every, "POST": faults.add, "DELETE": faults.end_all},
-    f"{_ROOT}/faults/NAME": {"GET": faults.one, "DELETE": faults.end},
-}
+@cache
+def _described() -> dict[str, Any]:
+    from simulator.serve.admin.openapi import describe
+
+    return describe(CALLS)
+
+
+CALLS: tuple[Call, ...] = (
+    *about.CALLS,
+    *time.CALLS,
+    *acts.CALLS,
+    *channels.CALLS,
+    *send.CALLS,
+    *messages.CALLS,
+    *violations.CALLS,
+    *events.CALLS,
+    *stories.CALLS,
+    *spaces.CALLS,
+    *faults.CALLS,
+    *cassettes.CALLS,
+    *metrics.CALLS,
+    Call("GET", "openapi.json", _openapi, "This description.", "about:Description"),
+)
+"""The table. Each room has its own rows, a line each here."""
 
 
 class Admin:
-    """Answers one port's control requests. Everything but health needs a loopback address, or the token."""
+    """Answers one port's control requests."""
 
-    def __init__(self, known: Spaces, name: str, loopback: bool, token: str | None) -> None:
+    def __init__(self, known: Spaces, site: Site) -> None:
         self._spaces = known
-        self._name = name
-        self._loopback = loopback
-        self._token = token
+        self._site = site
 
-    async def __call__(self, request: web.BaseRequest, target: Target) -> web.Response:
+    async def __call__(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         """Answer one request, the name of its space taken off."""
         try:
-            path = unquote(target.path).rstrip("/")
-            if path != f"{_ROOT}/health":
-                guard(request, self._loopback, self._token)
-            call, rest = path, ""
-            for named in _NAMED:
-                if path.startswith(named):
-                    call, rest = f"{named}NAME", path.removeprefix(named)
-            methods = _CALLS.get(call)
-            if methods is None:
-                raise Complaint(404, f"there is no {path}; there are: {', '.join(_CALLS)}")
-            answer = methods.get("GET" if request.method == "HEAD" else request.method)
-            if answer is None:
-                allowed = ", ".join(methods).replace("GET", "GET, HEAD")
-                raise Complaint(405, f"{path} takes {' or '.join(methods)}", Allow=allowed)
-            return _json(200, await answer(Asking(request, target, self._spaces, self._name, rest)))
+            # Behind /__admin; a slash in a name comes as %2F.
+            parts = [unquote(part) for part in target.path.rstrip("/").split("/")[2:]]
+            page = pages.answer(request, parts, self._site) if parts else None
+            if page is not None:
+                return page
+            guard(request, self._site.key)
+            call, found = _find(request.method, parts)
+            answer = await call.answer(Asking(request, target, self._spaces, self._site, found))
+            return answer if isinstance(answer, web.StreamResponse) else _json(200, answer)
         except Complaint as complaint:
-            return _json(complaint.status, {"error": str(complaint)}, complaint.headers)
+            return _json(complaint.status, {"error": str(complaint), **complaint.facts}, complaint.headers)
+
+
+def _find(method: str, parts: list[str]) -> tuple[Call, dict[str, str]]:
+    fitting = [(call, found) for call in CALLS if (found := call.matches(parts)) is not None]
+    path = "/".join((ROOT, *parts))
+    if not fitting:
+        there = ", ".join(dict.fromkeys(f"{ROOT}/{call.path}" for call in CALLS))
+        raise Complaint(404, f"there is no {path}; there are: {there}")
+    # `messages/find` is no name that stands for `{number}` in `messages/{number}`.
+    closest = min(fitting, key=lambda one: len(one[1]))[0].path
+    methods = {call.method: (call, found) for call, found in fitting if call.path == closest}
+    wanted = methods.get("GET" if method == "HEAD" else method)
+    if wanted is None:
+        allowed = ", ".join(methods).replace("GET", "GET, HEAD")
+        raise Complaint(405, f"{path} takes {' or '.join(methods)}", Allow=allowed)
+    return wanted
 
 
 def _json(status: int, value: Any, headers: dict[str, str] | None = None) -> web.Response:

@@ -10,6 +10,7 @@ from simulator.core.faults import Fault
 from simulator.core.faults_kept import MOST_FAULTS
 from simulator.core.space import Space
 from simulator.serve.admin.asking import Asking
+from simulator.serve.admin.call import Call
 from simulator.serve.admin.complaint import Complaint
 
 if TYPE_CHECKING:
@@ -106,3 +107,23 @@ def put(space: Space, specs: Sequence[FaultSpec]) -> list[Fault]:
     except OverflowError as error:
         raise Complaint(409, str(error)) from None
     return faults
+
+
+_NONE = {404: "There is no such fault."}
+_FULL = {409: "There is one of that name, or there are as many as there may be."}
+
+CALLS = (
+    Call("GET", "faults", every, "All faults, with how often each struck.", "faults:Faults"),
+    Call(
+        "POST",
+        "faults",
+        add,
+        "Adds one fault, or a list: all or none.",
+        "faults:Faults",
+        takes="faults:NewFaults",
+        fails=_FULL,
+    ),
+    Call("DELETE", "faults", end_all, "Ends all faults.", "faults:Faults"),
+    Call("GET", "faults/{name}", one, "One fault.", "faults:Faults", fails=_NONE),
+    Call("DELETE", "faults/{name}", end, "Ends a fault: what it held comes at once.", "faults:Faults", fails=_NONE),
+)

@@ -14,7 +14,9 @@ from simulator.serve import clock, selector
 from simulator.serve.admin import faults
 from simulator.serve.admin import time as times
 from simulator.serve.admin.asking import Asking, no_more
+from simulator.serve.admin.call import Call
 from simulator.serve.admin.complaint import Complaint
+from simulator.serve.admin.stories import name_of, playing
 from simulator.serve.spaces import Crowded, Place
 
 if TYPE_CHECKING:
@@ -114,7 +116,7 @@ def _known(asking: Asking) -> Place:
 
 
 def _told(place: Place) -> Any:
-    driver = place.driver
+    driver, stage = place.driver, playing(place)
     return {
         "name": place.name,
         "prefix": place.prefix,
@@ -123,5 +125,34 @@ def _told(place: Place) -> Any:
         "connections": driver.linked,
         "faults": len(driver.space.faults),
         "journal": driver.space.journal.total,
+        "scenario": None if stage is None else name_of(stage),
         "idle": round(place.idle(asyncio.get_running_loop().time()), 3),
     }
+
+
+_MADE = {409: "The default space can't be made, nor more faults than there may be."}
+_NONE = {404: "There is no such space."}
+
+CALLS = (
+    Call("GET", "spaces", every, "All spaces.", "spaces:Spaces"),
+    Call(
+        "POST",
+        "spaces",
+        make,
+        "Makes a space, or begins one anew.",
+        "spaces:Space",
+        takes="spaces:NewSpace",
+        fails=_MADE,
+    ),
+    Call(
+        "PUT",
+        "spaces",
+        make,
+        "Makes a space, or begins one anew.",
+        "spaces:Space",
+        takes="spaces:NewSpace",
+        fails=_MADE,
+    ),
+    Call("GET", "spaces/{name}", one, "One space.", "spaces:Space", fails=_NONE),
+    Call("DELETE", "spaces/{name}", end, "Ends a space.", "spaces:SpaceEnded", fails=_NONE),
+)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
+from simulator.core.errors import SimulatorError
 from simulator.serve.admin.asking import Asking, no_more
+from simulator.serve.admin.call import Call
 from simulator.serve.admin.complaint import Complaint
-from simulator.serve.clock import LAST, ManualClock, WallClock, written
+from simulator.serve.clock import LAST, ManualClock, WallClock, parse, written
+
+_LONGEST = 10 * 366 * 86400
+"""Seconds that a clock is moved at once."""
 
 
 def told(clock: WallClock | ManualClock) -> Any:
@@ -28,14 +34,54 @@ async def advance(asking: Asking) -> Any:
     no_more(body)
     if not isinstance(seconds, int | float) or isinstance(seconds, bool):
         raise Complaint(400, 'expected {"seconds": a number}')
-    if not math.isfinite(seconds) or not 0 <= seconds <= 10 * 366 * 86400:
+    if not math.isfinite(seconds) or not 0 <= seconds <= _LONGEST:
         raise Complaint(400, "seconds: expected 0 to ten years")
+    return await _move(asking, "seconds", lambda now: seconds)
+
+
+async def put(asking: Asking) -> Any:
+    """`PUT /__admin/clock {"time"}`: moves on to an instant, as `advance` does."""
+    body = await asking.body()
+    given = body.pop("time", None)
+    no_more(body)
+    instant = _instant(given)
+
+    def way(now: float) -> float:
+        if instant < now:
+            raise Complaint(
+                409, f"time: it is {written(now)} already, and a clock goes only forward; reset begins anew"
+            )
+        if instant > now + _LONGEST:
+            raise Complaint(400, "time: expected at most ten years from now")
+        return instant - now
+
+    return await _move(asking, "time", way)
+
+
+def _instant(given: object) -> float:
+    """Unix seconds, from these or an RFC 3339 instant. Raises Complaint."""
+    expected = "time: expected an instant such as 2026-01-01T00:00:00Z, or Unix seconds"
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        if not 0 <= given <= LAST:
+            raise Complaint(400, expected)
+        return round(float(given), 6)
+    try:
+        moment = parse(given, "time") if isinstance(given, str) and given[:1].isdigit() else None
+    except SimulatorError:
+        moment = None
+    if not isinstance(moment, ManualClock):
+        raise Complaint(400, expected)
+    return moment.now()
+
+
+async def _move(asking: Asking, key: str, way: Callable[[float], float]) -> Any:
     place = asking.place()
     driver = place.driver
     if not isinstance(driver.clock, ManualClock):
         raise Complaint(409, "the clock runs by itself: start with --clock manual to move it by hand")
+    seconds = way(driver.clock.now())
     if driver.clock.now() + seconds > LAST:
-        raise Complaint(400, f"seconds: no clock goes beyond {written(LAST)}")
+        raise Complaint(400, f"{key}: no clock goes beyond {written(LAST)}")
     with place:
         if not await driver.advance(seconds):
             raise Complaint(409, "there was a reset meanwhile: the clock stands where it started")
@@ -47,3 +93,29 @@ async def reset(asking: Asking) -> Any:
     driver = asking.place().driver
     driver.reset()
     return told(driver.clock)
+
+
+_MOVES = {409: "The clock runs by itself, or there was a reset meanwhile."}
+
+CALLS = (
+    Call("GET", "clock", clock, "What time it is.", "time:Clock"),
+    Call(
+        "PUT",
+        "clock",
+        put,
+        "Moves a manual clock on to an instant, firing all that falls due.",
+        "time:Clock",
+        takes="time:Instant",
+        fails={409: "It is later already, the clock runs by itself, or there was a reset."},
+    ),
+    Call(
+        "POST",
+        "clock/advance",
+        advance,
+        "Moves a manual clock on, firing all that falls due.",
+        "time:Clock",
+        takes="time:Advance",
+        fails=_MOVES,
+    ),
+    Call("POST", "reset", reset, "The space is as at its start, its sockets are closed.", "time:Clock"),
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulator.core.actions import Began, Ended, Heard
-from simulator.core.bot import Saw
+from simulator.core.bot import Directed, Saw
 from simulator.core.events import Fired
 from tests.backends.chatbot.chats import fixtures, person, user
 from tests.talk import Talk
@@ -30,6 +30,9 @@ class Watching:
         return []
 
     def fired(self, fired: Fired) -> list[object]:
+        return []
+
+    def directed(self, directed: Directed) -> list[object]:
         return []
 
 
