@@ -321,7 +321,7 @@ async def test_bindings_are_overridden(tmp_path: Path) -> None:
     other = "75vbbDAQCdPdEWlEhDGy4utO"
     out.write_text(f'keep:\n- "{CHAT}"\nmint:\n- {other}\n- never\n')
     async with playing(
-        tmp_path, path, "--bindings", out, "--keep", "CHAT", "--ignore", "ask.x", "--ignore", "aks.x"
+        tmp_path, path, "--bindings", out, "--keep", "CHAT", "--ignore", "ask.x", "--ignore", "zork.x"
     ) as run:
         async with Raw.upgraded(run.connect) as raw:
             text = await raw.text()
@@ -330,7 +330,7 @@ async def test_bindings_are_overridden(tmp_path: Path) -> None:
     assert other not in text
     assert errors == (
         "'never' is to be made anew, but the server never says it\n"
-        "--ignore aks.x: the client says no such message on the tape\n"
+        "--ignore zork.x: the client says no such message on the tape\n"
         "'CHAT' is to stay, but is nothing that would be made anew; `simulator cassette bindings` shows what would\n"
     )
 
