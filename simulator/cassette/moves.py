@@ -43,7 +43,9 @@ class Moves:
             there = Seat(0, walk, strand, seat.request)
             if (known := walk.seats.get(strand)) is not None:
                 there.used |= known.used
-            return there.find(message, topic, args, self._masks, self._manner.match).index is None
+            found = there.find(message, topic, args, self._masks, self._manner.match)
+            # Who has said it there already was cut off there, and says once more who it is.
+            return 0 if found.index is not None else 1 if found.often else 2
 
         strand = walk.next(target(seat.request), distance)
         if strand is None:
