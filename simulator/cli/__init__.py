@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +29,7 @@ def main() -> None:
     simulator backends                  which there are
     simulator backends chip             what can be set there
     simulator record --upstream https://chat.example.com --out chat.yaml
-    simulator health http://127.0.0.1:8070
+    simulator wait http://127.0.0.1:8070    until it is ready
 
     Shell completion: eval "$(_SIMULATOR_COMPLETE=bash_source simulator)", or zsh_source, fish_source.
     """
@@ -306,30 +305,13 @@ def backends(name: str | None) -> None:
     click.echo(catalogue.table() if name is None else catalogue.page(name))
 
 
-@main.command()
-@click.argument("url", envvar="SIMULATOR_HEALTH_URL")
-@click.option("--timeout", type=click.FloatRange(min=0.1), default=3.0, show_default=True, help="Seconds.")
-@click.option("--admin-token", envvar="SIMULATOR_ADMIN_TOKEN", show_envvar=True, help="What the simulator asks for.")
-def health(url: str, timeout: float, admin_token: str | None) -> None:
-    """Ask a running simulator whether it is well: exit code 0 if so, 1 if not.
-
-    URL can come from SIMULATOR_HEALTH_URL, as in the Docker image. One that asks for a token that is not given is well.
-
-    \b
-    simulator health http://127.0.0.1:8070
-    """
-    from simulator.serve import health as asking
-
-    why = asking.ask(url, timeout, admin_token)
-    click.echo(why or f"{url} is well", err=why is not None)
-    sys.exit(0 if why is None else 1)
-
-
 main.later = {
     "addon-path": "simulator.cli.recording:addon_path",
     "cassette": "simulator.cli.cassettes:cassette",
+    "health": "simulator.cli.asking:health",
     "record": "simulator.cli.recording:record",
     "replay": "simulator.cli.replay:replay",
     "scenario": "simulator.cli.scenarios:scenario",
     "verify": "simulator.cli.verify:verify",
+    "wait": "simulator.cli.asking:wait",
 }

@@ -166,7 +166,7 @@ def upstream(made: Chosen, now: Callable[[], float]) -> Upstream:
     """The server behind a tape. Raises SimulatorError."""
     from simulator.record.appending import Appending
     from simulator.record.behind import Upstream
-    from simulator.serve.reporter import printable
+    from simulator.serve.printable import printable
 
     def tell(line: str) -> None:
         click.echo(printable(line), err=True)

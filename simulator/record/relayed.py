@@ -27,7 +27,7 @@ from simulator.drive.relay import Relay, probe, session
 from simulator.drive.target import Target
 from simulator.record import reports, summary
 from simulator.serve import readyfile
-from simulator.serve.reporter import printable
+from simulator.serve.printable import printable
 
 PORT: Final = 8080
 _SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))

@@ -1,0 +1,88 @@
+"""`simulator health` and `simulator wait`: is it well, and when will it be."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from simulator.cli.words import Seconds
+from simulator.core.errors import SimulatorError
+
+_Command = Callable[..., Any]
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+def _asking(command: _Command) -> _Command:
+    """The options of who asks."""
+    for option in (
+        click.option("--insecure", is_flag=True, help="Believe any certificate."),
+        click.option("--cacert", type=_FILE, metavar="FILE", help="The authority to believe: what --tls-ca-out wrote."),
+        click.option(
+            "--admin-token", envvar="SIMULATOR_ADMIN_TOKEN", show_envvar=True, help="What the simulator asks for."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("url", envvar="SIMULATOR_HEALTH_URL")
+@click.option("--timeout", type=Seconds(0.1), default=3.0, show_default=True, metavar="SECONDS")
+@_asking
+def health(url: str, timeout: float, admin_token: str | None, cacert: Path | None, insecure: bool) -> None:
+    """Ask a running simulator whether it is well: exit code 0 if so, 1 if not.
+
+    URL can come from SIMULATOR_HEALTH_URL, as in the Docker image. One that asks for a token that is not given is well.
+
+    \b
+    simulator health http://127.0.0.1:8070
+    simulator health https://127.0.0.1:8070 --cacert ca.pem
+    simulator health http://10.0.0.5:8070 --admin-token sesame
+    """
+    from simulator.serve.health import Trust, ask
+
+    if cacert is not None and not cacert.is_file():
+        raise SimulatorError(f"--cacert {cacert}: there is no such file")
+    ill = ask(url, timeout, admin_token, Trust(cacert, insecure))
+    click.echo(f"{url} is well" if ill is None else ill.why, err=ill is not None)
+    sys.exit(0 if ill is None else 1)
+
+
+@click.command()
+@click.argument("urls", nargs=-1, metavar="[URL]...")
+@click.option(
+    "--ready-file", type=_FILE, metavar="FILE", help="Wait for all that this file of `serve --ready-file` names."
+)
+@click.option(
+    "--timeout", type=Seconds(0), default=30.0, show_default=True, metavar="SECONDS", help="Give up after so long."
+)
+@click.option(
+    "--pid", type=int, metavar="NUMBER", help="Give up at once when this process, which is to serve, has ended."
+)
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing when it is ready.")
+@_asking
+def wait(
+    urls: tuple[str, ...], ready_file: Path | None, timeout: float, pid: int | None, quiet: bool, **who: Any
+) -> None:
+    """Wait until a simulator is ready: exit code 0 then, 1 if it is not in time.
+
+    URL is its address, http, https, ws or wss, or what a client connects to.
+
+    \b
+    simulator serve --backend chip & simulator wait http://127.0.0.1:8070 --pid $!
+    simulator wait ws://127.0.0.1:3000 http://127.0.0.1:4000 --timeout 10
+    simulator wait --ready-file ready.json
+    simulator wait wss://127.0.0.1:8070 --cacert ca.pem
+    """
+    from simulator.serve import health as asking
+
+    if not urls and ready_file is None:
+        raise SimulatorError("nothing to wait for: name a URL such as http://127.0.0.1:8070, or --ready-file FILE")
+    trust = asking.Trust(who["cacert"], who["insecure"])
+    ready, seconds = asking.wait(urls, ready_file, timeout, who["admin_token"], trust, pid)
+    if not quiet:
+        click.echo(f"{' '.join(ready)} {'is' if len(ready) == 1 else 'are'} ready after {seconds:.1f} s")
