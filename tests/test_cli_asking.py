@@ -262,12 +262,29 @@ def test_wait_for_a_file(text: bytes | None, code: int, why: str, tmp_path: Path
     assert (done.exit_code, done.stdout, done.stderr) == (code, "", f"simulator: {why.format(path=path)}\n")
 
 
-def test_wait_for_nothing() -> None:
-    done = invoke("wait")
+async def test_the_ready_file_of_a_variable(tmp_path: Path) -> None:
+    ready = tmp_path / "ready.json"
+    async with prompt(admin_token="sesame") as simulator:
+        url = simulator.url("chip")
+        admin = {"url": f"{url}/__admin", "token": "sesame"}
+        ready.write_text(json.dumps({"backends": [{"url": url}, {"url": url}], "admin": admin}))
+        for command, said in (("health", f"{url} {url} are well"), ("wait", f"{url} is ready")):
+            done = await asyncio.to_thread(invoke, command, SIMULATOR_READY_FILE=str(ready))
+            assert (done.exit_code, done.stdout.partition(" after")[0].strip()) == (0, said)
+            # It is there for `serve`: who names a URL means that one alone.
+            done = await asyncio.to_thread(invoke, command, url, SIMULATOR_READY_FILE=str(tmp_path / "none"))
+            assert done.exit_code == 0
+    done = invoke("health", "--ready-file", str(ready))
+    assert (done.exit_code, done.stderr) == (1, f"{url}/__admin/health: Connection refused\n")
+
+
+@pytest.mark.parametrize("command", ["health", "wait"])
+def test_nothing_to_ask(command: str) -> None:
+    done = invoke(command)
     assert done.exit_code == 2
+    what = "ask" if command == "health" else "wait for"
     assert (
-        done.stderr
-        == "simulator: nothing to wait for: name a URL such as http://127.0.0.1:8070, or --ready-file FILE\n"
+        done.stderr == f"simulator: nothing to {what}: name a URL such as http://127.0.0.1:8070, or --ready-file FILE\n"
     )
 
 

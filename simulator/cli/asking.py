@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,34 +29,73 @@ def _asking(command: _Command) -> _Command:
     return command
 
 
+_ready_file = click.option(
+    "--ready-file",
+    type=_FILE,
+    envvar="SIMULATOR_READY_FILE",
+    show_envvar=True,
+    metavar="FILE",
+    help="What `serve --ready-file` wrote: all that it names.",
+)
+
+
+def _nothing(to: str) -> SimulatorError:
+    return SimulatorError(f"nothing to {to}: name a URL such as http://127.0.0.1:8070, or --ready-file FILE")
+
+
+def _is(urls: Sequence[str]) -> str:
+    return "is" if len(urls) == 1 else "are"
+
+
+def _named(ready_file: Path | None, urls: Sequence[str]) -> Path | None:
+    """A variable that stands there for `serve` says nothing where a URL is given."""
+    source = click.get_current_context().get_parameter_source("ready_file")
+    return None if urls and source is not None and source.name == "ENVIRONMENT" else ready_file
+
+
 @click.command()
-@click.argument("url", envvar="SIMULATOR_HEALTH_URL")
+@click.argument("url", envvar="SIMULATOR_HEALTH_URL", required=False)
+@_ready_file
 @click.option("--timeout", type=Seconds(0.1), default=3.0, show_default=True, metavar="SECONDS")
 @_asking
-def health(url: str, timeout: float, admin_token: str | None, cacert: Path | None, insecure: bool) -> None:
+def health(
+    url: str | None,
+    ready_file: Path | None,
+    timeout: float,
+    admin_token: str | None,
+    cacert: Path | None,
+    insecure: bool,
+) -> None:
     """Ask a running simulator whether it is well: exit code 0 if so, 1 if not.
 
-    URL can come from SIMULATOR_HEALTH_URL, as in the Docker image. One that asks for a token that is not given is well.
+    URL can come from SIMULATOR_HEALTH_URL; without one the ready file says where, as in the Docker image. One that asks
+    for a token that is not given is well.
 
     \b
     simulator health http://127.0.0.1:8070
     simulator health https://127.0.0.1:8070 --cacert ca.pem
+    simulator health --ready-file ready.json
     simulator health http://10.0.0.5:8070 --admin-token sesame
     """
-    from simulator.serve.health import Trust, ask
+    from simulator.serve import health as asking
 
+    if url is None and ready_file is None:
+        raise _nothing("ask")
     if cacert is not None and not cacert.is_file():
         raise SimulatorError(f"--cacert {cacert}: there is no such file")
-    ill = ask(url, timeout, admin_token, Trust(cacert, insecure))
-    click.echo(f"{url} is well" if ill is None else ill.why, err=ill is not None)
+    trust = asking.Trust(cacert, insecure)
+    urls = [] if url is None else [url]
+    if url is not None:
+        ill = asking.ask(url, timeout, admin_token, trust)
+    elif ready_file is not None:
+        ill = asking.filed(ready_file, urls, timeout, admin_token, trust)
+    click.echo(f"{' '.join(urls)} {_is(urls)} well" if ill is None else ill.why, err=ill is not None)
     sys.exit(0 if ill is None else 1)
 
 
 @click.command()
 @click.argument("urls", nargs=-1, metavar="[URL]...")
-@click.option(
-    "--ready-file", type=_FILE, metavar="FILE", help="Wait for all that this file of `serve --ready-file` names."
-)
+@_ready_file
 @click.option(
     "--timeout", type=Seconds(0), default=30.0, show_default=True, metavar="SECONDS", help="Give up after so long."
 )
@@ -81,8 +120,8 @@ def wait(
     from simulator.serve import health as asking
 
     if not urls and ready_file is None:
-        raise SimulatorError("nothing to wait for: name a URL such as http://127.0.0.1:8070, or --ready-file FILE")
+        raise _nothing("wait for")
     trust = asking.Trust(who["cacert"], who["insecure"])
-    ready, seconds = asking.wait(urls, ready_file, timeout, who["admin_token"], trust, pid)
+    ready, seconds = asking.wait(urls, _named(ready_file, urls), timeout, who["admin_token"], trust, pid)
     if not quiet:
-        click.echo(f"{' '.join(ready)} {'is' if len(ready) == 1 else 'are'} ready after {seconds:.1f} s")
+        click.echo(f"{' '.join(ready)} {_is(ready)} ready after {seconds:.1f} s")

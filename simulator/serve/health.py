@@ -178,7 +178,7 @@ def wait(
         _until(lambda left, url=url: ask(url, left, token, trust), end, timeout, pid)  # type: ignore[misc]
     ready = [*urls]
     if ready_file is not None:
-        _until(lambda left: _filed(ready_file, ready, left, token, trust), end, timeout, pid)
+        _until(lambda left: filed(ready_file, ready, left, token, trust), end, timeout, pid)
     return [*dict.fromkeys(ready)], time.monotonic() - start
 
 
@@ -199,8 +199,9 @@ def _until(look: Callable[[float], Ill | None], end: float, timeout: float, pid:
         time.sleep(_EACH)
 
 
-def _filed(path: Path, ready: list[str], left: float, token: str | None, trust: Trust | None) -> Ill | None:
-    """Whether the one that wrote the ready file is well; read each time, since another one may have left it there."""
+def filed(path: Path, ready: list[str], left: float, token: str | None, trust: Trust | None) -> Ill | None:
+    """As `ask`, of who wrote a ready file; its URLs go into `ready`. Raises SimulatorError for another file."""
+    # Read each time: one that was killed may have left it there.
     try:
         state: Any = json.loads(path.read_bytes())
         urls = [str(row["url"]) for row in state["backends"]]
