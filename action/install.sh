@@ -21,12 +21,16 @@ else
     esac
     venv="$TEMP/simulator"
     [ -x "$venv/bin/pip" ] || "$PYTHON" -m venv "$venv" || fail "$PYTHON can't make a venv" 3
-    echo "::group::pip install $what"
-    "$venv/bin/pip" install --disable-pip-version-check --no-input "$what" || {
+    # A second use in the same job finds it there.
+    if [ "$(cat "$venv/installed" 2>/dev/null)" != "$what" ]; then
+        echo "::group::pip install $what"
+        "$venv/bin/pip" install --disable-pip-version-check --no-input "$what" || {
+            echo '::endgroup::'
+            fail "can't install $what" 3
+        }
         echo '::endgroup::'
-        fail "can't install $what" 3
-    }
-    echo '::endgroup::'
+        echo "$what" >"$venv/installed"
+    fi
     simulator="$venv/bin/simulator"
 fi
 "$simulator" --version
