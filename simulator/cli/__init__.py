@@ -30,6 +30,8 @@ def main() -> None:
     simulator backends chip             what can be set there
     simulator record --upstream https://chat.example.com --out chat.yaml
     simulator wait http://127.0.0.1:8070    until it is ready
+    simulator doctor                    what this machine lacks
+    simulator init                      a scenario and a test to begin with, in your project
 
     Shell completion: eval "$(_SIMULATOR_COMPLETE=bash_source simulator)", or zsh_source, fish_source.
     """
@@ -308,7 +310,9 @@ def backends(name: str | None) -> None:
 main.later = {
     "addon-path": "simulator.cli.recording:addon_path",
     "cassette": "simulator.cli.cassettes:cassette",
+    "doctor": "simulator.cli.doctor:doctor",
     "health": "simulator.cli.asking:health",
+    "init": "simulator.cli.starting:init",
     "record": "simulator.cli.recording:record",
     "replay": "simulator.cli.replay:replay",
     "scenario": "simulator.cli.scenarios:scenario",
