@@ -66,7 +66,9 @@ def health(
     cacert: Path | None,
     insecure: bool,
 ) -> None:
-    """Ask a running simulator whether it is well: exit code 0 if so, 1 if not.
+    """Ask a running simulator whether it is well.
+
+    Exit code 0 if it is, 1 if not, with one line that says why.
 
     URL can come from SIMULATOR_HEALTH_URL; without one the ready file says where, as in the Docker image. One that asks
     for a token that is not given is well.
@@ -107,7 +109,9 @@ def health(
 def wait(
     urls: tuple[str, ...], ready_file: Path | None, timeout: float, pid: int | None, quiet: bool, **who: Any
 ) -> None:
-    """Wait until a simulator is ready: exit code 0 then, 1 if it is not in time.
+    """Wait until a simulator is ready.
+
+    Exit code 0 then, 1 if it is not in time, with one line that says why.
 
     URL is its address, http, https, ws or wss, or what a client connects to.
 

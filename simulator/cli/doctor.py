@@ -21,8 +21,9 @@ from simulator.cli.words import backend_names, chosen
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object in place of lines.")
 def doctor(names: tuple[str, ...], as_json: bool) -> None:
-    """Look at this machine: ports, extras, certificates, proxies and more, and say what to do about each.
+    """Say what this machine lacks, and what to do about it.
 
+    Ports, extras, certificates, proxies, links, folders, the terminal and its completion are looked at.
     Exit code 1 if something is wrong; what is only worth knowing is a note. Nothing is changed, and nothing
     but this machine is asked.
 

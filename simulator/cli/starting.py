@@ -25,8 +25,9 @@ FILES: Final = {
     "folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path, file_okay=False), required=False
 )
 def init(folder: Path) -> None:
-    """Make a scenario, a folder for cassettes and a pytest example in your project, DIR or where you are.
+    """Make a scenario and a test to begin with.
 
+    With a folder for cassettes, in your project: DIR, or where you are.
     What is there already is kept as it is.
 
     \b
