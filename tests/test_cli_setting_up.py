@@ -237,3 +237,13 @@ def test_what_init_says_about_cassettes_is_so(tmp_path: Path) -> None:
     assert "simulator cassette redact --check cassettes/talk.yaml" in text
     assert invoke("cassette", "redact", "--check", str(tmp_path / "cassettes/talk.yaml")).exit_code == 0
     assert invoke("cassette", "show", str(tmp_path / "cassettes/talk.yaml")).exit_code == 0
+
+
+def test_the_example_of_init_is_green(tmp_path: Path) -> None:
+    pytest.importorskip("simulator.plugin")
+    invoke("init", str(tmp_path))
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", "tests/test_chat.py"], cwd=tmp_path, capture_output=True,
+        text=True, env=clean_environment(), timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, " passed" in done.stdout) == (0, True), done.stdout
