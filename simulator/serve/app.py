@@ -78,6 +78,8 @@ class Options:
     """What the bots do, in place of their backends' own."""
     watch: bool = False
     """The scenario is read anew when its file changes."""
+    stage: Stage | None = None
+    """What the bots do, where it stands in no file."""
     playing: str = ""
     """What the operator is told of the tapes that answer."""
     record: Path | None = None
@@ -148,7 +150,7 @@ class Simulator:
         # Each space has its part for sure, the default one too.
         house = House(shares=options.spaces + 1)
         self._watch: Watch | None = None
-        stage = None if options.scenario is None else self._staged(options.scenario)
+        stage = options.stage if options.scenario is None else self._staged(options.scenario)
         self._recording: Recording | None = None
         self._plan = Plan(
             [*self._fixtures.values()], self.seed, self.clock, self.reporter, house, stage, journal=options.journal
