@@ -1,4 +1,4 @@
-"""The Python API: a Simulator serves one or more backends, each on its own port."""
+"""A Server serves one or more backends, each on its own port."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Options:
     settings: Sequence[tuple[str, str]] = ()
     """Keys, bare or behind a backend's name and a dot, and values."""
     admin_token: str | None = None
-    """None: on a loopback address none is asked for, on any other one is drawn, see `Simulator.minted`."""
+    """None: on a loopback address none is asked for, on any other one is drawn, see `Server.minted`."""
     admin: bool = True
     """Whether there is a control API."""
     admin_port: int | None = None
@@ -104,7 +104,7 @@ class Served:
     """A line of client code to paste."""
 
 
-class Simulator:
+class Server:
     """A running simulator; `async with` starts and stops it."""
 
     def __init__(self, options: Options) -> None:
@@ -235,8 +235,12 @@ class Simulator:
 
     def connect(self, name: str, space: str = "") -> str:
         """The URL under which a client connects to a backend, in a space."""
+        return self.connect_at(name, self.url(name, space))
+
+    def connect_at(self, name: str, base: str) -> str:
+        """The same for another base URL, such as that of a relay."""
         backend, fixtures = self._fixtures[name]
-        return backend.connect(fixtures, self.url(name, space))
+        return backend.connect(fixtures, base)
 
     def keys(self, name: str) -> Callable[[Message | Request, Sequence[Message]], Iterable[tuple[Json, str]]]:
         """What a client said at a backend's door and was answered -> each secret in it, with the fixtures' own."""
