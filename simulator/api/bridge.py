@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from operator import methodcaller
 from threading import Thread
 from typing import Any, Protocol, TypeVar
 
 from simulator.core.errors import SimulatorError
 
 T = TypeVar("T")
+
+OURS = methodcaller("errisinstance", SimulatorError)
+"""For `__tracebackhide__`: of what is told in clear words, pytest shows the line of the test alone."""
 
 
 class Bridge(Protocol):
@@ -48,6 +52,7 @@ class There:
         self._loop.run_forever()
 
     def now(self, ask: Callable[[], T]) -> T:
+        __tracebackhide__ = OURS
         if self._over:
             # Nothing moves any more, so what is left can be looked at from here.
             return ask()
@@ -59,9 +64,12 @@ class There:
 
     def block(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Wait for it. Raises SimulatorError after the end."""
+        __tracebackhide__ = OURS
         future = asyncio.run_coroutine_threadsafe(ask(), self._living())
         try:
             return future.result()
+        except SimulatorError as error:
+            raise error.with_traceback(None) from None
         except BaseException:
             # Ctrl-C while it waits.
             future.cancel()
@@ -75,7 +83,11 @@ class There:
                 "only asyncio can await this: with another loop, call the blocking form in a thread, "
                 "anyio.to_thread.run_sync(sim.wait_for, ...)"
             ) from None
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(ask(), self._living()))
+        __tracebackhide__ = OURS
+        try:
+            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(ask(), self._living()))
+        except SimulatorError as error:
+            raise error.with_traceback(None) from None
 
     def _living(self) -> asyncio.AbstractEventLoop:
         if self._over:
@@ -107,6 +119,7 @@ class There:
 
 def blocking(what: str) -> None:
     """Raises SimulatorError where a loop runs in this thread: its clients could say nothing while it stands still."""
+    __tracebackhide__ = OURS
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -167,6 +167,11 @@ class Inside:
         except ValidationError as error:
             raise SimulatorError(asking.wrong(error, model)) from None
 
+    async def check(self) -> None:
+        """Judge, once what lies in the sockets was read."""
+        await self.serving.settle()
+        self.serving.judge(over=False)
+
     # --- by hand
 
     def _running(self) -> Running:
@@ -193,6 +198,8 @@ class Inside:
             raise SimulatorError(str(complaint)) from None
 
     def _ours(self, what: str) -> None:
+        if feed_of(self.place).over:
+            raise SimulatorError("the simulator has stopped")
         if self.serving.recording:
             raise SimulatorError(f"a real server answers while a cassette is recorded: it can't be made to {what}")
 

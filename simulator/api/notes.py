@@ -47,6 +47,7 @@ class Notes(Reporter):
 
         return log
 
-    def tell(self, line: str) -> None:
-        """A line of nobody's."""
-        self.log("simulator")("info", line)
+    def tell(self, text: str) -> None:
+        """Lines of nobody's."""
+        for line in text.splitlines():
+            self.log("simulator")("info", line.strip())

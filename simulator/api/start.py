@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Unpack
 
-from simulator.api.bridge import Here, There
+from simulator.api.bridge import OURS, Here, There
 from simulator.api.inside import Inside
 from simulator.api.live import AsyncLive, Live
 from simulator.api.options import Options, check
@@ -40,6 +40,7 @@ class Simulator:
 
     def __enter__(self) -> Live:
         """Start in a thread."""
+        __tracebackhide__ = OURS
         bridge = There()
         try:
             inside = bridge.block(self._start)
