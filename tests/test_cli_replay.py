@@ -197,6 +197,45 @@ def test_wrong_words(tmp_path: Path, arguments: list[str], told: str) -> None:
     assert told in refused(kept(tmp_path), *arguments).output
 
 
+def test_a_recording_is_no_place_for_a_report(tmp_path: Path) -> None:
+    path = kept(tmp_path, opened(), name="talk.json")
+    before = path.read_bytes()
+    (tmp_path / "link.json").symlink_to(path)
+    told = "is the cassette itself, and would take its place: name another file\n"
+    assert told in refused(path, "--report", tmp_path / "link.json").output
+    for command in (
+        ["cassette", "bindings", path, "--out", path],
+        ["verify", path, "--backend=chip", "--report", path],
+    ):
+        result = CliRunner().invoke(main, [*map(str, command)])
+        assert (result.exit_code, told in result.output) == (2, True)
+    assert path.read_bytes() == before
+
+
+def test_twice_the_same(tmp_path: Path) -> None:
+    path = kept(tmp_path, opened())
+    result = refused(path, tmp_path / "." / path.name)
+    assert f"{path}: is named twice; each client walks a copy of its own anyway" in result.output
+
+
+def test_names_of_files_are_harmless(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file may be called anything, and its name is in all that is told of it."""
+    from simulator.cassette.walk import Manner
+    from simulator.cli import playing
+    from simulator.serve import replay
+
+    how = playing.How("loose", 1.0, "error", (), (), None, "recorded", False, False, None)
+    path = kept(tmp_path, opened(), name="a\x1b[31m\x01.yaml")
+    backend, coverage = replay.prepare([path], None, Manner(), print)
+    assert "\x1b" not in replay.told([path], backend, coverage) + replay.shown(coverage)
+    ElementTree.fromstring(coverage.junit())  # noqa: S314  # our own
+    # And so may be what a stranger's tape says of itself.
+    torn = kept(tmp_path, opened(), Cut(2.0, 1, "\x1b[2Jgone"), name="b\x1b[31m.yaml")
+    playing.prepare((torn,), None, how)
+    told = capsys.readouterr().err
+    assert told == f"{tmp_path}/b\\x1b[31m.yaml:6: conn 1 has no end: \\x1b[2Jgone; it is left open there\n"
+
+
 def test_wrong_files(tmp_path: Path) -> None:
     empty = tmp_path / "empty.yaml"
     empty.write_bytes(tapes.written(backend="chip"))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from xml.etree import ElementTree
 
-from simulator.cassette.match import ABSENT, Difference
+from simulator.cassette.bindings import dumps
+from simulator.cassette.match import ABSENT, Difference, shown
 from simulator.cassette.strands import Line, Plan, Served, Strand
 
 MOST: Final = 1_000
@@ -16,6 +17,8 @@ MOST: Final = 1_000
 _DIFFERENCES: Final = 3
 """That are told of one message in a line; reports have them all."""
 _PATH: Final = 100
+_KEPT: Final = 1_000
+"""Characters of a name, and of each value that differs."""
 _SHOWN: Final = 200
 """Lines that were never played, of which the text tells."""
 
@@ -37,6 +40,13 @@ class Miss:
     differences: tuple[Difference, ...] = ()
     then: str = ""
     """With what the tape goes on, where nothing came near."""
+
+    def short(self) -> Miss:
+        """What is kept of it: a client may say 64 MiB, and say so a thousand times."""
+        differences = tuple(
+            replace(one, expected=_brief(one.expected), got=_brief(one.got)) for one in self.differences
+        )
+        return replace(self, name=_cut(self.name), why=_cut(self.why), differences=differences)
 
     def told(self) -> str:
         """One line for people."""
@@ -165,8 +175,9 @@ class Coverage:
         left = {(plan.path, line, number): (who, what) for plan, line, number, who, what in self.unplayed()}
         for plan, number, what in self._all():
             at, name = _named(what)
+            path = _xml(plan.path)
             case = ElementTree.SubElement(
-                suite, "testcase", classname=plan.path, name=f"{at}: {name}", file=plan.path, line=str(at)
+                suite, "testcase", classname=path, name=f"{at}: {name}", file=path, line=str(at)
             )
             found = left.get((plan.path, at, number))
             if found is not None:
@@ -194,6 +205,22 @@ def _named(what: Line | Served | Strand) -> tuple[int, str]:
 def _short(path: str) -> str:
     """Signed URLs are longer than a line."""
     return path if len(path) <= _PATH else f"{path[:_PATH]}..."
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _KEPT else f"{text[:_KEPT]}..."
+
+
+def _brief(value: object) -> object:
+    """A value as it is, or the beginning of a long one, as a text."""
+    if isinstance(value, bytes):
+        return value if len(value) <= _KEPT else shown(value)
+    if isinstance(value, str):
+        return _cut(value)
+    if not isinstance(value, dict | list):
+        return value
+    told = dumps(value, repr)
+    return value if len(told) <= _KEPT else _cut(told)
 
 
 def _xml(text: str) -> str:

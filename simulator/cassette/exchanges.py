@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from simulator.cassette.bindings import loads
 from simulator.cassette.coverage import Miss
 from simulator.cassette.match import Comparison, Difference, shown
 from simulator.cassette.plan import answered
 from simulator.cassette.strands import Served
-from simulator.cassette.targets import target
+from simulator.cassette.targets import candidates, target
 from simulator.cassette.walk import Walk
 from simulator.core.actions import Action, After, Respond
 from simulator.core.backend import Route, find
@@ -22,6 +22,8 @@ from simulator.core.message import Request, Response
 if TYPE_CHECKING:
     from simulator.cassette.playback import Playback
 
+_COMPARED: Final = 2_000
+"""Exchanges that a request is held against, in the walks of all who may have made it; of one walk's all."""
 TAPE = "tape"
 """The route of what a backend has no route for."""
 
@@ -79,13 +81,17 @@ class Exchanges:
         again = asks or owner is not None
         best: tuple[Walk, Served, Comparison] | None = None
         least = (0, False)
+        left = _COMPARED
         for walk in walks:
+            left -= sum(1 for _ in candidates(walk.plan, request))
             if (found := walk.served(request, playback.masks, again)) is not None:
                 distance = len(found[1].pairs), found[0] in walk.asked
                 if best is None or distance < least:
                     best, least = (walk, *found), distance
                 if least == (0, False):
                     break
+            if left < 0:
+                break
         if best is not None:
             return best
         for plan in playback.coverage.plans if owner is None else ():

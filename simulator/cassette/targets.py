@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
@@ -11,6 +12,7 @@ from simulator.cassette.match import Comparison, Masks
 from simulator.core.message import Request
 
 if TYPE_CHECKING:
+    from simulator.cassette.strands import Plan, Served
     from simulator.cassette.walk import Walk
 
 
@@ -31,6 +33,14 @@ def fits(taped: str, live: str) -> bool:
     """Whether two paths lead to the same: ids in them may be others."""
     old, new = (_parts(path.partition("?")[0]) for path in (taped, live))
     return len(old) == len(new) and all(a == b or opaque.alike(a, b, "") for a, b in zip(old, new, strict=True))
+
+
+def candidates(plan: Plan, request: Request) -> Iterator[Served]:
+    """The exchanges of a request's method and place."""
+    for served in plan.exchanges:
+        taped = served.exchange.request
+        if taped.method == request.method and fits(taped.path, request.path):
+            yield served
 
 
 _DRAWN: Final = frozenset(("t", "sid", "transport", "EIO", "b64"))

@@ -12,7 +12,7 @@ from simulator.cassette.coverage import Coverage
 from simulator.cassette.envelopes import ENGINE
 from simulator.cassette.match import Comparison, Masks
 from simulator.cassette.pseudonyms import is_ours
-from simulator.cassette.strands import Part, Plan, Strand
+from simulator.cassette.strands import Part, Plan, Strand, nearest_of
 from simulator.cassette.targets import compared, fits, target
 from simulator.cassette.walk import Manner, Walk
 from simulator.core.message import Json, Request
@@ -20,6 +20,11 @@ from simulator.core.world import World
 
 LATER: Final = 200
 """Walks, the latest first, in which what has no id is looked for."""
+
+VALUES: Final = 500_000
+"""Live values of all walks together, some 300 bytes each: beyond them who is gone longest is forgotten."""
+_COUNTED: Final = 100
+"""New walks after which they are counted, and of which as many go then."""
 
 
 class Walks:
@@ -57,9 +62,14 @@ class Walks:
         self._walks[walk.number] = walk
         self._began[plan] += 1
         if len(self._walks) > self._most:
-            for old in [old for old in self._walks.values() if not old.open and old is not walk][:1]:
-                self.forget(old)
+            self._make_room(walk, 1)
+        if self._number % _COUNTED == 0 and sum(len(one.values) for one in self._walks.values()) > VALUES:
+            self._make_room(walk, _COUNTED)
         return walk
+
+    def _make_room(self, walk: Walk, count: int) -> None:
+        for old in [old for old in self._walks.values() if not old.open and old is not walk][:count]:
+            self.forget(old)
 
     def forget(self, walk: Walk) -> None:
         """It is over, or was none."""
@@ -143,7 +153,7 @@ class Walks:
             self._world.log(
                 "warning", f"{path} is on no tape; {plan.path}:{at}, which is {candidates[0].path}, is played"
             )
-        return walk, min(candidates, key=lambda strand: self._distance(walk, strand, request, auth))
+        return walk, nearest_of(candidates, lambda strand: self._distance(walk, strand, request, auth), (0, 0))
 
     def _distance(self, walk: Walk, strand: Strand, request: Request, auth: Json) -> tuple[int, int]:
         """In how many places it is another, and in how many it only looks so."""

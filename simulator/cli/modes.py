@@ -164,4 +164,4 @@ def upstream(made: Chosen, now: Callable[[], float]) -> Upstream:
     def tell(line: str) -> None:
         click.echo(printable(line), err=True)
 
-    return Upstream(made.asked, Appending(made.file, made.redact, tell), tell, now, made.insecure)
+    return Upstream(made.asked, Appending(made.file, made.redact, tell, made.asked.secrets), tell, now, made.insecure)

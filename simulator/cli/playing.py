@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from simulator.cli.files import spared
 from simulator.cli.words import Words, check_paths
 
 if TYPE_CHECKING:
@@ -215,6 +216,7 @@ def prepare(
 
     manner = replace(how.manner(), beyond=beyond)
     if how.report is not None:
+        spared("--report", how.report, (*files, *([] if how.bindings is None else [how.bindings])))
         replay.check_report(how.report)
     chosen = None if how.bindings is None else replay.overrides(how.bindings)
     stand_in, coverage = replay.prepare(files, backend, manner, _complain, chosen)
@@ -222,4 +224,6 @@ def prepare(
 
 
 def _complain(line: str) -> None:
-    click.echo(line, err=True)
+    from simulator.cassette.screen import safe
+
+    click.echo(safe(line), err=True)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from simulator.cli import modes, playing
+from simulator.cli.files import spared
 from simulator.cli.listening import listening
 from simulator.cli.listening import options as more
 from simulator.cli.words import Number, backend_names
@@ -142,6 +143,8 @@ def bindings_(file: Path, backend: str | None, as_json: bool, out: Path | None) 
 
     from simulator.serve import replay as reading
 
+    if out is not None:
+        spared("--out", out, [file])
     found = reading.bindings(file, backend)
     if out is not None:
         try:

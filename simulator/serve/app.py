@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("simulator")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Options:
     """How to serve."""
 

@@ -7,8 +7,8 @@ import gc
 import logging
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol, TypeAlias, assert_never
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from simulator.core.actions import Call
 from simulator.core.backend import Route
@@ -41,6 +41,7 @@ from simulator.serve.by_hand import Hand, Pongs
 from simulator.serve.calls import Calls, Gone
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.links import JUST_ENDED
+from simulator.serve.onlooking import Met, Onlooker
 from simulator.serve.outgoing import Outgoing
 from simulator.serve.selector import HEADER
 
@@ -49,29 +50,6 @@ if TYPE_CHECKING:
     from simulator.serve.recording import Recording
 
 Tap: TypeAlias = Callable[[str, int, str, Item], None]
-
-
-class Onlooker(Protocol):
-    """Who wants to know what else happens in a space, beside its frames."""
-
-    def opened(self, link: int) -> None: ...
-    def closed(self, link: int, code: int, reason: str) -> None: ...
-    def moved(self) -> None:
-        """A manual clock was moved."""
-        ...
-
-    def began_anew(self) -> None: ...
-    def ended(self) -> None:
-        """The space is gone, or the server stops."""
-        ...
-
-
-@dataclass(slots=True, frozen=True)
-class Met:
-    """How a socket came."""
-
-    time: float
-    url: str
 
 
 _log = logging.getLogger("simulator")

@@ -48,7 +48,11 @@ def prepare(
     known: Backend | None = None
     name = None if named is None else backends.load(named).name
     said = ""
+    seen: set[Path] = set()
     for path in paths:
+        if path.resolve() in seen:
+            raise CassetteError(str(path), 0, "is named twice; each client walks a copy of its own anyway")
+        seen.add(path.resolve())
         with open_tape(path) as tape:
             theirs = tape.header.backend
             if name is not None and theirs not in (None, name):
@@ -114,7 +118,8 @@ def _remark(plan: Plan, tell: Callable[[str], None]) -> None:
 def told(paths: Sequence[Path], backend: Backend, coverage: Coverage) -> str:
     """One line for the terminal."""
     lines = sum(plan.lines() + len(plan.exchanges) for plan in coverage.plans)
-    return f"{', '.join(map(str, paths))} {'answers' if len(paths) == 1 else 'answer'}: {lines} lines of {backend.name}"
+    names = safe(", ".join(map(str, paths)))
+    return f"{names} {'answers' if len(paths) == 1 else 'answer'}: {lines} lines of {backend.name}"
 
 
 def shown(coverage: Coverage) -> str:

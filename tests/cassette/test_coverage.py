@@ -92,3 +92,12 @@ def test_all_is_well() -> None:
     made.did(made.plans[0].strands[0].lines[0])
     assert made.complete
     assert made.text() == "replay: 0 clients, 1 of 1 lines played, 0 messages without a match\n"
+
+
+def test_long_objects_are_kept_in_short_and_short_ones_as_they_are() -> None:
+    differs = [Difference("a", {"k": "x" * 2000}, [1]), Difference("b", b"y" * 2000, 7)]
+    kept = Miss(1, "x", "", "is not on the tape", differences=tuple(differs)).short().differences
+    assert [one.got for one in kept] == [[1], 7]
+    assert str(kept[0].expected).startswith('{"k":"xxx')
+    assert len(str(kept[0].expected)) == 1003
+    assert str(kept[1].expected).startswith("2000 bytes 79 79")

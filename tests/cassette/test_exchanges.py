@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from simulator.cassette import plan as plans
 from simulator.cassette.entries import Beside, Entry, Exchange, TapedRequest, TapedResponse
+from simulator.cassette.match import Comparison
 from simulator.cassette.stand_in import foreign
 from simulator.core.message import Headers
 from simulator.core.objects import Upload
@@ -48,6 +51,26 @@ def test_an_answer_from_the_tape() -> None:
         'a request: GET /things/1?page=3 is not as it is on the tape; nearest is talk.yaml:6; query.page: expected "2", got "3"',
         "a request: DELETE /things/1 is not on the tape",
     ]
+
+
+def test_many_requests_of_many_clients_are_not_held_against_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a hundred clients and a hundred requests alike, not each with each; the first that is the same ends it."""
+    replay = stranger(*(asked("POST", "/x", body=f"{n}", sent=f'{{"a":{n}}}') for n in range(100)))
+    for _ in range(100):
+        assert replay.request("POST", "/x", b'{"a":0}').body == b"0"
+    assert replay.coverage.walks == 100
+    calls = [0]
+    before = Comparison.args
+
+    def counted(*args: Any) -> Comparison:
+        calls[0] += 1
+        return before(*args)
+
+    monkeypatch.setattr(Comparison, "args", counted)
+    assert replay.request("POST", "/x", b'{"a":7}').body == b"7"
+    assert calls[0] < 50
+    assert replay.request("POST", "/x", b'{"a":1000}').status == 404
+    assert calls[0] < 2500
 
 
 def test_an_answer_takes_its_time_and_a_body_is_looked_into() -> None:

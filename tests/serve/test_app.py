@@ -39,7 +39,8 @@ async def test_a_name_with_two_addresses_has_one_port(monkeypatch: pytest.Monkey
         url = simulator.url("chip")
         assert url.startswith("http://two.example.com:")
         for address in ("127.0.0.1", "[::1]"):
-            assert (await admin(url.replace("two.example.com", address), "GET", "health"))[0] == 200
+            token = f"Authorization: Bearer {simulator.minted}"
+            assert (await admin(url.replace("two.example.com", address), "GET", "health", None, token))[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -54,4 +55,5 @@ async def test_a_name_with_two_addresses_has_one_port(monkeypatch: pytest.Monkey
 async def test_the_url_is_one_that_a_client_here_can_use(host: str, shown: str) -> None:
     async with chip(host=host) as simulator:
         assert simulator.url("chip").startswith(shown)
-        assert (await admin(simulator.url("chip"), "GET", "health"))[0] == 200
+        token = f"Authorization: Bearer {simulator.minted}"
+        assert (await admin(simulator.url("chip"), "GET", "health", None, token))[0] == 200

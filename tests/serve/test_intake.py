@@ -190,6 +190,9 @@ async def test_a_link_over_tls_is_read_by_its_transport(intake: Intake) -> None:
         def write(self, data: bytes | bytearray | memoryview) -> None:
             assert data == b"\x81\x02hi"
 
+        def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+            assert high == 1 << 16
+
     # pause_reading would raise: nobody has told this transport how.
     Link(Transport(), LinkPolicy(), intake).send(Frame("hi"))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +16,19 @@ def _drawn() -> str:
     return os.urandom(24).hex()
 
 
-@dataclass(slots=True, frozen=True)
 class Pass:
     """What opens the control API, the same on all ports of a process."""
 
-    loopback: bool
-    """Whether only this machine can come here."""
-    token: str | None
-    """Asked of everybody, where there is one."""
-    page: str = field(default_factory=_drawn)
-    """Asked of our own pages, where there is no other: they bear it, and no other page can read it."""
+    # No dataclass, nor is Site: each costs a start more than a half of a millisecond, and these are only read.
+    __slots__ = ("loopback", "page", "token")
+
+    def __init__(self, loopback: bool, token: str | None) -> None:
+        self.loopback = loopback
+        """Whether only this machine can come here."""
+        self.token = token
+        """Asked of everybody, where there is one."""
+        self.page = _drawn()
+        """Asked of our own pages, where there is no other: they bear it, and no other page can read it."""
 
 
 def mint() -> str:
@@ -34,16 +36,24 @@ def mint() -> str:
     return _drawn()
 
 
-@dataclass(slots=True, frozen=True)
 class Site:
     """One port."""
 
-    key: Pass
-    backend: str | None
-    """The one that is served there; None for a port of the control API's own."""
-    served: Callable[[], Sequence[Served]]
-    """Every backend of this process with its address."""
-    cassettes: Path | None = None
-    """The operator's own, beside those that come along."""
-    known: dict[str, Any] = field(default_factory=dict)
-    """What does not change and takes long to tell, by backend."""
+    __slots__ = ("backend", "cassettes", "key", "known", "served")
+
+    def __init__(
+        self,
+        key: Pass,
+        backend: str | None,
+        served: Callable[[], Sequence[Served]],
+        cassettes: Path | None = None,
+    ) -> None:
+        self.key = key
+        self.backend = backend
+        """The one that is served there; None for a port of the control API's own."""
+        self.served = served
+        """Every backend of this process with its address."""
+        self.cassettes = cassettes
+        """The operator's own, beside those that come along."""
+        self.known: dict[str, Any] = {}
+        """What does not change and takes long to tell, by backend."""
