@@ -15,7 +15,7 @@ from simulator.cli.words import Fixtures, Number, Scenario, Seconds, Setting, ba
 from simulator.core.errors import SimulatorError, StartError
 
 if TYPE_CHECKING:
-    from simulator.serve.app import Simulator
+    from simulator.serve.app import Server
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -233,7 +233,7 @@ def serve(
     with startup.quick():
         from simulator.serve import clock as clocks
         from simulator.serve import scenarios, terminal
-        from simulator.serve.app import Options, Simulator
+        from simulator.serve.app import Options, Server
         from simulator.serve.reporter import Reporter
 
         if watch and scenario is None:
@@ -249,7 +249,7 @@ def serve(
             tapes = playing.prepare(cassettes, every[0], how)
         else:
             playing.needless(click.get_current_context())
-        simulator: Simulator = Simulator(
+        simulator: Server = Server(
             Options(
                 backends=every if tapes is None else [tapes.backend],
                 playing="" if tapes is None else tapes.told,

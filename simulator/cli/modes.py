@@ -133,21 +133,14 @@ def chosen(
 
 
 def _once(made: Chosen) -> None:
-    """Where there is nothing yet it is recorded; a file of no bytes is nothing yet, what is in another one stays."""
-    try:
-        size: int | None = made.file.stat().st_size
-    except OSError:
-        size = None
-    if size is None:
-        made.mode, made.why = "all", f"--mode {made.mode}: there is no {made.file} yet"
-    elif size == 0:
-        made.mode, made.why = "all", f"--mode once: {made.file} is empty"
+    from simulator.record.modes import settled
+
+    said = made.mode
+    made.mode, why = settled(said, made.file)
+    if made.mode == "none":
+        click.echo(f"--mode once: {why}; {made.asked.told} is not asked", err=True)
     else:
-        made.mode = "none"
-        click.echo(
-            f"--mode once: {made.file} is there, and is played; {made.asked.told} is not asked",
-            err=True,
-        )
+        made.why = f"--mode {said}: {why}"
 
 
 def record(made: Chosen, backend: str | None, host: str, port: int | None, ready_file: Path | None) -> int:
