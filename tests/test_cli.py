@@ -112,6 +112,8 @@ def completed(*words: str) -> list[str]:
         (["serve", "--backend", "c"], ["chatbot", "chip", "concierge"]),
         (["serve", "-b", "al"], ["all"]),
         (["backends", "a"], ["aida"]),
+        (["doctor", "--backend", "a"], ["aida", "all"]),
+        (["wa"], ["wait"]),
         (["serve", "--clock", "m"], ["manual"]),
         (["serve", "--log-format", "j"], ["json"]),
         (["serve", "-b", "chip", "--set", "kept_"], ["kept_messages=", "kept_megabytes=", "kept_contacts="]),

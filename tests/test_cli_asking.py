@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from simulator.cli import main
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock
 from simulator.serve.health import address
 from simulator.serve.tls import Made
@@ -84,7 +84,7 @@ async def test_health_over_tls(tmp_path: Path) -> None:
     ca = tmp_path / "ca.pem"
     other = tmp_path / "no.pem"
     other.write_text("nothing")
-    async with Simulator(Options(["chip"], port=0, clock=ManualClock(), tls=Made(ca))) as simulator:
+    async with Server(Options(["chip"], port=0, clock=ManualClock(), tls=Made(ca))) as simulator:
         url = simulator.url("chip")
         for given in (("--cacert", str(ca)), ("--insecure",)):
             for said in (url, simulator.connect("chip")):

@@ -240,7 +240,6 @@ def test_what_init_says_about_cassettes_is_so(tmp_path: Path) -> None:
 
 
 def test_the_example_of_init_is_green(tmp_path: Path) -> None:
-    pytest.importorskip("simulator.plugin")
     invoke("init", str(tmp_path))
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "tests/test_chat.py"], cwd=tmp_path, capture_output=True,

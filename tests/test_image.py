@@ -132,6 +132,7 @@ def test_its_steps_in_a_plain_folder() -> None:
             {check}
             stat -c '%u %a' "$SIMULATOR_READY_FILE" cassettes/talk.yaml
             grep -c '  token  ' cassettes/out.txt
+            simulator init cassettes/project | grep -c '^made'
             kill -TERM $serving; wait $serving; echo "ended with $?"
             test ! -e "$SIMULATOR_READY_FILE"
 END
@@ -141,8 +142,8 @@ END
             ["unshare", "--net", "--mount", "sh", "-ec", script], env=env, capture_output=True, text=True, timeout=120
         )
         assert done.returncode == 0, (done.stdout, done.stderr)
-        uid, ready, well, *owners, tokens, ended = done.stdout.splitlines()
-        assert (uid, tokens, ended) == ("10001", "1", "ended with 0")
+        uid, ready, well, *owners, tokens, made, ended = done.stdout.splitlines()
+        assert (uid, tokens, made, ended) == ("10001", "1", "4", "ended with 0")
         assert ready.count("http://127.0.0.1:") == well.count("http://127.0.0.1:") == len(backends.names())
         assert (" ready after " in ready, well.endswith(" well")) == (True, True)
         assert owners == ["10001 600", "10001 600"], "the token and the recording are nobody else's"

@@ -10,7 +10,7 @@ import orjson
 from simulator.api.notes import Note
 from simulator.api.said import Message
 from simulator.serve.clock import written
-from simulator.serve.reporter import printable
+from simulator.serve.printable import printable
 
 FRAMES: Final = 50
 """The last ones that are shown."""
