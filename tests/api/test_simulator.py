@@ -112,6 +112,22 @@ async def test_in_a_thread_for_who_awaits(sim: Live) -> None:
             await aio.wait_for("get_history", timeout=0)
 
 
+def test_another_loop_than_asyncios_is_told_what_to_do(sim: Live) -> None:
+    with pytest.raises(SimulatorError, match=r"anyio\.to_thread\.run_sync\(sim\.wait_for"):
+        sim.aio.wait_for("x").send(None)
+
+
+def test_one_of_them_serves_once_at_a_time() -> None:
+    made = Simulator("chip")
+    with made as sim:
+        assert repr(sim) == f"<Live chip at {sim.url}>"
+        with pytest.raises(SimulatorError, match="^it serves already"):
+            made.__enter__()
+        assert sim.messages == []
+    with made as sim:
+        assert repr(sim.aio.space("a")) == f"<AsyncLive chip at {sim.url}/~space/a>"
+
+
 def test_many_threads_at_once(sim: Live) -> None:
     seen: list[str] = []
 
@@ -194,6 +210,7 @@ def test_after_the_end_it_can_be_looked_at() -> None:
         (["chop"], {}, UnknownBackend, "there is no backend 'chop'"),
         ([], {}, SimulatorError, "which backend\\?"),
         (["chip"], {"clok": "manual"}, TypeError, "there is no option 'clok'; there are: scenario"),
+        (["chip"], {"timing": "slow"}, SimulatorError, "timing='slow': expected 'recorded', 'burst', or a number"),
         (["chip"], {"clock": "often"}, SimulatorError, "clock often: expected wall, manual"),
         (["chip"], {"scenario": "tee"}, ScenarioError, "no such scenario comes along"),
         (["chip"], {"scenario": {"rulez": []}}, ScenarioError, "^scenario:1: rulez"),
