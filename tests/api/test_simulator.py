@@ -121,7 +121,7 @@ def test_one_of_them_serves_once_at_a_time() -> None:
     made = Simulator("chip")
     with made as sim:
         assert repr(sim) == f"<Live chip at {sim.url}>"
-        with pytest.raises(SimulatorError, match="^it serves already"):
+        with pytest.raises(SimulatorError, match=r"^it serves already"):
             made.__enter__()
         assert sim.messages == []
     with made as sim:
