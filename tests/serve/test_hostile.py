@@ -21,20 +21,20 @@ from simulator.serve.admin.api import CALLS
 from simulator.serve.admin.feed import feed_of
 from simulator.serve.admin.pattern import search
 from simulator.serve.admin.reading import Line
-from simulator.serve.app import Simulator
+from simulator.serve.app import Server
 from simulator.serve.tls import Made
 from tests.serve.clients import all_five, client
 from tests.served import SECONDS, Raw, admin, ask, chip, prompt, request
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[Simulator]:
+async def server() -> AsyncIterator[Server]:
     async with prompt() as simulator:
         yield simulator
 
 
 @pytest.fixture
-def url(server: Simulator) -> str:
+def url(server: Server) -> str:
     return server.url("chip")
 
 
@@ -68,7 +68,7 @@ async def test_a_scenario_deeper_than_json_is_written(url: str) -> None:
     assert (status, told["error"].partition(":")[0]) == (400, "scenario")
 
 
-async def test_a_frame_as_deep_as_can_be_is_told_by_every_call(server: Simulator, url: str) -> None:
+async def test_a_frame_as_deep_as_can_be_is_told_by_every_call(server: Server, url: str) -> None:
     async with (
         connect(server.connect("chip")) as ws,
         Raw.open(url, request("GET", "/__admin/events?after=0")) as events,
@@ -91,7 +91,7 @@ EXPLODES = r'^\{"type":"send_msg","text":"(a+)+!"'
 """In Python's engine a frame of thirty letters takes it minutes, and everybody waits."""
 
 
-async def test_a_pattern_that_would_blow_up(server: Simulator, url: str) -> None:
+async def test_a_pattern_that_would_blow_up(server: Server, url: str) -> None:
     async with connect(server.connect("chip")) as ws:
         await ws.send('{"type":"send_msg","text":"' + "a" * 5000 + '"}')
         async with asyncio.timeout(SECONDS):
@@ -132,13 +132,13 @@ def test_patterns_that_can_not_be(text: str, why: str) -> None:
         search(text)
 
 
-async def held(server: Simulator, size: int) -> None:
+async def held(server: Server, size: int) -> None:
     async with asyncio.timeout(SECONDS):
         while server.spaces.bodies != size:  # noqa: ASYNC110
             await asyncio.sleep(0)
 
 
-async def test_bodies_have_one_room_for_all(server: Simulator, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_bodies_have_one_room_for_all(server: Server, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asking, "_ROOM", 5000)
     late = b'{"timeout":600,"text":"' + b"x" * 3000 + b'"}'
     async with Raw.open(url, request("POST", "/__admin/messages/wait", late)):
@@ -151,7 +151,7 @@ async def test_bodies_have_one_room_for_all(server: Simulator, url: str, monkeyp
     assert (await admin(url, "POST", "messages/count", b'{"text":"' + b"x" * 3000 + b'"}'))[0] == 200
 
 
-async def test_many_look_on_and_wait_and_others_have_their_turns(server: Simulator) -> None:
+async def test_many_look_on_and_wait_and_others_have_their_turns(server: Server) -> None:
     place = server.spaces.default
     watching = feed_of(place)
     for _ in range(2000):
@@ -216,7 +216,7 @@ async def test_no_call_is_answered_without_the_token() -> None:
                     assert b"sesame" not in body
 
 
-async def test_what_is_removed_is_not_what_came_after_a_reset(server: Simulator, url: str) -> None:
+async def test_what_is_removed_is_not_what_came_after_a_reset(server: Server, url: str) -> None:
     journal = server.space.journal
     for _ in range(3000):
         journal.add(0.0, "chip", 1, "client", Frame('{"type":"send_msg"}'))
@@ -233,7 +233,7 @@ async def test_what_is_removed_is_not_what_came_after_a_reset(server: Simulator,
     assert len([*journal]) == 3000
 
 
-async def test_names_make_no_lines_of_their_own(server: Simulator, url: str) -> None:
+async def test_names_make_no_lines_of_their_own(server: Server, url: str) -> None:
     """Neither in Prometheus' text, nor in the stream."""
     fault = {"type": "latency", "name": 'a"} 1\nevil{x="\\', "attributes": {"latency": 1}}
     status, told = await admin(url, "POST", "faults", fault)
