@@ -4,6 +4,8 @@ import { ask, attempt, channels, clock } from "./store.js";
 import { plural, visible } from "./text.js";
 import { Empty, Icon } from "./widgets.js";
 
+const leftOut = (told) => (told.answers_left_out ? `, ${plural(told.answers_left_out, "answer")} left out` : "");
+
 export function PlayForm({ tape, source }) {
   const fitting = channels.value.filter((channel) => !tape.backend || channel.backend === tape.backend);
   const [channel, setChannel] = useState("");
@@ -30,7 +32,7 @@ export function PlayForm({ tape, source }) {
     event.preventDefault();
     const factor = Number(timing);
     const asked = { cassette: source, channel: chosen, timing: Number.isFinite(factor) ? factor : timing, close, ...(conn ? { conn: Number(conn) } : {}) };
-    await attempt(() => ask("POST", "cassettes/play", asked), (told) => `${plural(told.messages, "message")} to #${chosen}`);
+    await attempt(() => ask("POST", "cassettes/play", asked), (told) => `${plural(told.messages, "message")} to #${chosen}${leftOut(told)}`);
     look();
   };
   if (!fitting.length) {
@@ -44,8 +46,9 @@ export function PlayForm({ tape, source }) {
     <button class="primary"><${Icon} name="play" />Play</button>
     ${under ? html`<button type="button" onClick=${() => attempt(() => ask("DELETE", "cassettes/play"), "Stopped").then(look)}>Stop</button>` : null}
     ${plays.length
-      ? html`<ul class="progress">${plays.map((one) => html`<li key=${one.number}><progress max=${one.messages} value=${one.said} aria-label=${`${one.cassette} to connection ${one.channel}`}></progress> <span class="faint">${visible(one.cassette)} to #${one.channel}: ${one.said} of ${one.messages}${one.over && one.said < one.messages ? ", stopped" : ""}</span></li>`)}</ul>`
+      ? html`<ul class="progress">${plays.map((one) => html`<li key=${one.number}><progress max=${one.messages} value=${one.said} aria-label=${`${one.cassette} to connection ${one.channel}`}></progress> <span class="faint">${visible(one.cassette)} to #${one.channel}: ${one.said} of ${one.messages}${one.over && one.said < one.messages ? ", stopped" : ""}${leftOut(one)}</span></li>`)}</ul>`
       : null}
+    ${plays.some((one) => one.answers_left_out) ? html`<p class="hint">Answers are left out, since nobody has asked: <code>simulator replay</code> goes through the whole talk.</p>` : null}
     ${under && clock.value?.mode === "manual" ? html`<p class="hint">The clock stands: advance it, and the tape goes on.</p>` : null}
   </form>`;
 }
