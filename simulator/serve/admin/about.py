@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import platform
 import re
 from collections.abc import Mapping
@@ -50,7 +51,7 @@ async def backends(asking: Asking) -> Any:
         connect = backend.connect(seed, url)
         if backend.name not in asking.site.known:
             # Schemas of fifty models take half a second.
-            asking.site.known[backend.name] = _said(backend)
+            asking.site.known[backend.name] = await _said(backend)
         told.append(
             {
                 "name": backend.name,
@@ -81,12 +82,12 @@ def _seen(asking: Asking, served: Served) -> str:
     return f"{scheme}://{named[0]}:{rest.rpartition(':')[2]}"
 
 
-def _said(backend: Backend) -> dict[str, Any]:
+async def _said(backend: Backend) -> dict[str, Any]:
     samples = _samples(backend)
     return {
         "acts": _acts(backend),
-        "commands": _messages(backend.commands, samples["client"], "validation"),
-        "events": _messages(backend.events, samples["server"], "serialization"),
+        "commands": await _messages(backend.commands, samples["client"], "validation"),
+        "events": await _messages(backend.events, samples["server"], "serialization"),
     }
 
 
@@ -99,9 +100,13 @@ def _acts(backend: Backend) -> dict[str, Any]:
     }
 
 
-def _messages(models: Mapping[str, type[BaseModel]], samples: Mapping[str, list[Any]], mode: Any) -> dict[str, Any]:
+async def _messages(
+    models: Mapping[str, type[BaseModel]], samples: Mapping[str, list[Any]], mode: Any
+) -> dict[str, Any]:
     told = {}
     for name, model in models.items():
+        # Some milliseconds each, and frames pass meanwhile.
+        await asyncio.sleep(0)
         found = samples.get(name, [])
         words = model.__dict__.get("__doc__")
         told[name] = {
