@@ -40,7 +40,7 @@ export function PlayForm({ tape, source }) {
   }
   return html`<form class="playing-to" onSubmit=${play}>
     <label class="field"><span>To</span><select value=${chosen} onChange=${(event) => setChannel(event.currentTarget.value)}>${fitting.map((one) => html`<option key=${one.id} value=${String(one.id)}>#${one.id} · ${one.backend}</option>`)}</select></label>
-    <label class="field"><span>Of the tape</span><select value=${conn} onChange=${(event) => setConn(event.currentTarget.value)}><option value="">the one with most</option>${conns.map((one) => html`<option key=${one} value=${String(one)}>#${one}</option>`)}</select></label>
+    <label class="field"><span>Of the tape</span><select value=${conn} onChange=${(event) => setConn(event.currentTarget.value)}><option value="">the fullest one</option>${conns.map((one) => html`<option key=${one} value=${String(one)}>#${one}</option>`)}</select></label>
     <label class="field"><span>Timing</span><select value=${timing} onChange=${(event) => setTiming(event.currentTarget.value)}><option value="recorded">as recorded</option><option value="0.5">twice as fast</option><option value="0.1">ten times as fast</option><option value="2">half as fast</option><option value="burst">all at once</option></select></label>
     <label class="check"><input type="checkbox" checked=${close} onChange=${(event) => setClose(event.currentTarget.checked)} /> close as on the tape</label>
     <button class="primary"><${Icon} name="play" />Play</button>
