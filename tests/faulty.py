@@ -43,6 +43,7 @@ def seen(socket: Socket) -> list[str]:
         elif isinstance(item, Raw):
             words.append(f"raw {item.data.hex()}" if item.shown is None else f"raw {item.data.hex()} shown")
         else:
-            words.append({Drop: "dropped", Reset: "reset"}.get(type(item), type(item).__name__.lower()))
+            ends: dict[type[object], str] = {Drop: "dropped", Reset: "reset"}
+            words.append(ends.get(type(item), type(item).__name__.lower()))
     socket.got.clear()
     return words

@@ -80,7 +80,7 @@ class Calls:
                 posted = envelope.posted(request, kept)
                 if isinstance(posted, Response):
                     return self._short(way, posted, fate)
-                thing = replace(asked, request=posted)
+                thing = Asked(asked.call, posted, asked.route)
         fate.join(self._whole(way, UP, len(request.body)))
         return thing, fate
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias, final
 
 from msgspec import Struct
@@ -19,8 +18,7 @@ Link: TypeAlias = int
 """One socket, numbered by the driver."""
 
 
-@dataclass(slots=True)
-class Asked:
+class Asked(Struct):
     """An HTTP request came, its body read."""
 
     call: CallId
@@ -28,8 +26,7 @@ class Asked:
     route: Route
 
 
-@dataclass(slots=True)
-class Attached:
+class Attached(Struct):
     """The Upgrade of a call was carried out: this is its socket."""
 
     link: Link
@@ -44,44 +41,38 @@ class Got(Struct, gc=False):
     item: Frame | Ping | Pong
 
 
-@dataclass(slots=True)
-class Detached:
+class Detached(Struct):
     """A socket has ended, with the code of the peer's close frame, 1005 without a code, 1006 without a frame."""
 
     link: Link
     code: int = 1006
 
 
-@dataclass(slots=True)
-class Aborted:
+class Aborted(Struct):
     """The client of a call went away before its Answer or Upgrade could be written."""
 
     call: CallId
 
 
-@dataclass(slots=True)
-class Beat:
+class Beat(Struct):
     """Under a manual clock: a ping interval of real time passed. Ping every live peer, owe nothing, arm nothing."""
 
 
-@dataclass(slots=True)
-class Put:
+class Put(Struct):
     """Somebody at the controls writes this frame to a client, as it is; a client that is gone is passed over."""
 
     client: CallId
     frame: Frame
 
 
-@dataclass(slots=True)
-class Hangup:
+class Hangup(Struct):
     """Somebody at the controls ends a client's session, whatever carries it."""
 
     client: CallId
     code: int | None = 1000
 
 
-@dataclass(slots=True, eq=False)
-class Later:
+class Later(Struct, eq=False):
     """Somebody at the controls: do this in so many seconds. A Cancel of its owner takes it back."""
 
     seconds: float
@@ -89,13 +80,11 @@ class Later:
     given: Send | Put | Hangup | Shut
 
 
-@dataclass(slots=True)
-class Drain:
+class Drain(Struct):
     """The server stops: say goodbye to everyone as the real one does."""
 
 
-@dataclass(slots=True, frozen=True)
-class Aside:
+class Aside(Struct, frozen=True):
     """Owns a timer that is not the wire's own but of what stands where the wire stands."""
 
     owner: Hashable
@@ -108,8 +97,7 @@ class Due(Struct, gc=False):
     name: Hashable
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(Struct):
     """Answer an HTTP request."""
 
     call: CallId
@@ -117,8 +105,7 @@ class Answer:
     """None ends the connection without a word."""
 
 
-@dataclass(slots=True)
-class Upgrade:
+class Upgrade(Struct):
     """Turn a request into a WebSocket: followed by exactly one Attached or Aborted."""
 
     call: CallId
@@ -134,8 +121,7 @@ class Write(Struct, gc=False):
     item: Frame | Ping | Pong
 
 
-@dataclass(slots=True)
-class Shut:
+class Shut(Struct):
     """Send a close frame (code None: an empty one) and end the socket."""
 
     link: Link
@@ -143,23 +129,20 @@ class Shut:
     reason: str = ""
 
 
-@dataclass(slots=True)
-class Drop:
+class Drop(Struct):
     """End a socket without a close frame."""
 
     link: Link
 
 
-@dataclass(slots=True)
-class Pause:
+class Pause(Struct):
     """Read nothing more from a socket, or go on (`on` False)."""
 
     link: Link
     on: bool = True
 
 
-@dataclass(slots=True)
-class Raw:
+class Raw(Struct):
     """Write bytes to a socket that are no whole frame, or a broken one: what only faults do."""
 
     link: Link
@@ -168,8 +151,7 @@ class Raw:
     """The message that is out with these bytes."""
 
 
-@dataclass(slots=True)
-class Reset:
+class Reset(Struct):
     """End the TCP connection of a link or a call by an RST: what only faults do."""
 
     number: Link | CallId
@@ -183,8 +165,7 @@ Effect: TypeAlias = Write | Answer | Upgrade | Shut | Drop | Pause | Raw | Reset
 Output: TypeAlias = Effect | Knocked | Opened | Received | Malformed | Acked | Closed | Requested | After | Cancel
 
 
-@dataclass(slots=True)
-class Present:
+class Present(Struct):
     """Who is connected now, as a wire knows them."""
 
     number: CallId
@@ -223,8 +204,7 @@ class Wire(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Turn:
+class Turn(Struct):
     """One message of a conversation, as a Reader understands it."""
 
     sender: str
