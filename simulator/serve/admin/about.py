@@ -49,9 +49,6 @@ async def backends(asking: Asking) -> Any:
         backend, seed = running.backend, running.seed
         url = f"{_seen(asking, served)}{prefix}"
         connect = backend.connect(seed, url)
-        if backend.name not in asking.site.known:
-            # Schemas of fifty models take half a second.
-            asking.site.known[backend.name] = await _said(backend)
         told.append(
             {
                 "name": backend.name,
@@ -64,10 +61,27 @@ async def backends(asking: Asking) -> Any:
                 "port": int(served.url.rpartition(":")[2]),
                 "statuses": [*backend.statuses],
                 "agents": None if backend.agents is None else [*backend.agents(seed)],
-                **asking.site.known[backend.name],
+                **await _known(backend),
             }
         )
     return {"backends": told}
+
+
+_KNOWN: dict[int, tuple[Backend, dict[str, Any]]] = {}
+"""What has been said of each, by its identity; it is kept with it, or another could come to be in its place."""
+_MOST_KNOWN = 20
+
+
+async def _known(backend: Backend) -> dict[str, Any]:
+    """Acts and messages: the same on each port, and schemas of fifty models take half a second."""
+    found = _KNOWN.get(id(backend))
+    if found is None:
+        found = backend, await _said(backend)
+        if len(_KNOWN) >= _MOST_KNOWN:
+            # Each tape that is replayed is a backend of its own.
+            _KNOWN.clear()
+        _KNOWN[id(backend)] = found
+    return found[1]
 
 
 def _seen(asking: Asking, served: Served) -> str:

@@ -195,7 +195,7 @@ async function follow(signal) {
           state.value = "ended";
           channels.value = [];
         });
-        await wait(EVERY, signal);
+        await wait(1_000, signal);
       }
     } catch (error) {
       if (signal.aborted || error.name === "AbortError") return;
