@@ -11,7 +11,11 @@ const OVER = 8;
 
 const WAYS = { client: ["↑", "from the client"], server: ["↓", "from the server"], "": ["·", "connection"] };
 export const nameOf = (line) =>
-  line.kind === "ack" ? `${line.name === "phx_reply" ? "reply" : "ack"} of ${line.answers ?? line.name ?? "?"}` : line.name ?? (line.error ? "unreadable" : line.kind);
+  line.kind === "ack"
+    ? `ack of ${line.answers ?? line.name ?? "?"}`
+    : line.name === "phx_reply" && line.answers
+      ? `${line.name} to ${line.answers}`
+      : line.name ?? (line.error ? "unreadable" : line.kind);
 
 const about = ({ name, args: [told] }) => (name === "closed" ? [told.code ?? "without a code", told.reason].filter(Boolean).join(" ") : `${told.transport} ${told.url ?? ""}`);
 
