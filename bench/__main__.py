@@ -85,6 +85,8 @@ def _measure(options: argparse.Namespace) -> report.Found:
 def main() -> None:
     """Measure and print."""
     options = _options()
+    # Without it bare aiohttp starts from byte code, which its installation made, and we from source.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     signal.signal(signal.SIGTERM, _stopped)
     facts: dict[str, Any] = {name: getattr(options, name) for name in ("rounds", "seconds", "connections")}
     try:

@@ -14,6 +14,8 @@ def main() -> None:
             signal.signal(number, lambda *_: os._exit(0))
     else:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # To look for plugins pydantic reads what each installed package offers, and none of them has a part in this.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from simulator.cli import main as command
 
     command(prog_name="simulator")

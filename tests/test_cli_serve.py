@@ -136,11 +136,11 @@ async def test_the_end_waits_for_no_memory(tmp_path: Path) -> None:
         "from simulator.serve import app\n"
         "class Heavy:\n"
         "    def __del__(self): print('given back')\n"
-        "class Kept(app.Simulator):\n"
+        "class Kept(app.Server):\n"
         "    def __init__(self, options):\n"
         "        super().__init__(options)\n"
         "        self.kept = Heavy()\n"
-        "app.Simulator = Kept\n"
+        "app.Server = Kept\n"
         "atexit.register(print, 'at exit')\n"
         "cli.main(['serve', '-b', 'concierge', '-p', '0', '--seed', '7'], prog_name='simulator')\n"
     )
@@ -200,6 +200,10 @@ async def test_every_option_of_the_address_from_the_environment(tmp_path: Path) 
     async with process("serve", **environment) as started:
         assert started.stdout is not None
         lines = [await asyncio.wait_for(started.stdout.readline(), SECONDS) for _ in range(13)]
+        assert lines[11:] == [
+            b"\n",
+            f"the certificate was made for this run; clients have to trust {authority}\n".encode(),
+        ]
         state = json.loads(ready_file.read_bytes())
         assert ready_file.stat().st_mode & 0o777 == 0o600
         url, token = state["admin"]["url"], state["admin"]["token"]

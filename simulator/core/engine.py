@@ -8,7 +8,6 @@ from math import inf
 from typing import TYPE_CHECKING, TypeAlias, assert_never, cast
 
 from simulator.core.actions import (
-    BY_HAND,
     Accept,
     Action,
     After,
@@ -341,8 +340,6 @@ class Engine:
     def _tell(self, event: Event) -> None:
         if isinstance(event, Closed):
             self._cancel(RULES, Cancel(event.conn))
-        elif type(event) is Acked and event.key is BY_HAND:
-            return
         handle = self._handle
         self._do(handle(event))
 

@@ -75,7 +75,7 @@ _Line: TypeAlias = tuple[float, str, Link, str, str, str | bytes]
 class Journal:
     """The frames that passed, both ways, as raw as they were: the last `most`, and no more than `room` characters."""
 
-    __slots__ = ("_append", "_heard", "_left", "_lines", "_room", "_tally", "begun", "total")
+    __slots__ = ("_append", "_heard", "_left", "_lines", "_room", "_tally", "begun", "revised", "total")
 
     def __init__(self, most: int = 10_000, room: int = 32 << 20) -> None:
         self._lines: deque[_Line] = deque(maxlen=most)
@@ -89,6 +89,8 @@ class Journal:
         """How many ever passed."""
         self.begun = 0
         """How often it began anew."""
+        self.revised = 0
+        """How often lines were taken out of it, or all that were there: what was counted of it is no more true then."""
 
     def add(self, time: float, backend: str, link: Link, sender: str, item: Frame | Ping | Pong) -> None:
         """Keep one."""
@@ -120,6 +122,7 @@ class Journal:
         """Let go of all that it keeps, and count on."""
         self._lines.clear()
         self._left = self._room
+        self.revised += 1
 
     def remove(self, numbers: Container[int]) -> None:
         """Let go of these; the others keep their numbers."""
@@ -131,6 +134,7 @@ class Journal:
         # What adds to the deque holds on to it.
         self._lines.clear()
         self._lines.extend(kept)
+        self.revised += 1
 
     def listen(self, heard: Callable[[], object] | None) -> None:
         """Call this at each frame that comes, once it is kept; None calls nobody, which costs frames nothing at all."""
@@ -182,6 +186,11 @@ class Journal:
             for i, (time, backend, link, sender, kind, data) in enumerate(lines, max(first, number + 1))
             if kind
         ]
+
+    def whose(self, number: int) -> list[tuple[Link, str]]:
+        """Link and sender of each line behind that number, the newest first; no sender for one that was taken out."""
+        newest = islice(reversed(self._lines), max(0, self.total - number))
+        return [(link, sender if kind else "") for _, _, link, sender, kind, _ in newest]
 
     def __len__(self) -> int:
         return len(self._lines)

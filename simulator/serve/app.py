@@ -197,6 +197,11 @@ class Server:
         return self._options.playing
 
     @property
+    def trust(self) -> str:
+        """What clients have to trust, in words; "" where there is nothing to say."""
+        return "" if self._options.tls is None else self._options.tls.remark
+
+    @property
     def scenario(self) -> Path | None:
         """The file that the bots play."""
         return self._options.scenario

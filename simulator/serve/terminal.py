@@ -85,6 +85,8 @@ def block(simulator: Server, colour: bool = False) -> str:
             f"  try it   {served.example}",
         ]
     lines += ["", *_control(simulator)]
+    if simulator.trust:
+        lines += ["", simulator.trust]
     if simulator.scenario is not None:
         lines += ["", f"the bot plays {simulator.scenario}", *_remarks(simulator, simulator.scenario)]
     if simulator.playing:

@@ -9,7 +9,7 @@ import ssl
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 from simulator.core.errors import SimulatorError, StartError
 
@@ -42,6 +42,7 @@ class Brought:
     key: Path | None = None
     """PEM; None where it stands in the same file."""
     passphrase: str | None = None
+    remark: ClassVar[str] = ""
 
     def open(self, host: str) -> Secured:
         """Reads them; the names are what they are. Raises SimulatorError, in one line."""
@@ -76,6 +77,13 @@ class Made:
 
     ca: Path | None = None
     """Where the authority's certificate is written, for clients to trust."""
+
+    @property
+    def remark(self) -> str:
+        """What clients have to trust, in words."""
+        if self.ca is None:
+            return "the certificate was made for this run, and nobody trusts it yet: see --tls-ca-out FILE"
+        return f"the certificate was made for this run; clients have to trust {self.ca}"
 
     def open(self, host: str) -> Secured:
         """Makes it for localhost, 127.0.0.1, ::1 and `host`. Raises SimulatorError where trustme is missing."""

@@ -8,7 +8,7 @@ from typing import assert_never, cast
 
 import orjson
 
-from simulator.core.actions import Accept, After, Cancel, Close, Hold, Refuse, Release, Reply, Send
+from simulator.core.actions import BY_HAND, Accept, After, Cancel, Close, Hold, Refuse, Release, Reply, Send
 from simulator.core.errors import WireError
 from simulator.core.events import Acked, CallId, Closed, Knocked, Opened, Received, Requested
 from simulator.core.message import NO_REF, Frame, Json, Message, Response
@@ -277,7 +277,8 @@ class SocketIO:
         elif kind in (packets.ACK, packets.BINARY_ACK):
             if packet.id in conn.acks:
                 key = conn.acks.pop(packet.id)
-                out.append(Acked(conn, key, tuple(data) if isinstance(data, list) else ()))
+                if key is not BY_HAND:
+                    out.append(Acked(conn, key, tuple(data) if isinstance(data, list) else ()))
         elif kind == packets.DISCONNECT:
             del client.conns[conn]
             self._left.append(conn)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from simulator.core.actions import BY_HAND, Action, After, Began, Cancel, Ended, Heard, Send
+from simulator.core.actions import Action, After, Began, Cancel, Ended, Heard, Send
 from simulator.core.bot import Act, Directed, EchoBot, Saw, Say
 from simulator.core.engine import Engine
-from simulator.core.events import Acked, Acted, Event, Fired, Received
+from simulator.core.events import Acted, Event, Fired, Received
 from simulator.core.ids import Ids
 from simulator.core.message import Frame, Message
 from simulator.core.wire import Aside, Detached, Drop, Due, Got, Input, Link, Output, Reset, Shut, Write
@@ -217,11 +217,3 @@ def test_a_socket_is_ended_past_the_wire(stage: Stage) -> None:
     assert stage.engine.take(Shut(1, 4001, "off")) == [Shut(1, 4001, "off")]
     assert stage.engine.take(Drop(2)) == [Drop(2)]
     assert stage.noted == ["detached 1 4001", "detached 2 1006"]
-
-
-def test_an_acknowledgement_by_hand_is_nothing_to_the_rules(stage: Stage) -> None:
-    heard: list[Event] = []
-    stage.engine._handle = lambda event: heard.append(event) or []  # type: ignore[func-returns-value]
-    stage.engine._tell(Acked(1, BY_HAND))
-    stage.engine._tell(Acked(1, "theirs"))
-    assert heard == [Acked(1, "theirs")]

@@ -118,6 +118,19 @@ def test_journal_gives_back_what_it_was_given() -> None:
     assert [entry.item for entry in journal] == items
 
 
+def test_whose_lines_they_are() -> None:
+    journal = Journal(most=3)
+    for link, sender in enumerate(("client", "server", "client", "server"), 1):
+        journal.add(0.0, "chip", link, sender, Ping())
+    assert journal.whose(0) == [(4, "server"), (3, "client"), (2, "server")]
+    assert journal.whose(3) == [(4, "server")]
+    assert journal.whose(4) == journal.whose(9) == []
+    journal.remove({3})
+    assert (journal.whose(2), journal.revised) == ([(4, "server"), (3, "")], 1)
+    journal.clear()
+    assert (journal.whose(0), journal.revised) == ([], 2)
+
+
 def test_journal_keeps_no_more_than_its_room() -> None:
     journal = Journal(room=10)
     for data in ("aaaa", b"bbbb", "cc"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -11,7 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from websockets.asyncio.client import connect
 
 from simulator import __version__, backends
+from simulator.core.backend import Backend
 from simulator.core.bot import ACTS
+from simulator.serve.admin import about
 from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock
 from tests.served import Raw, admin, ask, prompt, request
@@ -21,6 +24,25 @@ async def test_version() -> None:
     async with prompt() as simulator:
         told = {"version": __version__, "python": sys.version.partition(" ")[0]}
         assert await admin(simulator.url("chip"), "GET", "version") == (200, told)
+
+
+async def test_what_is_known_of_a_backend_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    async def said(backend: Backend) -> dict[str, Any]:
+        made.append(backend.name)
+        return {"acts": {}, "commands": {}, "events": {}}
+
+    monkeypatch.setattr(about, "_said", said)
+    monkeypatch.setattr(about, "_KNOWN", {})
+    monkeypatch.setattr(about, "_MOST_KNOWN", 2)
+    async with Server(Options(["chip", "mia"], port=0, seed=7, clock=ManualClock())) as simulator:
+        for name in ("chip", "mia", "chip"):
+            assert (await admin(simulator.url(name), "GET", "backends"))[0] == 200
+        assert made == ["chip", "mia"], "once for both ports"
+    async with Server(Options(["aida"], port=0, seed=7, clock=ManualClock())) as simulator:
+        assert (await admin(simulator.url("aida"), "GET", "backends"))[0] == 200
+    assert (made, len(about._KNOWN)) == (["chip", "mia", "aida"], 1)
 
 
 async def test_backends() -> None:

@@ -225,6 +225,8 @@ async def test_a_topic_of_today() -> None:
             asked = {"cassette": "aida/two-bots.yaml", "channel": "1", "timing": "burst", "close": False}
             _, told = await admin(url, "POST", "cassettes/play", asked)
             assert told["answers_left_out"] > 0
+            [playing] = (await admin(url, "GET", "cassettes/play"))[1]["plays"]
+            assert playing["answers_left_out"] == told["answers_left_out"]
             said = [json.loads(await heard(client)) for _ in range(told["messages"])]
             assert {(one[2], one[3]) for one in said} == {(topic, "btu_msg")}
 

@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from simulator.serve.app import Server
 from tests.backends.mia.chats import GARDEN
 from tests.serve.clients import NAMES, TOPIC, Client, all_five, client
-from tests.served import SECONDS, admin, ask
+from tests.served import SECONDS, admin, ask, prompt
 
 OUT = {"msg_out": {"id": 5, "text": "By hand", "origin": "chat", "time": "2026-01-01T00:00:00Z"}}
 SAID: dict[str, tuple[dict[str, Any], str]] = {
@@ -389,6 +389,33 @@ async def test_a_space_has_its_own(server: Server) -> None:
         assert (status, len(told["channels"]), told["channels"][0]["received"]) == (200, 1, 1)
         assert (await admin(server.url("chip"), "POST", "channels/send", {"raw": "here"}, here))[0] == 200
         assert await who.next() == "here"
+
+
+async def test_what_passed_is_counted_as_far_as_the_journal_goes() -> None:
+    async with prompt(journal=4) as server, client(server, "chip") as who:
+
+        async def passed() -> tuple[int, int]:
+            [channel] = await channels(server)
+            return channel["received"], channel["sent"]
+
+        async def say(count: int) -> None:
+            for _ in range(count):
+                await call(server, "POST", "channels/send", {"raw": "x"})
+                assert await who.next() == "x"
+
+        assert await passed() == (1, 1)
+        await say(1)
+        assert await passed() == (1, 2)
+        await say(3)
+        assert await passed() == (0, 4)
+        assert (await call(server, "POST", "messages/remove", {"sender": "server"}))[0] == 200
+        assert await passed() == (0, 0)
+        await say(2)
+        assert await passed() == (0, 2)
+        assert (await call(server, "DELETE", "messages"))[0] == 200
+        assert await passed() == (0, 0)
+        await say(9)
+        assert await passed() == (0, 4)
 
 
 async def test_faults_strike_what_is_said_by_hand(server: Server) -> None:

@@ -20,7 +20,7 @@ from simulator.core.message import Frame
 from simulator.scenario import faults as fault_types
 from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock
-from tests.served import SECONDS, Node
+from tests.served import SECONDS, Node, admin
 
 pytestmark = [
     pytest.mark.xdist_group("inspector"),
@@ -475,8 +475,16 @@ async def test_spaces_and_the_story_that_one_plays(page: Inspector) -> None:
             await page.click("Reset this space …", ".top")
             await page.click("Reset", "dialog[open]")
             await page.until("!document.querySelector('#frames .row:not(.event)') && !document.querySelector('.pick')")
-        await page.does("document.querySelector('#space').value = '='")
-        await page.fill("#space", "=")
+        await admin(simulator.url("chip"), "DELETE", "spaces/garden")
+        await page.until("document.querySelector('.state.ended')")
+        assert "The space garden has ended" in await page.text(".notice")
+        async with chat(simulator, space="garden"):
+            await page.until("document.querySelector('.state.live') && document.querySelector('#frames .row')")
+        await admin(simulator.url("chip"), "DELETE", "spaces/garden")
+        await page.until("document.querySelector('.state.ended')")
+        told = (await admin(simulator.url("chip"), "GET", "spaces"))[1]["spaces"]
+        assert "garden" not in [one["name"] for one in told], "who looks on does not make it"
+        await page.click("Default space", ".notice")
         await page.until("document.querySelectorAll('#frames .row').length === 2")
         await page.well()
 

@@ -207,3 +207,9 @@ def test_without_trustme(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "trustme", None)
     with pytest.raises(SimulatorError, match=r"which is not installed: pip install 'chat-simulator\[tls\]', or bring"):
         served("chip")
+
+
+def test_what_clients_have_to_trust_is_told(tmp_path: Path) -> None:
+    assert "--tls-ca-out" in Made().remark
+    assert str(tmp_path / "ca.pem") in Made(tmp_path / "ca.pem").remark
+    assert Brought(tmp_path / "own.pem").remark == ""

@@ -18,7 +18,7 @@ BROKEN: dict[str, list[tuple[str, tuple[str, str, str], str]]] = {
     "chip": [
         ("SAYS 5", ("text", "a text", "5"), "web/commands/send_msg.go"),
         ('{"type":"get_history","before":"now"}', ("before", "", '"now"'), "web/commands/get_history.go"),
-        ('{"type":"ack_chat"}', ("msg_id", "Field required", "{}"), "web/commands/ack_chat.go"),
+        ('{"type":"ack_chat"}', ("msg_id", "a value", "nothing"), "web/commands/ack_chat.go"),
         ('{"type":"typing"}', ("name", "one of send_msg, ack_chat, ", '"typing"'), "no such message of a client"),
         ('{"type":"chat_out"}', ("name", "one of send_msg, ", '"chat_out"'), "one of the server's"),
         ("nonsense", ("", "a message of WebSocket, JSON", '"nonsense"'), "invalid character"),
@@ -43,7 +43,7 @@ BROKEN: dict[str, list[tuple[str, tuple[str, str, str], str]]] = {
     ],
     "chatbot": [
         ("SAYS 5", ("content", "a text", "5"), 'Section "Conversation Events".'),
-        ('42["rate",{"conversationId":"c","rating":9}]', ("rating", "", "9"), 'Section "Conversation Events".'),
+        ('42["rate",{"conversationId":"c","rating":9}]', ("rating", "'good' or 'bad'", "9"), 'Section "Conversation Events".'),
         ('42["dance"]', ("name", "one of join-conversation, ", '"dance"'), "no such message of a client"),
     ],
 }  # fmt: skip

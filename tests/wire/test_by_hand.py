@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from simulator.core.actions import BY_HAND
-from simulator.core.message import Frame
-from simulator.core.wire import Hangup, Present, Put, Shut
+from simulator.core.actions import BY_HAND, Send
+from simulator.core.events import Acked
+from simulator.core.message import Frame, Message
+from simulator.core.wire import Got, Hangup, Present, Put, Shut
 from tests.backends.aida.test_rules import H, aida
 from tests.backends.mia.chats import GARDEN
 from tests.pollers import LongPoller, Poller
@@ -100,6 +101,19 @@ def test_whose_a_talk_is() -> None:
 @pytest.mark.parametrize("backend", CONNECTED)
 def test_a_talk_that_there_is_not_is_nobodys(backend: str) -> None:
     assert [*Talk(backend).running.engine.rules.conns_of("nobody")] == []
+
+
+def test_an_acknowledgement_by_hand_is_nothing_to_the_rules() -> None:
+    talk = Talk("mia", settings={"bot": "none", "init_delay": 0})
+    socket = talk.connect()
+    socket.send(f"40{json.dumps({'instance': GARDEN})}")
+    [conn] = there(talk)[0].conns.values()
+    talk.take(Send((conn,), Message("first", ({},)), BY_HAND))
+    talk.take(Send((conn,), Message("second", ({},)), "theirs"))
+    acks = [str(frame.data).partition("[")[0] for frame in socket.got if isinstance(frame, Frame)][-2:]
+    wire = talk.running.engine.wire
+    found = [wire.take(Got(socket.call, Frame(f"43{ack.removeprefix('42')}[]"))) for ack in acks]
+    assert found == [[], [Acked(conn, "theirs")]]
 
 
 def test_by_hand_is_called_so() -> None:

@@ -212,7 +212,8 @@ class AidaRules:
             hint = ""
             if name == "utb_msg" and isinstance(payload, dict) and "image" in payload:
                 hint = "; a picture is a utb_img: --set accept_document_samples=true takes the document's sample"
-            raise Crash(f"{'.'.join(map(str, first['loc']))}: {first['msg']}{hint}") from None
+            why = first["msg"].removeprefix("Value error, ")
+            raise Crash(f"{'.'.join(map(str, first['loc']))}: {why}{hint}") from None
         return work(client, received, command)
 
     def _new_session(self, client: Client, received: Received) -> list[Action]:

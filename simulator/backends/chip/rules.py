@@ -150,7 +150,8 @@ class ChipRules:
             command = validate(message.args[0])
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            self._ignored(client, message.name, f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
+            why = first["msg"].removeprefix("Value error, ")
+            self._ignored(client, message.name, f"{'.'.join(map(str, first['loc']))}: {why}")
             return []
         contact = client.contact
         if contact is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import platform
 import re
 from collections.abc import Mapping
@@ -48,9 +49,6 @@ async def backends(asking: Asking) -> Any:
         backend, seed = running.backend, running.seed
         url = f"{_seen(asking, served)}{prefix}"
         connect = backend.connect(seed, url)
-        if backend.name not in asking.site.known:
-            # Schemas of fifty models take half a second.
-            asking.site.known[backend.name] = _said(backend)
         told.append(
             {
                 "name": backend.name,
@@ -63,10 +61,27 @@ async def backends(asking: Asking) -> Any:
                 "port": int(served.url.rpartition(":")[2]),
                 "statuses": [*backend.statuses],
                 "agents": None if backend.agents is None else [*backend.agents(seed)],
-                **asking.site.known[backend.name],
+                **await _known(backend),
             }
         )
     return {"backends": told}
+
+
+_KNOWN: dict[int, tuple[Backend, dict[str, Any]]] = {}
+"""What has been said of each, by its identity; it is kept with it, or another could come to be in its place."""
+_MOST_KNOWN = 20
+
+
+async def _known(backend: Backend) -> dict[str, Any]:
+    """Acts and messages: the same on each port, and schemas of fifty models take half a second."""
+    found = _KNOWN.get(id(backend))
+    if found is None:
+        found = backend, await _said(backend)
+        if len(_KNOWN) >= _MOST_KNOWN:
+            # Each tape that is replayed is a backend of its own.
+            _KNOWN.clear()
+        _KNOWN[id(backend)] = found
+    return found[1]
 
 
 def _seen(asking: Asking, served: Served) -> str:
@@ -81,12 +96,12 @@ def _seen(asking: Asking, served: Served) -> str:
     return f"{scheme}://{named[0]}:{rest.rpartition(':')[2]}"
 
 
-def _said(backend: Backend) -> dict[str, Any]:
+async def _said(backend: Backend) -> dict[str, Any]:
     samples = _samples(backend)
     return {
         "acts": _acts(backend),
-        "commands": _messages(backend.commands, samples["client"], "validation"),
-        "events": _messages(backend.events, samples["server"], "serialization"),
+        "commands": await _messages(backend.commands, samples["client"], "validation"),
+        "events": await _messages(backend.events, samples["server"], "serialization"),
     }
 
 
@@ -99,9 +114,13 @@ def _acts(backend: Backend) -> dict[str, Any]:
     }
 
 
-def _messages(models: Mapping[str, type[BaseModel]], samples: Mapping[str, list[Any]], mode: Any) -> dict[str, Any]:
+async def _messages(
+    models: Mapping[str, type[BaseModel]], samples: Mapping[str, list[Any]], mode: Any
+) -> dict[str, Any]:
     told = {}
     for name, model in models.items():
+        # Some milliseconds each, and frames pass meanwhile.
+        await asyncio.sleep(0)
         found = samples.get(name, [])
         words = model.__dict__.get("__doc__")
         told[name] = {

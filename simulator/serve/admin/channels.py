@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import defaultdict, deque
+from collections.abc import Iterator, Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from simulator.core.events import Conn
-from simulator.core.space import Running
-from simulator.core.wire import Drop, Hangup, Present, Shut
+from simulator.core.space import Journal, Running
+from simulator.core.wire import Drop, Hangup, Link, Present, Shut
 from simulator.serve.admin.asking import Asking
 from simulator.serve.admin.call import Call
 from simulator.serve.admin.complaint import Complaint
@@ -16,6 +17,40 @@ from simulator.serve.clock import written
 from simulator.serve.driver import Driver
 from simulator.serve.links import JUST_ENDED, NO_CODE
 from simulator.serve.spaces import Place
+
+_Whose = tuple[Link, str]
+
+
+class _Passed:
+    """How many frames of each socket a journal has, both ways: of what came and went since it was last asked alone."""
+
+    def __init__(self) -> None:
+        self._counts: dict[_Whose, int] = defaultdict(int)
+        self._kept: deque[_Whose] = deque()
+        self._revised = 0
+        self._total = 0
+
+    def look(self, journal: Journal) -> Mapping[_Whose, int]:
+        """By link and sender."""
+        if journal.revised != self._revised:
+            self._revised, self._total = journal.revised, 0
+            self._counts.clear()
+            self._kept.clear()
+        # One object for all lines of a socket: what is remembered of a line is no more than where it points.
+        own = {whose: whose for whose in self._counts}
+        for whose in reversed(journal.whose(self._total)):
+            self._counts[whose] += 1
+            self._kept.append(own.setdefault(whose, whose))
+        self._total = journal.total
+        while len(self._kept) > len(journal):
+            gone = self._kept.popleft()
+            self._counts[gone] -= 1
+            if not self._counts[gone]:
+                del self._counts[gone]
+        return self._counts
+
+
+_PASSED: WeakKeyDictionary[Driver, _Passed] = WeakKeyDictionary()
 
 
 def present(driver: Driver) -> Iterator[tuple[Running, Present]]:
@@ -46,7 +81,7 @@ def brief(driver: Driver, running: Running, client: Present) -> dict[str, Any]:
 
 
 def _told(driver: Driver, found: list[tuple[Running, Present]]) -> list[dict[str, Any]]:
-    passed = Counter((entry.link, entry.sender) for entry in driver.space.journal)
+    passed = _PASSED.setdefault(driver, _Passed()).look(driver.space.journal)
     talks = {name: _talks(driver.space.running[name]) for name in {running.name for running, _ in found}}
     lines = []
     for running, client in found:
@@ -54,8 +89,8 @@ def _told(driver: Driver, found: list[tuple[Running, Present]]) -> list[dict[str
         of = {talk: None for conn in client.conns.values() for talk in talks[running.name].get(conn, ())}
         line = brief(driver, running, client)
         line["talks"] = [*of]
-        line["received"] = sum(passed[link, "client"] for link in links if link is not None)
-        line["sent"] = sum(passed[link, "server"] for link in links if link is not None)
+        line["received"] = sum(passed.get((link, "client"), 0) for link in links if link is not None)
+        line["sent"] = sum(passed.get((link, "server"), 0) for link in links if link is not None)
         lines.append(line)
     return lines
 

@@ -39,6 +39,8 @@ class _Playing:
     engine: object
     begun: float
     dues: list[float]
+    answers: int
+    """Of the tape, that are left out."""
     stopped: float | None = None
 
 
@@ -74,11 +76,11 @@ def begin(driver: Driver, running: Running, present: Present, plan: Plan, asked:
         given = _given(line, strand, present, bindings)
         driver.take(running, Later(due, owner, given))
         dues.append(now + due)
-    made = _Playing(number, plan.path, strand.conn, present.number, running, running.engine, now, dues)
+    answers = sum(line.part is Part.ANSWER for line in strand.lines)
+    made = _Playing(number, plan.path, strand.conn, present.number, running, running.engine, now, dues, answers)
     known.append(made)
     del known[: -2 * _MOST]
-    answers = sum(line.part is Part.ANSWER for line in strand.lines)
-    return {**_told(driver, made), "answers_left_out": answers}
+    return _told(driver, made)
 
 
 def told(driver: Driver) -> list[dict[str, Any]]:
@@ -108,6 +110,7 @@ def _told(driver: Driver, one: _Playing) -> dict[str, Any]:
         "messages": len(one.dues),
         "said": _said(driver, one),
         "over": _over(driver, one),
+        "answers_left_out": one.answers,
     }
 
 

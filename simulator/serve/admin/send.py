@@ -143,7 +143,8 @@ def _message(backend: Backend, wanted: Send) -> Message:
 def _judge(backend: Backend, event: str, args: list[Any], key: str) -> None:
     from pydantic import ValidationError
 
-    from simulator.scenario.document import said, spelled
+    from simulator.scenario.document import spelled
+    from simulator.serve.admin.expected import expected
 
     at = 0
     if event in backend.answers:
@@ -161,7 +162,8 @@ def _judge(backend: Backend, event: str, args: list[Any], key: str) -> None:
         loc = (key, at, *first["loc"]) if key == "args" else (key, *first["loc"])
         words = " ".join((model.__doc__ or "").split())
         more = f", and {error.error_count() - 1} more" if error.error_count() > 1 else ""
-        why = f'{spelled(loc)}: {said(first)}{more}; {event} is: {words} "validate": false sends it all the same'
+        wrong = "is missing" if first["type"] == "missing" else f"expected {expected(first)}"
+        why = f'{spelled(loc)}: {wrong}{more}; {event} is: {words} "validate": false sends it all the same'
         raise Complaint(400, why) from None
 
 

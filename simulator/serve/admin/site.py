@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from simulator.serve.app import Served
@@ -39,7 +39,7 @@ def mint() -> str:
 class Site:
     """One port."""
 
-    __slots__ = ("backend", "cassettes", "key", "known", "served")
+    __slots__ = ("backend", "cassettes", "key", "served")
 
     def __init__(
         self,
@@ -55,5 +55,3 @@ class Site:
         """Every backend of this process with its address."""
         self.cassettes = cassettes
         """The operator's own, beside those that come along."""
-        self.known: dict[str, Any] = {}
-        """What does not change and takes long to tell, by backend."""

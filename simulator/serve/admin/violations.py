@@ -35,7 +35,7 @@ class Violation:
     """Keys and indexes with dots between them; "" for the whole body."""
     expected: str
     got: str
-    """As JSON, cut where it is long."""
+    """As JSON, cut where it is long; `nothing` where the key is missing."""
     words: str
     """What the model says of itself: where its document, or the real server's source, has it."""
     source: str
@@ -92,7 +92,8 @@ def _found(line: Line, backend: Backend, lost: bool) -> Iterator[Violation]:
 def _wrong(line: Line, backend: Backend, model: type[BaseModel], source: str) -> Iterator[Violation]:
     from pydantic import ValidationError
 
-    from simulator.scenario.document import said, spelled
+    from simulator.scenario.document import spelled
+    from simulator.serve.admin.expected import MISSING, expected
 
     try:
         model.model_validate(line.args[0] if line.args else {})
@@ -100,9 +101,8 @@ def _wrong(line: Line, backend: Backend, model: type[BaseModel], source: str) ->
         words = " ".join((model.__doc__ or "").split())
         row = protocol(backend, line.name or "")
         for one in error.errors(include_url=False):
-            told = said(one).partition(" (got ")[0].partition("; quotes make")[0]
-            told = told.removeprefix("expected ").removeprefix("Input should be ")
-            yield Violation(spelled(one["loc"]), told, _shown(one["input"]), words, source, row)
+            got = MISSING if one["type"] == "missing" else _shown(one["input"])
+            yield Violation(spelled(one["loc"]), expected(one), got, words, source, row)
 
 
 def _known(topic: str, topics: tuple[str, ...]) -> bool:

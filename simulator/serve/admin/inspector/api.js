@@ -51,7 +51,7 @@ export async function call(space, method, path, body, signal) {
     response = await fetch(`${prefix(space)}/__admin/${path}`, asked);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Refusal(0, "the simulator does not answer: is it running?");
+    throw new Refusal(0, "The simulator does not answer: is it running?");
   }
   const text = await response.text();
   let told;

@@ -26,10 +26,14 @@ export const TYPES = {
   failed_upload: { says: "uploads fail", attributes: { status: 500 } },
 };
 
+// What a number counts; a slicer's delay is toxiproxy's, in microseconds.
+const UNITS = { latency: "ms", jitter: "ms", window: "ms", timeout: "ms", delay: "ms", rate: "KB/s", bytes: "bytes", size: "bytes", average_size: "bytes", size_variation: "bytes" };
+const unit = (type, name) => (type === "slicer" && name === "delay" ? "µs" : UNITS[name] ?? "");
+
 const told = (fault) =>
   [
     fault.stream,
-    ...Object.entries(fault.attributes ?? {}).map(([key, value]) => `${key} ${typeof value === "string" ? `“${value}”` : value}`),
+    ...Object.entries(fault.attributes ?? {}).map(([key, value]) => `${key} ${typeof value === "string" ? `“${value}”` : value} ${unit(fault.type, key)}`.trim()),
     fault.match?.message ? `message ${fault.match.message}` : "",
     fault.match?.nth ? `no. ${fault.match.nth}` : "",
     fault.backend ? `on ${fault.backend}` : "",
@@ -38,12 +42,12 @@ const told = (fault) =>
     fault.count ? `${fault.count} times` : "",
   ].filter(Boolean).join(" · ");
 
-function Attribute({ name, value, onChange }) {
+function Attribute({ name, of, value, onChange }) {
   if (typeof value === "boolean") {
     return html`<label class="check"><input type="checkbox" checked=${value} onChange=${(event) => onChange(event.currentTarget.checked)} /> ${name}</label>`;
   }
   const text = typeof value === "string";
-  return html`<label class="field"><span>${name}</span><input inputmode=${text ? "text" : "numeric"} value=${value ?? ""} onInput=${(event) => {
+  return html`<label class="field"><span>${name}${of ? html` <span class="faint">${of}</span>` : null}</span><input inputmode=${text ? "text" : "numeric"} value=${value ?? ""} onInput=${(event) => {
     const typed = event.currentTarget.value;
     onChange(text ? typed : typed.trim() === "" ? null : Number.isFinite(Number(typed)) ? Number(typed) : typed);
   }} /></label>`;
@@ -86,7 +90,7 @@ function Form() {
             setType(event.currentTarget.value);
             setAttributes({ ...TYPES[event.currentTarget.value].attributes });
           }}>${Object.entries(TYPES).map(([name, { says }]) => html`<option key=${name} value=${name}>${name} · ${says}</option>`)}</select></label>
-          <div class="pair">${Object.keys(TYPES[type].attributes).map((name) => html`<${Attribute} key=${`${type}.${name}`} name=${name} value=${attributes[name]} onChange=${(value) => setAttributes({ ...attributes, [name]: value })} />`)}</div>
+          <div class="pair">${Object.keys(TYPES[type].attributes).map((name) => html`<${Attribute} key=${`${type}.${name}`} name=${name} of=${unit(type, name)} value=${attributes[name]} onChange=${(value) => setAttributes({ ...attributes, [name]: value })} />`)}</div>
           <details class="section"><summary><h3>When it strikes</h3></summary>
             <div class="pair">
               <label class="field"><span>Direction</span><select value=${more.stream} onChange=${set("stream")}><option value="">the type's own</option><option value="upstream">↑ from the client</option><option value="downstream">↓ to the client</option></select></label>

@@ -12,13 +12,13 @@ import * as journal from "./journal.js";
 import { Scenario } from "./scenario.js";
 import { Send } from "./send.js";
 import { Spaces } from "./spaces.js";
-import { faults, panel, space, start, state, toast, trouble, unlock, version, view } from "./store.js";
+import { faults, goTo, panel, space, start, state, toast, trouble, unlock, version, view } from "./store.js";
 import { plural, visible } from "./text.js";
 import { ICONS, next, theme } from "./theme.js";
 import { Counted, Filters, Timeline } from "./timeline.js";
 import { Icon, IconButton, Tabs } from "./widgets.js";
 
-const STATES = { live: "Live", connecting: "Connecting", down: "Not running", locked: "Locked" };
+const STATES = { live: "Live", connecting: "Connecting", down: "Not running", locked: "Locked", ended: "Ended" };
 
 const VIEWS = [
   { id: "live", label: "Live" },
@@ -125,6 +125,10 @@ function App() {
   const told = toast.value;
   return html`<${Header} onHelp=${() => setHelp(true)} />
     ${state.value === "down" ? html`<p class="notice bad" role="alert">${visible(trouble.value)} This page comes back by itself as soon as it does.</p>` : null}
+    ${state.value === "ended"
+      ? html`<p class="notice closable" role="alert"><span>The space ${visible(space.value)} has ended. When a client makes it anew, this page goes on with it.</span>
+          <span class="group"><button type="button" class="small" onClick=${start}>Make it anew</button><button type="button" class="small" onClick=${() => goTo("")}>Default space</button></span></p>`
+      : null}
     ${state.value === "locked" ? html`<${Unlock} />` : view.value === "cassettes" ? html`<${Cassettes} />` : html`<${Live} />`}
     <${Help} open=${help} onClose=${() => setHelp(false)} />
     <div class="toasts" role="status">${told ? html`<div class=${`toast ${told.kind}`}>${visible(told.text)}<${IconButton} icon="close" label="Dismiss" onClick=${() => (toast.value = null)} /></div>` : null}</div>

@@ -9,7 +9,7 @@ const EVERY = 2_000;
 const fragment = new URLSearchParams(location.hash.slice(1));
 const query = new URLSearchParams(location.search);
 
-export const state = signal("connecting"); // live, connecting, down, locked
+export const state = signal("connecting"); // live, connecting, down, locked, ended
 export const trouble = signal("");
 export const space = signal(fragment.get("space") ?? query.get("simulator_space") ?? "");
 export const view = signal(fragment.get("view") === "cassettes" ? "cassettes" : "live");
@@ -99,6 +99,7 @@ export function lookSoon(within = 100) {
   when = due;
   soon = setTimeout(() => {
     when = Infinity;
+    if (state.peek() !== "live") return;
     look().catch(() => {});
     if (panel.peek() === "faults") lookAtFaults().catch(() => {});
     if (panel.peek() === "scenario") lookAtScenarios().catch(() => {});
@@ -149,6 +150,9 @@ const wait = (ms, signal) =>
     });
   });
 
+// A question of the default space, which is there whoever asks.
+const there = async (signal) => (await call("", "GET", "spaces", undefined, signal)).spaces.some((one) => one.name === space.peek());
+
 // A simulator that was started anew has forgotten this page: its pages have another token.
 function anew() {
   const before = Number(sessionStorage.getItem("simulator-reload") ?? 0);
@@ -183,7 +187,16 @@ async function follow(signal) {
           lookAtScenarios().catch(() => {});
         } else take(event);
       }
-      if (!signal.aborted) state.value = "connecting";
+      if (signal.aborted) return;
+      state.value = "connecting";
+      // Whoever asks for a space makes it: one that was ended must not come back because somebody looks on.
+      while (space.peek() && !(await there(signal))) {
+        batch(() => {
+          state.value = "ended";
+          channels.value = [];
+        });
+        await wait(1_000, signal);
+      }
     } catch (error) {
       if (signal.aborted || error.name === "AbortError") return;
       if (error instanceof Refusal && (error.status === 401 || error.status === 403)) {

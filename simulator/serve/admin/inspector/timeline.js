@@ -1,7 +1,8 @@
 // The frames as they pass: only as many rows as fit the window, however many there are.
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./lib.js";
+import { playground } from "./api.js";
 import * as journal from "./journal.js";
-import { backends, channels, panel, state } from "./store.js";
+import { backends, channels, panel, space, state } from "./store.js";
 import { flat, nameWidth, plural, time } from "./text.js";
 import { CodeLine, Empty, Icon, IconButton } from "./widgets.js";
 
@@ -10,7 +11,11 @@ const OVER = 8;
 
 const WAYS = { client: ["↑", "from the client"], server: ["↓", "from the server"], "": ["·", "connection"] };
 export const nameOf = (line) =>
-  line.kind === "ack" ? `${line.name === "phx_reply" ? "reply" : "ack"} of ${line.answers ?? line.name ?? "?"}` : line.name ?? (line.error ? "unreadable" : line.kind);
+  line.kind === "ack"
+    ? `ack of ${line.answers ?? line.name ?? "?"}`
+    : line.name === "phx_reply" && line.answers
+      ? `${line.name} to ${line.answers}`
+      : line.name ?? (line.error ? "unreadable" : line.kind);
 
 const about = ({ name, args: [told] }) => (name === "closed" ? [told.code ?? "without a code", told.reason].filter(Boolean).join(" ") : `${told.transport} ${told.url ?? ""}`);
 
@@ -48,6 +53,7 @@ function NoFrames() {
   if (journal.all().length) {
     return html`<${Empty} title="Only heartbeats so far"><p>Pings and pongs are hidden: choose <b>Pings</b> above to see them.</p><//>`;
   }
+  if (state.value === "ended") return html`<${Empty} title="This space has ended" />`;
   if (state.value !== "live") return html`<${Empty} title="Connecting to the simulator …" />`;
   if (channels.value.length) {
     return html`<${Empty} title="Connected, and silent so far"><p>Let the client say something, or push a message from the <b>Send</b> panel on the right.</p><//>`;
@@ -61,7 +67,7 @@ function NoFrames() {
           <${CodeLine} text=${backend.example} label=${`Copy a line of code for ${backend.name}`} />
         </div>`,
     )}
-    <p class="faint">Every frame appears here the moment it passes, decoded.</p>
+    <p class="faint">Every frame appears here the moment it passes, decoded. No client at hand? <a href=${playground(space.value)} target="_blank" rel="noopener">The playground</a> has one for each backend.</p>
   <//>`;
 }
 

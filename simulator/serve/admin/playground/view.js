@@ -111,7 +111,7 @@ function Talk({ chat, clock, advance }) {
       </p>
       ${clock.value.mode === "manual" &&
       html`<p class="clock">
-        The simulator's clock stands still at ${clock.value.time}: answers come when it is advanced.
+        <span>The clock stands still at ${clock.value.time.replace("T", " ").replace("Z", "")}: advance it for answers.</span>
         ${[1, 10, 60].map((seconds) => html`<button type="button" onClick=${() => advance(seconds)}>${seconds} s on</button>`)}
       </p>`}
       <div class="log" role="log" aria-live="polite" aria-label="Messages" tabindex="0" ref=${element} onScroll=${scrolled}>

@@ -104,7 +104,7 @@ class Playing(Told):
     messages: int
     said: int
     over: bool
-    answers_left_out: int = 0
+    answers_left_out: int
     """Answers on the tape: nobody has asked for them now."""
 
 
