@@ -85,7 +85,7 @@ async def test_all_is_well_and_the_exit_code_says_so(tmp_path: Path) -> None:
         code, out, errors = await run.end()
     assert (code, errors) == (0, "")
     assert "2 of 2 lines played" in out
-    assert ElementTree.fromstring(report.read_bytes()).get("failures") == "0"  # noqa: S314  # our own
+    assert ElementTree.fromstring(report.read_bytes())[0].get("failures") == "0"  # noqa: S314  # our own
 
 
 async def test_serve_can_play_a_tape_as_well(tmp_path: Path) -> None:
@@ -332,7 +332,13 @@ def test_bindings_are_shown(tmp_path: Path) -> None:
     path = both_ways(tmp_path)
     assert shown(path) == (
         f"server  token       11 -> 15      {CHAT}\nclient  token       15 -> 19      85vbbDAQCdPdEWlEhDGy4utO\n"
+        f"{path}: 1 value of the server's is made anew for each client; 1 of the client's is its own in what it hears\n"
     )
+    nothing = kept(tmp_path, opened(), name="other.yaml")
+    assert shown(nothing) == (
+        f"{nothing}: no id goes both ways, so none is made anew; a --bindings file can name some (--out writes one)\n"
+    )
+    assert shown(nothing, "--json") == ""
     assert json.loads(shown(path, "--json").splitlines()[0]) == {
         "value": CHAT,
         "by": "server",
@@ -353,13 +359,19 @@ async def test_bindings_are_overridden(tmp_path: Path) -> None:
     assert out.read_text().splitlines()[1:] == ["mint:", f'- "{CHAT}"  # line 11, back in line 15', "keep: []"]
     other = "75vbbDAQCdPdEWlEhDGy4utO"
     out.write_text(f'keep:\n- "{CHAT}"\nmint:\n- {other}\n- never\n')
-    async with playing(tmp_path, path, "--bindings", out, "--seed", "7") as run:
+    async with playing(
+        tmp_path, path, "--bindings", out, "--keep", "CHAT", "--ignore", "ask.x", "--ignore", "zork.x"
+    ) as run:
         async with Raw.upgraded(run.connect) as raw:
             text = await raw.text()
         _, _, errors = await run.end()
     assert CHAT in text
     assert other not in text
-    assert errors == "'never' is to be made anew, but the server never says it\n"
+    assert errors == (
+        "'never' is to be made anew, but the server never says it\n"
+        "--ignore zork.x: the client says no such message on the tape\n"
+        "'CHAT' is to stay, but is nothing that would be made anew; `simulator cassette bindings` shows what would\n"
+    )
 
 
 @pytest.mark.parametrize(

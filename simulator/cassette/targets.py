@@ -56,7 +56,16 @@ def compared(
     bare, _, asked = live.partition("?")
     before = [_parts(path), _query(query), *old]
     after = [_parts(bare), _query(asked), *new]
-    return Comparison(masks.of(path), True).args(before, after)
+    return Comparison(tuple(map(_placed, masks.of(path))), True).args(before, after)
+
+
+_PLACES: Final = {"query": "1", "body": "2"}
+"""Among what is compared, by what misses call it."""
+
+
+def _placed(mask: tuple[str, ...]) -> tuple[str, ...]:
+    """A path as people write it: `query.page`, `body.file.name`, and `locale` for one in the body."""
+    return (_PLACES[mask[0]], *mask[1:]) if mask[0] in _PLACES else ("2", *mask)
 
 
 def _parts(path: str) -> list[str]:

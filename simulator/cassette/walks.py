@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from simulator.cassette import opaque
-from simulator.cassette.bindings import dumps
+from simulator.cassette.bindings import SHORTEST, dumps
 from simulator.cassette.coverage import Coverage
 from simulator.cassette.envelopes import ENGINE
 from simulator.cassette.match import Comparison, Masks
@@ -93,6 +93,23 @@ class Walks:
                 return found[0]
         return None
 
+    def lender(self, walk: Walk, text: str) -> Walk | None:
+        """Another client of the same tape, to whom the server said a value of this text."""
+        for value in opaque.TOKENS.findall(text):
+            other, server = self._owners.get(value, (walk, False))
+            if server and other is not walk and other.plan is walk.plan:
+                return other
+        return None
+
+    def given(self, walk: Walk, pairs: Sequence[tuple[str, str]]) -> None:
+        """Bind what was another one's."""
+        for _, live in pairs:
+            self._owners.pop(_handle(live), None)
+        before = len(walk.values)
+        for taped, live in pairs:
+            walk.bindings.bind(taped, live)
+        self.own(walk, before, server=True)
+
     def own(self, walk: Walk, before: int, server: bool) -> None:
         """What was bound since then can be presented."""
         for value in walk.values[before:]:
@@ -166,6 +183,7 @@ class Walks:
 
 
 def _handle(value: str) -> str:
-    """Of a value that is several words, a JWT say, the last one tells it from others."""
+    """Of a value that is several words, a JWT say, the last one that tells it from others: `png` and `host` do not."""
     words = opaque.TOKENS.findall(value)
-    return words[-1] if words else value
+    telling = (word for word in reversed(words) if len(word) >= SHORTEST and not word.isalpha())
+    return next(telling, max(words, key=len, default=value))

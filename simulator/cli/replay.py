@@ -60,7 +60,8 @@ def replay(
     ready_file: Path | None,
     verbose: bool,
     how: playing.How,
-    **others: Any,
+    wish: modes.Wish,
+    **where: Any,
 ) -> None:
     """Let recordings answer live clients, until Ctrl-C.
 
@@ -76,8 +77,7 @@ def replay(
     """
     from simulator.serve import startup
 
-    taking = {name: others.pop(name) for name in modes.NAMES}
-    chosen = modes.chosen(files, how.match, clock, **taking)
+    chosen = modes.chosen(files, how.match, clock, wish, where["tls"] or where["tls_cert"] is not None)
     if chosen.records:
         startup.leave(modes.record(chosen, backend, host, port, ready_file))
     with startup.quick():
@@ -89,7 +89,7 @@ def replay(
         time = clocks.parse(clock)
         reporter = Reporter(time.now, verbose=verbose)
         upstream = modes.upstream(chosen, time.now) if chosen.asks else None
-        tapes = playing.prepare(files, backend, how, None if upstream is None else upstream.behind)
+        tapes = playing.prepare(files, backend, how, upstream)
         simulator = Server(
             Options(
                 backends=[tapes.backend],
@@ -100,7 +100,7 @@ def replay(
                 clock=time,
                 admin_token=admin_token,
                 reporter=reporter,
-                **more(**others),
+                **more(**where),
                 onlooker=None if upstream is None else upstream.onlooker,
             )
         )
@@ -110,12 +110,7 @@ def replay(
         terminal.run(simulator, reporter, ready_file)
     except OSError as error:
         raise StartError(f"can't serve: {error.strerror or error}") from None
-    code = tapes.end()
-    if upstream is not None:
-        click.echo(upstream.tape.told())
-        if upstream.tape.failures:
-            code = 1
-    startup.leave(code)
+    startup.leave(tapes.end())
 
 
 @click.command("bindings")
@@ -157,3 +152,5 @@ def bindings_(file: Path, backend: str | None, as_json: bool, out: Path | None) 
             click.echo(orjson.dumps(asdict(one)))
         else:
             click.echo(f"{one.by:<6}  {one.kind:<6}  {one.line:>6} -> {one.back:<6}  {one.value}")
+    if not as_json:
+        click.echo(f"{file}: {reading.counted(found)}")

@@ -49,7 +49,7 @@ def test_an_answer_from_the_tape() -> None:
     assert replay.request("DELETE", "/things/1").status == 404
     assert replay.warnings() == [
         'a request: GET /things/1?page=3 is not as it is on the tape; nearest is talk.yaml:6; query.page: expected "2", got "3"',
-        "a request: DELETE /things/1 is not on the tape",
+        "a request: DELETE /things/1 is not on the tape; all requests on the tape were played",
     ]
 
 
@@ -78,6 +78,10 @@ def test_an_answer_takes_its_time_and_a_body_is_looked_into() -> None:
         asked("POST", "/x", 201, '{"ok":1}', '{"a":1,"id":"q"}', took=0.5), asked("POST", "/y", 204, None, b"\xff")
     )
     assert replay.request("POST", "/x", b'{"a":2}').status == 404
+    assert replay.request("DELETE", "/z").status == 404
+    assert replay.warnings()[1] == (
+        "a request: DELETE /z is not on the tape; the next request on the tape is talk.yaml:6, POST /x"
+    )
     call = replay.ask("POST", "/x", b'{"id":"z","a":1}')
     replay.after(0.4)
     assert call not in replay.answers
@@ -175,7 +179,12 @@ def test_a_live_answer_where_the_tape_has_none() -> None:
     assert (
         replay.request("POST", "/file-new/get-upload-url", body, (("Authorization", "Bearer stranger"),)).status == 200
     )
-    assert replay.coverage.missed == 0
+    # It works, and is told all the same; who only looks is not.
+    assert replay.warnings() == [
+        "a request: POST /file-new/get-upload-url is not on the tape; there is no request on the tape"
+    ]
+    assert replay.request("GET", "/chat-uat-resources/chat-images/none.png").status == 404
+    assert replay.coverage.missed == 1
     taped = Replay(
         tapes.tape(asked("POST", "/file-new/get-upload-url", 500, "no json", body.decode()), backend="concierge")
     )
