@@ -82,11 +82,11 @@ def _seen(asking: Asking, served: Served) -> str:
 
 
 def _said(backend: Backend) -> dict[str, Any]:
-    samples = _samples(backend)
+    found = samples(backend)
     return {
         "acts": _acts(backend),
-        "commands": _messages(backend.commands, samples["client"], "validation"),
-        "events": _messages(backend.events, samples["server"], "serialization"),
+        "commands": _messages(backend.commands, found["client"], "validation"),
+        "events": _messages(backend.events, found["server"], "serialization"),
     }
 
 
@@ -113,7 +113,7 @@ def _messages(models: Mapping[str, type[BaseModel]], samples: Mapping[str, list[
     return told
 
 
-def _samples(backend: Backend) -> dict[str, dict[str, list[Any]]]:
+def samples(backend: Backend) -> dict[str, dict[str, list[Any]]]:
     """Bodies of the document's samples, by sender and name; none of a backend that is made of a tape."""
     found: dict[str, dict[str, list[Any]]] = {"client": {}, "server": {}}
     path = default_path(backend.name).parent / "vectors" / backend.name / "document.json"
