@@ -9,7 +9,9 @@ from dataclasses import MISSING, fields
 from functools import cache
 from typing import Any
 
-from docs.generated.words import cell, code, fenced, table, told
+from ruamel.yaml import YAML
+
+from docs.generated.words import cell, fenced, table, told
 from simulator.cassette import entries, records
 from simulator.cassette.entries import (
     Beside,
@@ -29,6 +31,13 @@ from simulator.cassette.entries import (
 ON_DISK = {"sender": "from", "data": "text</code>, <code>bytes", "body": "text</code>, <code>bytes</code>, <code>file"}
 """Where a field's key has another name; `body` of a frame is itself."""
 
+_YAML = {
+    "str": "text", "str | bytes": "text", "str | None": "text or null", "int": "number", "int | None": "number or null",
+    "float": "seconds", "bool": "true or nothing", "tuple[str, ...]": "list of texts", "Headers": "names and values",
+    "Body": "body", "TapedResponse | None": "[TapedResponse](#tapedresponse) or null",
+}  # fmt: skip
+"""What a field is in the file."""
+
 SAMPLES: Mapping[type, Any] = {
     Passed: Passed(0.204311, 1, "client", '42["hello",{"text":"Hi"}]', "polling", 2, 1, True),
     Opened: Opened(0.0, 1, "/socket", (("Origin", "https://app.example.com"),), (("Server", "chat"),)),
@@ -39,7 +48,7 @@ SAMPLES: Mapping[type, Any] = {
     Lost: Lost(10.0, 1, 2, "the disk is full"),
     Exchange: Exchange(
         3.5, 3, 0.012,
-        TapedRequest("POST", "/upload", (("Host", "chat.example.com"),), Beside("talk.files/1.png", 300000, "9f86d081")),
+        TapedRequest("POST", "/upload", (("Host", "chat.example.com"),), Beside("talk.files/1.png", 300000, "9f86")),
         TapedResponse(200, (("Content-Type", "application/json"),), '{"id":7}'),
     ),
 }  # fmt: skip
@@ -68,6 +77,12 @@ def page() -> str:
 def kinds() -> list[type]:
     """Every kind of entry that there is."""
     return [getattr(entries, name) for name in str(entries.Entry).split(" | ")]
+
+
+def loaded(sample: Any) -> dict[str, Any]:
+    """A sample as a reader of YAML sees it."""
+    [made] = YAML(typ="safe", pure=True).load(records.dump(sample))
+    return dict(made)
 
 
 def _section(kind: type, sample: Any) -> Iterator[str]:
@@ -100,6 +115,6 @@ def _keys(kind: type) -> str:
         words = _words().get((kind.__name__, field.name)) or _words().get(("", field.name))
         key = field.name if (kind, field.name) == (Passed, "body") else ON_DISK.get(field.name, field.name)
         asked = "required" if field.default is MISSING and field.default_factory is MISSING else ""
-        what = code(str(field.type).strip("\"'"))
+        what = _YAML.get(str(field.type).strip("\"'"), f"[{field.type}](#{str(field.type).lower()})")
         rows.append([f"<code>{key}</code>", what, asked, cell(told(f"{kind.__name__}.{field.name}", words))])
     return table(["key", "what", "", ""], rows)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pydantic import BaseModel
+
 from docs.generated.words import cell, code, kind, table, told
 from simulator import backends
 
@@ -19,13 +21,15 @@ def page() -> str:
     ]
     for backend in backends.all_backends():
         model: Any = backend.seed.model_fields["settings"].annotation
-        schema = model.model_json_schema()
-        rows = []
-        for key, info in schema["properties"].items():
-            default = "unset" if info.get("default") is None else code(json.dumps(info["default"]))
-            what = kind(info, lambda target: target.rpartition("/")[2]).replace(" or null", "")
-            rows.append(
-                [code(key), what, default, cell(told(f"{backend.name}'s setting {key}", info.get("description")))]
-            )
-        parts += [f"## {backend.name}", table(["setting", "what", "default", ""], rows)]
+        parts += [f"## {backend.name}", table(["setting", "what", "default", ""], rows(backend.name, model))]
     return "\n\n".join(parts) + "\n"
+
+
+def rows(name: str, model: type[BaseModel]) -> list[list[str]]:
+    """A line for each setting. Raises Undocumented."""
+    made = []
+    for key, info in model.model_json_schema()["properties"].items():
+        default = "unset" if info.get("default") is None else code(json.dumps(info["default"]))
+        what = kind(info, lambda target: target.rpartition("/")[2]).replace(" or null", "")
+        made.append([code(key), what, default, cell(told(f"{name}'s setting {key}", info.get("description")))])
+    return made
