@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import aiohttp
@@ -14,7 +15,7 @@ from simulator.cli import main
 from tests.cassette import tapes
 from tests.drive.taping import served
 from tests.served import WEBSITE
-from tests.test_cli_replay import kept, playing
+from tests.test_cli_replay import Playing, kept, playing
 
 UP = "http://127.0.0.1:1"
 
@@ -37,6 +38,7 @@ def run(*arguments: object) -> Result:
         (["--mode", "new_episodes", "--upstream", UP, "--match", "strict"], "goes with --match loose"),
         (["--mode", "new_episodes", "--upstream", UP, "--clock", "manual"], "goes with --clock wall"),
         (["other.yaml", "--mode", "all", "--upstream", UP], "--mode all writes one cassette, and 2 were named"),
+        (["--mode", "all", "--upstream", UP, "--tls"], "--mode all and --tls: what records listens in plain HTTP"),
         (["--mode", "sometimes"], "'sometimes' is not one of 'none', 'new_episodes', 'once', 'all'"),
     ],
 )
@@ -63,9 +65,47 @@ def test_nobody_is_there(mode: str, tmp_path: Path) -> None:
     assert [one.read_text() for one in tmp_path.iterdir()] == (["old"] if mode == "all" else [])
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--mode", "once", "--upstream", UP], "--mode says how a recording is played, and none is given: --cassette"),
+        (["--header", "a=b"], "--header says how a recording is played, and none is given: --cassette FILE"),
+        (["--cassette", "a.yaml", "--upstream", UP], "--upstream: nobody is asked in --mode none"),
+        (["--cassette", "a.yaml", "--no-redact"], "--no-redact: nobody is asked in --mode none"),
+        (
+            ["--cassette", "a.yaml", "--mode", "all", "--upstream", UP, "--record", "b.yaml"],
+            "--record b.yaml and --mode all: the mode records into --cassette already",
+        ),
+        (
+            ["--cassette", "a.yaml", "--mode", "all", "--upstream", UP, "-b", "mia"],
+            "--cassette a.yaml is for one backend, 2 were named",
+        ),
+    ],
+)
+def test_what_serve_refuses(arguments: list[str], told: str) -> None:
+    result = CliRunner().invoke(main, ["serve", "-b", "chip", *arguments], prog_name="simulator")
+    assert result.exit_code == 2
+    assert told in result.stderr
+
+
+def test_a_backend_that_is_not_there(tmp_path: Path) -> None:
+    result = run(tmp_path / "talk.yaml", "--mode", "all", "--upstream", UP, "-b", "chop", "--port", 0)
+    assert result.exit_code == 2
+    assert "chop" in result.stderr
+
+
 @pytest.mark.live
-async def test_recorded_played_and_grown(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["replay", "serve"])
+async def test_recorded_played_and_grown(command: str, tmp_path: Path) -> None:
     path = tmp_path / "talk.yaml"
+    serving = command == "serve"
+
+    def begun(mode: str, url: str) -> AbstractAsyncContextManager[Playing]:
+        if serving:
+            # As in a container, where variables say it.
+            options = {"SIMULATOR_MODE": mode, "SIMULATOR_UPSTREAM": url, "SIMULATOR_CASSETTE": str(path)}
+            return playing(tmp_path, "--backend", "chip", command="serve", **options)
+        return playing(tmp_path, path, "--mode", mode, "--upstream", url)
 
     async def talk(base: str, *texts: str) -> list[str]:
         heard = []
@@ -78,18 +118,18 @@ async def test_recorded_played_and_grown(tmp_path: Path) -> None:
     history = '{"type":"get_history","before":"2099-01-01T00:00:00Z"}'
     async with served("chip", 8) as real:
         url = real.url("chip")
-        async with playing(tmp_path, path, "--mode", "once", "--upstream", url) as run:
+        async with begun("once", url) as run:
             assert await talk(run.connect.replace("ws", "http", 1)) == ["chat_started"]
             code, out, errors = await run.end()
         assert (code, errors) == (0, "")
         assert f"--mode once: there is no {path} yet: recording {url} into {path}\n" in out
         assert f"{path}: 1 connection, 2 frames" in out
-        async with playing(tmp_path, path, "--mode", "once", "--upstream", url) as run:
+        async with begun("once", url) as run:
             assert await talk(run.base) == ["chat_started"]
             code, out, errors = await run.end()
         assert code == 0
         assert f"--mode once: {path} is there, and is played; {url} is not asked\n" in errors
-        async with playing(tmp_path, path, "--mode", "new_episodes", "--upstream", url) as run:
+        async with begun("new_episodes", url) as run:
             assert await talk(run.base, history) == ["chat_started", "history"]
             code, out, errors = await run.end()
         assert code == 0

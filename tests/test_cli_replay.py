@@ -85,7 +85,7 @@ async def test_all_is_well_and_the_exit_code_says_so(tmp_path: Path) -> None:
         code, out, errors = await run.end()
     assert (code, errors) == (0, "")
     assert "2 of 2 lines played" in out
-    assert ElementTree.fromstring(report.read_bytes()).get("failures") == "0"  # noqa: S314  # our own
+    assert ElementTree.fromstring(report.read_bytes())[0].get("failures") == "0"  # noqa: S314  # our own
 
 
 async def test_serve_can_play_a_tape_as_well(tmp_path: Path) -> None:
@@ -197,6 +197,45 @@ def test_wrong_words(tmp_path: Path, arguments: list[str], told: str) -> None:
     assert told in refused(kept(tmp_path), *arguments).output
 
 
+def test_a_recording_is_no_place_for_a_report(tmp_path: Path) -> None:
+    path = kept(tmp_path, opened(), name="talk.json")
+    before = path.read_bytes()
+    (tmp_path / "link.json").symlink_to(path)
+    told = "is the cassette itself, and would take its place: name another file\n"
+    assert told in refused(path, "--report", tmp_path / "link.json").output
+    for command in (
+        ["cassette", "bindings", path, "--out", path],
+        ["verify", path, "--backend=chip", "--report", path],
+    ):
+        result = CliRunner().invoke(main, [*map(str, command)])
+        assert (result.exit_code, told in result.output) == (2, True)
+    assert path.read_bytes() == before
+
+
+def test_twice_the_same(tmp_path: Path) -> None:
+    path = kept(tmp_path, opened())
+    result = refused(path, tmp_path / "." / path.name)
+    assert f"{path}: is named twice; each client walks a copy of its own anyway" in result.output
+
+
+def test_names_of_files_are_harmless(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file may be called anything, and its name is in all that is told of it."""
+    from simulator.cassette.walk import Manner
+    from simulator.cli import playing
+    from simulator.serve import replay
+
+    how = playing.How("loose", 1.0, "error", (), (), None, "recorded", False, False, None)
+    path = kept(tmp_path, opened(), name="a\x1b[31m\x01.yaml")
+    backend, coverage = replay.prepare([path], None, Manner(), print)
+    assert "\x1b" not in replay.told([path], backend, coverage) + replay.shown(coverage)
+    ElementTree.fromstring(coverage.junit())  # noqa: S314  # our own
+    # And so may be what a stranger's tape says of itself.
+    torn = kept(tmp_path, opened(), Cut(2.0, 1, "\x1b[2Jgone"), name="b\x1b[31m.yaml")
+    playing.prepare((torn,), None, how)
+    told = capsys.readouterr().err
+    assert told == f"{tmp_path}/b\\x1b[31m.yaml:6: conn 1 has no end: \\x1b[2Jgone; it is left open there\n"
+
+
 def test_wrong_files(tmp_path: Path) -> None:
     empty = tmp_path / "empty.yaml"
     empty.write_bytes(tapes.written(backend="chip"))
@@ -293,7 +332,13 @@ def test_bindings_are_shown(tmp_path: Path) -> None:
     path = both_ways(tmp_path)
     assert shown(path) == (
         f"server  token       11 -> 15      {CHAT}\nclient  token       15 -> 19      85vbbDAQCdPdEWlEhDGy4utO\n"
+        f"{path}: 1 value of the server's is made anew for each client; 1 of the client's is its own in what it hears\n"
     )
+    nothing = kept(tmp_path, opened(), name="other.yaml")
+    assert shown(nothing) == (
+        f"{nothing}: no id goes both ways, so none is made anew; a --bindings file can name some (--out writes one)\n"
+    )
+    assert shown(nothing, "--json") == ""
     assert json.loads(shown(path, "--json").splitlines()[0]) == {
         "value": CHAT,
         "by": "server",
@@ -314,13 +359,19 @@ async def test_bindings_are_overridden(tmp_path: Path) -> None:
     assert out.read_text().splitlines()[1:] == ["mint:", f'- "{CHAT}"  # line 11, back in line 15', "keep: []"]
     other = "75vbbDAQCdPdEWlEhDGy4utO"
     out.write_text(f'keep:\n- "{CHAT}"\nmint:\n- {other}\n- never\n')
-    async with playing(tmp_path, path, "--bindings", out, "--seed", "7") as run:
+    async with playing(
+        tmp_path, path, "--bindings", out, "--keep", "CHAT", "--ignore", "ask.x", "--ignore", "zork.x"
+    ) as run:
         async with Raw.upgraded(run.connect) as raw:
             text = await raw.text()
         _, _, errors = await run.end()
     assert CHAT in text
     assert other not in text
-    assert errors == "'never' is to be made anew, but the server never says it\n"
+    assert errors == (
+        "'never' is to be made anew, but the server never says it\n"
+        "--ignore zork.x: the client says no such message on the tape\n"
+        "'CHAT' is to stay, but is nothing that would be made anew; `simulator cassette bindings` shows what would\n"
+    )
 
 
 @pytest.mark.parametrize(

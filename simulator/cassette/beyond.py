@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from simulator.cassette.envelopes import home_of
+from simulator.cassette.strands import Line, Part, Strand
+from simulator.cassette.targets import target
 from simulator.cassette.walk import Seat, Walk
 from simulator.core.actions import Action
+from simulator.core.backend import Backend
 from simulator.core.events import Conn, Knocked, Requested
-from simulator.core.message import Message
+from simulator.core.message import Message, Request
 
 
 class Beyond(Protocol):
@@ -40,3 +44,10 @@ class Beyond(Protocol):
     def news(self) -> list[Action]:
         """What the server has said meanwhile."""
         ...
+
+
+def stranger(request: Request, backend: Backend) -> Strand:
+    """In the place of a connection that is on no tape."""
+    strand = Strand(0, target(request), home_of(backend.reader()))
+    strand.lines.append(Line(0, 0.0, Part.OPEN, True, "open"))
+    return strand

@@ -79,6 +79,17 @@ class Bindings:
         if taped not in self._live:
             self.bind(taped, opaque.mint(taped, ids))
 
+    def taped_in(self, text: str) -> list[str]:
+        """The tape's values that are bound and stand in a text of the tape."""
+        return [taped for taped in self._live if taped in text]
+
+    def release(self, text: str) -> list[tuple[str, str]]:
+        """Unbind what stands in a text of the tape; the pairs, the tape's value first."""
+        pairs = [(taped, self._live.pop(taped)) for taped in self.taped_in(text)]
+        for _, live in pairs:
+            self._taped.pop(live, None)
+        return pairs
+
     def to_live(self, text: str) -> str:
         """A text of the tape with the live values in it."""
         return self._changed(text, self._live)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from xml.etree import ElementTree
 
-from simulator.cassette.match import ABSENT, Difference
+from simulator.cassette.bindings import dumps
+from simulator.cassette.match import ABSENT, Difference, shown
 from simulator.cassette.strands import Line, Plan, Served, Strand
 
 MOST: Final = 1_000
@@ -16,6 +17,8 @@ MOST: Final = 1_000
 _DIFFERENCES: Final = 3
 """That are told of one message in a line; reports have them all."""
 _PATH: Final = 100
+_KEPT: Final = 1_000
+"""Characters of a name, and of each value that differs."""
 _SHOWN: Final = 200
 """Lines that were never played, of which the text tells."""
 
@@ -37,6 +40,13 @@ class Miss:
     differences: tuple[Difference, ...] = ()
     then: str = ""
     """With what the tape goes on, where nothing came near."""
+
+    def short(self) -> Miss:
+        """What is kept of it: a client may say 64 MiB, and say so a thousand times."""
+        differences = tuple(
+            replace(one, expected=_brief(one.expected), got=_brief(one.got)) for one in self.differences
+        )
+        return replace(self, name=_cut(self.name), why=_cut(self.why), differences=differences)
 
     def told(self) -> str:
         """One line for people."""
@@ -84,7 +94,7 @@ class Coverage:
                 continue
             if isinstance(what, Served):
                 request = what.exchange.request
-                yield plan, what.exchange.line, number, "client", f"{request.method} {_short(request.path)}"
+                yield plan, what.exchange.line, number, "client", f"{request.method} {short(request.path)}"
             elif isinstance(what, Strand):
                 yield plan, what.lines[0].line, number, "server", f"refuses {what.path}"
             else:
@@ -165,22 +175,40 @@ class Coverage:
         left = {(plan.path, line, number): (who, what) for plan, line, number, who, what in self.unplayed()}
         for plan, number, what in self._all():
             at, name = _named(what)
+            path = _xml(plan.path)
             case = ElementTree.SubElement(
-                suite, "testcase", classname=plan.path, name=f"{at}: {name}", file=plan.path, line=str(at)
+                suite, "testcase", classname=f"{path}#{number}", name=f"line {at}: {name}", file=path
             )
+            case.set("line", str(at))
             found = left.get((plan.path, at, number))
             if found is not None:
-                ElementTree.SubElement(
-                    case, "failure", message=_xml(f"{plan.path}:{at}: never played: {found[0]}: {found[1]}")
-                )
-        for miss in self.misses:
-            case = ElementTree.SubElement(suite, "testcase", classname="client", name=_xml(miss.name or "a frame"))
-            failure = ElementTree.SubElement(case, "failure", message=_xml(miss.told()))
-            failure.text = _xml("\n".join([miss.what, *(found.told() for found in miss.differences)]))
-        suite.set("tests", str(len(suite)))
-        suite.set("failures", str(len(suite.findall("./testcase/failure"))))
-        told: bytes = ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
-        return told
+                _fails(case, "unplayed", f"{plan.path}:{at}: never played: {found[0]}: {found[1]}")
+        for count, miss in enumerate(self.misses, 1):
+            who = f"client {miss.walk}" if miss.walk else "a request"
+            # Numbered: of two with one name many readers show the last one alone.
+            case = ElementTree.SubElement(
+                suite, "testcase", classname=who, name=_xml(f"unmatched {count}: {miss.name or 'a frame'}")
+            )
+            text = "\n".join([miss.what, *(found.told() for found in miss.differences)])
+            _fails(case, "unmatched", miss.told()).text = _xml(text)
+        if self.missed > len(self.misses):
+            case = ElementTree.SubElement(suite, "testcase", classname="clients", name="further unmatched messages")
+            _fails(case, "unmatched", f"and {self.missed - len(self.misses)} more that matched nothing")
+        suite.attrib |= {
+            "tests": str(len(suite)),
+            "failures": str(len(suite.findall("./testcase/failure"))),
+            "errors": "0",
+            "skipped": "0",
+        }
+        root = ElementTree.Element("testsuites")
+        root.append(suite)
+        ElementTree.indent(root, " ")
+        told: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+        return told + b"\n"
+
+
+def _fails(case: ElementTree.Element, how: str, message: str) -> ElementTree.Element:
+    return ElementTree.SubElement(case, "failure", type=how, message=_xml(message))
 
 
 def _named(what: Line | Served | Strand) -> tuple[int, str]:
@@ -188,12 +216,28 @@ def _named(what: Line | Served | Strand) -> tuple[int, str]:
         return what.exchange.line, _xml(f"{what.exchange.request.method} {what.exchange.request.path}")
     if isinstance(what, Strand):
         return what.lines[0].line, _xml(f"refuses {what.path}")
-    return what.line, _xml(f"{'client' if what.client else 'server'} {what.told()}")
+    return what.line, _xml(f"{'client' if what.client else 'server'}: {what.told()}")
 
 
-def _short(path: str) -> str:
+def short(path: str) -> str:
     """Signed URLs are longer than a line."""
     return path if len(path) <= _PATH else f"{path[:_PATH]}..."
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _KEPT else f"{text[:_KEPT]}..."
+
+
+def _brief(value: object) -> object:
+    """A value as it is, or the beginning of a long one, as a text."""
+    if isinstance(value, bytes):
+        return value if len(value) <= _KEPT else shown(value)
+    if isinstance(value, str):
+        return _cut(value)
+    if not isinstance(value, dict | list):
+        return value
+    told = dumps(value, repr)
+    return value if len(told) <= _KEPT else _cut(told)
 
 
 def _xml(text: str) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from simulator.cassette.bindings import loads
-from simulator.cassette.coverage import Miss
+from simulator.cassette.coverage import Miss, short
 from simulator.cassette.match import Comparison, Difference, shown
 from simulator.cassette.plan import answered
 from simulator.cassette.strands import Served
-from simulator.cassette.targets import target
+from simulator.cassette.targets import candidates, target
 from simulator.cassette.walk import Walk
 from simulator.core.actions import Action, After, Respond
 from simulator.core.backend import Route, find
@@ -22,6 +22,9 @@ from simulator.core.message import Request, Response
 if TYPE_CHECKING:
     from simulator.cassette.playback import Playback
 
+_ASKS: Final = ("GET", "HEAD", "OPTIONS")
+_COMPARED: Final = 2_000
+"""Exchanges that a request is held against, in the walks of all who may have made it; of one walk's all."""
 TAPE = "tape"
 """The route of what a backend has no route for."""
 
@@ -52,6 +55,9 @@ class Exchanges:
                 return beyond
         live = self._live(asked) if asked.route.name in playback.backend.live else None
         if walk is None or served is None:
+            # A browser looks at more pictures than were recorded, and asks before it posts.
+            if live is None or request.method not in _ASKS:
+                self._tell(request)
             return live or [Respond(asked.call, self._unknown(asked))]
         walk.asked.add(served)
         playback.coverage.did(served)
@@ -74,18 +80,22 @@ class Exchanges:
         playback = self._playback
         owner = self._owner(request)
         walks = playback.walks.latest() if owner is None else [owner]
-        asks = request.method in ("GET", "HEAD", "OPTIONS")
+        asks = request.method in _ASKS
         # Who asks once more gets the same; who posts once more, and does not say who he is, is somebody else.
         again = asks or owner is not None
         best: tuple[Walk, Served, Comparison] | None = None
         least = (0, False)
+        left = _COMPARED
         for walk in walks:
+            left -= sum(1 for _ in candidates(walk.plan, request))
             if (found := walk.served(request, playback.masks, again)) is not None:
                 distance = len(found[1].pairs), found[0] in walk.asked
                 if best is None or distance < least:
                     best, least = (walk, *found), distance
                 if least == (0, False):
                     break
+            if left < 0:
+                break
         if best is not None:
             return best
         for plan in playback.coverage.plans if owner is None else ():
@@ -133,18 +143,33 @@ class Exchanges:
 
     def _unknown(self, asked: Requested) -> Response:
         playback, request = self._playback, asked.request
-        why = "is not on the tape"
-        said = shown(request.body.decode(errors="replace"))
-        path, line, differences = self._near(request)
-        if line:
-            why = "is not as it is on the tape" if differences else "is asked for more often than on the tape"
-        asked_for = f"{request.method} {target(request)}"
-        playback.misses.miss(Miss(0, asked_for, said, why, path, line, differences))
         if asked.route.name == TAPE:
             missed = find(playback.backend.routes, request.method, request.path)
             assert not isinstance(missed, Route)
             return playback.backend.miss(request, missed)
         return Response(404, (("Content-Type", "text/plain"),), b"not on the tape")
+
+    def _tell(self, request: Request) -> None:
+        """Of one that matches nothing."""
+        why, then = "is not on the tape", ""
+        said = shown(request.body.decode(errors="replace"))
+        path, line, differences = self._near(request)
+        if line:
+            why = "is not as it is on the tape" if differences else "is asked for more often than on the tape"
+        else:
+            then = self._then()
+        asked_for = f"{request.method} {target(request)}"
+        self._playback.misses.miss(Miss(0, asked_for, said, why, path, line, differences, then))
+
+    def _then(self) -> str:
+        """With what the tape goes on."""
+        coverage = self._playback.coverage
+        requests = [(plan, served) for plan in coverage.plans for served in plan.exchanges]
+        plan, served = next((one for one in requests if not coverage.times(one[1])), (None, None))
+        if plan is None or served is None:
+            return "all requests on the tape were played" if requests else "there is no request on the tape"
+        asks = served.exchange.request
+        return f"the next request on the tape is {plan.path}:{served.exchange.line}, {asks.method} {short(asks.path)}"
 
     def _near(self, request: Request) -> tuple[str, int, tuple[Difference, ...]]:
         """File, line and differences of the exchange that comes nearest."""

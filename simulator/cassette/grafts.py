@@ -6,6 +6,7 @@ Such are the ones that `--mode new_episodes` appends: the same client's words on
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from simulator.cassette.coverage import Coverage
 from simulator.cassette.match import Comparison, Masks, Mode
@@ -13,6 +14,9 @@ from simulator.cassette.strands import Line, Strand
 from simulator.cassette.targets import fits
 from simulator.cassette.walk import Args, Found, Seat
 from simulator.core.message import Message
+
+_LOOKED_AT: Final = 500
+"""Messages that one is held against, of all those connections."""
 
 
 class Grafts:
@@ -30,15 +34,19 @@ class Grafts:
             found = self._found(other, message, topic, args)
             if other is not seat and found is not None:
                 return other, found
-        for strand in self._alike(seat):
-            key = (seat.topic(message, topic), message.name)
-            for index in strand.named.get(key, ()):
+        key = (seat.topic(message, topic), message.name)
+        left = _LOOKED_AT
+        for strand in self._alike(seat, {key}):
+            for index in strand.named[key][:left]:
+                left -= 1
                 if not self._compared(strand.lines[index], args).differences:
                     other = self._grafted(seat, strand)
                     found = self._found(other, message, topic, args)
                     if found is not None:
                         return other, found
                     break
+            if not left:
+                break
         return None
 
     def _found(self, other: Seat, message: Message, topic: str, args: Args) -> Found | None:
@@ -56,16 +64,19 @@ class Grafts:
         for other in seat.kin:
             if other.join(topic)[1] is not None:
                 return other
-        for strand in self._alike(seat):
-            if strand.named.keys() & {(topic, "connect"), (topic, "phx_join")}:
-                return self._grafted(seat, strand)
-        return None
+        strand = next(self._alike(seat, {(topic, "connect"), (topic, "phx_join")}), None)
+        return None if strand is None else self._grafted(seat, strand)
 
-    def _alike(self, seat: Seat) -> Iterator[Strand]:
-        """Connections of the same kind that lead to the same, and that this client did not have."""
+    def _alike(self, seat: Seat, keys: set[tuple[str, str]]) -> Iterator[Strand]:
+        """Connections of the same kind that lead to the same, where this is said, and that this client did not have."""
         walk, own = seat.walk, seat.strand
         for strand in [*walk.plan.strands]:
-            if strand in walk.seats or strand.refusal is not None or strand.kind != own.kind:
+            if (
+                keys.isdisjoint(strand.named)
+                or strand in walk.seats
+                or strand.refusal is not None
+                or strand.kind != own.kind
+            ):
                 continue
             if fits(strand.path, own.path):
                 yield strand

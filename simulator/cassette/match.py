@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
+from itertools import islice
 from typing import Final
 
 from simulator.cassette import opaque
@@ -16,6 +17,7 @@ from simulator.cassette.short_ids import Short, is_id
 MOST: Final = 20
 """Differences of one message that are told."""
 _SHOWN: Final = 80
+_NAMES: Final = 300
 _BYTES: Final = 16
 
 
@@ -159,6 +161,6 @@ def covers(mask: tuple[str, ...], path: tuple[str, ...]) -> bool:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The name that was probably meant."""
-    found = get_close_matches(name, [*known], 1, 0.6)
+    """The name that was probably meant, of the first few hundred."""
+    found = get_close_matches(name, [*islice(known, _NAMES)], 1, 0.6) if len(name) <= _SHOWN else []
     return found[0] if found else None

@@ -41,7 +41,7 @@ class Misses:
         differences = () if found.comparison is None else tuple(found.comparison.differences)
         why, then = found.why, ""
         if not at:
-            meant = nearest(message.name, {name for _, name in seat.strand.named})
+            meant = nearest(message.name, (name for _, name in seat.strand.named))
             if meant not in (None, message.name):
                 why = f"{why}, perhaps {meant} was meant"
             then = self._then(seat)
@@ -59,6 +59,7 @@ class Misses:
 
     def miss(self, miss: Miss) -> None:
         """Tell of what matched nothing, and count it where it counts."""
+        miss = miss.short()
         if self._manner.on_miss == "ignore":
             self._coverage.ignored += 1
             self._world.log("info", miss.told())

@@ -7,19 +7,21 @@ from collections.abc import Collection, Sequence
 from math import inf
 from typing import Final, cast
 
-from simulator.cassette.beyond import Beyond
-from simulator.cassette.bindings import changed, dumps
-from simulator.cassette.coverage import Coverage
-from simulator.cassette.envelopes import ENGINE, PHOENIX, home_of
+from simulator.cassette.beyond import Beyond, stranger
+from simulator.cassette.bindings import changed
+from simulator.cassette.claims import claim
+from simulator.cassette.coverage import Coverage, Miss
+from simulator.cassette.envelopes import ENGINE
 from simulator.cassette.exchanges import Exchanges
 from simulator.cassette.grafts import Grafts
 from simulator.cassette.match import Comparison, Masks, Mode
 from simulator.cassette.misses import NOT_ON_THE_TAPE, Misses
+from simulator.cassette.moves import Moves, doors
 from simulator.cassette.plan import answered
 from simulator.cassette.speaking import ENDS, Speaking
-from simulator.cassette.strands import Line, Part, Plan, Strand
+from simulator.cassette.strands import Line, Plan, Strand
 from simulator.cassette.targets import compared, fits, target
-from simulator.cassette.walk import Args, Found, Manner, Seat, Walk
+from simulator.cassette.walk import Found, Manner, Seat, Walk
 from simulator.cassette.walks import Walks
 from simulator.core.actions import Accept, Action, Cancel, Refuse
 from simulator.core.backend import Backend
@@ -73,6 +75,7 @@ class Playback:
         self._numbers = 0
         self.misses = Misses(world, manner, coverage)
         self._speaking = Speaking(world, self.walks, manner, coverage, self._turned_away)
+        self._moves = Moves(world, self.walks, self.masks, manner, coverage, self._speaking)
         self._exchanges = Exchanges(self)
         self._grafts = Grafts(self.masks, coverage, self._grafted)
         self.beyond: Beyond | None = None if manner.beyond is None else manner.beyond(self)
@@ -130,7 +133,7 @@ class Playback:
         if seat is None:
             walk, strand = self.walks.place(request, knocked.auth)
             if self.beyond is not None and (strand is None or not fits(strand.path, request.path)):
-                strand = _stranger(request, self.backend)
+                strand = stranger(request, self.backend)
             if strand is None:
                 return self._unexpected(knocked)
             if strand.refusal is not None:
@@ -152,7 +155,7 @@ class Playback:
         seat = Seat(self._numbers, walk, strand, request)
         if known is not None:
             # It broke off, and goes on from there.
-            seat.used, seat.fresh = known.used - _doors(strand), False
+            seat.used, seat.fresh = known.used - doors(strand), False
         seat.kin.append(seat)
         walk.seats[strand] = seat
         walk.open += 1
@@ -197,7 +200,8 @@ class Playback:
 
     def _unexpected(self, knocked: Knocked) -> list[Action]:
         """There is no connection on any tape."""
-        self.world.log("warning", f"{target(knocked.request)}: there is no connection on the tape")
+        name, tapes = f"the connection {target(knocked.request)}", ", ".join(plan.path for plan in self.coverage.plans)
+        self.misses.miss(Miss(0, name, "", "is not on the tape", then=f"there is none on {tapes}"))
         refusal: Response | Json = {"message": NOT_ON_THE_TAPE}
         return [Refuse(knocked.conn, refusal if knocked.topic else Response(404, (), NOT_ON_THE_TAPE.encode()))]
 
@@ -205,8 +209,7 @@ class Playback:
         """Into a namespace or topic."""
         if seat.elsewhere:
             return self._elsewhere(seat, knocked) or []
-        place = self._place_of(seat, knocked.topic)
-        moved = [] if place is None else self._move(seat, seat.walk, place)
+        moved = self._moves.by_topic(seat, knocked.topic)
         topic, index = seat.join(knocked.topic)
         if index is None and (other := self._grafts.joining(seat, knocked.topic)) is not None:
             seat = other
@@ -287,63 +290,6 @@ class Playback:
             return
         self.world.log("info", f"client {seat.walk.number} left after {path}:{last.line}, {last.told()}; {then}")
 
-    def _moved(self, seat: Seat, message: Message, topic: str) -> list[Action]:
-        """The first that a client says may show that it was here before: then its place is the next one there."""
-        seat.fresh = False
-        walk = self.walks.owner(dumps(message.args, repr))
-        if walk is None or walk is seat.walk or len(seat.walk.seats) > 1:
-            return []
-        args = changed(message.args, walk.bindings.to_taped)
-
-        def distance(strand: Strand) -> int:
-            there = Seat(0, walk, strand, seat.request)
-            if (known := walk.seats.get(strand)) is not None:
-                there.used |= known.used
-            return there.find(message, topic, args, self.masks, self.manner.match).index is None
-
-        strand = walk.next(target(seat.request), distance)
-        if strand is None:
-            return []
-        self.walks.forget(seat.walk)
-        self.coverage.walks -= 1
-        known = walk.seats.get(strand)
-        self.world.log("debug", f"client {walk.number} is back, for {walk.plan.path}:{strand.lines[0].line}")
-        return self._move(seat, walk, strand, set() if known is None else known.used - _doors(strand))
-
-    def _place_of(self, seat: Seat, topic: str) -> Strand | None:
-        """Where somebody else joins that topic on the tape, if nobody does here."""
-        if seat.strand.kind != PHOENIX or seat.conns.keys() - {""} or seat.knocking or seat.joins(topic):
-            return None
-        return next((strand for strand in seat.others() if seat.like(strand).joins(topic)), None)
-
-    def _other_place(self, seat: Seat, message: Message, topic: str, args: Args) -> list[Action]:
-        """What a client says first may be what another one says on the tape: then it is in that one's place."""
-        for strand in seat.others():
-            found = seat.like(strand).find(message, topic, args, self.masks, self.manner.match)
-            if found.index is not None and not found.again:
-                place = f"conn {strand.conn}, {seat.walk.plan.path}:{strand.lines[0].line}"
-                self.world.log("debug", f"client {seat.walk.number} is in the place of {place}, by what it says")
-                return self._move(seat, seat.walk, strand)
-        return []
-
-    def _move(self, seat: Seat, walk: Walk, strand: Strand, used: Collection[int] = ()) -> list[Action]:
-        """To the place of another connection, where this was said already."""
-        del seat.walk.seats[seat.strand]
-        seat.walk.open -= 1
-        seat.walk, seat.strand = walk, strand
-        walk.seats[strand] = seat
-        walk.open += 1
-        self.coverage.did(strand.lines[0])
-        seat.restart(set(used))
-        for topic in seat.conns:
-            # It is in already, and has heard what is said to who comes in.
-            _, index = seat.join(topic)
-            if index is not None:
-                seat.used.add(index)
-                for at in (index, *strand.follows.get(index, ())):
-                    self.coverage.did(strand.lines[at])
-        return [Cancel(("seat", seat.number)), *self._speaking.go_on(seat, 0)]
-
     # --- what the client says
 
     def _received(self, conn: Conn, message: Message) -> list[Action]:
@@ -355,11 +301,14 @@ class Playback:
             assert self.beyond is not None
             return self.beyond.said(seat, conn, message)
         fresh = seat.fresh
-        moved = self._moved(seat, message, topic) if fresh else []
+        moved = self._moves.returns(seat, message, topic) if fresh else []
         args = changed(message.args, seat.walk.bindings.to_taped)
         found = seat.find(message, topic, args, self.masks, self.manner.match)
-        if found.index is None and fresh and (moves := self._other_place(seat, message, topic, args)):
+        if found.index is None and fresh and (moves := self._moves.by_words(seat, message, topic, args)):
             moved += moves
+            found = seat.find(message, topic, args, self.masks, self.manner.match)
+        if claim(self.walks, seat.walk, found, message.args):
+            args = changed(message.args, seat.walk.bindings.to_taped)
             found = seat.find(message, topic, args, self.masks, self.manner.match)
         if found.index is None and self.manner.loop and seat.said_all:
             seat.begin_again()
@@ -373,7 +322,7 @@ class Playback:
                 return [*moved, *beyond]
         if found.index is None:
             return [*moved, *self.misses.answered(seat, conn, found, message)]
-        return [*moved, *self._matched(seat, found, message.ref)]
+        return [*moved, *self._matched(seat, found, message.ref, message.name)]
 
     def _turned_away(self, seat: Seat, conn: Conn) -> list[Action]:
         del self._by_conn[conn]
@@ -411,7 +360,7 @@ class Playback:
             self.misses.of(seat, found, Message(line.name, acked.args))
         return self._matched(seat, found, NO_REF)
 
-    def _matched(self, seat: Seat, found: Found, ref: object) -> list[Action]:
+    def _matched(self, seat: Seat, found: Found, ref: object, said: str = "") -> list[Action]:
         index, comparison = found.index, found.comparison
         assert index is not None
         line = seat.strand.lines[index]
@@ -422,7 +371,8 @@ class Playback:
         place = f"{seat.walk.plan.path}:{line.line}"
         differences = comparison.differences if comparison is not None else []
         more = "".join(f"; {difference.told()}" for difference in differences)
-        self.world.log("debug", f"client {seat.walk.number}: {line.told()} matches {place} {how}{more}")
+        told = line.told() if said in ("", line.name) else f"{said}, which is {line.told()} there,"
+        self.world.log("debug", f"client {seat.walk.number}: {told} matches {place} {how}{more}")
         if comparison is not None:
             self.walks.bind(seat.walk, comparison)
             seat.short.learn(index, comparison.short)
@@ -448,14 +398,3 @@ class Playback:
     def passed_on(self) -> None:
         """Something went to the real server."""
         self.coverage.matched["by the upstream"] += 1
-
-
-def _stranger(request: Request, backend: Backend) -> Strand:
-    """In the place of a connection that is on no tape."""
-    strand = Strand(0, target(request), home_of(backend.reader()))
-    strand.lines.append(Line(0, 0.0, Part.OPEN, True, "open"))
-    return strand
-
-
-def _doors(strand: Strand) -> set[int]:
-    return {index for index, line in enumerate(strand.lines) if line.part is Part.JOIN}

@@ -35,13 +35,22 @@ class FileSink:
     def __init__(self, path: Path, replace: bool = False, sync_every: float = SYNC_EVERY, append: bool = False) -> None:
         """Make the file, readable for its owner alone. Raises FileExistsError unless it may be replaced, OSError.
 
-        `append` writes behind what is in it.
+        `append` writes behind what is in it. Two who write one cassette would give the same numbers: the second can't.
         """
         self.path = path
-        new = os.O_CREAT | (os.O_TRUNC if replace else os.O_EXCL)
+        new = os.O_CREAT | (0 if replace else os.O_EXCL)
         flags = os.O_WRONLY | os.O_APPEND | (0 if append else new)
         self._file = os.open(path, flags | getattr(os, "O_BINARY", 0), 0o600)
-        self._size = os.fstat(self._file).st_size
+        try:
+            _alone(self._file, path)
+            if replace:
+                # Not while it was opened: it may be somebody's who still writes it.
+                os.ftruncate(self._file, 0)
+        except OSError:
+            os.close(self._file)
+            raise
+        self._size = -1
+        """Known from the first write on: who appends may have to mend the end before."""
         self._unsynced = False
         self._deleted = False
         self._error: OSError | None = None
@@ -59,6 +68,8 @@ class FileSink:
         if self._error is not None:
             error, self._error = self._error, None
             raise error
+        if self._size < 0:
+            self._size = os.fstat(self._file).st_size
         done = 0
         try:
             while done < len(record):
@@ -116,6 +127,18 @@ class FileSink:
                 except OSError as error:
                     # Told by the next write: this thread has nobody to tell.
                     self._error = error
+
+
+def _alone(file: int, path: Path) -> None:
+    """Raises OSError where somebody else writes that file; where nobody can tell (Windows, some network disks) not."""
+    with suppress(ImportError):
+        from fcntl import LOCK_EX, LOCK_NB, flock
+
+        try:
+            flock(file, LOCK_EX | LOCK_NB)
+        except OSError as error:
+            if isinstance(error, BlockingIOError):
+                raise OSError(errno.EBUSY, "another process is writing it", str(path)) from None
 
 
 class MemorySink:

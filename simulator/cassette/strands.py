@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -13,6 +14,8 @@ from simulator.cassette.bindings import Found, dumps
 from simulator.cassette.entries import Exchange, Header, TapedResponse
 from simulator.cassette.tape import Torn
 from simulator.core.message import Json
+
+D = TypeVar("D", int, tuple[int, int])
 
 
 class Part(Enum):
@@ -164,3 +167,15 @@ def pack(args: tuple[Json | bytes, ...]) -> bytes | tuple[Json | bytes, ...]:
         return bytes(memoryview(orjson.dumps(args))) if args else ()
     except TypeError:
         return args
+
+
+def nearest_of(strands: Iterable[Strand], distance: Callable[[Strand], D], nothing: D) -> Strand | None:
+    """The first one at the least distance; at none at all the others are not looked at."""
+    best: tuple[D, Strand] | None = None
+    for strand in strands:
+        found = distance(strand)
+        if best is None or found < best[0]:
+            best = found, strand
+            if found == nothing:
+                break
+    return None if best is None else best[1]

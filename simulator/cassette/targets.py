@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
@@ -11,6 +12,7 @@ from simulator.cassette.match import Comparison, Masks
 from simulator.core.message import Request
 
 if TYPE_CHECKING:
+    from simulator.cassette.strands import Plan, Served
     from simulator.cassette.walk import Walk
 
 
@@ -33,6 +35,14 @@ def fits(taped: str, live: str) -> bool:
     return len(old) == len(new) and all(a == b or opaque.alike(a, b, "") for a, b in zip(old, new, strict=True))
 
 
+def candidates(plan: Plan, request: Request) -> Iterator[Served]:
+    """The exchanges of a request's method and place."""
+    for served in plan.exchanges:
+        taped = served.exchange.request
+        if taped.method == request.method and fits(taped.path, request.path):
+            yield served
+
+
 _DRAWN: Final = frozenset(("t", "sid", "transport", "EIO", "b64"))
 """Parameters of Engine.IO that are the wire's."""
 
@@ -46,7 +56,16 @@ def compared(
     bare, _, asked = live.partition("?")
     before = [_parts(path), _query(query), *old]
     after = [_parts(bare), _query(asked), *new]
-    return Comparison(masks.of(path), True).args(before, after)
+    return Comparison(tuple(map(_placed, masks.of(path))), True).args(before, after)
+
+
+_PLACES: Final = {"query": "1", "body": "2"}
+"""Among what is compared, by what misses call it."""
+
+
+def _placed(mask: tuple[str, ...]) -> tuple[str, ...]:
+    """A path as people write it: `query.page`, `body.file.name`, and `locale` for one in the body."""
+    return (_PLACES[mask[0]], *mask[1:]) if mask[0] in _PLACES else ("2", *mask)
 
 
 def _parts(path: str) -> list[str]:

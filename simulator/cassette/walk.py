@@ -13,8 +13,8 @@ from simulator.cassette.bindings import Bindings
 from simulator.cassette.envelopes import ENGINE, PHOENIX, PLAIN, TYPED
 from simulator.cassette.match import Comparison, Masks, Mode
 from simulator.cassette.short_ids import ShortIds
-from simulator.cassette.strands import Line, Part, Plan, Served, Strand
-from simulator.cassette.targets import compared, fits, looked_into, target
+from simulator.cassette.strands import Line, Part, Plan, Served, Strand, nearest_of
+from simulator.cassette.targets import candidates, compared, fits, looked_into, target
 from simulator.core.events import Conn
 from simulator.core.ids import Ids
 from simulator.core.message import Json, Message, Request
@@ -92,7 +92,7 @@ class Walk:
         fitting = [strand for strand in self.plan.strands if fits(strand.path, path)]
         fresh = [strand for strand in fitting if strand not in self.seats and strand not in self.turned_away]
         over = [strand for strand in fitting if (seat := self.seats.get(strand)) is not None and seat.over]
-        return min(fresh + over, key=distance, default=None)
+        return nearest_of(fresh + over, distance, 0)
 
     def served(self, request: Request, masks: Masks, again: bool) -> tuple[Served, Comparison] | None:
         """The exchange that a request is, of those that it had not, and with `again` of those that it had."""
@@ -106,16 +106,16 @@ class Walk:
             # Who asks again what was answered in several ways gets what he got last.
             if best is None or distance < least or (had and distance == least):
                 best, least = (served, comparison), distance
+                if least == (0, False):
+                    break
         return best
 
     def held_against(self, request: Request, masks: Masks) -> Iterator[tuple[Served, Comparison]]:
         """A request and each exchange of that method and place."""
-        for served in self.plan.exchanges:
-            taped = served.exchange.request
-            if taped.method == request.method and fits(taped.path, request.path):
-                # What was stored is not read: only its edge has seen it.
-                bodies = () if request.upload is not None else (looked_into(served.asked), looked_into(request.body))
-                yield served, compared(self, taped.path, request, masks, bodies[:1], bodies[1:])
+        live = () if request.upload is not None else (looked_into(request.body),)
+        for served in candidates(self.plan, request):
+            taped = (looked_into(served.asked),) if live else ()
+            yield served, compared(self, served.exchange.request.path, request, masks, taped, live)
 
 
 @dataclass(slots=True)
@@ -169,6 +169,8 @@ class Seat:
     _place: dict[str | None, int] = field(default_factory=dict)
     _first: dict[tuple[str, str], int] = field(default_factory=dict)
     """Of the lines of a name, how many are used up without a gap."""
+    _unsaid: int = 0
+    """Of all lines of the client, from where any are left."""
 
     # --- what is due
 
@@ -316,9 +318,13 @@ class Seat:
 
     def unsaid(self) -> Line | None:
         """What the client said first on the tape of what it has not said now."""
-        left = (index for indexes in self.strand.named.values() for index in indexes if index not in self.used)
-        first = min(left, default=None)
-        return None if first is None else self.strand.lines[first]
+        lines, index = self.strand.lines, self._unsaid
+        while index < len(lines) and (
+            not lines[index].client or lines[index].part in (Part.OPEN, Part.ACK) or index in self.used
+        ):
+            index += 1
+        self._unsaid = index
+        return lines[index] if index < len(lines) else None
 
     @property
     def said_all(self) -> bool:
@@ -332,12 +338,14 @@ class Seat:
         self._first.clear()
         self._place.clear()
         self._floor.clear()
+        self._unsaid = 0
 
     def restart(self, used: set[int]) -> None:
         """In another place, of which this was said already."""
         self.used = used
         for kept in (self.refs, self._first, self._place, self._floor):
             kept.clear()
+        self._unsaid = 0
         self._due.clear()
         self.held.clear()
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from simulator.cassette import opaque
-from simulator.cassette.bindings import dumps
+from simulator.cassette.bindings import SHORTEST, dumps
 from simulator.cassette.coverage import Coverage
 from simulator.cassette.envelopes import ENGINE
 from simulator.cassette.match import Comparison, Masks
 from simulator.cassette.pseudonyms import is_ours
-from simulator.cassette.strands import Part, Plan, Strand
+from simulator.cassette.strands import Part, Plan, Strand, nearest_of
 from simulator.cassette.targets import compared, fits, target
 from simulator.cassette.walk import Manner, Walk
 from simulator.core.message import Json, Request
@@ -20,6 +20,11 @@ from simulator.core.world import World
 
 LATER: Final = 200
 """Walks, the latest first, in which what has no id is looked for."""
+
+VALUES: Final = 500_000
+"""Live values of all walks together, some 300 bytes each: beyond them who is gone longest is forgotten."""
+_COUNTED: Final = 100
+"""New walks after which they are counted, and of which as many go then."""
 
 
 class Walks:
@@ -57,9 +62,14 @@ class Walks:
         self._walks[walk.number] = walk
         self._began[plan] += 1
         if len(self._walks) > self._most:
-            for old in [old for old in self._walks.values() if not old.open and old is not walk][:1]:
-                self.forget(old)
+            self._make_room(walk, 1)
+        if self._number % _COUNTED == 0 and sum(len(one.values) for one in self._walks.values()) > VALUES:
+            self._make_room(walk, _COUNTED)
         return walk
+
+    def _make_room(self, walk: Walk, count: int) -> None:
+        for old in [old for old in self._walks.values() if not old.open and old is not walk][:count]:
+            self.forget(old)
 
     def forget(self, walk: Walk) -> None:
         """It is over, or was none."""
@@ -82,6 +92,23 @@ class Walks:
             if found is not None and (found[1] or not found[0].open):
                 return found[0]
         return None
+
+    def lender(self, walk: Walk, text: str) -> Walk | None:
+        """Another client of the same tape, to whom the server said a value of this text."""
+        for value in opaque.TOKENS.findall(text):
+            other, server = self._owners.get(value, (walk, False))
+            if server and other is not walk and other.plan is walk.plan:
+                return other
+        return None
+
+    def given(self, walk: Walk, pairs: Sequence[tuple[str, str]]) -> None:
+        """Bind what was another one's."""
+        for _, live in pairs:
+            self._owners.pop(_handle(live), None)
+        before = len(walk.values)
+        for taped, live in pairs:
+            walk.bindings.bind(taped, live)
+        self.own(walk, before, server=True)
 
     def own(self, walk: Walk, before: int, server: bool) -> None:
         """What was bound since then can be presented."""
@@ -143,7 +170,7 @@ class Walks:
             self._world.log(
                 "warning", f"{path} is on no tape; {plan.path}:{at}, which is {candidates[0].path}, is played"
             )
-        return walk, min(candidates, key=lambda strand: self._distance(walk, strand, request, auth))
+        return walk, nearest_of(candidates, lambda strand: self._distance(walk, strand, request, auth), (0, 0))
 
     def _distance(self, walk: Walk, strand: Strand, request: Request, auth: Json) -> tuple[int, int]:
         """In how many places it is another, and in how many it only looks so."""
@@ -156,6 +183,7 @@ class Walks:
 
 
 def _handle(value: str) -> str:
-    """Of a value that is several words, a JWT say, the last one tells it from others."""
+    """Of a value that is several words, a JWT say, the last one that tells it from others: `png` and `host` do not."""
     words = opaque.TOKENS.findall(value)
-    return words[-1] if words else value
+    telling = (word for word in reversed(words) if len(word) >= SHORTEST and not word.isalpha())
+    return next(telling, max(words, key=len, default=value))

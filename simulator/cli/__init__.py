@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from simulator import __version__
-from simulator.cli import playing
+from simulator.cli import modes, playing
 from simulator.cli.group import Group
 from simulator.cli.listening import listening, options
 from simulator.cli.words import Fixtures, Number, Scenario, Seconds, Setting, backend_names, chosen, fixture_files
@@ -30,6 +31,9 @@ def main() -> None:
     simulator backends                  which there are
     simulator backends chip             what can be set there
     simulator record --upstream https://chat.example.com --out chat.yaml
+    simulator replay chat.yaml          the recording answers
+    simulator verify chat.yaml --target wss://chat.example.com
+    simulator cassette show chat.yaml
     simulator health http://127.0.0.1:8070
 
     Shell completion: eval "$(_SIMULATOR_COMPLETE=bash_source simulator)", or zsh_source, fish_source.
@@ -135,9 +139,10 @@ def _clocks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     envvar="SIMULATOR_CASSETTE",
     show_envvar=True,
     metavar="FILE",
-    help="A recording answers in place of the backend's own rules; --match to --report say how.",
+    help="A recording answers in place of the backend's own rules; --match to --upstream say how.",
 )
 @playing.options
+@modes.options
 @click.option(
     "--admin-token",
     envvar="SIMULATOR_ADMIN_TOKEN",
@@ -172,10 +177,7 @@ def _clocks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     metavar="FILE",
     envvar="SIMULATOR_RECORD",
     show_envvar=True,
-    help="Write what is said here into a cassette, secrets replaced; not what is said in spaces.",
-)
-@click.option(
-    "--no-redact", is_flag=True, envvar="SIMULATOR_NO_REDACT", show_envvar=True, help="Keep secrets in that cassette."
+    help="Write what is said here into a cassette, secrets replaced unless --no-redact; not what is said in spaces.",
 )
 @click.option(
     "--ready-file",
@@ -209,11 +211,11 @@ def serve(
     spaces: int,
     space_idle: float,
     tape: Path | None,
-    no_redact: bool,
     ready_file: Path | None,
     log_format: str,
     verbose: bool,
     how: playing.How,
+    wish: modes.Wish,
     **where: Any,
 ) -> None:
     """Serve backends until Ctrl-C.
@@ -225,11 +227,17 @@ def serve(
     simulator serve --backend chatbot --scenario support-desk
     simulator serve --backend chip --scenario my.yaml --watch
     simulator serve --backend chip --cassette talk.yaml --timing burst --strict
+    simulator serve --backend chip --cassette talk.yaml --mode once --upstream https://chat.example.com
     simulator serve --backend chip --record chat.yaml
     simulator serve --backend all --admin-port 8100 --tls --tls-ca-out ca.pem
     """
     from simulator.serve import startup
 
+    every = chosen(names)
+    tls = where["tls"] or where["tls_cert"] is not None
+    asking = _asking(every, cassettes, scenario, tape, clock, how, wish, tls)
+    if asking is not None and asking.records:
+        startup.leave(modes.record(asking, every[0], host, port, ready_file, log_format == "json"))
     with startup.quick():
         from simulator.serve import clock as clocks
         from simulator.serve import scenarios, terminal
@@ -238,17 +246,12 @@ def serve(
 
         if watch and scenario is None:
             raise SimulatorError("--watch: there is nothing to watch without --scenario")
-        if no_redact and tape is None:
-            raise SimulatorError("--no-redact: nothing is recorded without --record")
-        every = chosen(names)
+        if wish.no_redact and tape is None and wish.mode == "none":
+            raise SimulatorError("--no-redact: nothing is recorded without --record or --mode")
         time = clocks.parse(clock)
         reporter = Reporter(time.now, log_format, verbose)
-        tapes = None
-        if cassettes:
-            _only(every, cassettes, scenario)
-            tapes = playing.prepare(cassettes, every[0], how)
-        else:
-            playing.needless(click.get_current_context())
+        upstream = modes.upstream(asking, time.now) if asking is not None and asking.asks else None
+        tapes = playing.prepare(cassettes, every[0], how, upstream) if cassettes else None
         simulator: Simulator = Simulator(
             Options(
                 backends=every if tapes is None else [tapes.backend],
@@ -266,10 +269,13 @@ def serve(
                 scenario=None if scenario is None else scenarios.find(scenario),
                 watch=watch,
                 record=tape,
-                redact=not no_redact,
+                redact=not wish.no_redact,
+                onlooker=None if upstream is None else upstream.onlooker,
                 **options(**where),
             )
         )
+        if upstream is not None:
+            upstream.attach(simulator)
     try:
         terminal.run(simulator, reporter, ready_file, json_lines=log_format == "json")
     except OSError as error:
@@ -279,11 +285,30 @@ def serve(
     startup.leave(1 if simulator.unrecorded else code)
 
 
-def _only(every: list[str], cassettes: tuple[Path, ...], scenario: str | None) -> None:
+def _asking(
+    every: list[str],
+    cassettes: tuple[Path, ...],
+    scenario: str | None,
+    tape: Path | None,
+    clock: str,
+    how: playing.How,
+    wish: modes.Wish,
+    tls: bool,
+) -> modes.Chosen | None:
+    """How recordings are played; None where there are none. Raises SimulatorError, UsageError."""
+    if not cassettes:
+        playing.needless(click.get_current_context())
+        return None
     if len(every) > 1:
         raise SimulatorError(f"--cassette {cassettes[0]} is for one backend, {len(every)} were named")
     if scenario is not None:
         raise SimulatorError("--cassette and --scenario: either a recording answers or a scenario does")
+    if wish.mode == "none":
+        # There --no-redact is about what is said here.
+        wish = replace(wish, no_redact=wish.no_redact and tape is None)
+    elif tape is not None:
+        raise SimulatorError(f"--record {tape} and --mode {wish.mode}: the mode records into --cassette already")
+    return modes.chosen(cassettes, how.match, clock, wish, tls)
 
 
 def _setting(text: str) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +27,14 @@ def place(out: Path, force: bool) -> None:
         raise SimulatorError(f"{out}: is there already; --force replaces it")
     if not os.access(out if out.exists() else out.parent, os.W_OK):
         raise SimulatorError(f"{out}: this user may not write there")
+
+
+def spared(option: str, out: Path, files: Iterable[Path]) -> None:
+    """Raises SimulatorError where what is to be written would take the place of a recording that is read."""
+    from simulator.core.errors import SimulatorError
+
+    if any(out.resolve() == file.resolve() for file in files):
+        raise SimulatorError(f"{option} {out}: is the cassette itself, and would take its place: name another file")
 
 
 @contextmanager

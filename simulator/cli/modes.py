@@ -1,53 +1,102 @@
-"""`--mode` of `simulator replay`: whether, and when, a real server is asked."""
+"""`--mode` of `replay` and of `serve --cassette`: whether, and when, a real server is asked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from simulator.cli.words import Words
 from simulator.core.errors import SimulatorError
 
 if TYPE_CHECKING:
     from simulator.drive.target import Target
     from simulator.record.behind import Upstream
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 MODES = ["none", "new_episodes", "once", "all"]
-_OPTIONS = (
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the options say. A field is an option of `OPTIONS`, by its name."""
+
+    mode: str
+    upstream: str | None
+    headers: tuple[str, ...]
+    query: tuple[str, ...]
+    insecure: bool
+    no_redact: bool
+
+
+OPTIONS: Final = (
     click.option(
         "--mode",
         type=click.Choice(MODES),
         default="none",
         show_default=True,
+        envvar="SIMULATOR_MODE",
+        show_envvar=True,
         help="none: the tape alone, no outgoing connection. new_episodes: what is not on the tape is asked of the "
-        "upstream, and appended. once: recorded where there is no FILE yet, else as none. all: recorded anew.",
+        "upstream, and appended. once: recorded where there is no cassette yet, else as none. all: recorded anew.",
     ),
     click.option(
-        "--upstream", metavar="URL", help="The real server, for all modes but none: https://chat.example.com."
+        "--upstream",
+        metavar="URL",
+        envvar="SIMULATOR_UPSTREAM",
+        show_envvar=True,
+        help="The real server, for all modes but none: https://chat.example.com.",
     ),
-    click.option("--header", "headers", multiple=True, metavar="NAME=VALUE", help="To the upstream; repeatable."),
     click.option(
-        "--query", multiple=True, metavar="NAME=VALUE", help="In place of the client's parameter; repeatable."
+        "--header",
+        "headers",
+        type=Words(),
+        multiple=True,
+        metavar="NAME=VALUE",
+        envvar="SIMULATOR_HEADER",
+        show_envvar=True,
+        help="To the upstream; repeatable.",
     ),
-    click.option("--insecure", is_flag=True, help="Trust any certificate of the upstream."),
-    click.option("--no-redact", is_flag=True, help="Write secrets as they are: by default they are replaced."),
+    click.option(
+        "--query",
+        type=Words(),
+        multiple=True,
+        metavar="NAME=VALUE",
+        envvar="SIMULATOR_QUERY",
+        show_envvar=True,
+        help="To the upstream, in place of the client's parameter; repeatable.",
+    ),
+    click.option(
+        "--insecure",
+        is_flag=True,
+        envvar="SIMULATOR_INSECURE",
+        show_envvar=True,
+        help="Trust any certificate of the upstream.",
+    ),
+    click.option(
+        "--no-redact",
+        is_flag=True,
+        envvar="SIMULATOR_NO_REDACT",
+        show_envvar=True,
+        help="Write secrets as they are into what is recorded: by default they are replaced.",
+    ),
 )
+"""Of `replay` and `serve` alike. Whoever adds one adds a field to `Wish`, and a row to docs/replay.md."""
 
 
-NAMES = ("mode", "upstream", "headers", "query", "insecure", "no_redact")
-"""What a command that has them is given."""
+def options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options; what they say comes as its argument `wish`."""
 
+    @wraps(command)
+    def run(**given: Any) -> None:
+        command(wish=Wish(**{field.name: given.pop(field.name) for field in fields(Wish)}), **given)
 
-def options(command: F) -> F:
-    """The options, on a command."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    for option in reversed(OPTIONS):
+        run = option(run)
+    return run
 
 
 @dataclass(slots=True)
@@ -79,36 +128,14 @@ class Chosen:
         return self.mode == "new_episodes"
 
 
-def chosen(
-    files: tuple[Path, ...],
-    match: str,
-    clock: str,
-    mode: str,
-    upstream: str | None,
-    headers: tuple[str, ...],
-    query: tuple[str, ...],
-    insecure: bool,
-    no_redact: bool,
-) -> Chosen:
+def chosen(files: tuple[Path, ...], match: str, clock: str, wish: Wish, tls: bool = False) -> Chosen:
     """Hold the options against each other; `once` becomes what it is this time. Raises SimulatorError."""
+    mode, upstream = wish.mode, wish.upstream
     if mode == "none":
-        given = [
-            name
-            for name, value in (
-                ("--upstream", upstream),
-                ("--header", headers),
-                ("--query", query),
-                ("--insecure", insecure),
-                ("--no-redact", no_redact),
-            )
-            if value
-        ]
-        if given:
-            raise SimulatorError(
-                f"{given[0]}: nobody is asked in --mode none, which is the default; "
-                "say --mode new_episodes, once or all"
-            )
+        _needless(wish)
         return Chosen("none", files[0], None)
+    if tls and mode in ("once", "all"):
+        raise SimulatorError(f"--mode {mode} and --tls: what records listens in plain HTTP; leave --tls away")
     if len(files) > 1:
         raise SimulatorError(f"--mode {mode} writes one cassette, and {len(files)} were named")
     file = files[0]
@@ -117,8 +144,8 @@ def chosen(
     from simulator.cli.verify import pairs
     from simulator.drive.target import Target
 
-    target = Target(upstream, pairs("--header", headers), pairs("--query", query), option="--upstream")
-    made = Chosen(mode, file, target, insecure, not no_redact, f"--mode {mode}")
+    target = Target(upstream, pairs("--header", wish.headers), pairs("--query", wish.query), option="--upstream")
+    made = Chosen(mode, file, target, wish.insecure, not wish.no_redact, f"--mode {mode}")
     if mode == "once" or (mode == "new_episodes" and not file.exists()):
         _once(made)
     elif mode == "new_episodes":
@@ -130,6 +157,20 @@ def chosen(
         if clock != "wall":
             raise SimulatorError("--mode new_episodes goes with --clock wall: the upstream has no other")
     return made
+
+
+def _needless(wish: Wish) -> None:
+    given = [name for name, value in (
+        ("--upstream", wish.upstream),
+        ("--header", wish.headers),
+        ("--query", wish.query),
+        ("--insecure", wish.insecure),
+        ("--no-redact", wish.no_redact),
+    ) if value]  # fmt: skip
+    if given:
+        raise SimulatorError(
+            f"{given[0]}: nobody is asked in --mode none, which is the default; say --mode new_episodes, once or all"
+        )
 
 
 def _once(made: Chosen) -> None:
@@ -150,15 +191,19 @@ def _once(made: Chosen) -> None:
         )
 
 
-def record(made: Chosen, backend: str | None, host: str, port: int | None, ready_file: Path | None) -> int:
-    """Record anew; the exit code. Raises SimulatorError."""
+def record(
+    made: Chosen, backend: str | None, host: str, port: int | None, ready_file: Path | None, err: bool = False
+) -> int:
+    """Record anew, all that is told on stderr if `err`; the exit code. Raises SimulatorError."""
     from simulator import backends
     from simulator.record.relayed import PORT, Wanted
     from simulator.record.relayed import record as recording
 
-    if port is None:
-        port = PORT if backend is None else backends.load(backend).port
+    usual = PORT if backend is None else backends.load(backend).port
+    port = usual if port is None else port
     wanted = Wanted(made.asked, made.file, host, port, backend, made.insecure, made.redact, made.why, ready_file)
+    if err:
+        wanted.show = wanted.tell
     return recording(wanted)
 
 
@@ -171,4 +216,4 @@ def upstream(made: Chosen, now: Callable[[], float]) -> Upstream:
     def tell(line: str) -> None:
         click.echo(printable(line), err=True)
 
-    return Upstream(made.asked, Appending(made.file, made.redact, tell), tell, now, made.insecure)
+    return Upstream(made.asked, Appending(made.file, made.redact, tell, made.asked.secrets), tell, now, made.insecure)

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from simulator.cli.files import spared
+from simulator.cli.modes import Wish
 from simulator.cli.words import Words, check_paths
 
 if TYPE_CHECKING:
     from simulator.cassette.coverage import Coverage
     from simulator.cassette.walk import Manner
     from simulator.core.backend import Backend
+    from simulator.record.behind import Upstream
 
 
 class Timing(click.ParamType):  # type: ignore[type-arg]
@@ -180,9 +183,9 @@ def options(command: Callable[..., None]) -> Callable[..., None]:
 
 def needless(ctx: click.Context) -> None:
     """No cassette is there to play. Raises UsageError where an option says how."""
-    for field in fields(How):
+    for field in (*fields(How), *(field for field in fields(Wish) if field.name != "no_redact")):
         if ctx.get_parameter_source(field.name) not in (None, click.core.ParameterSource.DEFAULT):
-            option = f"--{field.name.replace('_', '-')}"
+            option = f"--{field.name.removesuffix('s' * (field.name == 'headers')).replace('_', '-')}"
             raise click.UsageError(f"{option} says how a recording is played, and none is given: --cassette FILE", ctx)
 
 
@@ -196,6 +199,8 @@ class Tapes:
     told: str
     """For the terminal, where it says what is served."""
     how: How
+    upstream: Upstream | None = None
+    """The real server behind them."""
 
     def end(self, err: bool = False) -> int:
         """Say and write what came of it; the exit code. Raises SimulatorError."""
@@ -204,22 +209,27 @@ class Tapes:
         click.echo(replay.shown(self.coverage), nl=False, err=err)
         if self.how.report is not None:
             replay.report(self.how.report, self.coverage)
-        return 0 if self.coverage.complete or not self.how.strict else 1
+        failed = self.how.strict and not self.coverage.complete
+        if self.upstream is not None:
+            click.echo(self.upstream.tape.told(), err=err)
+            failed = failed or self.upstream.tape.failures > 0
+        return 1 if failed else 0
 
 
-def prepare(
-    files: tuple[Path, ...], backend: str | None, how: How, beyond: Callable[[Any], Any] | None = None
-) -> Tapes:
-    """Read what is to be played; remarks on it go to stderr. `beyond` is `Manner`'s. Raises SimulatorError."""
+def prepare(files: tuple[Path, ...], backend: str | None, how: How, upstream: Upstream | None = None) -> Tapes:
+    """Read what is to be played; remarks on it go to stderr. Raises SimulatorError."""
     from simulator.serve import replay
 
-    manner = replace(how.manner(), beyond=beyond)
+    manner = replace(how.manner(), beyond=None if upstream is None else upstream.behind)
     if how.report is not None:
+        spared("--report", how.report, (*files, *([] if how.bindings is None else [how.bindings])))
         replay.check_report(how.report)
     chosen = None if how.bindings is None else replay.overrides(how.bindings)
     stand_in, coverage = replay.prepare(files, backend, manner, _complain, chosen)
-    return Tapes(stand_in, coverage, replay.told(files, stand_in, coverage), how)
+    return Tapes(stand_in, coverage, replay.told(files, stand_in, coverage), how, upstream)
 
 
 def _complain(line: str) -> None:
-    click.echo(line, err=True)
+    from simulator.cassette.screen import safe
+
+    click.echo(safe(line), err=True)

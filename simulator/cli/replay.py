@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from simulator.cli import modes, playing
+from simulator.cli.files import spared
 from simulator.cli.listening import listening
 from simulator.cli.listening import options as more
 from simulator.cli.words import Number, backend_names
@@ -66,7 +67,8 @@ def replay(
     ready_file: Path | None,
     verbose: bool,
     how: playing.How,
-    **others: Any,
+    wish: modes.Wish,
+    **where: Any,
 ) -> None:
     """Let recordings answer live clients, until Ctrl-C.
 
@@ -82,8 +84,7 @@ def replay(
     """
     from simulator.serve import startup
 
-    taking = {name: others.pop(name) for name in modes.NAMES}
-    chosen = modes.chosen(files, how.match, clock, **taking)
+    chosen = modes.chosen(files, how.match, clock, wish, where["tls"] or where["tls_cert"] is not None)
     if chosen.records:
         startup.leave(modes.record(chosen, backend, host, port, ready_file))
     with startup.quick():
@@ -95,7 +96,7 @@ def replay(
         time = clocks.parse(clock)
         reporter = Reporter(time.now, verbose=verbose)
         upstream = modes.upstream(chosen, time.now) if chosen.asks else None
-        tapes = playing.prepare(files, backend, how, None if upstream is None else upstream.behind)
+        tapes = playing.prepare(files, backend, how, upstream)
         simulator = Simulator(
             Options(
                 backends=[tapes.backend],
@@ -106,7 +107,7 @@ def replay(
                 clock=time,
                 admin_token=admin_token,
                 reporter=reporter,
-                **more(**others),
+                **more(**where),
                 onlooker=None if upstream is None else upstream.onlooker,
             )
         )
@@ -116,12 +117,7 @@ def replay(
         terminal.run(simulator, reporter, ready_file)
     except OSError as error:
         raise StartError(f"can't serve: {error.strerror or error}") from None
-    code = tapes.end()
-    if upstream is not None:
-        click.echo(upstream.tape.told())
-        if upstream.tape.failures:
-            code = 1
-    startup.leave(code)
+    startup.leave(tapes.end())
 
 
 @click.command("bindings")
@@ -149,6 +145,8 @@ def bindings_(file: Path, backend: str | None, as_json: bool, out: Path | None) 
 
     from simulator.serve import replay as reading
 
+    if out is not None:
+        spared("--out", out, [file])
     found = reading.bindings(file, backend)
     if out is not None:
         try:
@@ -161,3 +159,5 @@ def bindings_(file: Path, backend: str | None, as_json: bool, out: Path | None) 
             click.echo(orjson.dumps(asdict(one)))
         else:
             click.echo(f"{one.by:<6}  {one.kind:<6}  {one.line:>6} -> {one.back:<6}  {one.value}")
+    if not as_json:
+        click.echo(f"{file}: {reading.counted(found)}")

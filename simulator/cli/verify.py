@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simulator.cli.files import new_file
+from simulator.cli.files import new_file, spared
 from simulator.cli.told import FILE, complete, json_line, piped, say, warn
 from simulator.cli.words import Fixtures, Scenario, Seconds, Setting, check_paths, fixture_files
 from simulator.core.errors import SimulatorError, StartError
@@ -104,6 +104,8 @@ def verify(
         for name, given in (("set", "settings"), ("seed", "seed"), ("fixtures", "fixtures"), ("scenario", "scenario")):
             if options[given] not in (None, ()):
                 raise SimulatorError(f"--{name} is for a backend that is served here: leave out --target")
+    if report is not None:
+        spared("--report", report, [file])
     if report is not None and not report.resolve().parent.is_dir():
         raise SimulatorError(f"--report {report}: there is no folder {report.resolve().parent}")
     from simulator.drive import report as writing

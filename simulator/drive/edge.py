@@ -47,18 +47,38 @@ async def no_101(response: aiohttp.ClientResponse) -> None:
         lines.extend(response.headers.items())
 
 
-async def _read(response: aiohttp.ClientResponse) -> Response:
+async def _elsewhere(session: object, context: object, redirect: aiohttp.TraceRequestRedirectParams) -> None:
+    if redirect.headers.get("Sec-WebSocket-Key"):
+        raise Turned(await _read(redirect.response))
+
+
+def staying() -> aiohttp.TraceConfig:
+    """A handshake that is sent elsewhere is one that was refused, as it is to browsers.
+
+    aiohttp follows it wherever it leads, with all header lines that the operator gave for his own server.
+    """
+    config = aiohttp.TraceConfig()
+    config.on_request_redirect.append(_elsewhere)
+    return config
+
+
+async def whole(response: aiohttp.ClientResponse) -> bytes:
+    """A body that has an end. Raises ClientPayloadError where it is too far."""
     parts, size = [], 0
     async for part in response.content.iter_chunked(1 << 16):
         size += len(part)
         if size > _LARGEST:
             raise aiohttp.ClientPayloadError(f"an answer of more than {_LARGEST >> 20} MiB")
         parts.append(part)
-    return Response(response.status, tuple(response.headers.items()), b"".join(parts), response.reason)
+    return b"".join(parts)
+
+
+async def _read(response: aiohttp.ClientResponse) -> Response:
+    return Response(response.status, tuple(response.headers.items()), await whole(response), response.reason)
 
 
 class Only(aiohttp.TCPConnector):
-    """Reaches one server and no other: aiohttp follows a handshake's redirects wherever they lead."""
+    """Reaches one server and no other, whatever a client or an answer names."""
 
     def __init__(self, base: str, insecure: bool) -> None:
         super().__init__(ssl=not insecure, limit=0)
@@ -104,6 +124,7 @@ class Edge:
             connector=connector,
             cookie_jar=jar,
             raise_for_status=no_101,
+            trace_configs=[staying()],
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
         ) as session:
@@ -305,7 +326,15 @@ def why(error: Exception, url: str, seconds: float | None) -> str:
             return f"can't connect to {where}: {error.os_error.strerror or error.os_error}"
         case aiohttp.ServerDisconnectedError():
             return f"{where} ended the connection without an answer"
+        case aiohttp.ClientResponseError():
+            # Its own words have the whole URL, with the tokens in it.
+            return f"{where}: {first_line(error.message)}"
         case OSError():
             where = error.filename or where
             return f"{where}: {error.strerror or error}"
-    return f"{where}: {str(error) or type(error).__name__}"
+    return f"{where}: {first_line(str(error)) or type(error).__name__}"
+
+
+def first_line(words: str) -> str:
+    """One line: aiohttp shows below it what it could not read, which is the server's, and may be anything."""
+    return words.partition("\n")[0].rstrip(" :")[:200]

@@ -23,7 +23,7 @@ from simulator.cassette.entries import Beside, TapedRequest, TapedResponse
 from simulator.cassette.recorder import Call, Recorder
 from simulator.cassette.sessions import Line, is_poll
 from simulator.core.message import Headers
-from simulator.drive.edge import LINES, Only, Turned, no_101, why
+from simulator.drive.edge import LINES, Only, Turned, no_101, staying, whole, why
 from simulator.drive.target import Target
 
 LARGEST: Final = 64 << 20
@@ -46,6 +46,7 @@ def session(target: Target, insecure: bool) -> aiohttp.ClientSession:
         connector=Only(target.base, insecure),
         cookie_jar=aiohttp.DummyCookieJar(),
         raise_for_status=no_101,
+        trace_configs=[staying()],
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT),
         auto_decompress=False,
         skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
@@ -143,13 +144,13 @@ class Relay:
                 kept = tuple(line for line in response.headers.items() if line[0].lower() not in _PASSING)
                 bare = asked.method == "HEAD" or response.status in (204, 304)
                 if is_poll(path) or bare or not _is_long(response.content_length, response.content_length is None):
-                    whole = await response.read()
-                    self._answered(call, upload, response, whole)
+                    read = await whole(response)
+                    self._answered(call, upload, response, read)
                     answer = web.StreamResponse(status=response.status, reason=response.reason)
                     _dress(answer, kept)
                     await answer.prepare(asked)
-                    if whole and not bare:
-                        await answer.write(whole)
+                    if read and not bare:
+                        await answer.write(read)
                 else:
                     download = self._recorder.stream()
                     answer = web.StreamResponse(status=response.status, reason=response.reason)

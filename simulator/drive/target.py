@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
+from simulator.cassette.meanings import is_secret_header, of_parameter
 from simulator.core.errors import SimulatorError
 from simulator.core.message import Headers
 from simulator.drive.bound import placeholders
@@ -19,6 +21,10 @@ _MADE_ANEW: Final = frozenset(
     }
 )
 """Header lines that belong to one connection."""
+
+_SECRET: Final = 8
+"""Characters of a secret; a shorter one may be a word."""
+_OF_A_HOST: Final = frozenset(("cookie", "referer"))
 
 
 class Target:
@@ -52,9 +58,24 @@ class Target:
         """Names of headers, in lower case, that have a value of today."""
         return frozenset(name.lower() for name, _ in self._headers)
 
+    @property
+    def secrets(self) -> tuple[re.Pattern[str], ...]:
+        """What the operator gave for this server under a name that secrets have, as it may be repeated: for redaction.
+
+        A server tells whom it turns away what was wrong; headers and queries are on no tape, answers are.
+        """
+        said = [value for name, value in self._headers if is_secret_header(name) or name.lower() == "cookie"]
+        said += [value for name, value in self._query if of_parameter(name) is not None]
+        words = {word for value in said for word in (value, value.rpartition(" ")[2], value.rpartition("=")[2])}
+        found = {form for word in words for form in (word, quote(word, safe="")) if len(form) >= _SECRET}
+        return tuple(re.compile(re.escape(form)) for form in sorted(found, key=len, reverse=True))
+
     def url(self, path: str, opens: bool) -> str:
         """The live URL of a path of the tape; a connection (`opens`) gets every parameter, a request those it had."""
         where, _, query = path.partition("?")
+        if not where.startswith("/"):
+            # `@other.example.com/x` would make another host of it.
+            where = f"/{where}"
         prefix = "" if self._prefix and where.startswith(self._prefix) else self._prefix
         pairs = [pair for pair in query.split("&") if pair]
         for name, value in self._query:
@@ -90,6 +111,11 @@ class Target:
 def sent(taped: Headers) -> Headers:
     """Of a taped request, the lines that can be sent again: a placeholder of a token is good for nobody."""
     return tuple((name, value) for name, value in taped if name.lower() not in _MADE_ANEW and not placeholders(value))
+
+
+def abroad(taped: Headers) -> Headers:
+    """Of those, the lines that another server may see, to which a URL of this one leads: no tokens, no cookies."""
+    return tuple(line for line in sent(taped) if not is_secret_header(line[0]) and line[0].lower() not in _OF_A_HOST)
 
 
 def _pairs(query: str) -> list[tuple[str, str]]:

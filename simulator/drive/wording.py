@@ -14,7 +14,7 @@ from simulator.drive.carriers import Place, others
 from simulator.drive.hearing import Hearing
 from simulator.drive.outcome import Outcome
 from simulator.drive.script import Ask, Open, Say
-from simulator.drive.target import Target, sent
+from simulator.drive.target import Target, abroad
 
 _ACK = re.compile(r"(4[36](?:\d+-)?(?:/[^,]*,)?)(\d+)")
 """What stands before an acknowledgement's id."""
@@ -85,7 +85,7 @@ class Wording:
         # Its query is signed, as a rule; what the operator gave is for his own server alone.
         _, mark, query = request.path.partition("?")
         url = told if urlsplit(told).query or not mark else f"{told}?{self._bound.to_live(query)}"
-        return Wish(url, self._target.lines(headers) if self._target.is_here(url) else sent(headers), body)
+        return Wish(url, self._target.lines(headers) if self._target.is_here(url) else abroad(headers), body)
 
     def _headers(self, taped: Headers) -> Headers:
         return tuple((name, self._bound.to_live(value)) for name, value in taped)

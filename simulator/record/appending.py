@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,6 +15,7 @@ from simulator.cassette import plan as plans
 from simulator.cassette.entries import Entry
 from simulator.cassette.recorder import Recorder
 from simulator.cassette.redact import Redactor
+from simulator.cassette.rules import Rules
 from simulator.cassette.sink import FileSink
 from simulator.cassette.tape import open_tape
 from simulator.core.errors import CassetteError, StartError
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 _QUICK: Final = 8 << 20
 """Bytes of a cassette that can be read again while clients wait."""
+_HEAD: Final = 100
+"""Lines of a head."""
 _GAP: Final = 1.0
 """Seconds between the end of a tape and what is appended to it."""
 
@@ -30,38 +35,61 @@ _GAP: Final = 1.0
 class Appending:
     """One cassette. Nothing is written before there is something to write."""
 
-    def __init__(self, path: Path, redact: bool, tell: Callable[[str], None]) -> None:
-        """Look through it, and mend its end. Raises CassetteError, StartError."""
+    def __init__(
+        self, path: Path, redact: bool, tell: Callable[[str], None], secrets: tuple[re.Pattern[str], ...] = ()
+    ) -> None:
+        """Look through it, and mend its end. Raises CassetteError, StartError.
+
+        `secrets` are the operator's own, which nobody shall read there, whoever repeats them.
+        """
+        self._secrets = secrets
         self.path = path
         self._redact = redact
         self._tell = tell
         self._recorder: Recorder | None = None
         self._numbers: set[int] = set()
         self._at = 0.0
-        with open_tape(path) as tape:
-            for entry in tape:
-                self._numbers.add(_number(entry))
-                self._at = entry.at
-            torn = tape.torn
-        if not os.access(path, os.W_OK):
-            raise StartError(f"{path}: can't be written, and --mode new_episodes appends to it")
-        self._mend(None if torn is None else torn.line)
+        with open_tape(path):
+            # What is no cassette is told as that.
+            pass
+        try:
+            # From the beginning: who comes second is told so before he mends, or reads numbers that are taken then.
+            self._sink = FileSink(path, append=True)
+        except OSError as error:
+            why = f"{path}: can't be written ({error.strerror}), and --mode new_episodes appends to it"
+            raise StartError(why) from None
+        try:
+            with open_tape(path) as tape:
+                for entry in tape:
+                    self._numbers.add(_number(entry))
+                    self._at = entry.at
+                torn = tape.torn
+            self._mend(None if torn is None else torn.line)
+        except BaseException:
+            self.close()
+            raise
 
     def _mend(self, torn: int | None) -> None:
         """A record that was being written when its recorder was killed would spoil what comes behind it."""
-        data = self.path.read_bytes()
-        lines = data.splitlines(keepends=True)
-        first = next((line for line in lines if line.lstrip().startswith(b"- ") and lines.index(line) > 0), b"- ")
-        if not first.startswith(b"- ") or any(line.startswith(b"entries: [") for line in lines[:100]):
+        first = last = b""
+        edited, whole = False, 0
+        with self.path.open("rb") as file:
+            # A recording of a day is not held in memory for that.
+            for number, last in enumerate(file, 1):
+                if torn is None or number < torn:
+                    whole += len(last)
+                if not first and number > 1 and last.lstrip().startswith(b"- "):
+                    first = last
+                edited |= number <= _HEAD and last.startswith(b"entries: [")
+        if edited or first[:1] == b" ":
             raise CassetteError(
                 str(self.path), 0,
                 "can't be appended to as it was edited: `simulator cassette trim` writes it as recorders do",
             )  # fmt: skip
         if torn is not None:
-            whole = sum(map(len, lines[: torn - 1]))
             os.truncate(self.path, whole)
             self._tell(f"{self.path}:{torn}: the record that was torn there is cut off, so that more can be appended")
-        elif not data.endswith(b"\n"):
+        elif not last.endswith(b"\n"):
             with self.path.open("ab") as file:
                 file.write(b"\n")
 
@@ -71,13 +99,13 @@ class Appending:
         return time.time()
 
     def recorder(self) -> Recorder:
-        """What writes, from now on. Raises OSError."""
+        """What writes, from now on."""
         if self._recorder is None:
             started = time.time() - self._at - _GAP
-            redactor = Redactor(os.urandom(32)) if self._redact else None
-            sink = FileSink(self.path, append=True)
+            rules = Rules(texts=self._secrets)
+            redactor = Redactor(os.urandom(32), rules) if self._redact else None
             self._recorder = Recorder(
-                sink, started, None, redactor, tell=self._tell, after=max(self._numbers, default=0)
+                self._sink, started, None, redactor, tell=self._tell, after=max(self._numbers, default=0)
             )
         return self._recorder
 
@@ -123,6 +151,9 @@ class Appending:
         """The end."""
         if self._recorder is not None:
             self._recorder.close(time.time())
+            return
+        with suppress(OSError):
+            self._sink.close()
 
 
 def _number(entry: Entry) -> int:

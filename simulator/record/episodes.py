@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Hashable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
-from simulator.cassette.bindings import changed
-from simulator.cassette.envelopes import ENGINE, PHOENIX
-from simulator.cassette.misses import NOT_ON_THE_TAPE
-from simulator.cassette.plan import answered
 from simulator.cassette.playback import Playback
 from simulator.cassette.strands import Part
 from simulator.cassette.walk import Seat, Walk
-from simulator.core.actions import Accept, Action, Cancel, Close, Refuse, Reply, Respond, Send
+from simulator.core.actions import Action, Cancel
 from simulator.core.events import CallId, Conn, Knocked, Requested
-from simulator.core.message import NO_REF, Json, Message, Request, Response
-from simulator.core.wire import Turn
+from simulator.core.message import NO_REF, Message, Request
 from simulator.drive.edge import Edge
-from simulator.drive.episode import Episode, answer_of
+from simulator.drive.episode import Episode
 from simulator.drive.taping import Taping
+from simulator.record.ear import Ear
 from simulator.record.onlooker import POLLS
+from simulator.record.talk import Talk
 from simulator.record.whole import whole
 
 if TYPE_CHECKING:
@@ -35,31 +30,6 @@ _ANSWER: Final = 30.0
 """Seconds that the server has for an answer."""
 _MOMENT: Final = 0.2
 """Seconds in which the end of a conversation comes to the tape."""
-_ACK: Final = (0, 0)
-"""No place of a playback has this number."""
-
-
-@dataclass(slots=True, eq=False)
-class _Talk:
-    """One client's conversation with the server."""
-
-    episode: Episode
-    edge: Edge
-    walk: Walk | None
-    base: str
-    seats: dict[int, Seat] = field(default_factory=dict)
-    """By the number of their connections, those whose clients are here."""
-    numbers: set[int] = field(default_factory=set)
-    read: dict[int, int] = field(default_factory=dict)
-    """By connection, the number of the last record that was read."""
-    begun: bool = False
-    armed: bool = False
-    refs: dict[tuple[int, str, str], deque[object]] = field(default_factory=dict)
-    """By connection, topic and name, the live refs of messages that wait for an answer."""
-    unknown: list[tuple[Seat, Conn, Message]] = field(default_factory=list)
-    """What began it."""
-    doors: list[tuple[Seat, Knocked]] = field(default_factory=list)
-    heard: bool = False
 
 
 class Episodes:
@@ -68,11 +38,11 @@ class Episodes:
     def __init__(self, upstream: Upstream, playback: Playback) -> None:
         self._upstream = upstream
         self._playback = playback
-        self._talks: dict[int, _Talk] = {}
+        self._talks: dict[int, Talk] = {}
         """By the number of a walk; 0 for requests of nobody."""
-        self._fresh: dict[int, tuple[Seat, _Talk]] = {}
+        self._fresh: dict[int, tuple[Seat, Talk]] = {}
         """By the identity of their requests, connections that are about to open."""
-        self._by_number: dict[int, _Talk] = {}
+        self._by_number: dict[int, Talk] = {}
         self._calls: dict[CallId, tuple[str, bool]] = {}
         self._actions: list[Action] = []
         self._learning = False
@@ -161,7 +131,7 @@ class Episodes:
 
     # ---- from the tape to the server
 
-    def _hand_over(self, seat: Seat) -> _Talk | None:
+    def _hand_over(self, seat: Seat) -> Talk | None:
         talk = self._talks.get(seat.walk.number)
         if talk is not None:
             return talk
@@ -169,7 +139,7 @@ class Episodes:
             return None
         return self._taken(seat.walk, seat.request.base)
 
-    def _taken(self, walk: Walk, base: str) -> _Talk | None:
+    def _taken(self, walk: Walk, base: str) -> Talk | None:
         """All of a client is the server's from now on."""
         onlooker = self._upstream.onlooker
         numbers: dict[int, Seat] = {}
@@ -195,23 +165,22 @@ class Episodes:
         self._arm(talk, _PAUSE)
         return talk
 
-    def _begin(self, walk: Walk | None, base: str) -> _Talk:
+    def _begin(self, walk: Walk | None, base: str) -> Talk:
         upstream = self._upstream
         upstream.took(self)
         backend = self._playback.backend
-        listener = _Ear(self)
-        episode = Episode(upstream.target, (base, upstream.target.base), backend, listener, _ANSWER)
+        ear = Ear(self, upstream, self._playback)
+        episode = Episode(upstream.target, (base, upstream.target.base), backend, ear, _ANSWER)
         taping = Taping(upstream.tape.recorder(), upstream.target, upstream.tape.now)
-        talk = _Talk(episode, Edge(episode, Path(), upstream.insecure, taping), walk, base)
-        listener.talk = talk
+        talk = ear.talk = Talk(episode, Edge(episode, Path(), upstream.insecure, taping), walk, base)
         self._talks[0 if walk is None else walk.number] = talk
         upstream.spawn(self._run(talk))
         return talk
 
-    async def _run(self, talk: _Talk) -> None:
+    async def _run(self, talk: Talk) -> None:
         await talk.edge.run()
 
-    def _owed(self, talk: _Talk, number: int, seat: Seat) -> None:
+    def _owed(self, talk: Talk, number: int, seat: Seat) -> None:
         """What the tape would still have answered, the server answers."""
         lines = seat.strand.lines
         for index in seat.pending():
@@ -221,7 +190,7 @@ class Episodes:
                 key = (number, seat.walk.bindings.to_live(asked.topic), asked.name)
                 talk.refs.setdefault(key, deque()).append(seat.refs.get(line.answers, NO_REF))
 
-    def _wait(self, talk: _Talk, seat: Seat, message: Message) -> None:
+    def _wait(self, talk: Talk, seat: Seat, message: Message) -> None:
         number = self._upstream.onlooker.number(seat.request)
         if number is not None and message.ref is not NO_REF:
             topic = message.topic
@@ -229,7 +198,7 @@ class Episodes:
             waiting.append(message.ref)
         self._arm(talk, _PAUSE if not talk.begun else 0.0)
 
-    def _arm(self, talk: _Talk, seconds: float) -> None:
+    def _arm(self, talk: Talk, seconds: float) -> None:
         if not talk.armed:
             talk.armed = True
             loop = asyncio.get_running_loop()
@@ -256,7 +225,7 @@ class Episodes:
         self._by_number[number] = talk
         self._arm(talk, 0.0)
 
-    def _pump(self, talk: _Talk) -> None:
+    def _pump(self, talk: Talk) -> None:
         talk.armed = False
         entries, count = self._upstream.onlooker.strips.entries(talk.numbers, talk.read)
         talk.read = dict.fromkeys((*talk.numbers, POLLS), count)
@@ -264,12 +233,12 @@ class Episodes:
         talk.begun = True
         talk.edge.poke()
 
-    def _ask(self, talk: _Talk, request: Request, call: CallId) -> None:
+    def _ask(self, talk: Talk, request: Request, call: CallId) -> None:
         self._pump(talk)
         talk.episode.ask(request, call, asyncio.get_running_loop().time())
         talk.edge.poke()
 
-    def _hang(self, talk: _Talk, number: int) -> None:
+    def _hang(self, talk: Talk, number: int) -> None:
         self._pump(talk)
         out: list[Any] = []
         talk.episode.hang(number, out)
@@ -277,7 +246,7 @@ class Episodes:
         if not talk.seats:
             asyncio.get_running_loop().call_later(self._upstream.parting, self._learn, talk)
 
-    def _learn(self, talk: _Talk) -> None:
+    def _learn(self, talk: Talk) -> None:
         """A client has gone: what it brought can be played to the next one."""
         if not talk.seats and talk.walk is not None:
             self._talks.pop(talk.walk.number, None)
@@ -285,9 +254,9 @@ class Episodes:
                 self._by_number.pop(number, None)
             talk.episode.ending = True
             talk.edge.poke()
-            self._learn_soon()
+            self.learn_soon()
 
-    def _learn_soon(self) -> None:
+    def learn_soon(self) -> None:
         """When nobody is under way: what is half told is no telling yet."""
         if not self._learning:
             self._learning = True
@@ -306,145 +275,18 @@ class Episodes:
             talk.edge.poke()
         self._talks.clear()
 
-    # ---- from the server to the client
+    # ---- for who hears the server
 
     def do(self, *actions: Action) -> None:
         """Soon."""
         self._actions += actions
         self._upstream.wake()
 
-    def heard(self, talk: _Talk, number: int, turn: Turn, args: tuple[Json | bytes, ...], topic: str) -> None:
-        """Something for the client."""
-        seat = talk.seats.get(number)
-        message = turn.message
-        if seat is None or message is None:
-            return
-        talk.heard = True
-        talk.unknown.clear()
-        kind = seat.strand.kind
-        args = _moved(args, self._upstream.target.base, talk.base)
-        inner = topic if kind in (ENGINE, PHOENIX) else ""
-        asked = turn.answers
-        joined = asked is not None and asked.name in ("connect", "phx_join") and kind in (ENGINE, PHOENIX)
-        door = joined or (kind == ENGINE and message.name in ("connect", "connect_error"))
-        if door:
-            self._door(seat, inner, message, args)
-            return
-        conn = seat.conns.get(seat.walk.bindings.to_taped(inner), seat.conns.get(inner))
-        if conn is None:
-            return
-        if (kind, message.name) in ((PHOENIX, "phx_close"), (PHOENIX, "phx_error"), (ENGINE, "disconnect")):
-            self.do(Close(conn, 1011 if message.name == "phx_error" else 1000, whole=False))
-            return
-        if asked is not None:
-            asked_topic = inner if kind in (ENGINE, PHOENIX) else talk.episode.to_client(asked.topic)
-            waiting = talk.refs.get((number, asked_topic, asked.name))
-            if waiting:
-                told = answer_of(Message(message.name, args)) if kind == PHOENIX else args
-                self.do(Reply(conn, waiting.popleft(), told))
-            return
-        # Nobody waits for the acknowledgement here: the client's own frame brings it to the server.
-        key = _ACK if kind == ENGINE and message.ref is not NO_REF else None
-        self.do(Send((conn,), Message(message.name, args, NO_REF, "" if kind == PHOENIX else topic), key))
-
-    def _door(self, seat: Seat, topic: str, message: Message, args: tuple[Json | bytes, ...]) -> None:
-        conn = seat.knocking.pop(topic, None) or seat.knocking.pop(seat.walk.bindings.to_taped(topic), None)
-        if conn is None:
-            return
-        phoenix = seat.strand.kind == PHOENIX
-        status, response = answer_of(Message(message.name, args)) if phoenix else ("", args[0] if args else None)
-        if (status == "ok") if phoenix else message.name == "connect":
-            seat.conns[topic] = conn
-            self.do(Accept(conn, body=cast("Json", response) if phoenix else None))
-        else:
-            self.do(Refuse(conn, cast("Json", response)))
-
-    def ended(self, talk: _Talk, number: int, code: int, reason: str) -> None:
-        """The server has ended a connection: the client's ends, too."""
-        seat = talk.seats.get(number)
-        if seat is None:
-            return
-        if not talk.heard:
-            self._upstream.tell(f"closed the connection, code {code} {reason}".rstrip())
-        for conn in [*seat.conns.values()][:1]:
-            self.do(Close(conn, None if code in (1005, 1006) else code, reason))
-
-    def failed(self, talk: _Talk, number: int, why: str) -> None:
-        """The server can't be had."""
-        self._upstream.tell(why)
-        seat = talk.seats.get(number)
-        if seat is None:
-            return
-        if talk.heard or not seat.strand.conn:
-            for conn in [*seat.conns.values()][:1]:
-                self.do(Close(conn, 1011, "the upstream can't be reached"))
-            return
+    def gone(self, talk: Talk) -> None:
+        """The server can't be had: its client is the tape's again."""
         if talk.walk is not None:
             self._talks.pop(talk.walk.number, None)
-        actions: list[Action] = []
-        for other in talk.seats.values():
-            for one in other.kin:
-                one.elsewhere = False
-        for known, conn, message in talk.unknown:
-            actions += self._playback.turned_down(known, conn, message)
-        for known, knocked in talk.doors:
-            if known.knocking.pop(knocked.topic, None) is not None:
-                reason = "message" if known.strand.kind == ENGINE else "reason"
-                actions.append(Refuse(knocked.conn, {reason: NOT_ON_THE_TAPE}))
-        talk.seats.clear()
-        talk.episode.ending = True
-        self.do(*actions)
 
-    def answered(self, talk: _Talk, call: CallId, response: Response | None, why: str) -> None:
-        """A request has its answer."""
-        base, stores = self._calls.pop(call)
-        if response is None:
-            self._upstream.tell(why)
-            self.do(Respond(call, Response(502, (("Content-Type", "text/plain"),), f"{why}\n".encode())))
-            return
-        talk.heard = True
-        if talk.walk is None:
-            self._learn_soon()
-        headers = answered(response.headers)
-        body = response.body
-        try:
-            text = talk.episode.to_client(body.decode())
-            body = (text if stores else text.replace(self._upstream.target.base, base)).encode()
-        except UnicodeDecodeError:
-            pass
-        here = tuple(
-            (name, value if stores else value.replace(self._upstream.target.base, base)) for name, value in headers
-        )
-        self.do(Respond(call, Response(response.status, here, body)))
-
-
-def _moved(args: tuple[Json | bytes, ...], upstream: str, base: str) -> tuple[Json | bytes, ...]:
-    """URLs of the server lead to us, as those of the tape do."""
-    return changed(args, lambda text: text.replace(upstream, base) if base else text)
-
-
-class _Ear:
-    """What an episode tells, with the talk that it is of."""
-
-    def __init__(self, episodes: Episodes) -> None:
-        self._episodes = episodes
-        self.talk: _Talk | None = None
-
-    def _of(self) -> _Talk:
-        assert self.talk is not None
-        return self.talk
-
-    def heard(self, conn: int, turn: Turn, args: tuple[Json | bytes, ...], topic: str) -> None:
-        self._episodes.heard(self._of(), conn, turn, args, topic)
-
-    def ended(self, conn: int, code: int, reason: str) -> None:
-        self._episodes.ended(self._of(), conn, code, reason)
-
-    def failed(self, conn: int, why: str) -> None:
-        self._episodes.failed(self._of(), conn, why)
-
-    def answered(self, token: Hashable, response: Response | None, why: str) -> None:
-        self._episodes.answered(self._of(), cast("int", token), response, why)
-
-    def tell(self, line: str) -> None:
-        self._episodes._upstream.tell(line)
+    def call(self, call: CallId) -> tuple[str, bool]:
+        """The address under which a request came that has its answer now, and whether it is of a signed upload."""
+        return self._calls.pop(call)

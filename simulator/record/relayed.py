@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 import shutil
@@ -21,8 +22,10 @@ from simulator import __version__
 from simulator.cassette.entries import Header
 from simulator.cassette.recorder import Recorder
 from simulator.cassette.redact import Redactor
+from simulator.cassette.rules import Rules
 from simulator.cassette.sink import FileSink
 from simulator.core.errors import SimulatorError, StartError
+from simulator.drive.edge import first_line
 from simulator.drive.relay import Relay, probe, session
 from simulator.drive.target import Target
 from simulator.record import reports, summary
@@ -125,14 +128,20 @@ class Taking:
             sink,
             time.time(),
             header,
-            Redactor(os.urandom(32)) if wanted.redact else None,
+            Redactor(os.urandom(32), Rules(texts=target.secrets)) if wanted.redact else None,
             tell=lambda line: wanted.tell(printable(line)),
         )
         if self._recorder.stopped:
             raise StartError(f"{self._path}: {self._recorder.stopped}")
         self._client = session(target, wanted.insecure)
         self._relay = Relay(target, self._recorder, self._client, lambda line: wanted.tell(printable(line)), time.time)
-        server = web.Server(self._relay, access_log=None, handler_cancellation=True, auto_decompress=False)
+        server = web.Server(
+            self._relay,
+            access_log=None,
+            handler_cancellation=True,
+            auto_decompress=False,
+            logger=_log(lambda line: wanted.tell(printable(line))),
+        )
         self._runner = web.ServerRunner(server, shutdown_timeout=0.2)
         await self._runner.setup()
         try:
@@ -195,6 +204,21 @@ class Taking:
     def _discard(self) -> None:
         with suppress(OSError):
             self._path.unlink()
+
+
+def _log(tell: Callable[[str], None]) -> logging.Logger:
+    """Where aiohttp tells what went wrong with a client: one line is enough of it."""
+
+    class Teller(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            error = record.exc_info[1] if record.exc_info else None
+            words = first_line(getattr(error, "message", "") or str(error)) or type(error).__name__
+            why = "" if error is None else f": {words}"
+            tell(f"{record.getMessage()}{why}")
+
+    log = logging.Logger("relay", logging.WARNING)
+    log.addHandler(Teller())
+    return log
 
 
 def _free(out: Path) -> Path:

@@ -48,7 +48,11 @@ def prepare(
     known: Backend | None = None
     name = None if named is None else backends.load(named).name
     said = ""
+    seen: set[Path] = set()
     for path in paths:
+        if path.resolve() in seen:
+            raise CassetteError(str(path), 0, "is named twice; each client walks a copy of its own anyway")
+        seen.add(path.resolve())
         with open_tape(path) as tape:
             theirs = tape.header.backend
             if name is not None and theirs not in (None, name):
@@ -69,6 +73,8 @@ def prepare(
         _override(made, chosen, tell)
         kept = {value for value, do in chosen.items() if do == "keep"}
         manner = replace(manner, keep=manner.keep | kept)
+    _ignored(made, manner.ignore, tell)
+    _keep(made, manner.keep, {*(chosen or ())}, tell)
     coverage = Coverage(made)
     backend = foreign(made, name) if known is None else known
     return played(backend, made, manner, coverage), coverage
@@ -114,7 +120,8 @@ def _remark(plan: Plan, tell: Callable[[str], None]) -> None:
 def told(paths: Sequence[Path], backend: Backend, coverage: Coverage) -> str:
     """One line for the terminal."""
     lines = sum(plan.lines() + len(plan.exchanges) for plan in coverage.plans)
-    return f"{', '.join(map(str, paths))} {'answers' if len(paths) == 1 else 'answer'}: {lines} lines of {backend.name}"
+    names = safe(", ".join(map(str, paths)))
+    return f"{names} {'answers' if len(paths) == 1 else 'answer'}: {lines} lines of {backend.name}"
 
 
 def shown(coverage: Coverage) -> str:
@@ -126,6 +133,17 @@ def bindings(path: Path, named: str | None) -> list[Found]:
     """The values of a tape that go both ways. Raises CassetteError, UnknownBackend."""
     with open_tape(path) as tape:
         return plans.read(tape, backend_of(tape.header, named), partial(fetch, path.parent)).found
+
+
+def counted(found: Sequence[Found]) -> str:
+    """What comes of them, in one line."""
+    if not found:
+        return "no id goes both ways, so none is made anew; a --bindings file can name some (--out writes one)"
+    server = sum(one.by == "server" for one in found)
+    client = len(found) - server
+    theirs = f"{server} value of the server's is" if server == 1 else f"{server} values of the server's are"
+    own = f"{client} of the client's {'is' if client == 1 else 'are'} its own in what it hears"
+    return f"{theirs} made anew for each client; {own}"
 
 
 def written(found: Sequence[Found]) -> str:
@@ -160,6 +178,24 @@ def _override(made: Sequence[Plan], chosen: dict[str, str], tell: Callable[[str]
     for value, do in chosen.items():
         if do == "mint" and value not in known and _mint(made, value) == 0:
             tell(f"{value!r} is to be made anew, but the server never says it")
+
+
+def _ignored(made: Sequence[Plan], paths: Sequence[str], tell: Callable[[str], None]) -> None:
+    """Names have dots of their own, so a path is whoever's it begins with."""
+    names = {name for plan in made for strand in plan.strands for _, name in strand.named}
+    names |= {served.exchange.request.path.partition("?")[0] for plan in made for served in plan.exchanges}
+    for path in paths:
+        if not path.startswith(("*.", *(f"{name}." for name in names))):
+            tell(f"--ignore {path}: the client says no such message on the tape")
+
+
+def _keep(made: Sequence[Plan], keep: frozenset[str], chosen: set[str], tell: Callable[[str], None]) -> None:
+    """A word that was mistyped would change nothing, and nobody would know."""
+    minted = {value for plan in made for strand in plan.strands for line in strand.lines for value in line.mints}
+    minted |= {value for plan in made for served in plan.exchanges for value in served.mints}
+    for value in sorted(keep - minted - chosen):
+        why = "is nothing that would be made anew; `simulator cassette bindings` shows what would"
+        tell(f"{value!r} is to stay, but {why}")
 
 
 def _mint(made: Sequence[Plan], value: str) -> int:

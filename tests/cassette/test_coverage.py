@@ -61,18 +61,25 @@ def test_as_json() -> None:
 
 
 def test_as_junit() -> None:
-    suite = ElementTree.fromstring(covered().junit())  # noqa: S314  # our own
-    assert (suite.get("tests"), suite.get("failures")) == ("7", "6")
+    made = covered()
+    made.missed += 3
+    [suite] = ElementTree.fromstring(made.junit())  # noqa: S314  # our own
+    assert suite.attrib == {"name": "simulator replay", "tests": "8", "failures": "7", "errors": "0", "skipped": "0"}
     names = [case.get("name") for case in suite]
     assert names == [
-        "6: refuses /x",
-        "12: client open",
-        "17: client �hm",
-        "21: server ho",
-        "25: GET /a",
-        "hm",
-        "a frame",
+        "line 6: refuses /x",
+        "line 12: client: open",
+        "line 17: client: �hm",
+        "line 21: server: ho",
+        "line 25: GET /a",
+        "unmatched 1: hm",
+        "unmatched 2: a frame",
+        "further unmatched messages",
     ]
+    assert len({(case.get("classname"), case.get("name")) for case in suite}) == len(suite)
+    assert [case.get("classname") for case in suite][:6:5] == ["talk.yaml#1", "client 1"]
+    assert suite[0][0].attrib == {"type": "unplayed", "message": "talk.yaml:6: never played: server: refuses /x"}
+    assert suite[7][0].get("message") == "and 3 more that matched nothing"
     failure = suite[5][0]
     assert failure.text == '[{"a":1}]\ntext: expected "a", got nothing\ndata: expected 1 byte 00, got 1'
 
@@ -91,4 +98,15 @@ def test_all_is_well() -> None:
     made = Coverage([plans.read(tapes.tape(opened()), None)])
     made.did(made.plans[0].strands[0].lines[0])
     assert made.complete
+    [suite] = ElementTree.fromstring(made.junit())  # noqa: S314  # our own
+    assert (suite.get("tests"), suite.get("failures"), len(suite)) == ("1", "0", 1)
     assert made.text() == "replay: 0 clients, 1 of 1 lines played, 0 messages without a match\n"
+
+
+def test_long_objects_are_kept_in_short_and_short_ones_as_they_are() -> None:
+    differs = [Difference("a", {"k": "x" * 2000}, [1]), Difference("b", b"y" * 2000, 7)]
+    kept = Miss(1, "x", "", "is not on the tape", differences=tuple(differs)).short().differences
+    assert [one.got for one in kept] == [[1], 7]
+    assert str(kept[0].expected).startswith('{"k":"xxx')
+    assert len(str(kept[0].expected)) == 1003
+    assert str(kept[1].expected).startswith("2000 bytes 79 79")

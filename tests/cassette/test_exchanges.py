@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from simulator.cassette import plan as plans
 from simulator.cassette.entries import Beside, Entry, Exchange, TapedRequest, TapedResponse
+from simulator.cassette.match import Comparison
 from simulator.cassette.stand_in import foreign
 from simulator.core.message import Headers
 from simulator.core.objects import Upload
@@ -46,8 +49,28 @@ def test_an_answer_from_the_tape() -> None:
     assert replay.request("DELETE", "/things/1").status == 404
     assert replay.warnings() == [
         'a request: GET /things/1?page=3 is not as it is on the tape; nearest is talk.yaml:6; query.page: expected "2", got "3"',
-        "a request: DELETE /things/1 is not on the tape",
+        "a request: DELETE /things/1 is not on the tape; all requests on the tape were played",
     ]
+
+
+def test_many_requests_of_many_clients_are_not_held_against_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a hundred clients and a hundred requests alike, not each with each; the first that is the same ends it."""
+    replay = stranger(*(asked("POST", "/x", body=f"{n}", sent=f'{{"a":{n}}}') for n in range(100)))
+    for _ in range(100):
+        assert replay.request("POST", "/x", b'{"a":0}').body == b"0"
+    assert replay.coverage.walks == 100
+    calls = [0]
+    before = Comparison.args
+
+    def counted(*args: Any) -> Comparison:
+        calls[0] += 1
+        return before(*args)
+
+    monkeypatch.setattr(Comparison, "args", counted)
+    assert replay.request("POST", "/x", b'{"a":7}').body == b"7"
+    assert calls[0] < 50
+    assert replay.request("POST", "/x", b'{"a":1000}').status == 404
+    assert calls[0] < 2500
 
 
 def test_an_answer_takes_its_time_and_a_body_is_looked_into() -> None:
@@ -55,6 +78,10 @@ def test_an_answer_takes_its_time_and_a_body_is_looked_into() -> None:
         asked("POST", "/x", 201, '{"ok":1}', '{"a":1,"id":"q"}', took=0.5), asked("POST", "/y", 204, None, b"\xff")
     )
     assert replay.request("POST", "/x", b'{"a":2}').status == 404
+    assert replay.request("DELETE", "/z").status == 404
+    assert replay.warnings()[1] == (
+        "a request: DELETE /z is not on the tape; the next request on the tape is talk.yaml:6, POST /x"
+    )
     call = replay.ask("POST", "/x", b'{"id":"z","a":1}')
     replay.after(0.4)
     assert call not in replay.answers
@@ -152,7 +179,12 @@ def test_a_live_answer_where_the_tape_has_none() -> None:
     assert (
         replay.request("POST", "/file-new/get-upload-url", body, (("Authorization", "Bearer stranger"),)).status == 200
     )
-    assert replay.coverage.missed == 0
+    # It works, and is told all the same; who only looks is not.
+    assert replay.warnings() == [
+        "a request: POST /file-new/get-upload-url is not on the tape; there is no request on the tape"
+    ]
+    assert replay.request("GET", "/chat-uat-resources/chat-images/none.png").status == 404
+    assert replay.coverage.missed == 1
     taped = Replay(
         tapes.tape(asked("POST", "/file-new/get-upload-url", 500, "no json", body.decode()), backend="concierge")
     )

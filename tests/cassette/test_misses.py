@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import SequenceMatcher
+from typing import Any
+
 import pytest
 
 from simulator.cassette.entries import Cut, Entry
-from simulator.cassette.match import Mode
+from simulator.cassette.match import Comparison, Mode
 from tests.cassette import tapes
 from tests.cassette.recordings import Replay
 from tests.cassette.tapes import opened, said
+
+
+@contextmanager
+def count(owner: Any, name: str) -> Iterator[list[int]]:
+    """How often a method is called."""
+    calls, method = [0], getattr(owner, name)
+
+    def counted(*args: Any) -> Any:
+        calls[0] += 1
+        return method(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(owner, name, counted)
+        yield calls
 
 
 @pytest.mark.parametrize("match", [*Mode])
@@ -46,3 +65,45 @@ def test_what_comes_next_is_told_where_nothing_is_near(frame: str, told: str) ->
     replay = Replay(tapes.tape(*tape, backend="chip"))
     replay.connect().send(frame)
     assert replay.warnings() == [f"client 1: {told}; the client's next on the tape is talk.yaml:11, ack_chat"]
+
+
+def test_a_client_that_says_much_is_kept_and_told_in_short() -> None:
+    """Names, values and lists of any length, a thousand times: what is kept and reported of them has bounds."""
+    tape: list[Entry] = [opened(), said("client", '{"type":"send_msg","text":"a","more":[1]}')]
+    replay = Replay(tapes.tape(*tape, backend="chip"))
+    client = replay.connect()
+    long = "x" * 100_000
+    client.send(f'{{"type":"{long}"}}')
+    client.send(f'{{"type":"send_msg","text":"{long}","more":["{long}"]}}')
+    client.send(b"\x00" + long.encode())
+    assert replay.coverage.missed == 3
+    assert [len(miss.name) for miss in replay.coverage.misses] == [1003, 8, 0]
+    assert all(len(text) < 3000 for text in replay.warnings())
+    sizes = [len(made) for made in (replay.coverage.text(), str(replay.coverage.json()), replay.coverage.junit())]
+    assert max(sizes) < 10_000, sizes
+
+
+def test_many_connections_and_names_make_no_miss_slow() -> None:
+    """What a message is held against has bounds, however many there are of each."""
+    tape: list[Entry] = [opened()]
+    tape += [said("client", f'{{"type":"send{i}"}}') for i in range(1000)]
+    for conn in range(2, 800):
+        tape += [opened(conn=conn), said("client", '{"type":"send_msg","text":"a"}', conn=conn)]
+    replay = Replay(tapes.tape(*tape, backend="chip"))
+    client = replay.connect()
+    client.send('{"type":"send0"}')
+    with count(Comparison, "args") as compared, count(SequenceMatcher, "set_seq1") as named:
+        client.send('{"type":"send_msg","text":"b"}')
+    assert replay.coverage.missed == 1
+    assert compared[0] <= 500
+    assert named[0] <= 301
+
+
+def test_the_nearest_of_all_is_looked_for_no_further() -> None:
+    tape: list[Entry] = []
+    for conn in range(1, 100):
+        tape += [opened(conn=conn), said("client", '{"type":"send_msg","text":"a"}', conn=conn)]
+    replay = Replay(tapes.tape(*tape, backend="chip"))
+    with count(Comparison, "args") as compared:
+        replay.connect()
+    assert compared[0] < 5

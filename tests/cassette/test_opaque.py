@@ -58,6 +58,9 @@ def test_ids_are_found_in_texts_but_no_times_and_no_tokens_that_clients_read() -
     text = f'{{"a":"chat-message-{UUID}","b":"65vbbDAQCdPdEWlEhDGy4utO","c":"{JWT}","d":"2026-01-01T00:00:00.000Z"}}'
     assert [*opaque.found_in(text)] == [UUID, "65vbbDAQCdPdEWlEhDGy4utO"]
     assert [*opaque.found_in("nothing of the kind, 123456789012")] == []
+    assert [*opaque.found_in("?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20240501T101112Z&k=65vbbDAQCdPd")] == [
+        "65vbbDAQCdPd"
+    ]
 
 
 def test_what_is_minted_looks_the_same() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -53,6 +54,31 @@ def test_killed_in_the_middle_of_a_burst(tmp_path: Path) -> None:
 def test_killed_twenty_times(tmp_path: Path) -> None:
     for n in range(20):
         killed_in_a_burst(tmp_path / f"{n}.yaml", 137 * n + 1)
+
+
+@pytest.mark.parametrize("how", ["append", "replace"])
+def test_a_cassette_has_one_writer(tmp_path: Path, how: str) -> None:
+    """Two would give the same numbers to other connections, or one would take away what the other writes."""
+    path = tmp_path / "x.yaml"
+    first = FileSink(path)
+    first.write(b"mine\n")
+    with pytest.raises(OSError, match="another process is writing it"):
+        FileSink(path, **{how: True})
+    first.close()
+    assert path.read_bytes() == b"mine\n"
+    FileSink(path, **{how: True}).close()
+    assert path.read_bytes() == (b"" if how == "replace" else b"mine\n")
+
+
+def test_a_disk_that_knows_no_locks_is_written_as_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    sink = FileSink(tmp_path / "x.yaml")
+    sink.write(b"mine\n")
+    sink.close()
+    assert (tmp_path / "x.yaml").read_bytes() == b"mine\n"
 
 
 def test_a_file_for_its_owner_alone(tmp_path: Path) -> None:

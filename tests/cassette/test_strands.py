@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simulator.cassette import plan as plans
 from simulator.cassette.entries import Entry, Exchange, TapedRequest, TapedResponse
-from simulator.cassette.strands import Plan, pack
+from simulator.cassette.strands import Plan, Strand, nearest_of, pack
 from tests.cassette import tapes
 from tests.cassette.tapes import opened
 
@@ -35,3 +35,18 @@ def test_a_value_that_is_to_be_minted() -> None:
     assert plan.mint("abcdef")
     assert plan.exchanges[0].mints == ("abcdef",)
     assert not plan.mint("xyz")
+
+
+def test_the_nearest_is_the_first_of_the_least_distance() -> None:
+    strands = [Strand(conn, "/") for conn in range(5)]
+    far = [3, 1, 2, 1, 0]
+    assert nearest_of(strands[:4], lambda strand: far[strand.conn], 0) is strands[1]
+    assert nearest_of([], lambda strand: 1, 0) is None
+    looked: list[int] = []
+
+    def look(strand: Strand) -> int:
+        looked.append(strand.conn)
+        return far[strand.conn]
+
+    assert nearest_of(strands[::-1], look, 0) is strands[4]
+    assert looked == [4]

@@ -39,3 +39,12 @@ def test_what_differs_in_query_and_body() -> None:
     assert [one.told() for one in found.differences] == ['1.page: expected "1", got "2"', "2.a: expected 1, got 2"]
     assert found.pairs == [(ONE, TWO)]
     assert [looked_into(body) for body in (b"", b"[1]", b"text", b"\xff")] == [None, [1], b"text", b"\xff"]
+
+
+@pytest.mark.parametrize("mask", ["/x.body.a", "*.a", "*.body.a", "/x.query.a"])
+def test_a_place_that_is_not_looked_at_is_named_as_misses_name_it(mask: str) -> None:
+    walk = Walk(1, Plan("talk.yaml", Header()), Ids.seeded(7), 0.0)
+    found = compared(walk, "/x?a=1", Request("GET", "/x", "a=2"), Masks([mask]), ({"a": 1},), ({"a": 2},))
+    assert [one.told() for one in found.differences] == (
+        ["2.a: expected 1, got 2"] if "query" in mask else ['1.a: expected "1", got "2"']
+    )

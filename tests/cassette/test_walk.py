@@ -103,6 +103,11 @@ def test_position_takes_whatever_comes() -> None:
         client >> {"type":"more"}
     """)
     assert replay.coverage.matched == {"by position": 2, "exactly": 1}
+    told = [text for level, text, _ in replay.logged if level == "debug" and " by position" in text]
+    assert told == [
+        "client 1: anything, which is start_chat there, matches talk.yaml:11 by position",
+        'client 1: send_msg matches talk.yaml:19 by position; text: expected "hello", got "other"',
+    ]
     assert replay.warnings() == [
         "client 1: more is one more than on the tape; the client's last on the tape was talk.yaml:27"
     ]
@@ -180,6 +185,32 @@ def test_who_leaves_in_the_middle_and_comes_back_goes_on_there() -> None:
     ]
 
 
+def test_who_comes_back_to_a_place_is_not_taken_for_another_one_at_that_door() -> None:
+    me = "1d62d551-3030-4100-a260-2d7c4e9693e7"
+    tape: list[Entry] = [
+        opened(),
+        said("client", f'{{"type":"start_chat","chat_id":"{me}"}}', 0.1),
+        said("server", '{"type":"joined"}', 0.1),
+        said("client", '{"type":"get_history"}', 1.0),
+        said("server", '{"type":"told"}', 1.0),
+        opened(conn=2),
+        said("client", '{"type":"start_chat","text":"hello"}', 2.0, conn=2),
+    ]
+    replay = chip(*tape)
+    replay.play("""
+        client connects
+        client >> {"type":"start_chat","chat_id":"3d62d551-3030-4100-a260-2d7c4e9693e7"}
+        server << {"type":"joined"}
+        client closes 1001
+        again connects
+        again >> {"type":"start_chat","chat_id":"3d62d551-3030-4100-a260-2d7c4e9693e7"}
+        again >> {"type":"get_history"}
+        again << {"type":"told"}
+    """)
+    assert [text for _, text, _ in replay.logged if "back" in text] == ["client 1 is back, for talk.yaml:6"]
+    assert replay.warnings() == ["client 1: start_chat is said more often than on the tape; nearest is talk.yaml:11"]
+
+
 def test_refusals_are_played_first() -> None:
     refused = Refused(0.0, 1, tapes.CHIP, (), TapedResponse(401, (("Content-Length", "3"), ("X", "y")), "no\n"))
     replay = chip(refused, opened(conn=2), said("server", '{"type":"hi"}', 0.0, 2))
@@ -200,7 +231,12 @@ def test_a_tape_that_was_cut_is_played_up_to_there() -> None:
 
 
 def test_a_tape_without_a_connection() -> None:
-    assert chip(Cut(2.0, 7, "x"), Cut(2.0, None, "x")).connect().refused == Response(404, (), b"not on the tape")
+    replay = chip(Cut(2.0, 7, "x"), Cut(2.0, None, "x"))
+    assert replay.connect().refused == Response(404, (), b"not on the tape")
+    assert replay.warnings() == [
+        f"a request: the connection {tapes.CHIP} is not on the tape; there is none on talk.yaml"
+    ]
+    assert replay.coverage.missed == 1
 
 
 def test_another_place_than_on_the_tape() -> None:

@@ -95,6 +95,22 @@ def test_what_is_over_is_forgotten() -> None:
     assert playback.coverage.walks == 20
 
 
+def test_who_left_much_is_forgotten_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A walk has as many values as its client has said: what all keep together has bounds, too."""
+    monkeypatch.setattr("simulator.cassette.walks.VALUES", 50)
+    monkeypatch.setattr("simulator.cassette.walks._COUNTED", 5)
+    playback, _ = rules(1000)
+    kept = []
+    for number in range(30):
+        playback.handle(Knocked(number, Request("GET", CHIP)))
+        walk = playback.walks.latest()[0]
+        walk.values += [f"{number}-{n}" for n in range(10)]
+        playback.handle(Closed(number))
+        kept.append(len(playback.walks.latest()))
+    assert max(kept) <= 10
+    assert kept[:4] == [1, 2, 3, 4]
+
+
 def test_sessions_that_are_over_are_forgotten() -> None:
     entries: list[Entry] = [opened("/socket.io/?EIO=4"), said("client", "40"), said("server", '40{"sid":"x"}')]
     replay = Replay(tapes.tape(*entries, backend="mia"))

@@ -67,6 +67,10 @@ const commands = {
   reconnect(socket) {
     sockets.get(socket).disconnect(() => sockets.get(socket).connect());
   },
+  // What its timer would do: how late a reply may be is then nobody's real time.
+  beat(socket) {
+    sockets.get(socket).sendHeartbeat();
+  },
   channel(channel, socket, topic, params) {
     const made = sockets.get(socket).channel(topic, params);
     made.on("btu_msg", (payload) => tell("said", channel, payload));

@@ -7,6 +7,8 @@ import os
 import shutil
 import ssl
 import subprocess
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from aiohttp import web
 
 from simulator.cassette.entries import Beside, Closed, Entry, Exchange, TapedRequest, TapedResponse
 from simulator.core.errors import StartError
+from simulator.drive.target import Target
+from simulator.drive.verify import Wanted, verify
 from tests.cassette import tapes
 from tests.cassette.tapes import closed, opened, said
 from tests.drive.odd import odd
@@ -99,6 +103,77 @@ async def test_a_body_beside_the_cassette(beside: str, outcome: list[str], tmp_p
         await runner.cleanup()
     assert told(found) == outcome
     assert [note.endswith("gone.bin: No such file or directory") for _, note in found.notes] == [True] * len(outcome)
+
+
+@asynccontextmanager
+async def asked(answer: Callable[[web.Request], web.StreamResponse]) -> AsyncIterator[tuple[str, list[web.Request]]]:
+    """A server, and what was asked of it."""
+    got: list[web.Request] = []
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        got.append(request)
+        return answer(request)
+
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", got
+    finally:
+        await runner.cleanup()
+
+
+async def test_who_is_sent_elsewhere_does_not_go_there(tmp_path: Path) -> None:
+    """A handshake's redirect is its answer, as to browsers: the operator's tokens are for his server alone."""
+    path = written(tmp_path, opened(), said("client", "hi", 1.0))
+    async with asked(lambda request: web.Response()) as (other, got):  # noqa: SIM117
+        async with asked(lambda request: web.Response(status=302, headers={"Location": f"{other}/x"})) as (url, first):
+            with pytest.raises(StartError, match="the handshake was answered with HTTP 302"):
+                await verify(path, Target(url, [("X-Key", "of-the-operator")]), Wanted())
+    assert got == []
+    assert [request.headers["X-Key"] for request in first] == ["of-the-operator"]
+
+
+async def test_a_url_of_the_server_leads_elsewhere_without_what_is_secret(tmp_path: Path) -> None:
+    """Where to put a file is told by the server; the tape's client brought a token there, and it stays here."""
+    headers = (("Authorization", "Bearer of-the-tape"), ("Cookie", "a=b"), ("Content-Type", "image/png"))
+    link = TapedRequest("POST", "/link", headers, None)
+    put = TapedRequest("PUT", "/put/it?sig=1", headers, "png")
+    path = written(
+        tmp_path,
+        Exchange(0.0, 1, 0.1, link, TapedResponse(200, (), '{"url":"http://old.example.com/put/it?sig=1"}')),
+        Exchange(1.0, 2, 0.1, put, TapedResponse(200, (), "")),
+    )
+    async with asked(lambda request: web.Response()) as (other, got):  # noqa: SIM117
+        async with asked(lambda request: web.json_response({"url": f"{other}/put/it?sig=2"})) as (url, first):
+            found = await verify(path, Target(url, [("X-Key", "of-the-operator")]), Wanted())
+    assert off(found) == []
+    assert [request.headers.get("Authorization") for request in first] == ["Bearer of-the-tape"]
+    [there] = got
+    assert there.path_qs == "/put/it?sig=2"
+    assert {*there.headers} == {"Host", "Content-Type", "Content-Length"}
+
+
+async def test_a_path_is_no_host(tmp_path: Path) -> None:
+    """A stranger's tape may say what it likes: the target alone is asked."""
+    async with asked(lambda request: web.Response()) as (other, got):
+        host = other.removeprefix("http://")
+        request = TapedRequest("GET", f"@{host}/x", (), None)
+        path = written(tmp_path, Exchange(0.0, 1, 0.1, request, TapedResponse(200, (), "")))
+        async with asked(lambda request: web.Response()) as (url, first):
+            found = await verify(path, Target(url), Wanted())
+    assert (off(found), got, [request.path for request in first]) == ([], [], [f"/@{host}/x"])
+
+
+async def test_words_of_a_broken_handshake_have_no_tokens(tmp_path: Path) -> None:
+    path = written(tmp_path, opened(), said("client", "hi", 1.0))
+    wrong = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Accept": "wrong"}
+    async with asked(lambda request: web.Response(status=101, headers=wrong)) as (url, _):
+        with pytest.raises(StartError, match=r"Invalid challenge response$") as error:
+            await verify(path, Target(url, query=[("token", "of-the-operator")]), Wanted())
+    assert "of-the-operator" not in str(error.value)
 
 
 async def test_closes_have_their_codes(tmp_path: Path) -> None:

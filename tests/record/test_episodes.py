@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -25,7 +26,7 @@ from simulator.cassette.playback import Playback
 from simulator.cassette.records import dump, dump_header
 from simulator.cassette.tape import open_tape
 from simulator.cassette.walk import Manner
-from simulator.core.errors import CassetteError
+from simulator.core.errors import CassetteError, StartError
 from simulator.drive.target import Target
 from simulator.record.appending import Appending
 from simulator.record.behind import Upstream
@@ -122,9 +123,10 @@ async def playing(path: Path, name: str, url: str = "", redact: bool = True, **m
     manner, upstream = Manner(factor=0.0), None
     options: dict[str, Any] = {}
     if url:
-        tape = Learning(path, redact, told.append)
+        target = Target(url, **more)
+        tape = Learning(path, redact, told.append, target.secrets)
         learned = tape.learned
-        upstream = Upstream(Target(url, **more), tape, told.append, _now, parting=0.3)
+        upstream = Upstream(target, tape, told.append, _now, parting=0.3)
         manner = Manner(factor=0.0, beyond=upstream.behind)
         options["onlooker"] = upstream.onlooker
     backend, coverage = prepare([path], None, manner, told.append)
@@ -361,7 +363,7 @@ async def test_a_torn_tape_is_mended_before_more_comes(tmp_path: Path) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole[:-20])
     told: list[str] = []
-    Appending(path, True, told.append)
+    Appending(path, True, told.append).close()
     assert path.read_bytes() == whole[: whole.rindex(b"- at")]
     assert told == [f"{path}:27: the record that was torn there is cut off, so that more can be appended"]
     path.write_bytes(whole[:-1])
@@ -378,6 +380,64 @@ async def test_secrets_are_replaced_unless_they_shall_stay(tmp_path: Path) -> No
             await ask("hello")
             await ask("strange", token="sk-verysecret-1234567890")
         assert ("sk-verysecret" in path.read_text()) is not redact
+
+
+GIVEN = {
+    "X-Api-Key": "hdr-5Qm2xW8vTz41kLpB",
+    "Authorization": "Bearer brr-9RtYb3Nw0sVdUq77",
+    "Origin": "https://a.example.com",
+}
+
+
+async def test_what_the_operator_gave_is_on_no_tape_though_the_server_repeats_it(tmp_path: Path) -> None:
+    path = strange(tmp_path)
+
+    async def talk(socket: web.WebSocketResponse) -> None:
+        request = socket._req
+        assert request is not None
+        async for message in socket:
+            what = json.loads(message.data)["type"]
+            more = {"url": str(request.url), **{name: request.headers[name] for name in GIVEN}}
+            await socket.send_json({"type": f"{what}!", "got": json.dumps(more)})
+
+    given = {"query": [("token", "qry/7Hg4Jk1Lz9Xc3Vb8")], "headers": [*GIVEN.items()]}
+    async with odd(talk) as url, playing(path, "tape", url, **given) as run, speaking(run) as (ask, _):  # type: ignore[arg-type]
+        await ask("hello")
+        got = (await ask("strange"))["got"]
+        # The client hears all of it.
+        assert all(value in got for value in GIVEN.values())
+        assert "qry%2F7Hg4Jk1Lz9Xc3Vb8" in got
+    text = path.read_text()
+    assert [word for word in ("hdr-5Qm2", "brr-9Rt", "7Hg4Jk1Lz") if word in text] == []
+    assert "https://a.example.com" in text
+
+
+async def test_one_cassette_has_one_writer_and_one_that_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = strange(tmp_path)
+    first = Appending(path, True, print)
+    with pytest.raises(StartError, match="another process is writing it"):
+        Appending(path, True, print)
+    first.close()
+    Appending(path, True, print).close()
+
+    def refuse(*args: Any, **more: Any) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(StartError, match=r"can't be written \(Permission denied\), and --mode new_episodes appends"):
+        Appending(path, True, print)
+
+
+async def test_a_cassette_that_goes_away_is_told(tmp_path: Path) -> None:
+    path = strange(tmp_path)
+    async with odd(echo) as url, playing(path, "tape", url) as run, speaking(run) as (ask, _):
+        await ask("hello")
+        path.unlink()
+        assert (await ask("strange"))["type"] == "strange!"
+    assert "not recorded: writing failed: [Errno 2] the cassette was deleted while it was written" in "".join(run.told)
+    assert not path.exists()
 
 
 async def test_a_request_of_nobody(tmp_path: Path) -> None:

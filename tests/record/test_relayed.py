@@ -10,7 +10,7 @@ import shutil
 import ssl
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from simulator.cassette.entries import Beside, Closed, Exchange, Opened, Passed,
 from simulator.cassette.tape import open_tape
 from simulator.cli import main
 from simulator.core.errors import SimulatorError, StartError
+from simulator.drive import edge
 from simulator.drive.target import Target
 from simulator.record.relayed import Taking, Wanted
 from simulator.serve.app import Options, Simulator
@@ -244,7 +245,7 @@ async def test_ctrl_c_in_the_middle(tmp_path: Path) -> None:
 
 
 async def test_nobody_else_is_dialled(tmp_path: Path) -> None:
-    """A handshake that is sent elsewhere is not followed, and neither is a request."""
+    """Who is sent elsewhere is told so, a handshake as well as a request: the client alone may go there."""
     asked: list[str] = []
 
     async def elsewhere(socket: web.WebSocketResponse) -> None:
@@ -257,15 +258,16 @@ async def test_nobody_else_is_dialled(tmp_path: Path) -> None:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    async with odd(elsewhere) as other, taking(tmp_path / "tape.yaml", url) as (made, told):  # noqa: SIM117
+    async with odd(elsewhere) as other, taking(tmp_path / "tape.yaml", url) as (made, _):  # noqa: SIM117
         async with aiohttp.ClientSession() as session:
-            with pytest.raises(aiohttp.WSServerHandshakeError, match="502"):
-                await session.ws_connect(f"{made.url}/ws")
-            async with session.get(f"{made.url}/x", allow_redirects=False) as answer:
-                assert (answer.status, answer.headers["Location"]) == (302, f"{other}/x")
+            upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="}
+            for path, headers in (("/ws", {**upgrade, "Sec-WebSocket-Version": "13"}), ("/x", {})):
+                async with session.get(f"{made.url}{path}", headers=headers, allow_redirects=False) as answer:
+                    assert (answer.status, answer.headers["Location"]) == (302, f"{other}/x")
     await runner.cleanup()
     assert asked == []
-    assert f"{other} is another server, and is not asked" in told[1]
+    refused, exchange = entries(tmp_path / "tape.yaml")
+    assert (type(refused), refused.response.status, exchange.response.status) == (Refused, 302, 302)
 
 
 @pytest.mark.skipif(
@@ -294,3 +296,51 @@ async def test_a_certificate_that_nobody_trusts(tmp_path: Path) -> None:
             assert await answer.text() == "hello"
     await runner.cleanup()
     assert [one.response.body for one in entries(out)] == ["hello"]
+
+
+async def raw(url: str, said: bytes) -> bytes:
+    """What a client gets for these bytes."""
+    host, port = url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(said)
+    async with asyncio.timeout(5):
+        got = await reader.read()
+    writer.close()
+    return got
+
+
+async def test_peers_that_break_the_rules_are_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A poll without an end is kept up to a bound; what can't be read of a client or a server is not repeated."""
+    monkeypatch.setattr(edge, "_LARGEST", 1 << 20)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = await reader.readuntil(b"\r\n\r\n")
+        if b"polling" not in asked:
+            writer.write(b"I am no \x1b[31mserver\r\n\r\n")
+        else:
+            writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            with suppress(ConnectionError):
+                while not writer.is_closing():
+                    writer.write(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+                    await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with taking(tmp_path / "tape.yaml", url) as (made, told):
+        poll = "/socket.io/?EIO=4&transport=polling&sid=abc"
+        answers = [
+            await raw(made.url, f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode("latin-1"))
+            for path in ("/x", poll, "/\xff\xfe")
+        ]
+        lines = told[1:]
+    server.close()
+    assert [answer.split(b" ")[1] for answer in answers] == [b"502", b"502", b"400"]
+    assert lines == [
+        f"upstream: {url}/x: Bad status line",
+        f"upstream: {url}/socket.io/: an answer of more than 1 MiB",
+        "Error handling request from 127.0.0.1: Invalid char in url path",
+    ]
+    assert "Traceback" not in "".join(capfd.readouterr())
