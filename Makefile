@@ -103,7 +103,9 @@ LOCK_FLAGS = --quiet --universal --python-version 3.11 --generate-hashes --no-em
 	--custom-compile-command "make lock" $(ARGS)
 
 docker: ## the image chat-simulator
-	docker build -t chat-simulator .
+	docker build -t chat-simulator \
+		--build-arg VERSION="$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' simulator/__init__.py)" \
+		--build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" .
 
 clean: ## remove what make and the tools made
 	rm -rf .venv .lock dist build htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache \

@@ -165,7 +165,7 @@ def _clients(url: str) -> None:
 async def _late(folder: Path) -> list[float]:
     """For each frame by how many milliseconds it left behind its instant."""
     from simulator.cassette.walk import Manner, Seat
-    from simulator.serve.app import Options, Simulator
+    from simulator.serve.app import Options, Server
     from simulator.serve.links import Link
     from simulator.serve.replay import prepare
 
@@ -189,7 +189,7 @@ async def _late(folder: Path) -> list[float]:
             late.append((time.time() - dues.popleft()) * 1000)
 
     Seat.take, Link.send = noted, sent  # type: ignore[method-assign]
-    async with Simulator(Options([stand_in], port=0, seed=7)) as simulator:
+    async with Server(Options([stand_in], port=0, seed=7)) as simulator:
         clients = multiprocessing.get_context("spawn").Process(target=_clients, args=(simulator.served[0].connect,))
         clients.start()
         await asyncio.to_thread(clients.join)

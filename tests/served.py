@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.frames import mask_plain
 from simulator.serve.reporter import Reporter
@@ -48,9 +48,9 @@ def chip(
     admin_port: int | None = None,
     journal: int = KEPT,
     **settings: Any,
-) -> Simulator:
-    """A Simulator of chip on a free port, to be entered with `async with`."""
-    return Simulator(
+) -> Server:
+    """A Server of chip on a free port, to be entered with `async with`."""
+    return Server(
         Options(
             ["chip"],
             host=host,
@@ -67,7 +67,7 @@ def chip(
     )
 
 
-def prompt(clock: ManualClock | None = None, **settings: Any) -> Simulator:
+def prompt(clock: ManualClock | None = None, **settings: Any) -> Server:
     """A chip that answers at once although its clock stands still: every byte is known beforehand."""
     return chip(clock or ManualClock(), **{"bot_delay": 0, "outbox_interval": 0, **settings})
 

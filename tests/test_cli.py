@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import pty
 import signal
@@ -21,7 +20,6 @@ from tests.served import (
     COMMAND,
     WEBSITE,
     clean_environment,
-    prompt,
 )
 
 
@@ -114,6 +112,8 @@ def completed(*words: str) -> list[str]:
         (["serve", "--backend", "c"], ["chatbot", "chip", "concierge"]),
         (["serve", "-b", "al"], ["all"]),
         (["backends", "a"], ["aida"]),
+        (["doctor", "--backend", "a"], ["aida", "all"]),
+        (["wa"], ["wait"]),
         (["serve", "--clock", "m"], ["manual"]),
         (["serve", "--log-format", "j"], ["json"]),
         (["serve", "-b", "chip", "--set", "kept_"], ["kept_messages=", "kept_megabytes=", "kept_contacts="]),
@@ -209,7 +209,7 @@ def test_unknown_backend(arguments: list[str]) -> None:
         (["serve", "-b", "chip", "--log-format", "xml"], "'xml' is not one of 'text', 'json'; "),
         (["serve", "-b", "chip", "extra"], "Got unexpected extra argument (extra)"),
         (["dance"], "No such command 'dance'; simulator --help says more"),
-        (["health"], "Missing argument 'URL'; simulator health --help says more"),
+        (["backends", "chip", "mia"], "Got unexpected extra argument (mia)"),
     ],
 )
 def test_wrong_usage(arguments: list[str], why: str) -> None:
@@ -398,75 +398,6 @@ def test_no_colour_where_no_terminal_is() -> None:
     for environment in ({}, {"NO_COLOR": "1"}, {"FORCE_COLOR": "1"}):
         done = shell("backends", "chip", **environment)
         assert (done.returncode, "\x1b" in done.stdout) == (0, False)
-
-
-# --- health
-
-
-async def test_health(tmp_path: Path) -> None:
-    async with prompt() as simulator:
-        url = simulator.url("chip")
-        proxies = {"http_proxy": "http://192.0.2.1:1", "HTTP_PROXY": "http://192.0.2.1:1"}
-        for given in (url, f"{url}/"):
-            done = await asyncio.to_thread(shell, "health", given, **proxies)
-            assert (done.returncode, done.stdout, done.stderr) == (0, f"{given} is well\n", "")
-        done = await asyncio.to_thread(shell, "health", SIMULATOR_HEALTH_URL=url)
-        assert (done.returncode, done.stdout, done.stderr) == (0, f"{url} is well\n", "")
-    done = await asyncio.to_thread(shell, "health", url)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"{url}/__admin/health: [Errno 111] Connection refused\n"
-
-
-async def test_health_where_a_token_is_asked_for() -> None:
-    async with prompt(admin_token="sesame") as simulator:
-        url = simulator.url("chip")
-        for given in ((), ("--admin-token", "sesame")):
-            done = await asyncio.to_thread(invoke, "health", url, *given)
-            assert (done.exit_code, done.stdout) == (0, f"{url} is well\n")
-        done = await asyncio.to_thread(invoke, "health", url, SIMULATOR_ADMIN_TOKEN="mistaken")
-        assert (done.exit_code, done.stderr) == (1, f"{url}/__admin/health: HTTP Error 401: Unauthorized\n")
-
-
-@pytest.mark.parametrize(
-    ("answer", "why"),
-    [
-        (b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n", "HTTP Error 401: No"),
-        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "HTTP Error 404: Not Found"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "Expecting value: line 1 column 1 (char 0)"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", "list indices must be integers or slices, not str"),
-        (b'HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{"status":"ill"}', "status 'ill'"),
-        (b"\x1b[2J\r\n", "\\x1b[2J\\r\\n"),
-        (b"", "Remote end closed connection without response"),
-        (None, "timed out"),
-    ],
-)
-async def test_health_of_something_else(answer: bytes | None, why: str) -> None:
-    done = asyncio.Event()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        if answer is None:
-            await done.wait()
-        else:
-            writer.write(answer)
-            await writer.drain()
-        writer.close()
-
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        result = await asyncio.to_thread(invoke, "health", url, "--timeout", "0.3")
-        done.set()
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == f"{url}/__admin/health: {why}\n"
-
-
-@pytest.mark.parametrize(
-    "url", ["127.0.0.1:8070", "ws://127.0.0.1:8070", "", "http://", "http://[", "http://127.0.0.1:x"]
-)
-def test_health_of_no_url(url: str) -> None:
-    done = invoke("health", url)
-    assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr == f"simulator: {url}: expected a URL such as http://127.0.0.1:8070\n"
 
 
 def test_the_command_is_there() -> None:

@@ -73,6 +73,10 @@ class Call:
     session: Session | None = None
 
 
+def unheard(time: float, conn: int, sender: str, data: str | bytes, via: str) -> None:
+    """Hears nothing."""
+
+
 class Recorder:
     """Writes one cassette. `time` is always in seconds of the caller's clock, the one that `started` is of.
 
@@ -90,6 +94,7 @@ class Recorder:
         inline: int = INLINE,
         keep: int = KEPT,
         after: int | None = None,
+        heard: Callable[[float, int, str, str | bytes, str], object] = unheard,
     ) -> None:
         """Begin, and write the head. `started` is Unix time; `redactor` None writes everything as it is.
 
@@ -97,7 +102,9 @@ class Recorder:
 
         `header` says backend, upstream and recorder, the rest is filled in. `max_size`, `inline` and `keep` are bytes.
         `tell` gets a line for the operator when something could not be recorded, and when the cassette is full.
+        `heard` gets each frame as it passed, nothing taken out: time, connection, sender, data, and how it came.
         """
+        self._heard = heard
         self._ledger = Ledger(sink, max_size, tell)
         self.counts = self._ledger.counts
         self._started = started
@@ -302,6 +309,7 @@ class Recorder:
     # --- entries
 
     def _frame(self, time: float, line: Line, sender: str, data: str | bytes, via: str, body: int | None) -> None:
+        self._heard(time, line.conn, sender, data, via)
         ledger = self._ledger
         if ledger.stopped:
             return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from simulator.cli.words import Fixtures, Number, Scenario, Seconds, Setting, ba
 from simulator.core.errors import SimulatorError, StartError
 
 if TYPE_CHECKING:
-    from simulator.serve.app import Simulator
+    from simulator.serve.app import Server
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -34,7 +33,9 @@ def main() -> None:
     simulator replay chat.yaml          the recording answers
     simulator verify chat.yaml --target wss://chat.example.com
     simulator cassette show chat.yaml
-    simulator health http://127.0.0.1:8070
+    simulator wait http://127.0.0.1:8070    until it is ready
+    simulator doctor                    what this machine lacks
+    simulator init                      a scenario and a test to begin with, in your project
 
     Shell completion: eval "$(_SIMULATOR_COMPLETE=bash_source simulator)", or zsh_source, fish_source.
     """
@@ -241,7 +242,7 @@ def serve(
     with startup.quick():
         from simulator.serve import clock as clocks
         from simulator.serve import scenarios, terminal
-        from simulator.serve.app import Options, Simulator
+        from simulator.serve.app import Options, Server
         from simulator.serve.reporter import Reporter
 
         if watch and scenario is None:
@@ -252,7 +253,7 @@ def serve(
         reporter = Reporter(time.now, log_format, verbose)
         upstream = modes.upstream(asking, time.now) if asking is not None and asking.asks else None
         tapes = playing.prepare(cassettes, every[0], how, upstream) if cassettes else None
-        simulator: Simulator = Simulator(
+        simulator: Server = Server(
             Options(
                 backends=every if tapes is None else [tapes.backend],
                 playing="" if tapes is None else tapes.told,
@@ -332,30 +333,15 @@ def backends(name: str | None) -> None:
     click.echo(catalogue.table() if name is None else catalogue.page(name))
 
 
-@main.command()
-@click.argument("url", envvar="SIMULATOR_HEALTH_URL")
-@click.option("--timeout", type=click.FloatRange(min=0.1), default=3.0, show_default=True, help="Seconds.")
-@click.option("--admin-token", envvar="SIMULATOR_ADMIN_TOKEN", show_envvar=True, help="What the simulator asks for.")
-def health(url: str, timeout: float, admin_token: str | None) -> None:
-    """Ask a running simulator whether it is well: exit code 0 if so, 1 if not.
-
-    URL can come from SIMULATOR_HEALTH_URL, as in the Docker image. One that asks for a token that is not given is well.
-
-    \b
-    simulator health http://127.0.0.1:8070
-    """
-    from simulator.serve import health as asking
-
-    why = asking.ask(url, timeout, admin_token)
-    click.echo(why or f"{url} is well", err=why is not None)
-    sys.exit(0 if why is None else 1)
-
-
 main.later = {
     "addon-path": "simulator.cli.recording:addon_path",
     "cassette": "simulator.cli.cassettes:cassette",
+    "doctor": "simulator.cli.doctor:doctor",
+    "health": "simulator.cli.asking:health",
+    "init": "simulator.cli.starting:init",
     "record": "simulator.cli.recording:record",
     "replay": "simulator.cli.replay:replay",
     "scenario": "simulator.cli.scenarios:scenario",
     "verify": "simulator.cli.verify:verify",
+    "wait": "simulator.cli.asking:wait",
 }

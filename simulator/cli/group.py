@@ -67,7 +67,7 @@ def _usage(error: click.ClickException) -> str:
 
 
 def _fail(text: str, code: int) -> NoReturn:
-    from simulator.serve.reporter import printable
+    from simulator.serve.printable import printable
 
     colour = sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     name = click.style("simulator:", fg="red", bold=True) if colour else "simulator:"

@@ -174,21 +174,14 @@ def _needless(wish: Wish) -> None:
 
 
 def _once(made: Chosen) -> None:
-    """Where there is nothing yet it is recorded; a file of no bytes is nothing yet, what is in another one stays."""
-    try:
-        size: int | None = made.file.stat().st_size
-    except OSError:
-        size = None
-    if size is None:
-        made.mode, made.why = "all", f"--mode {made.mode}: there is no {made.file} yet"
-    elif size == 0:
-        made.mode, made.why = "all", f"--mode once: {made.file} is empty"
+    from simulator.record.modes import settled
+
+    said = made.mode
+    made.mode, why = settled(said, made.file)
+    if made.mode == "none":
+        click.echo(f"--mode once: {why}; {made.asked.told} is not asked", err=True)
     else:
-        made.mode = "none"
-        click.echo(
-            f"--mode once: {made.file} is there, and is played; {made.asked.told} is not asked",
-            err=True,
-        )
+        made.why = f"--mode {said}: {why}"
 
 
 def record(
@@ -211,7 +204,7 @@ def upstream(made: Chosen, now: Callable[[], float]) -> Upstream:
     """The server behind a tape. Raises SimulatorError."""
     from simulator.record.appending import Appending
     from simulator.record.behind import Upstream
-    from simulator.serve.reporter import printable
+    from simulator.serve.printable import printable
 
     def tell(line: str) -> None:
         click.echo(printable(line), err=True)

@@ -90,14 +90,14 @@ def replay(
     with startup.quick():
         from simulator.serve import clock as clocks
         from simulator.serve import terminal
-        from simulator.serve.app import Options, Simulator
+        from simulator.serve.app import Options, Server
         from simulator.serve.reporter import Reporter
 
         time = clocks.parse(clock)
         reporter = Reporter(time.now, verbose=verbose)
         upstream = modes.upstream(chosen, time.now) if chosen.asks else None
         tapes = playing.prepare(files, backend, how, upstream)
-        simulator = Simulator(
+        simulator = Server(
             Options(
                 backends=[tapes.backend],
                 playing=tapes.told,

@@ -164,14 +164,14 @@ async def _served(
     from simulator.drive.target import Target
     from simulator.drive.verify import verify
     from simulator.serve import scenarios
-    from simulator.serve.app import Options, Simulator
+    from simulator.serve.app import Options, Server
 
     fixtures, scenario = options["fixtures"], options["scenario"]
     settings = pairs("--set", options["settings"])
     seed = options["seed"] if options["seed"] is not None else 0
     async with AsyncExitStack() as stack:
         simulator = await stack.enter_async_context(
-            Simulator(
+            Server(
                 Options(
                     backends=[backend],
                     port=0,

@@ -17,7 +17,7 @@ from simulator.record.episodes import Episodes
 from simulator.record.onlooker import Onlooker
 
 if TYPE_CHECKING:
-    from simulator.serve.app import Simulator
+    from simulator.serve.app import Server
 
 
 PARTING: Final = 5.0
@@ -43,7 +43,7 @@ class Upstream:
         self.insecure = insecure
         self._tell = tell
         self._told: set[str] = set()
-        self._simulator: Simulator | None = None
+        self._simulator: Server | None = None
         self._current: Episodes | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.onlooker = Onlooker(now, _log(tell), self._seen, self._began)
@@ -56,7 +56,7 @@ class Upstream:
             self._current = made
         return made
 
-    def attach(self, simulator: Simulator) -> None:
+    def attach(self, simulator: Server) -> None:
         """Whose clients these are."""
         self._simulator = simulator
 

@@ -20,7 +20,7 @@ from aiohttp import web
 
 from simulator import __version__
 from simulator.cassette.entries import Header
-from simulator.cassette.recorder import Recorder
+from simulator.cassette.recorder import Recorder, unheard
 from simulator.cassette.redact import Redactor
 from simulator.cassette.rules import Rules
 from simulator.cassette.sink import FileSink
@@ -30,7 +30,7 @@ from simulator.drive.relay import Relay, probe, session
 from simulator.drive.target import Target
 from simulator.record import reports, summary
 from simulator.serve import readyfile
-from simulator.serve.reporter import printable
+from simulator.serve.printable import printable
 
 PORT: Final = 8080
 _SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -50,6 +50,8 @@ class Wanted:
     why: str = ""
     """In which mode, and why, for the operator."""
     ready_file: Path | None = None
+    heard: Callable[[float, int, str, str | bytes, str], object] = unheard
+    """Gets each frame as it passes, see `Recorder`."""
     tell: Callable[[str], None] = field(default=lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
     show: Callable[[str], None] = field(default=lambda line: print(line, flush=True))  # noqa: T201
 
@@ -130,6 +132,7 @@ class Taking:
             header,
             Redactor(os.urandom(32), Rules(texts=target.secrets)) if wanted.redact else None,
             tell=lambda line: wanted.tell(printable(line)),
+            heard=wanted.heard,
         )
         if self._recorder.stopped:
             raise StartError(f"{self._path}: {self._recorder.stopped}")

@@ -16,7 +16,7 @@ from simulator.record import reports, size, summary, upstream
 from simulator.record.child import Child
 from simulator.record.plan import Plan
 from simulator.serve import readyfile
-from simulator.serve.reporter import printable
+from simulator.serve.printable import printable
 
 _SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 """SIGHUP: its terminal was closed."""

@@ -1,4 +1,4 @@
-"""The Python API: a Simulator serves one or more backends, each on its own port."""
+"""A Server serves one or more backends, each on its own port."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Options:
     settings: Sequence[tuple[str, str]] = ()
     """Keys, bare or behind a backend's name and a dot, and values."""
     admin_token: str | None = None
-    """None: on a loopback address none is asked for, on any other one is drawn, see `Simulator.minted`."""
+    """None: on a loopback address none is asked for, on any other one is drawn, see `Server.minted`."""
     admin: bool = True
     """Whether there is a control API."""
     admin_port: int | None = None
@@ -78,6 +78,8 @@ class Options:
     """What the bots do, in place of their backends' own."""
     watch: bool = False
     """The scenario is read anew when its file changes."""
+    stage: Stage | None = None
+    """What the bots do, where it stands in no file."""
     playing: str = ""
     """What the operator is told of the tapes that answer."""
     record: Path | None = None
@@ -102,7 +104,7 @@ class Served:
     """A line of client code to paste."""
 
 
-class Simulator:
+class Server:
     """A running simulator; `async with` starts and stops it."""
 
     def __init__(self, options: Options) -> None:
@@ -148,7 +150,7 @@ class Simulator:
         # Each space has its part for sure, the default one too.
         house = House(shares=options.spaces + 1)
         self._watch: Watch | None = None
-        stage = None if options.scenario is None else self._staged(options.scenario)
+        stage = options.stage if options.scenario is None else self._staged(options.scenario)
         self._recording: Recording | None = None
         self._plan = Plan(
             [*self._fixtures.values()], self.seed, self.clock, self.reporter, house, stage, journal=options.journal
@@ -233,8 +235,12 @@ class Simulator:
 
     def connect(self, name: str, space: str = "") -> str:
         """The URL under which a client connects to a backend, in a space."""
+        return self.connect_at(name, self.url(name, space))
+
+    def connect_at(self, name: str, base: str) -> str:
+        """The same for another base URL, such as that of a relay."""
         backend, fixtures = self._fixtures[name]
-        return backend.connect(fixtures, self.url(name, space))
+        return backend.connect(fixtures, base)
 
     def keys(self, name: str) -> Callable[[Message | Request, Sequence[Message]], Iterable[tuple[Json, str]]]:
         """What a client said at a backend's door and was answered -> each secret in it, with the fixtures' own."""

@@ -17,6 +17,7 @@ import orjson
 from simulator.core.message import Frame, Ping, Pong
 from simulator.core.world import Log
 from simulator.serve.clock import written
+from simulator.serve.printable import printable
 
 if TYPE_CHECKING:
     from simulator.core.space import Space
@@ -174,13 +175,6 @@ class Reporter:
 
 def _where(backend: str, space: Space | None) -> str:
     return backend if space is None else f"{backend} in {space.name}"
-
-
-def printable(text: str) -> str:
-    """Text that can't move a terminal's cursor or colour it: control characters as escapes, odd bytes as `?`."""
-    if text.isprintable() and text.isascii():
-        return text
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in _whole(text))
 
 
 def _whole(value: object) -> Any:

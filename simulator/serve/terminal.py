@@ -14,13 +14,13 @@ import orjson
 
 from simulator.core.errors import ScenarioError
 from simulator.serve import readyfile
-from simulator.serve.app import Simulator
+from simulator.serve.app import Server
 from simulator.serve.reporter import Reporter
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def run(simulator: Simulator, reporter: Reporter, ready_file: Path | None, json_lines: bool = False) -> None:
+def run(simulator: Server, reporter: Reporter, ready_file: Path | None, json_lines: bool = False) -> None:
     """Serve until SIGINT or SIGTERM. Raises SimulatorError."""
     if ready_file is not None:
         readyfile.make_room(ready_file)
@@ -34,7 +34,7 @@ def run(simulator: Simulator, reporter: Reporter, ready_file: Path | None, json_
         reporter.close()
 
 
-async def _serve(simulator: Simulator, ready_file: Path | None, json_lines: bool) -> None:
+async def _serve(simulator: Server, ready_file: Path | None, json_lines: bool) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
@@ -60,7 +60,7 @@ async def _serve(simulator: Simulator, ready_file: Path | None, json_lines: bool
                 readyfile.remove(ready_file)
 
 
-def ready(simulator: Simulator) -> dict[str, object]:
+def ready(simulator: Server) -> dict[str, object]:
     """What the ready file says."""
     served = [{"name": s.name, "url": s.url, "connect": s.connect} for s in simulator.served]
     state: dict[str, object] = {"pid": os.getpid(), "backends": served}
@@ -71,7 +71,7 @@ def ready(simulator: Simulator) -> dict[str, object]:
     return state
 
 
-def block(simulator: Simulator, colour: bool = False) -> str:
+def block(simulator: Server, colour: bool = False) -> str:
     """What the terminal shows."""
 
     def strong(text: str) -> str:
@@ -93,7 +93,7 @@ def block(simulator: Simulator, colour: bool = False) -> str:
     return "\n".join(lines)
 
 
-def _control(simulator: Simulator) -> list[str]:
+def _control(simulator: Server) -> list[str]:
     """Where it can be looked at and driven; the fragment of a URL never leaves the browser."""
     control, token = simulator.control, simulator.minted
     if control is None:
@@ -104,7 +104,7 @@ def _control(simulator: Simulator) -> list[str]:
     return lines if token is None else [*lines, f"  token    {token}"]
 
 
-def _remarks(simulator: Simulator, scenario: Path) -> list[str]:
+def _remarks(simulator: Server, scenario: Path) -> list[str]:
     """Where the author can read what never happens, and what can't be shown here."""
     from simulator.serve import scenarios
 

@@ -14,14 +14,12 @@ import aiohttp
 from simulator.cassette.entries import Header, TapedRequest, TapedResponse
 from simulator.cassette.recorder import Recorder, Redactor
 from simulator.cassette.sink import FileSink
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from tests.served import SECONDS
 
 
-def served(name: str, seed: int = 7, **settings: Any) -> Simulator:
-    return Simulator(
-        Options([name], port=0, seed=seed, settings=[(key, str(value)) for key, value in settings.items()])
-    )
+def served(name: str, seed: int = 7, **settings: Any) -> Server:
+    return Server(Options([name], port=0, seed=seed, settings=[(key, str(value)) for key, value in settings.items()]))
 
 
 class Client:

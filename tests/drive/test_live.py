@@ -16,7 +16,7 @@ from simulator.drive.outcome import Manner
 from simulator.drive.target import Target
 from simulator.drive.verdict import Row, Verdict
 from simulator.drive.verify import Wanted, verify
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from simulator.serve.replay import prepare
 from tests.cassette import tapes
 from tests.drive.odd import odd, tampered
@@ -69,7 +69,7 @@ async def test_a_replay_is_its_own_tape(name: str, tmp_path: Path) -> None:
     """Both ends of a tape, played at each other: every line is said, and every value is what it was."""
     path = await taped(tmp_path / "talk.yaml", name)
     stand_in, coverage = prepare([path], None, Replaying(), print)
-    async with Simulator(Options([stand_in], port=0, seed=8)) as simulator:
+    async with Server(Options([stand_in], port=0, seed=8)) as simulator:
         found = await verified(path, simulator.served[0].url, exact=True)
     assert off(found) == []
     assert coverage.complete, coverage.text()

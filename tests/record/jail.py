@@ -28,7 +28,7 @@ from simulator.drive.keys import Keys
 from simulator.drive.target import Target
 from simulator.drive.verify import Wanted, verify
 from simulator.serve import seeds
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from simulator.serve.replay import prepare
 from tests.record.proxied import QUICK
 from tests.record.samples import SAMPLES
@@ -55,7 +55,7 @@ OUTSIDE = "192.0.2.1"
 """Of TEST-NET-1: nobody's."""
 
 
-class Server:
+class Command:
     """The command, with nobody whom it could call."""
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -135,7 +135,7 @@ async def talk(path: Path, url: str, **wanted: Any) -> list[str]:
 async def played(path: Path, watch: Watch) -> list[str]:
     """What is not as on the tape when the tape itself answers."""
     stand_in, coverage = prepare([path], None, Manner(factor=0.2), print)
-    async with Simulator(Options([stand_in], port=0, seed=8)) as simulator:
+    async with Server(Options([stand_in], port=0, seed=8)) as simulator:
         url = simulator.served[0].url
         watch.mine.add(urlsplit(url).port or 0)
         found = await talk(path, url, exact=True)
@@ -145,7 +145,7 @@ async def played(path: Path, watch: Watch) -> list[str]:
 async def play(folder: Path, watch: Watch) -> dict[str, Any]:
     settings = [part for key, value in {**QUICK, **_IN_ORDER}.items() for part in ("--set", f"{key}={value}")]
     tapes = {path.parent.name: path for path in sorted(SAMPLES.glob("*/*.yaml"))}
-    serves, calls, plays, answers = (Server(folder, name) for name in ("serve", "calls", "replay", "cassette"))
+    serves, calls, plays, answers = (Command(folder, name) for name in ("serve", "calls", "replay", "cassette"))
     try:
         await asyncio.gather(
             serves.start("serve", "--backend", "all", *settings),

@@ -30,7 +30,7 @@ from simulator.core.errors import CassetteError, StartError
 from simulator.drive.target import Target
 from simulator.record.appending import Appending
 from simulator.record.behind import Upstream
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from simulator.serve.replay import prepare
 from tests.cassette import tapes
 from tests.drive.odd import odd
@@ -106,7 +106,7 @@ class Learning(Appending):
 
 
 class Played:
-    def __init__(self, simulator: Simulator, coverage: Coverage, name: str, told: Told, learned: asyncio.Event) -> None:
+    def __init__(self, simulator: Server, coverage: Coverage, name: str, told: Told, learned: asyncio.Event) -> None:
         self.simulator, self.coverage, self.name, self.told, self.learned = simulator, coverage, name, told, learned
         self.url = simulator.served[0].url
 
@@ -131,7 +131,7 @@ async def playing(path: Path, name: str, url: str = "", redact: bool = True, **m
         options["onlooker"] = upstream.onlooker
     backend, coverage = prepare([path], None, manner, told.append)
     settings = [*PROFILE[name].items()]
-    simulator = Simulator(Options([backend], port=0, seed=3, settings=settings, **options))
+    simulator = Server(Options([backend], port=0, seed=3, settings=settings, **options))
     if upstream is not None:
         upstream.attach(simulator)
     async with simulator:

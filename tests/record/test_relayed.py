@@ -26,7 +26,7 @@ from simulator.core.errors import SimulatorError, StartError
 from simulator.drive import edge
 from simulator.drive.target import Target
 from simulator.record.relayed import Taking, Wanted
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from tests.drive.odd import odd
 from tests.drive.talks import ALL, QUICK
 from tests.drive.taping import Client
@@ -58,7 +58,7 @@ def entries(path: Path) -> list[Any]:
 async def test_the_tape_is_what_the_client_had(name: str, tmp_path: Path) -> None:
     out, own, there = (tmp_path / one for one in ("tape.yaml", "own.yaml", "there.yaml"))
     settings = [(key, str(value)) for key, value in QUICK[name].items()]
-    server = Simulator(Options([name], port=0, seed=7, settings=settings, record=there))
+    server = Server(Options([name], port=0, seed=7, settings=settings, record=there))
     async with server as real, taking(out, real.url(name)) as (made, told):  # noqa: SIM117
         async with Client.taping(own, made.url, name) as client:
             await ALL[name](client, real.connect(name))

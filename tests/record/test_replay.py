@@ -22,7 +22,7 @@ from simulator.cassette.coverage import Coverage
 from simulator.cassette.entries import Closed, Cut, Entry, Exchange, Lost
 from simulator.cassette.tape import dump, dump_header
 from simulator.cassette.walk import Manner
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from simulator.serve.replay import prepare
 from tests.backends.aida.test_live import STREET, STREET_TOKEN, WELCOME, Phoenix, aside
 from tests.backends.chatbot.chats import HARBOUR
@@ -45,7 +45,7 @@ def number(entry: Entry) -> int:
 class Played:
     """A tape that is served, and what came of it."""
 
-    simulator: Simulator
+    simulator: Server
     coverage: Coverage
     name: str
 
@@ -91,7 +91,7 @@ class Recorder:
         path = self.tape(backend)
         complaints: list[str] = []
         stand_in, coverage = prepare([path], None, Manner(factor=0.2), complaints.append)
-        async with Simulator(Options([stand_in], port=0, seed=11, settings=settings)) as simulator:
+        async with Server(Options([stand_in], port=0, seed=11, settings=settings)) as simulator:
             yield Played(simulator, coverage, stand_in.name)
         assert complaints == []
 

@@ -11,7 +11,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 
 from simulator import backends
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock
 from tests.backends.aida.test_rules import H
 from tests.backends.chatbot.chats import HARBOUR
@@ -22,9 +22,9 @@ TOPIC, TOKEN = f"bot:{H}", "harbour-web-token"
 NAMES = ("chip", "concierge", "aida", "mia", "chatbot")
 
 
-def all_five(**options: Any) -> Simulator:
-    """A Simulator of all backends, whose clock stands still and whose bots are silent."""
-    return Simulator(Options(backends.names(), port=0, seed=7, clock=ManualClock(), **options))
+def all_five(**options: Any) -> Server:
+    """A Server of all backends, whose clock stands still and whose bots are silent."""
+    return Server(Options(backends.names(), port=0, seed=7, clock=ManualClock(), **options))
 
 
 class Client:
@@ -66,7 +66,7 @@ def says(backend: str, talk: str, text: Any) -> str:
 
 
 @asynccontextmanager
-async def client(simulator: Simulator, backend: str, space: str = "") -> AsyncIterator[Client]:
+async def client(simulator: Server, backend: str, space: str = "") -> AsyncIterator[Client]:
     """One that is in a talk of its own."""
     async with connect(simulator.connect(backend, space), proxy=None) as socket:
         who = Client(backend, socket)

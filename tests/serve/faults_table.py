@@ -10,7 +10,7 @@ from typing import Any
 
 import websockets
 
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from tests.backends.chatbot.chats import HARBOUR
 from tests.backends.mia.chats import GARDEN
 from tests.served import SECONDS, Node, admin
@@ -99,7 +99,7 @@ CASES: dict[str, Case] = {
 }  # fmt: skip
 
 
-def play_options(name: str, sim: Simulator, options: dict[str, Any]) -> dict[str, Any]:
+def play_options(name: str, sim: Server, options: dict[str, Any]) -> dict[str, Any]:
     """How a client of clients/faults.mjs is opened."""
     if name == "ws":
         return {"do": "ws", "url": sim.connect("chip"), **options}
@@ -197,7 +197,7 @@ QUIET = 0.5
 class Player:
     """Plays cases, one after the other."""
 
-    def __init__(self, sim: Simulator, node: Node) -> None:
+    def __init__(self, sim: Server, node: Node) -> None:
         self.sim, self.node = sim, node
         self._serial = 0
         self._name = ""
@@ -297,7 +297,7 @@ class Player:
         return late
 
 
-def simulator() -> Simulator:
+def simulator() -> Server:
     """Four backends that answer at once and leave bots out of it."""
     settings = [
         ("chip.bot_delay", "0"),
@@ -309,4 +309,4 @@ def simulator() -> Simulator:
         ("chatbot.ping_interval", "0.3"),
         ("chatbot.ping_timeout", "0.6"),
     ]
-    return Simulator(Options(["chip", "mia", "aida", "chatbot"], port=0, seed=7, settings=settings))
+    return Server(Options(["chip", "mia", "aida", "chatbot"], port=0, seed=7, settings=settings))

@@ -19,7 +19,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from yarl import URL
 
-from simulator.serve.app import Simulator
+from simulator.serve.app import Server
 from tests.backends.concierge.speak import frame
 
 SECONDS = 30.0
@@ -50,7 +50,7 @@ class Where:
     mia: dict[str, Any]
 
     @classmethod
-    def of(cls, simulator: Simulator) -> Where:
+    def of(cls, simulator: Server) -> Where:
         first = simulator.space.running["mia"].seed.instances[0]
         return cls(
             {served.name: served.url for served in simulator.served},

@@ -1,4 +1,4 @@
-"""A backend that does nothing but take uploads and hand them out, and a Simulator that serves it."""
+"""A backend that does nothing but take uploads and hand them out, and a Server that serves it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from simulator.core.message import Request, Response
 from simulator.core.objects import Upload, UploadFlaw
 from simulator.core.wire import Aborted, Answer, Asked, Input, Output
 from simulator.core.world import World
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock
 from simulator.serve.objects import Shelf
 from tests.served import SECONDS, Raw, request
@@ -148,17 +148,17 @@ BACKEND = Backend(
 )  # fmt: skip
 
 
-def keeper(folder: Path, memory: int = 1 << 20, most: int = 1 << 30) -> Simulator:
+def keeper(folder: Path, memory: int = 1 << 20, most: int = 1 << 30) -> Server:
     """To be entered with `async with`; `folder` gets its fixtures."""
     fixtures = folder / "keeper.yaml"
     fixtures.write_text("settings: {}\n")
     with patch("simulator.backends.load", lambda name: BACKEND):
-        simulator = Simulator(Options(["keeper"], port=0, seed=7, clock=ManualClock(), fixtures={"keeper": fixtures}))
+        simulator = Server(Options(["keeper"], port=0, seed=7, clock=ManualClock(), fixtures={"keeper": fixtures}))
     simulator.shelf.house.memory, simulator.shelf.house.most = memory, most
     return simulator
 
 
-def rules(simulator: Simulator) -> Keeper:
+def rules(simulator: Server) -> Keeper:
     """Of the engine that runs now."""
     found = simulator.space.running["keeper"].engine.rules
     assert isinstance(found, Keeper)
@@ -197,7 +197,7 @@ async def until(holds: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def half(simulator: Simulator, size: int = 3 << 20) -> AsyncIterator[Raw]:
+async def half(simulator: Server, size: int = 3 << 20) -> AsyncIterator[Raw]:
     """In the middle of an upload, `size` bytes of its file being there."""
     whole = upload(bytes(size) + b"more")
     async with Raw.open(simulator.url("keeper"), whole[:-20]) as raw:

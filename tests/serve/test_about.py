@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 
 from simulator import __version__, backends
 from simulator.core.bot import ACTS
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock
 from tests.served import Raw, admin, ask, prompt, request
 
@@ -26,7 +26,7 @@ async def test_version() -> None:
 async def test_backends() -> None:
     """Every message that there is has a schema, and a sample of the document that fits it."""
     names = backends.names()
-    async with Simulator(Options(names, port=0, seed=7, clock=ManualClock())) as simulator:
+    async with Server(Options(names, port=0, seed=7, clock=ManualClock())) as simulator:
         url = simulator.url("chip")
         host = url.partition("://")[2]
         async with Raw.open(url, request("GET", "/__admin/backends", b"", host=host)) as raw:
@@ -68,7 +68,7 @@ async def test_backends() -> None:
 )
 async def test_backends_are_told_as_they_were_reached(host: str, prefix: str, own: str, other: str) -> None:
     """A port of a container is another one outside, and so is its name."""
-    async with Simulator(Options(["chip", "mia"], port=0)) as simulator:
+    async with Server(Options(["chip", "mia"], port=0)) as simulator:
         asked = request("GET", f"{prefix}/__admin/backends", b"", host=host)
         async with Raw.open(simulator.url("chip"), asked) as raw:
             chip, mia = json.loads((await raw.answer())[1])["backends"]
@@ -98,7 +98,7 @@ async def numbers(url: str) -> dict[tuple[str, ...], float]:
 
 
 async def test_metrics() -> None:
-    async with Simulator(Options(["chip", "mia"], port=0, clock=ManualClock(), admin_port=0)) as simulator:
+    async with Server(Options(["chip", "mia"], port=0, clock=ManualClock(), admin_port=0)) as simulator:
         url = str(simulator.admin)
         async with connect(simulator.connect("chip"), proxy=None) as ws:
             await ws.send('{"type":"start_chat"}')

@@ -15,7 +15,7 @@ from simulator.core.bot import ACTS
 from simulator.core.errors import SimulatorError
 from simulator.serve.admin.api import CALLS
 from simulator.serve.admin.guard import is_loopback
-from simulator.serve.app import Simulator
+from simulator.serve.app import Server
 from simulator.serve.clock import LAST, ManualClock
 from tests.served import WEBSITE, Raw, admin, ask, chip, prompt, request
 
@@ -27,13 +27,13 @@ KNOWN = "65vbbDAQCdPdEWlEhDGy4utO"
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[Simulator]:
+async def server() -> AsyncIterator[Server]:
     async with prompt() as simulator:
         yield simulator
 
 
 @pytest.fixture
-def url(server: Simulator) -> str:
+def url(server: Server) -> str:
     return server.url("chip")
 
 
@@ -77,7 +77,7 @@ async def test_clock_goes_to_an_instant(url: str) -> None:
     assert await admin(url, "GET", "clock") == (200, moved)
 
 
-async def test_clock_at_an_instant_fires_what_falls_due(server: Simulator, url: str) -> None:
+async def test_clock_at_an_instant_fires_what_falls_due(server: Server, url: str) -> None:
     async with connect(server.connect("chip"), proxy=None) as ws:
         await started(ws)
         await admin(url, "POST", "act", {"act": "say", "text": "later", "after": 2})
@@ -246,7 +246,7 @@ def test_is_loopback(host: str, inside: bool) -> None:
     assert is_loopback(host) is inside
 
 
-async def test_say_to_a_live_client(server: Simulator, url: str) -> None:
+async def test_say_to_a_live_client(server: Server, url: str) -> None:
     async with connect(server.connect("chip"), proxy=None) as ws:
         chat_id = await started(ws)
         talk = f"{WEBSITE}/{chat_id}"
@@ -259,7 +259,7 @@ async def test_say_to_a_live_client(server: Simulator, url: str) -> None:
             await ws.send(json.dumps({"type": "ack_chat", "msg_id": out["id"]}))
 
 
-async def test_hand_off_picture_and_leave(server: Simulator, url: str) -> None:
+async def test_hand_off_picture_and_leave(server: Server, url: str) -> None:
     async with connect(server.connect("chip"), proxy=None) as ws:
         await started(ws, KNOWN)
 
@@ -285,7 +285,7 @@ async def test_hand_off_picture_and_leave(server: Simulator, url: str) -> None:
         assert await heard() == f'{chat_out}"the bot again","origin":"flow"'
 
 
-async def test_raw_goes_past_the_outbox(server: Simulator, url: str) -> None:
+async def test_raw_goes_past_the_outbox(server: Server, url: str) -> None:
     async with connect(server.connect("chip"), proxy=None) as ws:
         await started(ws)
         await admin(url, "POST", "act", {"act": "say", "text": "never acked"})
@@ -294,7 +294,7 @@ async def test_raw_goes_past_the_outbox(server: Simulator, url: str) -> None:
         assert await ws.recv() == '{"type":"novelty","b":[1,"ä"],"a":null}'
 
 
-async def test_act_waits_for_its_time(server: Simulator, url: str) -> None:
+async def test_act_waits_for_its_time(server: Server, url: str) -> None:
     async with connect(server.connect("chip"), proxy=None) as ws:
         await started(ws)
         await admin(url, "POST", "act", {"act": "say", "text": "later", "after": 2})
@@ -307,7 +307,7 @@ async def test_act_waits_for_its_time(server: Simulator, url: str) -> None:
         assert '"text":"later"' in str(await ws.recv())
 
 
-async def test_every_act_has_an_answer(server: Simulator, url: str) -> None:
+async def test_every_act_has_an_answer(server: Server, url: str) -> None:
     needed: dict[str, dict[str, object]] = {
         "say": {"text": "x"}, "status": {"status": "read"}, "queue": {"position": 1}, "hand_off": {"agent": "235"},
         "picture": {"url": "u"}, "file": {"url": "u"}, "stream": {"chunks": ["a", "b"]}, "raw": {"name": "n"},
@@ -330,11 +330,11 @@ async def test_every_act_has_an_answer(server: Simulator, url: str) -> None:
         ({"act": "raw", "name": "n"}, "raw: the chat has no socket"),
     ],
 )
-async def test_acts_that_can_not_be_done(server: Simulator, url: str, body: dict[str, object], why: str) -> None:
+async def test_acts_that_can_not_be_done(server: Server, url: str, body: dict[str, object], why: str) -> None:
     assert await admin(url, "POST", "act", {**body, "talk": KNOWN}) == (400, {"error": why})
 
 
-async def test_an_act_without_a_talk_needs_somebody_there(server: Simulator, url: str) -> None:
+async def test_an_act_without_a_talk_needs_somebody_there(server: Server, url: str) -> None:
     status, answer = await admin(url, "POST", "act", {"act": "say", "text": "x"})
     assert (status, answer["error"][:44]) == (404, "talk: nobody is connected, so say which; the")
 
@@ -362,7 +362,7 @@ async def test_requests_of_pages_without_an_origin(url: str, site: str, status: 
     assert int(head[0].split()[1]) == status
 
 
-async def test_a_frame_deeper_than_json_is_written_is_shown_raw(server: Simulator, url: str) -> None:
+async def test_a_frame_deeper_than_json_is_written_is_shown_raw(server: Server, url: str) -> None:
     deep = '{"type":"start_chat","chat_id":' + "[" * 300 + "]" * 300 + "}"
     async with connect(server.connect("chip"), proxy=None) as ws:
         await ws.send(deep)
@@ -371,7 +371,7 @@ async def test_a_frame_deeper_than_json_is_written_is_shown_raw(server: Simulato
     assert answer["messages"][0]["raw"] == deep
 
 
-async def test_a_clock_has_an_end(server: Simulator, url: str) -> None:
+async def test_a_clock_has_an_end(server: Server, url: str) -> None:
     assert isinstance(server.clock, ManualClock)
     server.clock.set(LAST - 10)
     status, answer = await admin(url, "POST", "clock/advance", {"seconds": 11})
@@ -380,7 +380,7 @@ async def test_a_clock_has_an_end(server: Simulator, url: str) -> None:
     assert (status, answer["time"]) == (200, "9000-01-01T00:00:00Z")
 
 
-async def test_a_reset_ends_an_advance(server: Simulator, url: str) -> None:
+async def test_a_reset_ends_an_advance(server: Server, url: str) -> None:
     async with connect(server.connect("chip"), proxy=None):
         long = asyncio.create_task(admin(url, "POST", "clock/advance", {"seconds": 3e8}))
         async with asyncio.timeout(5):
@@ -391,7 +391,7 @@ async def test_a_reset_ends_an_advance(server: Simulator, url: str) -> None:
     assert await admin(url, "GET", "clock") == (200, NEW_YEAR)
 
 
-async def test_journal(server: Simulator, url: str) -> None:
+async def test_journal(server: Server, url: str) -> None:
     assert await admin(url, "GET", "messages") == (200, {"total": 0, "first": 1, "more": False, "messages": []})
     async with connect(server.connect("chip"), proxy=None) as ws:
         chat_id = await started(ws)
@@ -425,7 +425,7 @@ async def test_journal(server: Simulator, url: str) -> None:
     assert messages[6] == {**common, "sender": "server", "kind": "pong", "raw": "pi\xff"}
 
 
-async def test_journal_has_events_whole(server: Simulator, url: str) -> None:
+async def test_journal_has_events_whole(server: Server, url: str) -> None:
     async with connect(server.connect("chip"), proxy=None) as ws:
         await started(ws)
         out = await said(ws, '{"type":"send_msg","text":"hi"}')
@@ -436,7 +436,7 @@ async def test_journal_has_events_whole(server: Simulator, url: str) -> None:
 
 
 @pytest.mark.parametrize(("limit", "numbers"), [("2", [5, 6]), ("0", []), ("1000", [1, 2, 3, 4, 5, 6])])
-async def test_journal_in_part(server: Simulator, url: str, limit: str, numbers: list[int]) -> None:
+async def test_journal_in_part(server: Server, url: str, limit: str, numbers: list[int]) -> None:
     async with connect(server.connect("chip"), proxy=None) as ws:
         await started(ws)
         for _ in range(2):
@@ -446,7 +446,7 @@ async def test_journal_in_part(server: Simulator, url: str, limit: str, numbers:
     assert [message["number"] for message in answer["messages"]] == numbers
 
 
-async def run(server: Simulator) -> list[str]:
+async def run(server: Server) -> list[str]:
     """One client's whole life, under a clock that stands still."""
     seen = []
     async with connect(server.connect("chip"), proxy=None) as ws:
@@ -459,7 +459,7 @@ async def run(server: Simulator) -> list[str]:
     return seen
 
 
-async def test_reset_begins_anew(server: Simulator, url: str) -> None:
+async def test_reset_begins_anew(server: Server, url: str) -> None:
     first = await run(server)
     await admin(url, "POST", "clock/advance", {"seconds": 100})
     assert await run(server) != first
@@ -475,7 +475,7 @@ async def test_reset_begins_anew(server: Simulator, url: str) -> None:
         assert await run(fresh) == first
 
 
-async def test_reset_forgets_what_was_to_come(server: Simulator, url: str) -> None:
+async def test_reset_forgets_what_was_to_come(server: Server, url: str) -> None:
     await admin(url, "POST", "act", {"act": "say", "text": "never", "after": 5, "talk": KNOWN})
     await admin(url, "POST", "reset")
     await admin(url, "POST", "clock/advance", {"seconds": 10})

@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedOK
 
 from simulator import backends
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock
 from tests.backends.concierge.speak import OPEN, frame
 from tests.serve.keeper import until
@@ -72,7 +72,7 @@ async def test_a_queue_an_idle_close_and_an_expired_upload_in_less_than_two_seco
     """Twenty minutes of one clock. Who answers pings, or says something, is there at the end."""
     settings = [("chatbot.agent_after", "90"), ("chip.bot_delay", "0"), ("concierge.bot", "none")]
     options = Options(backends.names(), port=0, seed=7, clock=ManualClock(), settings=settings)
-    async with Simulator(options) as simulator, AsyncExitStack() as stack:
+    async with Server(options) as simulator, AsyncExitStack() as stack:
 
         async def socket(name: str) -> ClientConnection:
             return await stack.enter_async_context(connect(simulator.connect(name), proxy=None))
@@ -157,7 +157,7 @@ async def test_a_queue_an_idle_close_and_an_expired_upload_in_less_than_two_seco
 async def test_two_hours_of_a_gateway() -> None:
     """However much is said: AWS closes after two hours, to the millisecond of the clock by hand."""
     options = Options(["concierge"], port=0, seed=7, clock=ManualClock(), settings=[("bot", "none")])
-    async with Simulator(options) as simulator, connect(simulator.connect("concierge"), proxy=None) as busy:
+    async with Server(options) as simulator, connect(simulator.connect("concierge"), proxy=None) as busy:
         for _ in range(13):
             await simulator.driver.advance(540)
             await answer(busy, frame("get-chat-messages", {"chatSessionId": OPEN}))
@@ -170,7 +170,7 @@ async def test_two_hours_of_a_gateway() -> None:
         assert closed.value.rcvd.code == 1001
 
 
-async def returns(simulator: Simulator, auth: dict[str, Any], away: float = 0) -> tuple[str, dict[str, Any]]:
+async def returns(simulator: Server, auth: dict[str, Any], away: float = 0) -> tuple[str, dict[str, Any]]:
     """A Socket.IO client over a bare WebSocket, which is cut: its sid, and what it brings after `away` seconds."""
     async with connect(simulator.connect("mia"), proxy=None) as ws:
         assert str(await ws.recv()).startswith("0{")
@@ -189,7 +189,7 @@ async def returns(simulator: Simulator, auth: dict[str, Any], away: float = 0) -
 
 async def test_two_minutes_to_come_back() -> None:
     """Socket.IO's window of recovery, whose sweeps are on the clock, too."""
-    async with Simulator(Options(["mia"], port=0, seed=7, clock=ManualClock())) as simulator:
+    async with Server(Options(["mia"], port=0, seed=7, clock=ManualClock())) as simulator:
         first = simulator.space.running["mia"].seed.instances[0]
         auth = {"instance": {"chatId": first.chat_id, "token": first.client_token}}
         sid, brought = await returns(simulator, auth, away=119)
@@ -202,7 +202,7 @@ async def test_two_minutes_to_come_back() -> None:
 async def test_a_poller_that_is_gone_is_missed_in_time() -> None:
     """Engine.IO over HTTP: the ping of 25 s waits for a poll that never comes, and 20 s later the session is over."""
     async with (
-        Simulator(Options(["chatbot"], port=0, seed=7, clock=ManualClock())) as simulator,
+        Server(Options(["chatbot"], port=0, seed=7, clock=ManualClock())) as simulator,
         aiohttp.ClientSession() as web,
     ):
         url = f"{simulator.url('chatbot')}/socket.io/?EIO=4&transport=polling"

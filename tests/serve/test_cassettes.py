@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from simulator.cli.listening import options
 from simulator.serve.admin import cassettes, playing
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock
 from tests.served import SECONDS, admin
 
@@ -36,9 +36,9 @@ def out(number: int) -> str:
     )
 
 
-def simulator(*backends: str, folder: Path | None = None) -> Simulator:
+def simulator(*backends: str, folder: Path | None = None) -> Server:
     names = [*(backends or ("chip",))]
-    return Simulator(Options(names, port=0, seed=7, clock=ManualClock(), cassettes=folder))
+    return Server(Options(names, port=0, seed=7, clock=ManualClock(), cassettes=folder))
 
 
 async def heard(client: ClientConnection) -> Any:

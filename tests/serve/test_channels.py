@@ -14,7 +14,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from simulator.serve.app import Simulator
+from simulator.serve.app import Server
 from tests.backends.mia.chats import GARDEN
 from tests.serve.clients import NAMES, TOPIC, Client, all_five, client
 from tests.served import SECONDS, admin, ask
@@ -47,18 +47,16 @@ SAID: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[Simulator]:
+async def server() -> AsyncIterator[Server]:
     async with all_five() as simulator:
         yield simulator
 
 
-async def call(
-    server: Simulator, method: str, path: str, body: object = None, backend: str = "chip"
-) -> tuple[int, Any]:
+async def call(server: Server, method: str, path: str, body: object = None, backend: str = "chip") -> tuple[int, Any]:
     return await admin(server.url(backend), method, path, body)
 
 
-async def channels(server: Simulator) -> list[Any]:
+async def channels(server: Server) -> list[Any]:
     status, told = await call(server, "GET", "channels")
     assert status == 200
     return list(told["channels"])
@@ -74,7 +72,7 @@ async def ended(who: Client) -> tuple[int | None, str | None]:
 
 
 @pytest.mark.parametrize("backend", NAMES)
-async def test_who_is_connected(server: Simulator, backend: str) -> None:
+async def test_who_is_connected(server: Server, backend: str) -> None:
     assert await channels(server) == []
     async with client(server, backend) as who:
         [found] = await channels(server)
@@ -95,7 +93,7 @@ async def test_who_is_connected(server: Simulator, backend: str) -> None:
 
 
 @pytest.mark.parametrize("backend", NAMES)
-async def test_a_message_is_spoken_through_the_wire(server: Simulator, backend: str) -> None:
+async def test_a_message_is_spoken_through_the_wire(server: Server, backend: str) -> None:
     async with client(server, backend) as one, client(server, backend) as other:
         if backend == "concierge":
             # The tenant's other session is told to all of his sockets.
@@ -120,7 +118,7 @@ def _alike(frame: str) -> str:
 
 
 @pytest.mark.parametrize("backend", NAMES)
-async def test_the_model_says_no(server: Simulator, backend: str) -> None:
+async def test_the_model_says_no(server: Server, backend: str) -> None:
     name = SAID[backend][0]["name"]
     async with client(server, backend):
         for body, why in (({"name": name, "body": {}}, "body"), ({"name": name, "body": {"extra": 1}}, "body.")):
@@ -141,7 +139,7 @@ async def test_the_model_says_no(server: Simulator, backend: str) -> None:
 
 
 @pytest.mark.parametrize("backend", NAMES)
-async def test_a_frame_as_it_is(server: Simulator, backend: str) -> None:
+async def test_a_frame_as_it_is(server: Server, backend: str) -> None:
     async with client(server, backend) as who:
         for text in ("{broken", "", "\u2028"):
             assert (await call(server, "POST", "channels/send", {"backend": backend, "raw": text}))[0] == 200
@@ -164,7 +162,7 @@ CLOSES: list[tuple[Any, tuple[int, str]]] = [
 
 
 @pytest.mark.parametrize("backend", NAMES)
-async def test_closed_by_hand(server: Simulator, backend: str) -> None:
+async def test_closed_by_hand(server: Server, backend: str) -> None:
     for body, expected in CLOSES if backend == "chip" else CLOSES[1:2]:
         async with client(server, backend) as who:
             [found] = await channels(server)
@@ -178,7 +176,7 @@ async def test_closed_by_hand(server: Simulator, backend: str) -> None:
         assert await ended(who) == (4002, "by hand")
 
 
-async def test_what_the_gateway_and_answers_are(server: Simulator) -> None:
+async def test_what_the_gateway_and_answers_are(server: Server) -> None:
     async with client(server, "concierge") as who:
         for body, frame in (
             ({"name": "client/get-unread-msg-count", "body": {"unreadMsgCount": "3"}},
@@ -196,7 +194,7 @@ async def test_what_the_gateway_and_answers_are(server: Simulator) -> None:
         assert (status, told["error"][:30]) == (400, "args: expected a status and a ")
 
 
-async def test_an_acknowledgement_stands_beside_its_event(server: Simulator) -> None:
+async def test_an_acknowledgement_stands_beside_its_event(server: Server) -> None:
     async with client(server, "mia") as who:
         body = {"backend": "mia", "name": "EVENT_ERROR", "body": {"message": "x"}, "ack": True}
         assert (await call(server, "POST", "channels/send", body))[0] == 200
@@ -226,7 +224,7 @@ class Poller:
         return (await ask(self.url, "POST", self.path, text.encode()))[1].decode()
 
 
-async def test_a_session_that_polls(server: Simulator) -> None:
+async def test_a_session_that_polls(server: Server) -> None:
     who = Poller(server.url("mia"))
     await who.open()
     await who.post(f"40{json.dumps({'instance': GARDEN})}")
@@ -251,7 +249,7 @@ async def test_a_session_that_polls(server: Simulator) -> None:
     assert await channels(server) == []
 
 
-async def test_a_session_that_upgrades_is_one_channel(server: Simulator) -> None:
+async def test_a_session_that_upgrades_is_one_channel(server: Server) -> None:
     who = Poller(server.url("mia"))
     await who.open()
     await who.post(f"40{json.dumps({'instance': GARDEN})}")
@@ -280,7 +278,7 @@ async def test_a_phoenix_session_that_polls() -> None:
         await _polls(server)
 
 
-async def _polls(server: Simulator) -> None:
+async def _polls(server: Server) -> None:
     url, path = server.url("aida"), "/socket/longpoll?vsn=2.0.0"
     token = json.loads((await ask(url, "GET", path))[1])["token"]
     path += f"&token={token}"
@@ -324,7 +322,7 @@ WRONG: list[tuple[dict[str, Any], int, str]] = [
 ]
 
 
-async def test_sent_wrongly(server: Simulator) -> None:
+async def test_sent_wrongly(server: Server) -> None:
     async with client(server, "chip") as who:
         [found] = await channels(server)
         for body, status, why in [
@@ -362,7 +360,7 @@ async def test_sent_wrongly(server: Simulator) -> None:
         assert await who.next() == "end"
 
 
-async def test_acts_in_a_channels_talk(server: Simulator) -> None:
+async def test_acts_in_a_channels_talk(server: Server) -> None:
     async with client(server, "chip") as one, client(server, "chip"):
         first, second = [channel["id"] for channel in await channels(server)]
         status, told = await call(server, "POST", "act", {"act": "say", "text": "To the first", "channel": first})
@@ -383,7 +381,7 @@ async def test_acts_in_a_channels_talk(server: Simulator) -> None:
         assert second != last
 
 
-async def test_a_space_has_its_own(server: Simulator) -> None:
+async def test_a_space_has_its_own(server: Server) -> None:
     async with client(server, "chip", space="a") as who:
         assert await channels(server) == []
         here = "X-Simulator-Space: a"
@@ -393,7 +391,7 @@ async def test_a_space_has_its_own(server: Simulator) -> None:
         assert await who.next() == "here"
 
 
-async def test_faults_strike_what_is_said_by_hand(server: Simulator) -> None:
+async def test_faults_strike_what_is_said_by_hand(server: Server) -> None:
     async with client(server, "chip") as who:
         fault = {"type": "drop", "stream": "downstream", "match": {"message": "chat_out"}, "count": 1}
         assert (await call(server, "POST", "faults", fault))[0] == 200

@@ -14,7 +14,7 @@ from websockets.asyncio.client import connect
 
 from simulator.core.events import Received
 from simulator.core.message import Ping
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from simulator.serve.by_hand import PATIENCE
 from simulator.serve.clock import ManualClock
 from tests.served import SECONDS, WEBSITE, Raw, admin, ask, chip, prompt, request
@@ -350,7 +350,7 @@ async def test_two_simulators_do_not_know_each_other() -> None:
 async def test_port_is_given_back_when_another_is_taken() -> None:
     async with prompt() as first:
         taken = int(first.url("chip").rpartition(":")[2])
-        second = Simulator(Options(["chip"], port=taken))
+        second = Server(Options(["chip"], port=taken))
         with pytest.raises(Exception, match=f"chip: port {taken} on 127.0.0.1 is taken: stop what listens there, or"):
             await second.start()
         assert second._runners == []

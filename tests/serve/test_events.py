@@ -13,14 +13,14 @@ from websockets.asyncio.client import connect
 
 from simulator.core.message import Frame
 from simulator.serve.admin import events, feed
-from simulator.serve.app import Simulator
+from simulator.serve.app import Server
 from tests.backends.mia.chats import GARDEN
 from tests.serve.clients import NAMES, all_five, client, says
 from tests.served import SECONDS, Raw, admin, ask, request
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[Simulator]:
+async def server() -> AsyncIterator[Server]:
     async with all_five() as simulator:
         yield simulator
 
@@ -78,7 +78,7 @@ class Stream:
 
 
 @asynccontextmanager
-async def stream(server: Simulator, asked: str = "", *lines: str) -> AsyncIterator[Stream]:
+async def stream(server: Server, asked: str = "", *lines: str) -> AsyncIterator[Stream]:
     """One that is open."""
     url = server.url("chip")
     async with Raw.open(url, request("GET", f"/__admin/events{asked}", b"", *lines)) as raw:
@@ -88,14 +88,14 @@ async def stream(server: Simulator, asked: str = "", *lines: str) -> AsyncIterat
         yield Stream(raw)
 
 
-async def call(server: Simulator, method: str, path: str, body: object = None) -> Any:
+async def call(server: Server, method: str, path: str, body: object = None) -> Any:
     status, told = await admin(server.url("chip"), method, path, body)
     assert status == 200, told
     return told
 
 
 @pytest.mark.parametrize("backend", NAMES)
-async def test_a_conversation_as_it_happens(server: Simulator, backend: str) -> None:
+async def test_a_conversation_as_it_happens(server: Server, backend: str) -> None:
     async with stream(server) as seen:
         async with client(server, backend) as who:
             _, channel = await seen.next("channel")
@@ -112,7 +112,7 @@ async def test_a_conversation_as_it_happens(server: Simulator, backend: str) -> 
         assert message in told
 
 
-async def test_how_a_connection_ended(server: Simulator) -> None:
+async def test_how_a_connection_ended(server: Server) -> None:
     async with stream(server) as seen, client(server, "chip") as who:
         await seen.next("channel")
         await who.socket.close(4100, "bye")
@@ -120,7 +120,7 @@ async def test_how_a_connection_ended(server: Simulator) -> None:
         assert (closed["event"], closed["code"], closed["reason"]) == ("closed", 4100, "bye")
 
 
-async def test_resumed(server: Simulator) -> None:
+async def test_resumed(server: Server) -> None:
     async with client(server, "chip") as who:
         for i in range(4):
             await who.send(says("chip", who.talk, str(i)))
@@ -139,7 +139,7 @@ async def test_resumed(server: Simulator) -> None:
             assert (await seen.next())[1]["args"] == [{"text": "later"}]
 
 
-async def test_filters(server: Simulator) -> None:
+async def test_filters(server: Server) -> None:
     async with stream(server, "?violation=true") as seen, client(server, "chip") as who:
         assert (await seen.next())[0] == "channel"
         await who.send(says("chip", who.talk, 5))
@@ -147,7 +147,7 @@ async def test_filters(server: Simulator) -> None:
         assert message["violations"][0]["path"] == "text"
 
 
-async def test_clock_and_reset(server: Simulator) -> None:
+async def test_clock_and_reset(server: Server) -> None:
     async with stream(server) as seen, client(server, "chip"):
         await seen.next("message")
         await call(server, "POST", "clock/advance", {"seconds": 5})
@@ -159,7 +159,7 @@ async def test_clock_and_reset(server: Simulator) -> None:
             assert [(await seen.next("message"))[1]["number"] for _ in range(2)] == [1, 2]
 
 
-async def test_who_polls_comes_goes_and_upgrades(server: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_polls_comes_goes_and_upgrades(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed, "_TICK", 0.01)
     url, path = server.url("mia"), "/socket.io/?EIO=4&transport=polling"
     async with stream(server) as seen:
@@ -184,7 +184,7 @@ async def test_who_polls_comes_goes_and_upgrades(server: Simulator, monkeypatch:
         assert (closed["event"], closed["channel"]["id"], closed["code"]) == ("closed", opened["channel"]["id"], None)
 
 
-async def test_many_channels_are_looked_for_now_and_then(server: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_channels_are_looked_for_now_and_then(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed, "_FEW", 1)
     monkeypatch.setattr(feed, "_TICK", 0.01)
     async with stream(server) as seen, client(server, "chip"), client(server, "chip"), client(server, "chip"):
@@ -192,7 +192,7 @@ async def test_many_channels_are_looked_for_now_and_then(server: Simulator, monk
         assert len(ids) == 3
 
 
-async def test_messages_of_one_body_have_one_number(server: Simulator) -> None:
+async def test_messages_of_one_body_have_one_number(server: Server) -> None:
     """Who resumes must not miss the second of them."""
     url, path = server.url("mia"), "/socket.io/?EIO=4&transport=polling"
     path += f"&sid={json.loads((await ask(url, 'GET', path))[1][1:])['sid']}"
@@ -211,7 +211,7 @@ async def test_messages_of_one_body_have_one_number(server: Simulator) -> None:
     assert len((await call(server, "GET", "messages?limit=1&name=odd&after=0"))["messages"]) == 1
 
 
-async def test_who_reads_slowly_is_told_what_is_missing(server: Simulator) -> None:
+async def test_who_reads_slowly_is_told_what_is_missing(server: Server) -> None:
     journal = server.space.journal
     async with stream(server, "?after=0") as seen, client(server, "chip"):
         assert [(await seen.next("message"))[1]["number"] for _ in range(2)] == [1, 2]
@@ -223,7 +223,7 @@ async def test_who_reads_slowly_is_told_what_is_missing(server: Simulator) -> No
         assert [(await seen.next("message"))[1]["number"] for _ in range(3)] == [2_003, 2_004, 2_005]
 
 
-async def test_it_says_that_it_lives(server: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_says_that_it_lives(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "QUIET", 0.01)
     async with stream(server) as seen:
         async with asyncio.timeout(SECONDS):
@@ -231,7 +231,7 @@ async def test_it_says_that_it_lives(server: Simulator, monkeypatch: pytest.Monk
         assert b": events" in found
 
 
-async def test_who_does_not_read_at_all_is_let_go(server: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_does_not_read_at_all_is_let_go(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "PATIENCE", 0.05)
     journal = server.space.journal
     async with stream(server, "?after=0"):
@@ -241,7 +241,7 @@ async def test_who_does_not_read_at_all_is_let_go(server: Simulator, monkeypatch
                 await asyncio.sleep(0.001)
 
 
-async def test_the_end_of_a_space_ends_its_streams(server: Simulator) -> None:
+async def test_the_end_of_a_space_ends_its_streams(server: Server) -> None:
     async with stream(server, "?simulator_space=a") as seen:
         await call(server, "DELETE", "spaces/a")
         assert await seen.ended()
@@ -254,7 +254,7 @@ async def test_the_end_of_the_server_ends_streams() -> None:
         assert await seen.ended()
 
 
-async def test_streams_have_a_bound(server: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_streams_have_a_bound(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed, "MOST", 2)
     async with stream(server), stream(server):
         status, told = await admin(server.url("chip"), "GET", "events")
@@ -264,13 +264,13 @@ async def test_streams_have_a_bound(server: Simulator, monkeypatch: pytest.Monke
             await asyncio.sleep(0)
 
 
-async def test_a_space_in_use_is_not_idle(server: Simulator) -> None:
+async def test_a_space_in_use_is_not_idle(server: Server) -> None:
     async with stream(server, "?simulator_space=a"):
         place = server.spaces.named("a")
         assert place.idle(asyncio.get_running_loop().time() + 1e6) == 0.0
 
 
-async def test_asked_wrongly(server: Simulator) -> None:
+async def test_asked_wrongly(server: Server) -> None:
     for lines, asked, why in (
         ((), "?after=x", "after: "),
         ((), "?title=x", "title: there is no such key"),

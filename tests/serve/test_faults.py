@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from simulator.serve import trial
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock
 from tests.served import Raw, admin, ask, prompt, request
 
@@ -17,7 +17,7 @@ HISTORY = '{"type":"get_history","before":"2030-01-01T00:00:00Z"}'
 CAME = b'{"type":"history","history":[]}'
 
 
-async def post(sim: Simulator, *faults: dict[str, Any], name: str = "chip") -> Any:
+async def post(sim: Server, *faults: dict[str, Any], name: str = "chip") -> Any:
     status, told = await admin(sim.url(name), "POST", "faults", [*faults])
     assert status == 200, told
     return told["faults"]
@@ -162,7 +162,7 @@ async def test_a_reset_closes_what_was_held_and_brings_back_first_faults() -> No
 
 async def test_a_spaces_faults_are_only_its_own_backends() -> None:
     options = Options(["chip", "mia"], port=0, seed=7, clock=ManualClock())
-    async with Simulator(options) as sim:
+    async with Server(options) as sim:
         await post(sim, {"type": "refused_handshake", "attributes": {"status": 500}, "backend": "mia"})
         head, _ = await ask(sim.url("mia"), "GET", "/socket.io/?EIO=4&transport=polling")
         assert head[0] == "HTTP/1.1 500 Internal Server Error"

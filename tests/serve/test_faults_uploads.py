@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from tests.backends.concierge.live import concierge, upload_data
 from tests.served import Node, admin
 
@@ -19,7 +19,7 @@ async def fetched(node: Node, **command: Any) -> list[Any]:
     return list(await node.event("upload"))
 
 
-async def post(sim: Simulator, name: str, **fault: Any) -> None:
+async def post(sim: Server, name: str, **fault: Any) -> None:
     status, told = await admin(sim.url(name), "POST", "faults", fault)
     assert status == 200, told
 
@@ -38,7 +38,7 @@ async def test_a_put_to_a_presigned_url() -> None:
 async def test_a_form_to_aida() -> None:
     form = "--b\r\nContent-Disposition: form-data; name=file; filename=a.png\r\nContent-Type: image/png\r\n\r\nx\r\n--b--\r\n"
     options = Options(["aida"], port=0, seed=7)
-    async with Simulator(options) as sim, Node.running("faults.mjs") as node:
+    async with Server(options) as sim, Node.running("faults.mjs") as node:
         path = "/content/image/3f0c8b52-7d14-4a6e-9b1f-5c2e8d7a4f60/b7d1c2a4-5e6f-4890-a1b2-c3d4e5f60718"
         command = {
             "url": f"{sim.url('aida')}{path}", "method": "POST", "body": form,

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from simulator.serve.app import Simulator
+from simulator.serve.app import Server
 from simulator.serve.clock import ManualClock
 from simulator.serve.http import _NO_LINE
 from simulator.serve.reporter import Reporter
@@ -39,13 +39,13 @@ QUEUE = (
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[Simulator]:
+async def server() -> AsyncIterator[Server]:
     async with chip(ManualClock()) as simulator:
         yield simulator
 
 
 @pytest.fixture
-def url(server: Simulator) -> str:
+def url(server: Server) -> str:
     return server.url("chip")
 
 
@@ -255,7 +255,7 @@ async def test_expect_100_continue(url: str) -> None:
 
 
 async def test_client_that_goes_in_the_middle_of_its_body(
-    server: Simulator, url: str, caplog: pytest.LogCaptureFixture
+    server: Server, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with Raw.open(url, request("POST", SEND, b"", "Content-Length: 1000") + b'{"chat_id":') as raw:
         raw.writer.write_eof()

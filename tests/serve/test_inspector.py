@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed
 
 from simulator.core.message import Frame
 from simulator.scenario import faults as fault_types
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock
 from tests.served import SECONDS, Node
 
@@ -98,11 +98,11 @@ async def page() -> AsyncIterator[Inspector]:
 
 
 @asynccontextmanager
-async def served(page: Inspector, *backends: str, **options: Any) -> AsyncIterator[Simulator]:
+async def served(page: Inspector, *backends: str, **options: Any) -> AsyncIterator[Server]:
     """A simulator for one test; the page is left before it ends, or it would go on looking for it."""
     names = [*(backends or ("chip",))]
     options.setdefault("clock", ManualClock())
-    async with Simulator(Options(names, port=0, seed=7, **options)) as simulator:
+    async with Server(Options(names, port=0, seed=7, **options)) as simulator:
         try:
             yield simulator
         finally:
@@ -111,7 +111,7 @@ async def served(page: Inspector, *backends: str, **options: Any) -> AsyncIterat
 
 
 @asynccontextmanager
-async def chat(simulator: Simulator, *texts: str, space: str = "") -> AsyncIterator[ClientConnection]:
+async def chat(simulator: Server, *texts: str, space: str = "") -> AsyncIterator[ClientConnection]:
     """A real client of chip in a chat of its own."""
     async with connect(simulator.connect("chip", space)) as client:
         await client.send('{"type":"start_chat"}')
@@ -410,7 +410,7 @@ async def test_a_simulator_that_starts_anew(page: Inspector) -> None:
         await first.stop()
         await page.until("document.querySelector('.notice.bad')?.innerText.includes('does not answer')")
         await page.node.page(faults={})
-        async with Simulator(Options(["chip"], port=port, seed=7)) as second, chat(second, "here again"):
+        async with Server(Options(["chip"], port=port, seed=7)) as second, chat(second, "here again"):
             await page.until("document.querySelector('.state.live')")
             await page.until("document.querySelectorAll('#frames .row').length >= 3")
             await page.until("document.querySelector('.clock .badge').innerText === 'wall'")

@@ -13,7 +13,7 @@ import pytest
 from simulator.core.message import Frame, Ping
 from simulator.core.space import Journal
 from simulator.serve.admin import feed
-from simulator.serve.app import Simulator
+from simulator.serve.app import Server
 from tests.serve.clients import NAMES, TOPIC, all_five, client, says
 from tests.served import SECONDS, admin
 
@@ -29,23 +29,23 @@ BODY = {"chip": "text", "concierge": "messageContent", "aida": "text", "mia": "c
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[Simulator]:
+async def server() -> AsyncIterator[Server]:
     async with all_five() as simulator:
         yield simulator
 
 
-async def call(server: Simulator, method: str, path: str, body: object = None) -> tuple[int, Any]:
+async def call(server: Server, method: str, path: str, body: object = None) -> tuple[int, Any]:
     return await admin(server.url("chip"), method, path, body)
 
 
-async def found(server: Simulator, **criteria: object) -> list[Any]:
+async def found(server: Server, **criteria: object) -> list[Any]:
     status, told = await call(server, "POST", "messages/find", criteria)
     assert status == 200, told
     return list(told["messages"])
 
 
 @pytest.mark.parametrize("backend", NAMES)
-async def test_a_message_is_waited_for(server: Simulator, backend: str) -> None:
+async def test_a_message_is_waited_for(server: Server, backend: str) -> None:
     async with client(server, backend) as who:
         name = NAMED[backend]
         criteria = {"backend": backend, "sender": "client", "name": name, "body": {BODY[backend]: "It's me"}}
@@ -72,26 +72,26 @@ async def test_a_message_is_waited_for(server: Simulator, backend: str) -> None:
         assert late["error"].startswith('2 of 3 messages within 0 s: looked for sender "client", name ')
 
 
-def unread(server: Simulator) -> None:
+def unread(server: Server) -> None:
     """Let whoever asks read the journal anew."""
     server.spaces.default.feed = None
 
 
-def lines(server: Simulator) -> Collection[object]:
+def lines(server: Server) -> Collection[object]:
     """What was read of it."""
     at = server.spaces.default.feed
     assert at is not None
     return at.reading.lines
 
 
-async def waiting(server: Simulator, many: int, space: str = "") -> None:
+async def waiting(server: Server, many: int, space: str = "") -> None:
     """Until so many wait."""
     async with asyncio.timeout(SECONDS):
         while (at := server.spaces.named(space).feed) is None or at.busy != many:  # noqa: ASYNC110
             await asyncio.sleep(0)
 
 
-async def test_what_came_nearest(server: Simulator) -> None:
+async def test_what_came_nearest(server: Server) -> None:
     async with client(server, "chip") as who:
         await who.send(says("chip", who.talk, "one"))
         await who.send('{"type":"set_email","email":"ann@example.com"}')
@@ -126,7 +126,7 @@ HELD: list[tuple[object, object, bool]] = [
 ]
 
 
-async def test_a_body_has_at_least_this(server: Simulator) -> None:
+async def test_a_body_has_at_least_this(server: Server) -> None:
     async with client(server, "mia") as who:
         for i, (got, wanted, holds) in enumerate(HELD):
             name = f"odd{i}"
@@ -137,7 +137,7 @@ async def test_a_body_has_at_least_this(server: Simulator) -> None:
             assert await found(server, name=name, args=[wanted]) == []
 
 
-async def test_criteria(server: Simulator) -> None:
+async def test_criteria(server: Server) -> None:
     async with client(server, "chip") as one, client(server, "aida") as two:
         await one.send(says("chip", one.talk, "hello"))
         await one.send("nonsense")
@@ -170,7 +170,7 @@ async def test_criteria(server: Simulator) -> None:
                 assert len(page["messages"]) == many, asked
 
 
-async def test_pages(server: Simulator) -> None:
+async def test_pages(server: Server) -> None:
     async with client(server, "chip") as who:
         for i in range(8):
             await who.send(says("chip", who.talk, str(i)))
@@ -193,7 +193,7 @@ async def test_pages(server: Simulator) -> None:
         assert (await call(server, "GET", "messages/x"))[0] == 400
 
 
-async def test_taken_out(server: Simulator) -> None:
+async def test_taken_out(server: Server) -> None:
     async with client(server, "chip") as who:
         for i in range(4):
             await who.send(says("chip", who.talk, str(i)))
@@ -214,7 +214,7 @@ async def test_taken_out(server: Simulator) -> None:
         assert (status, told["message"]["number"]) == (200, 8)
 
 
-async def test_who_waits_through_a_reset(server: Simulator) -> None:
+async def test_who_waits_through_a_reset(server: Server) -> None:
     async with client(server, "chip"):
         waits = asyncio.create_task(call(server, "POST", "messages/wait-for-count", {"name": "start_chat", "count": 2}))
         await waiting(server, 1)
@@ -224,7 +224,7 @@ async def test_who_waits_through_a_reset(server: Simulator) -> None:
         assert (status, [message["number"] for message in told["messages"]]) == (200, [1, 3])
 
 
-async def test_who_waits_when_the_space_ends(server: Simulator) -> None:
+async def test_who_waits_when_the_space_ends(server: Server) -> None:
     here = "X-Simulator-Space: a"
     url = server.url("chip")
     waits = asyncio.create_task(admin(url, "POST", "messages/wait", {}, here))
@@ -262,7 +262,7 @@ async def test_a_journal_of_nothing() -> None:
             )  # fmt: skip
 
 
-async def test_there_is_room_for_so_many(server: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_there_is_room_for_so_many(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed, "MOST", 3)
     waits = [asyncio.create_task(call(server, "POST", "messages/wait", {})) for _ in range(3)]
     await waiting(server, 3)
@@ -273,7 +273,7 @@ async def test_there_is_room_for_so_many(server: Simulator, monkeypatch: pytest.
     await waiting(server, 0)
 
 
-async def test_a_caller_who_goes_away_waits_no_longer(server: Simulator) -> None:
+async def test_a_caller_who_goes_away_waits_no_longer(server: Server) -> None:
     waits = asyncio.create_task(call(server, "POST", "messages/wait", {"timeout": 600}))
     await waiting(server, 1)
     waits.cancel()
@@ -295,7 +295,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-async def test_asked_wrongly(server: Simulator) -> None:
+async def test_asked_wrongly(server: Server) -> None:
     for path, body, why in WRONG:
         status, told = await call(server, "POST", f"messages/{path}", body)
         assert (status, told["error"][: len(why)]) == (400, why)
@@ -304,7 +304,7 @@ async def test_asked_wrongly(server: Simulator) -> None:
 # --- what it costs
 
 
-async def test_fifty_thousand_frames_stay_within_the_bound(server: Simulator) -> None:
+async def test_fifty_thousand_frames_stay_within_the_bound(server: Server) -> None:
     """In number and in characters; reading them keeps nobody waiting for long."""
     journal = server.space.journal
     for i in range(50_000):
@@ -342,7 +342,7 @@ async def test_fifty_thousand_frames_stay_within_the_bound(server: Simulator) ->
     assert len(lines(server)) == len(journal)
 
 
-async def test_frames_pay_nothing_when_nobody_waits(server: Simulator) -> None:
+async def test_frames_pay_nothing_when_nobody_waits(server: Server) -> None:
     journal = server.space.journal
     bare = journal._append
     waits = asyncio.create_task(call(server, "POST", "messages/wait", {}))
@@ -354,7 +354,7 @@ async def test_frames_pay_nothing_when_nobody_waits(server: Simulator) -> None:
     assert journal._append == bare
 
 
-async def test_what_was_read_is_let_go(server: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_was_read_is_let_go(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     async with client(server, "chip"):
         assert len(await found(server)) == 2
         at = server.spaces.default.feed
@@ -391,7 +391,7 @@ def test_a_journal_in_parts() -> None:
     assert (journal.total, journal.first, journal.begun) == (0, 1, 1)
 
 
-async def test_what_can_be_read_and_not_be_written_again(server: Simulator) -> None:
+async def test_what_can_be_read_and_not_be_written_again(server: Server) -> None:
     """JSON is read deeper than it is written: the frame is there, its meaning is not."""
     async with client(server, "mia") as who:
         await who.send(f'42["odd",{"[" * 500}{"]" * 500}]')
@@ -400,7 +400,7 @@ async def test_what_can_be_read_and_not_be_written_again(server: Simulator) -> N
         assert (status, [line["name"] for line in told["messages"]]) == (200, [None, "odd"])
 
 
-async def test_a_body_that_polls_bring_and_mean_nothing(server: Simulator) -> None:
+async def test_a_body_that_polls_bring_and_mean_nothing(server: Server) -> None:
     journal = server.space.journal
     journal.add(0.0, "mia", 1, "client", Frame("3", "polling"))
     journal.add(0.0, "mia", 2, "server", Frame("2"))
@@ -419,7 +419,7 @@ ASKS = {
 
 
 @pytest.mark.parametrize("backend", ["concierge", "aida"])
-async def test_an_answer_is_shown_beside_what_it_answers(server: Simulator, backend: str) -> None:
+async def test_an_answer_is_shown_beside_what_it_answers(server: Server, backend: str) -> None:
     frame, name = ASKS[backend]
     async with client(server, backend) as who:
         for _ in range(2):

@@ -22,7 +22,7 @@ from websockets.sync.client import connect as sync_connect
 
 from simulator.serve.admin.api import CALLS
 from simulator.serve.admin.call import Call, shape
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock
 from tests.described import description
 from tests.served import SECONDS, admin, prompt
@@ -48,7 +48,7 @@ class Aside:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         options = Options(["chip", "mia"], port=0, seed=7, clock=ManualClock(), spaces=100_000, admin_port=0)
-        async with Simulator(options) as simulator:
+        async with Server(options) as simulator:
             self.url, self.connect = str(simulator.admin), simulator.connect("chip")
             self._ready.set()
             await self._over.wait()

@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from simulator.core.actions import Call
 from simulator.core.events import Called
-from simulator.serve.app import Simulator
+from simulator.serve.app import Server
 from simulator.serve.clock import ManualClock
 from simulator.serve.outgoing import Outgoing
 from simulator.serve.reporter import Reporter
@@ -59,7 +59,7 @@ async def courier() -> AsyncIterator[Courier]:
     await runner.cleanup()
 
 
-def with_courier(courier: Courier, log: io.StringIO | None = None, **settings: Any) -> Simulator:
+def with_courier(courier: Courier, log: io.StringIO | None = None, **settings: Any) -> Server:
     reporter = Reporter(lambda: 0.0, stream=log or io.StringIO())
     return chip(ManualClock(), reporter=reporter, courier_url=courier.url, outbox_interval=0, **settings)
 

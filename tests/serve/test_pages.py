@@ -9,7 +9,7 @@ import pytest
 
 from simulator.core.errors import SimulatorError
 from simulator.core.message import Frame
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from tests.served import Raw, admin, ask, prompt, request
 
 SEEN = ("Sec-Fetch-Site: none", "Sec-Fetch-Dest: document", "Sec-Fetch-Mode: navigate")
@@ -17,8 +17,8 @@ FRAME = Frame("{}")
 OWN = "Sec-Fetch-Site: same-origin"
 
 
-def every(**options: object) -> Simulator:
-    return Simulator(Options(["chip", "mia"], port=0, seed=7, **options))  # type: ignore[arg-type]
+def every(**options: object) -> Server:
+    return Server(Options(["chip", "mia"], port=0, seed=7, **options))  # type: ignore[arg-type]
 
 
 def status(head: list[str]) -> int:

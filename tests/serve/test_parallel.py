@@ -6,15 +6,15 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 from simulator import backends
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock
 from tests.serve.jobs import Job, Where
 
 JOBS = 12
 
 
-def server() -> Simulator:
-    return Simulator(Options(backends.names(), port=0, seed=7, clock=ManualClock()))
+def server() -> Server:
+    return Server(Options(backends.names(), port=0, seed=7, clock=ManualClock()))
 
 
 async def test_twelve_jobs_see_nothing_of_each_other() -> None:

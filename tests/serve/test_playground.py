@@ -17,7 +17,7 @@ import pytest
 import pytest_asyncio
 
 from simulator import backends
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock
 from simulator.serve.tls import Made
 from tests.served import Node, admin
@@ -63,14 +63,14 @@ def png(width: int = 120, height: int = 80) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
-def simulator(*names: str, **options: Any) -> Simulator:
+def simulator(*names: str, **options: Any) -> Server:
     chosen = [*(names or backends.names())]
     settings = [(key, value) for key, value in QUICK if key.partition(".")[0] in chosen]
-    return Simulator(Options(chosen, port=0, seed=7, settings=settings, **options))
+    return Server(Options(chosen, port=0, seed=7, settings=settings, **options))
 
 
 @asynccontextmanager
-async def alone(chat: Chat, *names: str, **options: Any) -> AsyncIterator[Simulator]:
+async def alone(chat: Chat, *names: str, **options: Any) -> AsyncIterator[Server]:
     """A simulator for one test; the page is left before it ends, or it would go on looking for it."""
     async with simulator(*names, **options) as running:
         try:
@@ -155,13 +155,13 @@ async def chat() -> AsyncIterator[Chat]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def five() -> AsyncIterator[Simulator]:
+async def five() -> AsyncIterator[Server]:
     async with simulator() as running:
         yield running
 
 
 @pytest.mark.parametrize("name", backends.names())
-async def test_it_chats(chat: Chat, five: Simulator, tmp_path: Path, name: str) -> None:
+async def test_it_chats(chat: Chat, five: Server, tmp_path: Path, name: str) -> None:
     """Own words, the bot's, a picture where the protocol has one; whatever looks like markup is text."""
     await chat.open(f"{five.url('chip')}/__admin/playground?backend={name}", name)
     for text in (*STARTERS.get(name, ()), EVIL):
@@ -229,7 +229,7 @@ async def the_code_is_true(chat: Chat, name: str) -> None:
     assert expected in heard
 
 
-async def test_a_queue_an_agent_and_a_stream(chat: Chat, five: Simulator) -> None:
+async def test_a_queue_an_agent_and_a_stream(chat: Chat, five: Server) -> None:
     await chat.open(f"{five.url('chip')}/__admin/playground?backend=chatbot", "chatbot")
     await chat.press("New chat")
     await chat.connected("chatbot")
@@ -256,7 +256,7 @@ async def test_a_queue_an_agent_and_a_stream(chat: Chat, five: Simulator) -> Non
     await chat.sound()
 
 
-async def test_what_the_other_side_sends(chat: Chat, five: Simulator) -> None:
+async def test_what_the_other_side_sends(chat: Chat, five: Server) -> None:
     """Pictures of elsewhere are links, and what is no address of the web is not even that."""
     await chat.open(f"{five.url('chip')}/__admin/playground?backend=chip", "chip")
     await chat.press("New chat")
@@ -281,7 +281,7 @@ BROKEN: dict[str, dict[str, Any]] = {
 """Messages that are not as the document says."""
 
 
-async def test_what_nobody_understands(chat: Chat, five: Simulator) -> None:
+async def test_what_nobody_understands(chat: Chat, five: Server) -> None:
     """It is told, and the chat goes on."""
     await chat.open(f"{five.url('chip')}/__admin/playground?backend=aida", "aida")
     for name, broken in BROKEN.items():
@@ -326,7 +326,7 @@ async def test_it_comes_back_when_it_was_cut_off(chat: Chat) -> None:
         await chat.sound()
 
 
-async def test_a_space_of_its_own(chat: Chat, five: Simulator, tmp_path: Path) -> None:
+async def test_a_space_of_its_own(chat: Chat, five: Server, tmp_path: Path) -> None:
     """However it is named; what is said there is there alone, uploads too."""
     blue, green = "/~space/blue/__admin/playground?backend=", "/__admin/playground?simulator_space=green&backend="
     for space, path, name in (("blue", blue, "concierge"), ("green", green, "mia")):
@@ -392,7 +392,7 @@ async def test_the_token_is_asked_for(chat: Chat) -> None:
         await chat.sound()
 
 
-async def test_keys_alone(chat: Chat, five: Simulator) -> None:
+async def test_keys_alone(chat: Chat, five: Server) -> None:
     """From the top of the page by Tab to the message, and what came is read out."""
     await chat.open(f"{five.url('chip')}/__admin/playground?backend=mia", "mia")
     names = []
@@ -412,7 +412,7 @@ async def test_keys_alone(chat: Chat, five: Simulator) -> None:
     assert await chat.do("return document.querySelector('[role=log]').getAttribute('aria-live')") == "polite"
 
 
-async def test_a_narrow_window(chat: Chat, five: Simulator) -> None:
+async def test_a_narrow_window(chat: Chat, five: Server) -> None:
     await chat.open(f"{five.url('chip')}/__admin/playground?backend=concierge", "concierge")
     await chat.say("A word without an end: " + "x" * 400)
     await chat.heard("x" * 400, "mine")

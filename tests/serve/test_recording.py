@@ -18,7 +18,7 @@ from simulator.cassette.entries import Beside, Closed, Cut, Entry, Exchange, Ope
 from simulator.cassette.sink import FileSink
 from simulator.cassette.tape import open_tape
 from simulator.core.errors import SimulatorError, StartError
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock
 from simulator.serve.reporter import Reporter
 from tests.backends.concierge.live import at, upload_data
@@ -27,9 +27,9 @@ from tests.served import SECONDS, admin, ask, command
 pytestmark = pytest.mark.live
 
 
-def serving(out: Path, *backends: str, port: int = 0, **options: Any) -> Simulator:
+def serving(out: Path, *backends: str, port: int = 0, **options: Any) -> Server:
     settings = [("bot_delay", "0"), *([("outbox_interval", "0")] if "chip" in backends else [])]
-    return Simulator(Options([*backends], port=port, seed=7, record=out, settings=settings, **options))
+    return Server(Options([*backends], port=port, seed=7, record=out, settings=settings, **options))
 
 
 def read(out: Path) -> list[Entry]:

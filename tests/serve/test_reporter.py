@@ -11,7 +11,8 @@ import pytest
 from aiohttp.http_exceptions import BadHttpMessage
 
 from simulator.core.message import Frame, Ping, Pong
-from simulator.serve.reporter import Reporter, printable
+from simulator.serve.printable import printable
+from simulator.serve.reporter import Reporter
 
 NOON = 1767268800.25
 EVIL = "a\x1b[2Jb\x07c\nd\re\x9bf\u202eg\x00h\x7fi"

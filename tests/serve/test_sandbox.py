@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from tests.backends.concierge.live import at, concierge, upload_data
 from tests.served import Node
 
@@ -88,6 +88,6 @@ async def test_an_image_of_aida_neither() -> None:
         const url = new URL(`/content/image/${id}`, api).href;
         if ((await (await fetch(url)).text()) !== page) throw new Error("it is not there");
     """
-    async with Simulator(Options(["aida"], port=0, seed=7)) as simulator, Node.browser("concierge.html") as node:
+    async with Server(Options(["aida"], port=0, seed=7)) as simulator, Node.browser("concierge.html") as node:
         where = f"{simulator.url('aida')}/content/image/{KITCHEN}/{ANA}"
         assert await node.page(do=script(post, api=where, page=SVG)) == []

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from simulator.cli import main
 from simulator.core.errors import ScenarioError, SimulatorError
 from simulator.serve import scenarios, terminal
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock
 from simulator.serve.reporter import Reporter
 from tests.scenario.play import Story
@@ -155,7 +155,7 @@ async def test_the_command_plays_it_and_follows_its_edits(tmp_path: Path) -> Non
 async def test_where_it_is_served_an_author_is_told_of_warnings(tmp_path: Path) -> None:
     path = tmp_path / "my own.yaml"
     path.write_text("else: [{queue: 1}, {typing: 1}, {say: a}, end]", encoding="utf-8")
-    async with Simulator(Options(["chip", "mia"], port=0, clock=ManualClock(), scenario=path)) as simulator:
+    async with Server(Options(["chip", "mia"], port=0, clock=ManualClock(), scenario=path)) as simulator:
         told = f"the bot plays {path}\n  warnings  4: simulator scenario check '{path}' --backend chip --backend mia\n"
         assert told in terminal.block(simulator)
         path.write_text("else: {say: a}", encoding="utf-8")
@@ -169,7 +169,7 @@ async def test_each_space_plays_it_for_itself(tmp_path: Path) -> None:
     path.write_text("rules: [{when: message, then: [{count: n}, {say: '{{ n }}'}]}]", encoding="utf-8")
     settings = [("outbox_interval", "0")]
     options = Options(["chip"], port=0, seed=7, clock=ManualClock(), scenario=path, settings=settings)
-    async with Simulator(options) as simulator:
+    async with Server(options) as simulator:
         assert simulator.scenario == path
         for space in ("", "one", "two"):
             async with Raw.upgraded(simulator.connect("chip", space)) as raw:
@@ -199,7 +199,7 @@ async def test_a_step_ends_the_socket_of_its_talk_alone(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     options = Options(["chip"], port=0, clock=ManualClock(), scenario=path, settings=[("outbox_interval", "0")])
-    async with Simulator(options) as simulator, Raw.upgraded(simulator.connect("chip")) as other:
+    async with Server(options) as simulator, Raw.upgraded(simulator.connect("chip")) as other:
         await opened(other)
         async with Raw.upgraded(simulator.connect("chip")) as raw:
             await opened(raw)
@@ -214,14 +214,14 @@ async def test_a_step_ends_the_socket_of_its_talk_alone(tmp_path: Path) -> None:
         assert await said(other, "x") == "on"
 
 
-async def control(simulator: Simulator, space: str, method: str, path: str, body: object = None) -> Any:
+async def control(simulator: Server, space: str, method: str, path: str, body: object = None) -> Any:
     named = [f"X-Simulator-Space: {space}"] if space else []
     status, told = await admin(simulator.url("chip"), method, path, body, *named)
     assert status == 200, told
     return told
 
 
-async def faults(simulator: Simulator, space: str = "") -> list[tuple[str, int]]:
+async def faults(simulator: Server, space: str = "") -> list[tuple[str, int]]:
     told = await control(simulator, space, "GET", "faults")
     return [(fault["name"], fault["struck"]) for fault in told["faults"]]
 
@@ -233,7 +233,7 @@ async def test_faults_of_a_scenario_strike_in_every_space(tmp_path: Path) -> Non
     options = Options(
         ["chip"], port=0, clock=ManualClock(), scenario=path, watch=True, settings=[("outbox_interval", "0")]
     )
-    async with Simulator(options) as simulator:
+    async with Server(options) as simulator:
         assert await faults(simulator) == [("lost", 0), ("latency_downstream", 0)]
         for space in ("one", "two"):
             async with Raw.upgraded(simulator.connect("chip", space)) as raw:
@@ -268,7 +268,7 @@ async def test_more_faults_than_there_may_be_leave_a_space_as_it_is_and_the_file
     log = io.StringIO()
     reporter = Reporter(lambda: 0.0, stream=log)
     options = Options(["chip"], port=0, clock=ManualClock(), scenario=path, watch=True, reporter=reporter)
-    async with Simulator(options) as simulator:
+    async with Server(options) as simulator:
         await control(simulator, "full", "POST", "faults", {"type": "latency", "name": "mine"})
         many = "- {type: slow_close}\n" * 1000
         path.write_text(f"faults:\n{many}{HELLO % 'hi'}", encoding="utf-8")
@@ -285,7 +285,7 @@ async def test_a_scenario_that_cannot_be_played_does_not_start(tmp_path: Path) -
     path = tmp_path / "my.yaml"
     path.write_text("rules:\n- {when: start, then: {go: nowhere}}", encoding="utf-8")
     with pytest.raises(SimulatorError) as caught:
-        Simulator(Options(["chip"], scenario=path))
+        Server(Options(["chip"], scenario=path))
     assert str(caught.value) == f"{path}:2: rules.0.then.go: there is no state 'nowhere'"
     done = invoke("serve", "--backend", "chip", "--scenario", str(path))
     assert (done.exit_code, done.stderr) == (2, f"simulator: {path}:2: rules.0.then.go: there is no state 'nowhere'\n")
@@ -353,7 +353,7 @@ async def test_check_and_serve_know_the_agents_of_other_fixtures(tmp_path: Path)
     assert known == f"{path}: can be played on chip\n"
     assert "no active agent 'zoe@example.com'" in invoke("scenario", "check", str(path), "-b", "chip").stdout
     for fixtures, count in (({"chip": mine}, 0), ({}, 1)):
-        async with Simulator(Options(["chip"], port=0, scenario=path, fixtures=fixtures)) as simulator:
+        async with Server(Options(["chip"], port=0, scenario=path, fixtures=fixtures)) as simulator:
             assert terminal.block(simulator).count("warnings") == count
 
 

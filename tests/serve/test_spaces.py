@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from simulator import backends
 from simulator.core.errors import SimulatorError
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.reporter import Reporter
 from simulator.serve.spaces import REST, Crowded
@@ -29,15 +29,15 @@ NEW_YEAR = 1767225600.0
 START_CHAT = '{"type":"start_chat"}'
 
 
-def many(*names: str, clock: ManualClock | WallClock | None = None, **options: Any) -> Simulator:
+def many(*names: str, clock: ManualClock | WallClock | None = None, **options: Any) -> Server:
     """Some backends on free ports, all of them where none is named."""
     settings = [("chip.bot_delay", "0"), ("chip.outbox_interval", "0")] if "chip" in (names or ("chip",)) else []
     given = {"settings": settings, "port": 0, "seed": 7, **options}
-    return Simulator(Options(names or backends.names(), clock=clock or ManualClock(), **given))
+    return Server(Options(names or backends.names(), clock=clock or ManualClock(), **given))
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[Simulator]:
+async def server() -> AsyncIterator[Server]:
     async with prompt() as simulator:
         yield simulator
 
@@ -48,14 +48,14 @@ async def says(ws: ClientConnection, text: str = START_CHAT) -> str:
         return str(await ws.recv())
 
 
-async def told(simulator: Simulator, name: str = "chip") -> dict[str, dict[str, Any]]:
+async def told(simulator: Server, name: str = "chip") -> dict[str, dict[str, Any]]:
     """All spaces by their names."""
     status, answer = await admin(simulator.url(name), "GET", "spaces")
     assert status == 200
     return {space["name"]: space for space in answer["spaces"]}
 
 
-async def spaced(simulator: Simulator, space: str, method: str, path: str, body: object = None) -> tuple[int, Any]:
+async def spaced(simulator: Server, space: str, method: str, path: str, body: object = None) -> tuple[int, Any]:
     """A control call of a space, in one of the three ways."""
     way = sum(space.encode()) % 3
     url = simulator.url(next(iter(simulator.space.running)))
@@ -72,7 +72,7 @@ async def spaced(simulator: Simulator, space: str, method: str, path: str, body:
 # --- found
 
 
-async def test_three_ways_lead_to_one_space(server: Simulator) -> None:
+async def test_three_ways_lead_to_one_space(server: Server) -> None:
     """And all of them to the same bytes as in the default one, which sees nothing of it."""
     where = server.connect("chip")
     ways: list[tuple[str, dict[str, str]]] = [
@@ -172,7 +172,7 @@ async def test_people_s_clients_come_in_by_all_three_ways() -> None:
         assert (await told(simulator, "chatbot"))[""]["journal"] == 0
 
 
-async def test_rules_see_nothing_of_the_selectors(server: Simulator) -> None:
+async def test_rules_see_nothing_of_the_selectors(server: Server) -> None:
     seen: list[Any] = []
     place = server.spaces.named("gw0")
     rules: Any = place.driver.space.running["chip"].engine.rules
@@ -192,7 +192,7 @@ async def test_rules_see_nothing_of_the_selectors(server: Simulator) -> None:
     assert asked.request.base == "http://127.0.0.1/~space/gw0"
 
 
-async def test_who_asks_wrongly_is_told(server: Simulator) -> None:
+async def test_who_asks_wrongly_is_told(server: Server) -> None:
     url = server.url("chip")
     cases = [
         ("/~space/../", (), "there can be no space of the name '..'"),
@@ -220,7 +220,7 @@ async def test_who_asks_wrongly_is_told(server: Simulator) -> None:
 # --- isolated
 
 
-async def test_seed_clock_and_reset_are_a_spaces_own(server: Simulator) -> None:
+async def test_seed_clock_and_reset_are_a_spaces_own(server: Server) -> None:
     async with (
         connect(server.connect("chip", "a"), proxy=None) as a,
         connect(server.connect("chip", "b"), proxy=None) as b,
@@ -243,14 +243,14 @@ async def test_seed_clock_and_reset_are_a_spaces_own(server: Simulator) -> None:
         assert await says(again) == first[1], "as at its start"
 
 
-async def test_a_reset_of_the_default_space_is_no_other_ones(server: Simulator) -> None:
+async def test_a_reset_of_the_default_space_is_no_other_ones(server: Server) -> None:
     async with connect(server.connect("chip", "a"), proxy=None) as ws:
         await says(ws)
         assert (await admin(server.url("chip"), "POST", "reset"))[0] == 200
         assert '"history"' in await says(ws, '{"type":"get_history","before":"2099-01-01T00:00:00Z"}')
 
 
-async def test_acts_and_messages_are_of_the_space(server: Simulator) -> None:
+async def test_acts_and_messages_are_of_the_space(server: Server) -> None:
     async with connect(server.connect("chip", "b"), proxy=None) as ws:
         await says(ws)
         assert (await spaced(server, "b", "POST", "act", {"act": "say", "text": "Hello"}))[0] == 200
@@ -340,7 +340,7 @@ async def test_a_minted_url_finds_its_space_and_no_other() -> None:
 # --- by control call
 
 
-async def test_a_space_with_a_seed_and_a_clock(server: Simulator) -> None:
+async def test_a_space_with_a_seed_and_a_clock(server: Server) -> None:
     url = server.url("chip")
     status, made = await admin(url, "POST", "spaces", {"name": "a", "seed": 9, "clock": "2030-05-01T00:00:00Z"})
     assert (status, made) == (200, {
@@ -364,7 +364,7 @@ async def test_a_space_with_a_seed_and_a_clock(server: Simulator) -> None:
     assert (await told(server))[""]["clock"]["mode"] == "manual"
 
 
-def prompt_with_seed(seed: int) -> Simulator:
+def prompt_with_seed(seed: int) -> Server:
     return chip(ManualClock(), seed=seed, bot_delay=0, outbox_interval=0)
 
 
@@ -399,7 +399,7 @@ async def test_a_manual_space_of_a_wall_clocks_server_beats_and_waits() -> None:
         ("GET", "spaces/a%2Fb", None, 404, "there is no space 'a/b'"),
     ],
 )
-async def test_wrong_calls(server: Simulator, method: str, path: str, body: object, status: int, why: str) -> None:
+async def test_wrong_calls(server: Server, method: str, path: str, body: object, status: int, why: str) -> None:
     found, answer = await admin(server.url("chip"), method, path, body)
     assert (found, answer["error"][: len(why)]) == (status, why)
     assert len(await told(server)) == 1
@@ -412,7 +412,7 @@ async def replies(ws: ClientConnection, text: str) -> str:
     return str(json.loads(await says(ws, json.dumps({"type": "send_msg", "text": text})))["msg_out"]["text"])
 
 
-async def test_a_space_with_a_scenario_of_its_own(server: Simulator) -> None:
+async def test_a_space_with_a_scenario_of_its_own(server: Server) -> None:
     url = server.url("chip")
     assert (await admin(url, "POST", "spaces", {"name": "a", "scenario": SHOUT}))[0] == 200
     assert (await admin(url, "POST", "spaces", {"name": "b", "scenario": "support-desk"}))[0] == 200
@@ -437,7 +437,7 @@ async def test_a_space_with_a_scenario_of_its_own(server: Simulator) -> None:
         assert await replies(a, "hush") == "quiet", "a reset changes nothing of it"
 
 
-async def test_a_space_that_begins_with_faults(server: Simulator) -> None:
+async def test_a_space_that_begins_with_faults(server: Server) -> None:
     lost = {"type": "drop", "match": {"message": "chat_started"}, "count": 1}
     status, made = await admin(server.url("chip"), "POST", "spaces", {"name": "a", "faults": [lost]})
     assert (status, made["faults"]) == (200, 1)
@@ -453,7 +453,7 @@ async def test_a_space_that_begins_with_faults(server: Simulator) -> None:
         assert '"chat_started"' in await says(default)
 
 
-async def test_what_is_wrong_ends_nothing(server: Simulator) -> None:
+async def test_what_is_wrong_ends_nothing(server: Server) -> None:
     url = server.url("chip")
     async with connect(server.connect("chip", "a"), proxy=None) as ws:
         await says(ws)
@@ -478,13 +478,13 @@ async def test_what_is_wrong_ends_nothing(server: Simulator) -> None:
     assert "b" not in server.spaces
 
 
-async def test_a_call_names_one_space(server: Simulator) -> None:
+async def test_a_call_names_one_space(server: Server) -> None:
     status, answer = await admin(server.url("chip"), "POST", "spaces?simulator_space=b", {"name": "a"})
     assert (status, answer["error"]) == (400, "name: is 'a', but the request names the space 'b'")
     assert (await admin(server.url("chip"), "POST", "spaces?simulator_space=b", {}))[1]["name"] == "b"
 
 
-async def test_health_and_lists_make_no_space(server: Simulator) -> None:
+async def test_health_and_lists_make_no_space(server: Server) -> None:
     for path in ("/~space/a/__admin/health", "/~space/a/__admin/spaces"):
         assert (await ask(server.url("chip"), "GET", path))[0][0] == "HTTP/1.1 200 OK"
     assert [*await told(server)] == [""]
@@ -520,7 +520,7 @@ async def test_no_page_and_no_stranger_gets_behind_the_guard() -> None:
 # --- ends
 
 
-async def test_the_end_of_a_space_with_live_sockets(server: Simulator) -> None:
+async def test_the_end_of_a_space_with_live_sockets(server: Server) -> None:
     """It says goodbye as the real server does at shutdown; what comes later finds a new one of that name."""
     async with (
         Raw.upgraded(server.connect("chip", "a")) as a,
@@ -647,7 +647,7 @@ def test_bounds_that_are_none(options: Any) -> None:
         many("chip", **options)
 
 
-async def test_the_urls_of_a_space(server: Simulator) -> None:
+async def test_the_urls_of_a_space(server: Server) -> None:
     url = server.url("chip")
     assert server.url("chip", "gw0") == f"{url}/~space/gw0"
     assert server.connect("chip", "gw0") == server.connect("chip").replace("/wc/", "/~space/gw0/wc/")
@@ -656,7 +656,7 @@ async def test_the_urls_of_a_space(server: Simulator) -> None:
     assert not server.spaces.several, "a URL alone makes none"
 
 
-async def test_nothing_of_a_space_is_left(server: Simulator) -> None:
+async def test_nothing_of_a_space_is_left(server: Server) -> None:
     """A thousand of them, one after the other: tasks, files and memory go with them."""
     import gc
     import weakref
@@ -683,7 +683,7 @@ def to_paste() -> str:
     return text.split("```python\n")[1].split("```")[0]
 
 
-async def test_the_fixture_to_paste_works(server: Simulator, to_paste: str, tmp_path: Path) -> None:
+async def test_the_fixture_to_paste_works(server: Server, to_paste: str, tmp_path: Path) -> None:
     """docs/parallel.md, played by pytest itself in processes of its own."""
     file = tmp_path / "test_it.py"
     await asyncio.to_thread(file.write_text, to_paste.replace("http://127.0.0.1:8070", server.url("chip")))

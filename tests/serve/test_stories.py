@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from simulator.serve import scenarios
-from simulator.serve.app import Simulator
+from simulator.serve.app import Server
 from tests.serve.clients import all_five, client, says
 from tests.served import admin
 
@@ -35,18 +35,18 @@ states:
 
 
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Simulator]:
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
     path = tmp_path / "story.yaml"
     path.write_text(STORY)
     async with all_five(scenario=path, settings=[("chip.outbox_interval", "0")]) as simulator:
         yield simulator
 
 
-async def call(server: Simulator, method: str, path: str, body: object = None, *more: str) -> tuple[int, Any]:
+async def call(server: Server, method: str, path: str, body: object = None, *more: str) -> tuple[int, Any]:
     return await admin(server.url("chip"), method, path, body, *more)
 
 
-async def test_which_there_are(server: Simulator) -> None:
+async def test_which_there_are(server: Server) -> None:
     status, told = await call(server, "GET", "scenarios")
     names = [line["name"] for line in told["scenarios"]]
     assert (status, names) == (200, sorted([*scenarios.shipped(), "story"]))
@@ -62,7 +62,7 @@ async def test_which_there_are(server: Simulator) -> None:
     assert (status, told["states"], told["talks"]) == (200, [""], [])
 
 
-async def test_a_talk_is_moved_on(server: Simulator) -> None:
+async def test_a_talk_is_moved_on(server: Server) -> None:
     async with client(server, "chip") as who, client(server, "concierge") as other:
         await who.send(says("chip", who.talk, "help"))
         out = json.loads(await who.next())["msg_out"]
@@ -109,7 +109,7 @@ WRONG: list[tuple[str, str, Any, int, str]] = [
 ]
 
 
-async def test_asked_wrongly(server: Simulator) -> None:
+async def test_asked_wrongly(server: Server) -> None:
     for method, path, body, status, why in WRONG:
         got, told = await call(server, method, path, body)
         assert (got, told["error"][: len(why)]) == (status, why)

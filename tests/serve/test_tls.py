@@ -23,7 +23,7 @@ from yarl import URL
 
 from simulator.core.errors import SimulatorError, StartError
 from simulator.serve import tls
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from simulator.serve.tls import Brought, Made
 from tests.backends.concierge.live import upload_body
 from tests.served import SECONDS, Node, Raw, request
@@ -34,9 +34,9 @@ START = '{"type":"start_chat"}'
 PNG = {"Content-Type": "image/png"}
 
 
-def served(*names: str, secured: tls.Tls | None = None, **options: object) -> Simulator:
+def served(*names: str, secured: tls.Tls | None = None, **options: object) -> Server:
     given = [("bot_delay", "0")]
-    return Simulator(Options([*names], port=0, seed=7, settings=given, tls=secured or Made(), **options))  # type: ignore[arg-type]
+    return Server(Options([*names], port=0, seed=7, settings=given, tls=secured or Made(), **options))  # type: ignore[arg-type]
 
 
 def content(path: Path, new: bytes | None = None) -> bytes:
@@ -52,12 +52,12 @@ def ca(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def simulator(ca: Path) -> AsyncIterator[Simulator]:
+async def simulator(ca: Path) -> AsyncIterator[Server]:
     async with served("chip", "mia", "concierge", secured=Made(ca), admin_port=0) as running:
         yield running
 
 
-async def test_clients_that_trust_the_authority(simulator: Simulator, ca: Path) -> None:
+async def test_clients_that_trust_the_authority(simulator: Server, ca: Path) -> None:
     trusting = ssl.create_default_context(cafile=ca)
     url = simulator.connect("chip")
     assert url.startswith("wss://127.0.0.1:")
@@ -77,7 +77,7 @@ async def test_clients_that_trust_the_authority(simulator: Simulator, ca: Path) 
         await connect(url, proxy=None, ssl=strange)
 
 
-async def test_who_does_not_come_in_is_told(simulator: Simulator, caplog: pytest.LogCaptureFixture) -> None:
+async def test_who_does_not_come_in_is_told(simulator: Server, caplog: pytest.LogCaptureFixture) -> None:
     async with Raw.open(simulator.url("chip"), request("GET", "/")) as raw:
         assert await raw.rest() == b""
     assert caplog.messages == ["a client speaks no TLS, which is spoken here: it has to use wss:// and https://"]
@@ -97,7 +97,7 @@ async def test_who_does_not_come_in_is_told(simulator: Simulator, caplog: pytest
     assert [line.partition(":")[0] for line in caplog.messages] == ["a client does not trust the certificate"]
 
 
-async def test_urls_that_are_minted(simulator: Simulator, ca: Path) -> None:
+async def test_urls_that_are_minted(simulator: Server, ca: Path) -> None:
     trusting = ssl.create_default_context(cafile=ca)
     url = simulator.url("concierge")
     async with aiohttp.ClientSession() as session:
@@ -112,7 +112,7 @@ async def test_urls_that_are_minted(simulator: Simulator, ca: Path) -> None:
 
 
 @pytest.mark.node
-async def test_clients_of_npm(simulator: Simulator, ca: Path) -> None:
+async def test_clients_of_npm(simulator: Server, ca: Path) -> None:
     trusted = {"ca": content(ca).decode()}
     async with Node.running("ws.mjs") as node:
         assert (await node.open(simulator.connect("chip"), **trusted))[0] == 101

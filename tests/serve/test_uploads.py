@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 from simulator.core.objects import Upload, UploadFlaw
-from simulator.serve.app import Simulator
+from simulator.serve.app import Server
 from tests.serve.keeper import LIMIT, MULTIPART, PICTURE, files, form, half, keeper, rules, told, until, upload
 from tests.served import Raw, admin, ask, request
 
@@ -24,7 +24,7 @@ BIG = bytes(range(256)) * (12 * MIB // 256)
 
 
 @pytest.fixture
-async def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Simulator]:
+async def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
     """Whatever a test does, nothing of it may be left at the end."""
     temporary = tmp_path / "tmp"
     temporary.mkdir()
@@ -41,7 +41,7 @@ async def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 
 
 @pytest.fixture
-def url(server: Simulator) -> str:
+def url(server: Server) -> str:
     return server.url("keeper")
 
 
@@ -50,7 +50,7 @@ def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 @pytest.mark.parametrize("data", [b"", b"\x89PNG", BIG])
-async def test_in_and_out(server: Simulator, url: str, data: bytes) -> None:
+async def test_in_and_out(server: Server, url: str, data: bytes) -> None:
     async with Raw.open(url, upload(data)) as raw:
         head, body = await raw.answer()
         assert (head[0], body) == ("HTTP/1.1 200 OK", told(1, data))
@@ -64,7 +64,7 @@ async def test_in_and_out(server: Simulator, url: str, data: bytes) -> None:
     assert bool(files(server.shelf)) is (len(data) > MIB)
 
 
-async def test_with_an_ordinary_client(server: Simulator, url: str) -> None:
+async def test_with_an_ordinary_client(server: Server, url: str) -> None:
     async with aiohttp.ClientSession() as session:
         data = aiohttp.FormData({"other": "x"})
         data.add_field("file", io.BytesIO(BIG), filename="cat.png", content_type="image/png")
@@ -85,7 +85,7 @@ async def test_chunked(url: str) -> None:
         assert (await raw.answer())[1] == b"x" * 3000
 
 
-async def test_who_is_not_kept_goes(server: Simulator, url: str) -> None:
+async def test_who_is_not_kept_goes(server: Server, url: str) -> None:
     assert (await ask(url, "POST", "/form", form((PICTURE, BIG)), MULTIPART))[1] == told(1, BIG)
     assert (await ask(url, "GET", "/objects/1"))[1] == b"none"
     assert (await ask(url, "PUT", "/raw?mirror", BIG))[1] == BIG, "but not before the answer is written"
@@ -93,7 +93,7 @@ async def test_who_is_not_kept_goes(server: Simulator, url: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "a\0b", "..", "a/b"])
-async def test_no_name_of_a_client_leaves_the_store(server: Simulator, url: str, name: str) -> None:
+async def test_no_name_of_a_client_leaves_the_store(server: Server, url: str, name: str) -> None:
     # aiohttp wants no NUL in a head, but knows nothing of those of parts.
     body = form((f'Content-Disposition: form-data; name="file"; filename="{name}"', bytes(2 * MIB)))
     _, answer = await ask(url, "POST", "/form?keep", body, MULTIPART)
@@ -113,7 +113,7 @@ async def test_no_name_of_a_client_leaves_the_store(server: Simulator, url: str,
         ("/raw", bytes(LIMIT + 1), (), b"TOO_BIG"),
     ],
 )
-async def test_flaws(server: Simulator, url: str, path: str, body: bytes, more: tuple[str, ...], flaw: bytes) -> None:
+async def test_flaws(server: Server, url: str, path: str, body: bytes, more: tuple[str, ...], flaw: bytes) -> None:
     method = "PUT" if path == "/raw" else "POST"
     async with Raw.open(url, request(method, path, body, *more)) as raw:
         head, answer = await raw.answer()
@@ -127,7 +127,7 @@ async def test_flaws(server: Simulator, url: str, path: str, body: bytes, more: 
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("path", ["/form", "/raw"])
 async def test_too_big_is_refused_while_it_is_still_sent(
-    server: Simulator, url: str, path: str, chunked: bool, caplog: pytest.LogCaptureFixture
+    server: Server, url: str, path: str, chunked: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     method = "PUT" if path == "/raw" else "POST"
     length = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {60 * MIB}"
@@ -161,7 +161,7 @@ async def test_too_big_by_little_keeps_the_connection(url: str) -> None:
         assert (await raw.answer())[1] == told(1, b"next")
 
 
-async def test_judge_answers_before_the_body(server: Simulator, url: str) -> None:
+async def test_judge_answers_before_the_body(server: Server, url: str) -> None:
     line = "Authorization: wrong"
     head = request("POST", "/form", b"", MULTIPART, line, f"Content-Length: {30 * MIB}")
     async with Raw.open(url, head) as raw:
@@ -197,7 +197,7 @@ async def test_a_body_is_asked_for_only_if_it_is_read(url: str, more: tuple[str,
         assert await raw.rest() == b""
 
 
-async def test_two_at_once(server: Simulator, url: str) -> None:
+async def test_two_at_once(server: Server, url: str) -> None:
     one, two = upload(b"1" * 2 * MIB), upload(b"2" * 2 * MIB)
     async with Raw.open(url, one[:-50]) as first, Raw.open(url, two[:-50]) as second:
         await until(lambda: server.shelf.total > 4 * MIB - 200)
@@ -209,7 +209,7 @@ async def test_two_at_once(server: Simulator, url: str) -> None:
     assert (await ask(url, "GET", "/objects/2"))[1] == b"1" * 2 * MIB
 
 
-async def test_form_is_whole_but_its_request_is_not(server: Simulator, url: str) -> None:
+async def test_form_is_whole_but_its_request_is_not(server: Server, url: str) -> None:
     body = form((PICTURE, b"x" * 5000))
     async with Raw.open(
         url, request("POST", "/form", b"", MULTIPART, f"Content-Length: {len(body) + 1}") + body
@@ -222,7 +222,7 @@ async def test_form_is_whole_but_its_request_is_not(server: Simulator, url: str)
 
 @pytest.mark.parametrize("how", ["abort", "eof"])
 async def test_client_that_goes_in_the_middle(
-    server: Simulator, url: str, how: str, caplog: pytest.LogCaptureFixture
+    server: Server, url: str, how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with half(server) as raw:
         assert files(server.shelf) != []
@@ -237,7 +237,7 @@ async def test_client_that_goes_in_the_middle(
     assert not errors(caplog)
 
 
-async def test_client_that_does_not_wait_for_its_answer(server: Simulator, url: str) -> None:
+async def test_client_that_does_not_wait_for_its_answer(server: Server, url: str) -> None:
     async with Raw.open(url, upload(BIG, "later")) as raw:
         await until(lambda: bool(rules(server).waiting))
         assert files(server.shelf) != []
@@ -247,7 +247,7 @@ async def test_client_that_does_not_wait_for_its_answer(server: Simulator, url: 
     assert wire.aborted == [1]
 
 
-async def test_broken_chunks(server: Simulator, url: str) -> None:
+async def test_broken_chunks(server: Server, url: str) -> None:
     async with Raw.open(url, request("PUT", "/raw", b"", "Transfer-Encoding: chunked")) as raw:
         raw.write(b"3\r\nabc\r\n")
         await until(lambda: server.shelf.total == 3)
@@ -257,7 +257,7 @@ async def test_broken_chunks(server: Simulator, url: str) -> None:
     assert rules(server).seen == []
 
 
-async def test_mistake_of_ours(server: Simulator, url: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_mistake_of_ours(server: Server, url: str, caplog: pytest.LogCaptureFixture) -> None:
     head, body = await ask(url, "POST", "/form?crash", form((PICTURE, BIG)), MULTIPART)
     assert head[0] == "HTTP/1.1 500 Internal Server Error"
     assert b"Traceback" not in body
@@ -265,7 +265,7 @@ async def test_mistake_of_ours(server: Simulator, url: str, caplog: pytest.LogCa
     assert errors(caplog)
 
 
-async def test_an_end_without_a_word(server: Simulator, url: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_end_without_a_word(server: Server, url: str, caplog: pytest.LogCaptureFixture) -> None:
     for asked in (upload(BIG, "cut"), request("GET", "/objects/1?cut")):
         async with Raw.open(url, asked) as raw:
             assert await raw.rest() == b""
@@ -273,7 +273,7 @@ async def test_an_end_without_a_word(server: Simulator, url: str, caplog: pytest
     assert not errors(caplog)
 
 
-async def test_reset_in_the_middle(server: Simulator, url: str) -> None:
+async def test_reset_in_the_middle(server: Server, url: str) -> None:
     async with half(server) as raw, Raw.open(url, upload(BIG, "later")) as later:
         await until(lambda: bool(rules(server).waiting))
         assert (await admin(url, "POST", "reset"))[0] == 200
@@ -287,7 +287,7 @@ async def test_reset_in_the_middle(server: Simulator, url: str) -> None:
     assert len(rules(server).seen) == 1
 
 
-async def test_reset_before_the_first_byte(server: Simulator, url: str) -> None:
+async def test_reset_before_the_first_byte(server: Server, url: str) -> None:
     whole = upload(b"x")
     async with Raw.open(url, whole[: whole.index(b"--xYz") + 5]) as raw:
         await until(lambda: bool(server._runners[0].server and server._runners[0].server.connections))
@@ -298,7 +298,7 @@ async def test_reset_before_the_first_byte(server: Simulator, url: str) -> None:
     assert (rules(server).seen, server.shelf.total) == ([], 0)
 
 
-async def test_no_room(server: Simulator, url: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_room(server: Server, url: str, caplog: pytest.LogCaptureFixture) -> None:
     server.shelf.house.most = 3 * MIB
     async with Raw.open(url, upload(bytes(2 * MIB)) + upload(bytes(2 * MIB))) as raw:
         assert (await raw.answer())[1] == told(1, bytes(2 * MIB))
@@ -310,7 +310,7 @@ async def test_no_room(server: Simulator, url: str, caplog: pytest.LogCaptureFix
 
 
 async def test_disk_says_no(
-    server: Simulator, url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    server: Server, url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("simulator.serve.objects._write", _no_space)
     head, body = await ask(url, "POST", "/form?keep", form((PICTURE, BIG)), MULTIPART)
@@ -325,7 +325,7 @@ def _no_space(*_: object) -> None:
 
 
 @pytest.mark.parametrize("size", [MIB // 2, 12 * MIB])
-async def test_object_that_is_deleted_while_it_is_read(server: Simulator, url: str, size: int) -> None:
+async def test_object_that_is_deleted_while_it_is_read(server: Server, url: str, size: int) -> None:
     await ask(url, "PUT", "/raw?keep", bytes(size))
     async with Raw.open(url, request("GET", "/objects/1")) as raw:
         head = await raw.head()
@@ -334,13 +334,13 @@ async def test_object_that_is_deleted_while_it_is_read(server: Simulator, url: s
         assert await raw.exactly(size) == bytes(size)
 
 
-async def test_object_that_is_gone_when_it_is_to_be_read(server: Simulator, url: str) -> None:
+async def test_object_that_is_gone_when_it_is_to_be_read(server: Server, url: str) -> None:
     await ask(url, "PUT", "/raw?keep", b"x")
     head, body = await ask(url, "GET", "/objects/1?delete")
     assert (head[0], body) == ("HTTP/1.1 503 Service Unavailable", b"")
 
 
-async def test_file_that_became_shorter(server: Simulator, url: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_file_that_became_shorter(server: Server, url: str, caplog: pytest.LogCaptureFixture) -> None:
     await ask(url, "PUT", "/raw?keep", BIG)
     assert server.shelf.house.folder is not None
     with (server.shelf.house.folder / "1").open("r+b") as file:
@@ -352,7 +352,7 @@ async def test_file_that_became_shorter(server: Simulator, url: str, caplog: pyt
 
 
 async def test_client_that_goes_in_the_middle_of_a_download(
-    server: Simulator, url: str, caplog: pytest.LogCaptureFixture
+    server: Server, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     await ask(url, "PUT", "/raw?keep", bytes(24 * MIB))
     tracemalloc.start()

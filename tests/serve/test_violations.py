@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from simulator.core.message import Frame
-from simulator.serve.app import Simulator
+from simulator.serve.app import Server
 from tests.serve.clients import NAMES, TOPIC, all_five, client, says
 from tests.served import admin
 
@@ -51,19 +51,19 @@ BROKEN: dict[str, list[tuple[str, tuple[str, str, str], str]]] = {
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[Simulator]:
+async def server() -> AsyncIterator[Server]:
     async with all_five() as simulator:
         yield simulator
 
 
-async def call(server: Simulator, path: str) -> Any:
+async def call(server: Server, path: str) -> Any:
     status, told = await admin(server.url("chip"), "GET", path)
     assert status == 200, told
     return told
 
 
 @pytest.mark.parametrize("backend", NAMES)
-async def test_what_breaks_the_model(server: Simulator, backend: str) -> None:
+async def test_what_breaks_the_model(server: Server, backend: str) -> None:
     for frame, (path, expected, got), words in BROKEN[backend]:
         async with client(server, backend) as who:
             assert (await call(server, "violations"))["violations"] == [], (
@@ -86,7 +86,7 @@ async def test_what_breaks_the_model(server: Simulator, backend: str) -> None:
         await admin(server.url("chip"), "POST", "reset")
 
 
-async def test_the_backends_own_words(server: Simulator) -> None:
+async def test_the_backends_own_words(server: Server) -> None:
     async with client(server, "chip") as who:
         await who.send(says("chip", who.talk, 5))
         await admin(server.url("chip"), "POST", "messages/wait", {"violation": True})
@@ -99,7 +99,7 @@ async def test_the_backends_own_words(server: Simulator) -> None:
     )
 
 
-async def test_pages_of_violations(server: Simulator) -> None:
+async def test_pages_of_violations(server: Server) -> None:
     async with client(server, "chip") as one, client(server, "mia") as two:
         for _ in range(3):
             await one.send("nonsense")
@@ -118,7 +118,7 @@ async def test_pages_of_violations(server: Simulator) -> None:
         assert told["total"] >= len(expected)
 
 
-async def test_what_belongs_to_frames_that_are_gone_is_nobodys_fault(server: Simulator) -> None:
+async def test_what_belongs_to_frames_that_are_gone_is_nobodys_fault(server: Server) -> None:
     """Attachments and acknowledgements of what the journal has let go."""
     journal = server.space.journal
     for _ in range(10_001):
@@ -134,7 +134,7 @@ async def test_what_belongs_to_frames_that_are_gone_is_nobodys_fault(server: Sim
     assert found["words"] == "it acknowledges what nobody asked for"
 
 
-async def test_binary_events_and_their_acknowledgements_break_nothing(server: Simulator) -> None:
+async def test_binary_events_and_their_acknowledgements_break_nothing(server: Server) -> None:
     async with connect(server.connect("chatbot"), proxy=None) as socket:
         await socket.send(
             '451-["send-message",{"conversationId":"c","content":"x","file":{"_placeholder":true,"num":0}}]'

@@ -22,7 +22,14 @@ async def act(asking: Asking) -> Any:
     backend, channel, wanted = (body.pop(key, None) for key in ("backend", "channel", "talk"))
     if channel is not None and backend is None:
         backend = named(place, str(channel))[0].name
-    running = asking.running(place, backend)
+    return done(place, asking.running(place, backend), body, wanted, channel)
+
+
+def done(place: Place, running: Running, body: dict[str, Any], wanted: object, channel: object = None) -> Any:
+    """Do it: in a talk by its name, the latest of a channel's, or with neither the latest in which there is somebody.
+
+    Raises Complaint.
+    """
     name = body.pop("act", None)
     kind = ACTS.get(name) if isinstance(name, str) else None
     if kind is None:

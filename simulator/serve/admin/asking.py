@@ -53,10 +53,7 @@ class Asking:
         known = place.driver.space.running
         if name is None and self.site.backend is None and len(known) > 1:
             raise Complaint(400, f"backend: say which, this port is that of all; there are: {', '.join(known)}")
-        found = known.get(self.site.backend or next(iter(known)) if name is None else str(name))
-        if found is None:
-            raise Complaint(400, f"backend: there is no {name!r} here; there are: {', '.join(known)}")
-        return found
+        return running(place, self.site.backend or next(iter(known)) if name is None else name)
 
     def query(self, model: type[Model]) -> Model:
         """The parameters behind `?`, those that name the space left out. Raises Complaint."""
@@ -92,6 +89,15 @@ class Asking:
     async def json(self, most: int = _BODY) -> Any:
         """Whatever JSON it brings. Raises Complaint."""
         return await _read(self.request, most)
+
+
+def running(place: Place, name: object) -> Running:
+    """A backend of a space by its name. Raises Complaint."""
+    known = place.driver.space.running
+    found = known.get(str(name))
+    if found is None:
+        raise Complaint(400, f"backend: there is no {name!r} here; there are: {', '.join(known)}")
+    return found
 
 
 def wrong(error: ValidationError, model: type[BaseModel]) -> str:

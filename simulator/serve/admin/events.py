@@ -37,7 +37,7 @@ async def events(asking: Asking) -> Any:
 
     wanted = asking.query(Stream)
     place = asking.place()
-    test = matching.test(matching.criteria(asking, place, wanted))
+    test = matching.test(matching.criteria(place, wanted))
     after = _resumed(asking, wanted.after)
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
     if asking.request.method == "HEAD":

@@ -104,6 +104,13 @@ class Feed:
             await asyncio.sleep(0)
             self._step()
 
+    def read(self) -> Reading:
+        """The same at once, for who can't give others their turns; also when the space is gone."""
+        self._step()
+        while self.reading.behind:
+            self._step()
+        return self.reading
+
     def _step(self) -> None:
         lines = self.reading.step()
         if not lines:

@@ -11,7 +11,7 @@ import orjson
 
 from simulator.core.message import Message
 from simulator.serve.admin import violations
-from simulator.serve.admin.asking import Asking
+from simulator.serve.admin.asking import running
 from simulator.serve.admin.complaint import Complaint
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ class Criterion:
     """What a line has in its place, for who is told that nothing passed."""
 
 
-def criteria(asking: Asking, place: Place, wanted: Criteria | Page | Stream) -> list[Criterion]:
+def criteria(place: Place, wanted: Criteria | Page | Stream) -> list[Criterion]:
     """Those that were given, the cheap ones first. Raises Complaint for a backend or a channel that there is not."""
     if wanted.backend is not None:
-        asking.running(place, wanted.backend)
+        running(place, wanted.backend)
     given = {key: getattr(wanted, key) for key in _KEYS if key in wanted.model_fields_set}
     # A body may have to be null; everywhere else that is left out.
     given = {key: value for key, value in given.items() if value is not None or key == "body"}
@@ -115,8 +115,8 @@ def _links(place: Place, channel: str) -> set[int]:
         number = int(channel)
     except ValueError:
         raise Complaint(400, f"channel: expected an id of GET /__admin/channels, got {channel!r}") from None
-    for running in place.driver.running:
-        for present in running.engine.wire.clients():
+    for one in place.driver.running:
+        for present in one.engine.wire.clients():
             if present.number == number and present.link is not None:
                 return {number, present.link}
     return {number}
@@ -133,11 +133,11 @@ class _Talk:
     def __call__(self, line: Line) -> bool:
         if self._tail in line.raw:
             return True
-        running = self._place.driver.space.running[line.backend]
-        rules = running.engine.rules
+        wire = self._place.driver.space.running[line.backend].engine.wire
+        rules = self._place.driver.space.running[line.backend].engine.rules
         conns = [
             conn
-            for present in running.engine.wire.clients()
+            for present in wire.clients()
             if line.link in (present.number, present.link)
             for conn in present.conns.values()
         ]

@@ -32,7 +32,7 @@ async def messages(asking: Asking) -> Any:
 
     page = asking.query(Page)
     place = asking.place()
-    test = matching.test(matching.criteria(asking, place, page))
+    test = matching.test(matching.criteria(place, page))
     feed = feed_of(place)
     await feed.catch_up()
     forward = page.after is not None
@@ -90,7 +90,7 @@ async def find(asking: Asking) -> Any:
 
     wanted = await asking.read(Find)
     place = asking.place()
-    found = await _find(asking, place, wanted, wanted.after)
+    found = await passed(place, wanted, wanted.after)
     return {"total": len(found), "messages": await _told(place, found[: wanted.limit])}
 
 
@@ -99,7 +99,7 @@ async def count(asking: Asking) -> Any:
     from simulator.serve.admin.shapes.messages import Find
 
     wanted = await asking.read(Find)
-    return {"count": len(await _find(asking, asking.place(), wanted, wanted.after))}
+    return {"count": len(await passed(asking.place(), wanted, wanted.after))}
 
 
 async def remove(asking: Asking) -> Any:
@@ -108,7 +108,7 @@ async def remove(asking: Asking) -> Any:
 
     wanted = await asking.read(Find)
     place = asking.place()
-    numbers = {line.number for line in await _find(asking, place, wanted, wanted.after)}
+    numbers = {line.number for line in await passed(place, wanted, wanted.after)}
     feed_of(place).reading.remove(numbers)
     return {"removed": len(numbers)}
 
@@ -119,7 +119,7 @@ async def wait(asking: Asking) -> Any:
 
     wanted = await asking.read(Wait)
     place = asking.place()
-    found = await _waited(asking, place, wanted, 1)
+    found = await waited(place, wanted, 1)
     return {"message": (await _told(place, found))[0]}
 
 
@@ -129,12 +129,13 @@ async def wait_for_count(asking: Asking) -> Any:
 
     wanted = await asking.read(WaitForCount)
     place = asking.place()
-    found = await _waited(asking, place, wanted, wanted.count)
+    found = await waited(place, wanted, wanted.count)
     return {"count": len(found), "messages": await _told(place, found)}
 
 
-async def _waited(asking: Asking, place: Place, wanted: Wait, count: int) -> list[Line]:
-    criteria = matching.criteria(asking, place, wanted)
+async def waited(place: Place, wanted: Wait, count: int) -> list[Line]:
+    """The first so many that pass, or have passed. Raises Complaint for what did not come in time."""
+    criteria = matching.criteria(place, wanted)
     feed = feed_of(place)
     begun = place.driver.space.journal.total
     after = None if wanted.after == "now" else wanted.after
@@ -166,8 +167,9 @@ async def _missed(
     return Complaint(409, why).with_facts(facts)
 
 
-async def _find(asking: Asking, place: Place, wanted: Criteria, after: int) -> list[Line]:
-    test = matching.test(matching.criteria(asking, place, wanted))
+async def passed(place: Place, wanted: Criteria, after: int) -> list[Line]:
+    """Those that have passed, behind a number. Raises Complaint."""
+    test = matching.test(matching.criteria(place, wanted))
     feed = feed_of(place)
     await feed.catch_up()
     found = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -33,7 +34,12 @@ async def send(asking: Asking) -> Any:
 
     wanted = await asking.read(Send)
     place = asking.place()
-    groups = _whom(asking, place, wanted)
+    return said(place, wanted, lambda: asking.running(place, wanted.backend))
+
+
+def said(place: Place, wanted: Send, whose: Callable[[], Running]) -> Any:
+    """Say it; `whose` gives the backend where no channel tells it. Raises Complaint."""
+    groups = _whom(whose, place, wanted)
     if wanted.name is None:
         frame = _frame(wanted)
         for running, clients in groups:
@@ -50,7 +56,7 @@ async def send(asking: Asking) -> Any:
     return {"sent": [str(client.number) for _, _, conns in ready for client, _ in conns]}
 
 
-def _whom(asking: Asking, place: Place, wanted: Send) -> list[tuple[Running, list[Present]]]:
+def _whom(whose: Callable[[], Running], place: Place, wanted: Send) -> list[tuple[Running, list[Present]]]:
     """Who is meant, by backend. Raises Complaint where that is nobody."""
     if wanted.channels is not None:
         groups: dict[str, tuple[Running, list[Present]]] = {}
@@ -60,7 +66,7 @@ def _whom(asking: Asking, place: Place, wanted: Send) -> list[tuple[Running, lis
                 raise Complaint(400, f"channels: {name} is one of {running.name}, not of {wanted.backend}")
             groups.setdefault(running.name, (running, []))[1].append(client)
         return [*groups.values()]
-    running = asking.running(place, wanted.backend)
+    running = whose()
     clients = [*running.engine.wire.clients()]
     if wanted.talk is not None:
         members = {*_members(running, wanted.talk)}

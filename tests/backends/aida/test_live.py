@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 import phxsocket  # type: ignore[import-untyped]
 import pytest
 
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock
 from tests.served import SECONDS, Node, admin, ask
 
@@ -38,12 +38,12 @@ OLD, MIDDLE, NEW, V1 = "phoenix-1.3", "phoenix-1.6", "phoenix-1.8", "phoenix-cha
 T = TypeVar("T")
 
 
-def aida(**settings: str) -> Simulator:
+def aida(**settings: str) -> Server:
     """An AIDA on a free port, whose clock stands still: nothing happens but what the test does."""
-    return Simulator(Options(["aida"], port=0, seed=7, clock=ManualClock(), settings=[*settings.items()]))
+    return Server(Options(["aida"], port=0, seed=7, clock=ManualClock(), settings=[*settings.items()]))
 
 
-def endpoint(server: Simulator) -> str:
+def endpoint(server: Server) -> str:
     """What a client is given: it adds the transport and the version by itself."""
     return server.connect("aida").partition("/websocket?")[0]
 
@@ -135,7 +135,7 @@ class Phoenix:
         self._labels += 1
         return f"#{self._labels}"
 
-    async def connect(self, server: Simulator, socket: str = "s", **options: object) -> None:
+    async def connect(self, server: Server, socket: str = "s", **options: object) -> None:
         self.do(["socket", socket, endpoint(server), options])
         assert await self.until("open", socket) == []
 
@@ -204,7 +204,7 @@ class Phoenix:
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[Simulator]:
+async def server() -> AsyncIterator[Server]:
     async with aida() as simulator:
         yield simulator
 
@@ -215,16 +215,16 @@ async def who(request: pytest.FixtureRequest) -> AsyncIterator[Phoenix]:
         yield client
 
 
-def image_url(server: Simulator, bot: str, session: str) -> str:
+def image_url(server: Server, bot: str, session: str) -> str:
     return f"{server.url('aida')}/content/image/{bot}/{session}"
 
 
-async def conversation(server: Simulator, who: Phoenix, polls: bool = False) -> None:
+async def conversation(server: Server, who: Phoenix, polls: bool = False) -> None:
     """All of AIDA on one open socket `s`: two bots, data, a survey with a picture, the ends."""
     await who.join("kitchen", KITCHEN, KITCHEN_TOKEN)
     await who.join("street")
 
-    guest = await who.session("kitchen", {"data": {"language": "en", "first_name": "Simulator"}})
+    guest = await who.session("kitchen", {"data": {"language": "en", "first_name": "Server"}})
     await who.talk(
         "kitchen",
         guest,
@@ -265,7 +265,7 @@ async def conversation(server: Simulator, who: Phoenix, polls: bool = False) -> 
     assert not who.told("closed")
 
 
-async def test_row_55_whole_conversation(server: Simulator, who: Phoenix) -> None:
+async def test_row_55_whole_conversation(server: Server, who: Phoenix) -> None:
     await who.connect(server)
     await conversation(server, who)
     for event in ("utb_msg", "utb_img"):
@@ -274,7 +274,7 @@ async def test_row_55_whole_conversation(server: Simulator, who: Phoenix) -> Non
     assert refs == {None}, "1.3 pushes without a join_ref"
 
 
-async def test_a_crash_and_the_client_joins_again_by_itself(server: Simulator, who: Phoenix) -> None:
+async def test_a_crash_and_the_client_joins_again_by_itself(server: Server, who: Phoenix) -> None:
     await who.connect(server)
     await who.join("street")
     await who.join("kitchen", KITCHEN, KITCHEN_TOKEN)
@@ -294,7 +294,7 @@ async def test_a_crash_and_the_client_joins_again_by_itself(server: Simulator, w
     who.nothing_answered("utb_msg")
 
 
-async def test_an_answer_that_nobody_gives(server: Simulator, who: Phoenix) -> None:
+async def test_an_answer_that_nobody_gives(server: Server, who: Phoenix) -> None:
     """Who waits for a reply to `utb_msg` never gets one, crash or not; the requests around it are answered."""
     await who.connect(server)
     await who.join("street")
@@ -305,7 +305,7 @@ async def test_an_answer_that_nobody_gives(server: Simulator, who: Phoenix) -> N
     who.nothing_answered("utb_msg")
 
 
-async def test_unauthorized(server: Simulator, who: Phoenix) -> None:
+async def test_unauthorized(server: Server, who: Phoenix) -> None:
     await who.connect(server, rejoinMs=NEVER)
     who.do(*who.open("wrong", STREET, KITCHEN_TOKEN), *who.open("nobody", ANA, KITCHEN_TOKEN))
     for channel in ("wrong", "nobody"):
@@ -315,7 +315,7 @@ async def test_unauthorized(server: Simulator, who: Phoenix) -> None:
     assert not who.told("closed")
 
 
-async def test_a_bot_that_is_starting_as_aida_ui_waits_for_it(server: Simulator, who: Phoenix) -> None:
+async def test_a_bot_that_is_starting_as_aida_ui_waits_for_it(server: Server, who: Phoenix) -> None:
     """A new channel object on the same topic after each refusal, until the bot runs."""
     await who.connect(server, rejoinMs=NEVER)
     who.do(["chat", "slow", "s", f"bot:{SLOW}", SLOW_TOKEN])
@@ -330,7 +330,7 @@ async def test_a_bot_that_is_starting_as_aida_ui_waits_for_it(server: Simulator,
 
 @pytest.mark.node
 @pytest.mark.parametrize("package", [MIDDLE, NEW])
-async def test_a_bot_that_is_starting_and_the_client_tries_again_by_itself(server: Simulator, package: str) -> None:
+async def test_a_bot_that_is_starting_and_the_client_tries_again_by_itself(server: Server, package: str) -> None:
     async with Phoenix.running(package) as who:
         await who.connect(server)
         who.do(*who.open("slow", SLOW, SLOW_TOKEN))
@@ -374,7 +374,7 @@ async def test_the_same_topic_again_in_one_burst(who: Phoenix, profile: str, lea
         assert not who.told("closed")
 
 
-async def test_aida_ui_after_a_crash(server: Simulator, who: Phoenix) -> None:
+async def test_aida_ui_after_a_crash(server: Server, who: Phoenix) -> None:
     """It leaves the channel that is gone, and opens a new one."""
     await who.connect(server)
     who.do(["chat", "street", "s", f"bot:{STREET}", STREET_TOKEN])
@@ -392,7 +392,7 @@ async def test_aida_ui_after_a_crash(server: Simulator, who: Phoenix) -> None:
     assert {frame.join_ref for frame in replies} == {None}
 
 
-async def test_aida_ui_after_its_socket_was_cut(server: Simulator, who: Phoenix) -> None:
+async def test_aida_ui_after_its_socket_was_cut(server: Server, who: Phoenix) -> None:
     await who.connect(server)
     who.do(["chat", "street", "s", f"bot:{STREET}", STREET_TOKEN])
     await who.joined("street")
@@ -404,7 +404,7 @@ async def test_aida_ui_after_its_socket_was_cut(server: Simulator, who: Phoenix)
     await who.talk("street", await who.session("street"), "hello", *WELCOME)
 
 
-async def test_after_a_reset_the_client_is_back_and_the_world_is_new(server: Simulator, who: Phoenix) -> None:
+async def test_after_a_reset_the_client_is_back_and_the_world_is_new(server: Server, who: Phoenix) -> None:
     await who.connect(server)
     await who.join("street")
     first, second = [await who.session("street") for _ in range(2)]
@@ -422,7 +422,7 @@ async def test_after_a_reset_the_client_is_back_and_the_world_is_new(server: Sim
     await who.joined("street")
 
 
-async def test_sessions_outlive_a_socket_that_was_idle(server: Simulator, who: Phoenix) -> None:
+async def test_sessions_outlive_a_socket_that_was_idle(server: Server, who: Phoenix) -> None:
     await who.connect(server)
     await who.join("street")
     session = await who.session("street")
@@ -440,7 +440,7 @@ async def test_sessions_outlive_a_socket_that_was_idle(server: Simulator, who: P
     await who.talk("street", session, "lamp", "Lamps are mended within two days")
 
 
-async def test_heartbeats_keep_a_socket(server: Simulator, who: Phoenix) -> None:
+async def test_heartbeats_keep_a_socket(server: Server, who: Phoenix) -> None:
     """A client closes its socket when a heartbeat is not answered before the next, and the server one that is idle."""
     await who.connect(server, heartbeatMs=NEVER)
     await who.join("street")
@@ -460,7 +460,7 @@ async def test_heartbeats_keep_a_socket(server: Simulator, who: Phoenix) -> None
     await who.talk("street", await who.session("street"), "hello", *WELCOME)
 
 
-async def test_who_answers_pings_is_not_dropped(server: Simulator, who: Phoenix) -> None:
+async def test_who_answers_pings_is_not_dropped(server: Server, who: Phoenix) -> None:
     """A client heartbeats by real time, of which none passes while the clock is moved."""
     await who.connect(server, heartbeatMs=NEVER)
     await who.join("street")
@@ -472,7 +472,7 @@ async def test_who_answers_pings_is_not_dropped(server: Simulator, who: Phoenix)
     assert (kinds.count("ping"), kinds.count("pong")) == (20, 20)
 
 
-async def operator(server: Simulator, bot: str, session: str, message: object) -> tuple[str, bytes]:
+async def operator(server: Server, bot: str, session: str, message: object) -> tuple[str, bytes]:
     """Someone at AIDA's own desk speaks; the status line without its version, and the body."""
     path = f"/api/bots/{bot}/sessions/{session}/send_message"
     body = json.dumps({"message": message}).encode()
@@ -480,7 +480,7 @@ async def operator(server: Simulator, bot: str, session: str, message: object) -
     return head[0][9:], answer
 
 
-async def test_an_operator_is_heard_on_all_sockets(server: Simulator, who: Phoenix) -> None:
+async def test_an_operator_is_heard_on_all_sockets(server: Server, who: Phoenix) -> None:
     """Of this client, and of a V1 client; another bot's channel hears nothing."""
     async with Phoenix.running(V1) as other:
         for client, socket in ((who, "s"), (who, "t"), (other, "s")):
@@ -507,7 +507,7 @@ async def test_an_operator_is_heard_on_all_sockets(server: Simulator, who: Phoen
 
 
 @pytest.mark.node
-async def test_the_line_to_paste_works(server: Simulator) -> None:
+async def test_the_line_to_paste_works(server: Server) -> None:
     async with Phoenix.running(NEW) as who:
         who.do(["paste", server.served[0].example])
         assert await who.until("logged") == ["Say 'english' for English. Di 'español' para español."]
@@ -585,7 +585,7 @@ async def test_long_polling_ends_at_shutdown() -> None:
 
 
 @pytest.mark.node
-async def test_pictures(server: Simulator) -> None:
+async def test_pictures(server: Server) -> None:
     base = server.url("aida")
     async with Phoenix.running(NEW) as who:
         for type, size in (("image/png", 3), ("image/svg+xml", 3_000_000)):
@@ -604,7 +604,7 @@ async def test_pictures(server: Simulator) -> None:
 
 
 @pytest.mark.node
-async def test_an_upload_from_another_page(server: Simulator) -> None:
+async def test_an_upload_from_another_page(server: Server) -> None:
     async with Phoenix.running(NEW) as who:
         label = who.label()
         who.do(["page", label, image_url(server, KITCHEN, ANA), "image/png", 1000])
@@ -630,7 +630,7 @@ async def test_an_upload_from_another_page(server: Simulator) -> None:
 
 
 @pytest.mark.node
-async def test_a_picture_that_is_too_big(server: Simulator) -> None:
+async def test_a_picture_that_is_too_big(server: Server) -> None:
     """While a socket is open, which lives on."""
     async with Phoenix.running(NEW) as who:
         await who.connect(server)
@@ -675,7 +675,7 @@ async def test_row_55_phxsocket(profile: str, monkeypatch: pytest.MonkeyPatch) -
         await phxsocket_talks(server)
 
 
-async def phxsocket_talks(server: Simulator) -> None:
+async def phxsocket_talks(server: Server) -> None:
     loop = asyncio.get_running_loop()
     came: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
     beats: asyncio.Queue[Any] = asyncio.Queue()

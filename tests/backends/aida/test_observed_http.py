@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from tests.backends.aida.test_observed import RECORDED, WORLD
 
 BOT, SESSION = "11111111-1111-4111-8111-111111111111", "ca0cd9c0-8538-4b8b-a710-9b06ae1c49b5"
@@ -22,7 +22,7 @@ VOLATILE = re.compile(rb"^(?:date|x-request-id): [^\r]*|(?<=\"id\":\")[0-9a-f-]{
 PNG = b"\x89PNG".ljust(70, b".")
 
 
-async def said(simulator: Simulator, request: bytes, size: int) -> tuple[bytes, bool]:
+async def said(simulator: Server, request: bytes, size: int) -> tuple[bytes, bool]:
     """So many bytes of the answer, and whether nothing can come after them."""
     url = urlsplit(simulator.url("aida"))
     reader, writer = await asyncio.open_connection(url.hostname, url.port)
@@ -48,7 +48,7 @@ async def said(simulator: Simulator, request: bytes, size: int) -> tuple[bytes, 
         writer.close()
 
 
-async def upload(simulator: Simulator) -> str:
+async def upload(simulator: Server) -> str:
     form = aiohttp.FormData()
     form.add_field("file", PNG, filename="a.png", content_type="image/png")
     async with (
@@ -70,7 +70,7 @@ async def test_requests(profile: str, tmp_path: Path) -> None:
     rows = [row for row in json.loads(RECORDED.read_text())["requests"] if row["profile"] == profile]
     wrong = []
     options = Options(["aida"], port=0, seed=7, fixtures={"aida": path}, settings=[("profile", profile)])
-    async with Simulator(options) as simulator:
+    async with Server(options) as simulator:
         image = await upload(simulator)
         for row in rows:
             request = row["request"].replace("{image}", image).encode("latin-1")

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from simulator.core.message import Json
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock
 from tests.backends.chatbot.chats import HARBOUR
 from tests.backends.chatbot.flows import Player
@@ -21,19 +21,19 @@ QUICK: dict[str, Any] = {
 """A real clock, and nobody waits long."""
 
 
-def chatbot(clock: ManualClock | None = None, **settings: Any) -> Simulator:
-    """A Simulator of chatbot on a free port, to be entered with `async with`."""
+def chatbot(clock: ManualClock | None = None, **settings: Any) -> Server:
+    """A Server of chatbot on a free port, to be entered with `async with`."""
     chosen = [(key, str(value)) for key, value in settings.items()]
-    return Simulator(Options(["chatbot"], port=0, seed=7, clock=clock, settings=chosen))
+    return Server(Options(["chatbot"], port=0, seed=7, clock=clock, settings=chosen))
 
 
-def base(simulator: Simulator) -> str:
+def base(simulator: Server) -> str:
     return simulator.served[0].url
 
 
 @asynccontextmanager
 async def npm(
-    simulator: Simulator,
+    simulator: Server,
     auth: Mapping[str, Json] | None = None,
     transports: tuple[str, ...] = ("websocket",),
     **options: Any,
@@ -75,7 +75,7 @@ def emit(node: Node, name: str, *args: Any) -> None:
 class Live(Player):
     """Plays against a simulator whose clock stands still but for the transcript's `after`."""
 
-    def __init__(self, simulator: Simulator) -> None:
+    def __init__(self, simulator: Server) -> None:
         super().__init__()
         self.url = base(simulator)
 
@@ -93,9 +93,7 @@ class Live(Player):
 class NpmPlayer(Live):
     """Everyone is npm's socket.io-client in a Node of its own, killed at the end."""
 
-    def __init__(
-        self, simulator: Simulator, nodes: AsyncExitStack, transports: tuple[str, ...] = ("websocket",)
-    ) -> None:
+    def __init__(self, simulator: Server, nodes: AsyncExitStack, transports: tuple[str, ...] = ("websocket",)) -> None:
         super().__init__(simulator)
         self._simulator, self._entered, self._transports = simulator, nodes, transports
         self.nodes: dict[str, Node] = {}
@@ -120,7 +118,7 @@ class NpmPlayer(Live):
 class PagePlayer(Live):
     """Everyone is a socket of one page in Chromium (tests/clients/chatbot.html)."""
 
-    def __init__(self, simulator: Simulator, page: Node) -> None:
+    def __init__(self, simulator: Server, page: Node) -> None:
         super().__init__(simulator)
         self.page = page
         self._read: Counter[str] = Counter()

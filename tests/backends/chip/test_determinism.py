@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.serve.app import Simulator
+from simulator.serve.app import Server
 from tests.served import HELP_PAGE, WEBSITE, Raw, admin, ask, command, handshake, prompt
 
 pytestmark = pytest.mark.live
@@ -86,7 +86,7 @@ async def test_two_processes_and_another_seed(tmp_path: Path) -> None:
         assert await script(runs[0].url, runs[0].connect) == first
 
 
-async def life(simulator: Simulator, texts: list[str]) -> list[tuple[str, list[int]]]:
+async def life(simulator: Server, texts: list[str]) -> list[tuple[str, list[int]]]:
     """One client, twice connected: its chat ids and the message ids of each."""
     found = []
     for _ in range(2):

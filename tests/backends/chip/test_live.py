@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from simulator.serve.app import Simulator
+from simulator.serve.app import Server
 from simulator.serve.clock import ManualClock
 from tests.served import ACCEPT, HELP_PAGE, OTHER_ORG, SECONDS, WEBSITE, Node, Raw, admin, ask, chip, handshake, prompt
 
@@ -79,12 +79,12 @@ def client(request: pytest.FixtureRequest) -> Connect:
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[Simulator]:
+async def server() -> AsyncIterator[Server]:
     async with prompt() as simulator:
         yield simulator
 
 
-def url_of(server: Simulator, channel: str) -> str:
+def url_of(server: Server, channel: str) -> str:
     return server.connect("chip").replace(WEBSITE, channel)
 
 
@@ -101,7 +101,7 @@ def ack(chat_out: str) -> str:
     return json.dumps({"type": "ack_chat", "msg_id": json.loads(chat_out)["msg_out"]["id"]})
 
 
-async def test_whole_conversation(server: Simulator, client: Connect) -> None:
+async def test_whole_conversation(server: Server, client: Connect) -> None:
     """A whole conversation, with the bytes of the fidelity tables."""
     async with client(server.connect("chip")) as who:
         started = await said(who, START_CHAT)
@@ -137,7 +137,7 @@ async def test_whole_conversation(server: Simulator, client: Connect) -> None:
         assert await said(who, HISTORY) == history
 
 
-async def test_history_of_the_fixtures(server: Simulator, client: Connect) -> None:
+async def test_history_of_the_fixtures(server: Server, client: Connect) -> None:
     async with client(server.connect("chip")) as who:
         assert await said(who, start(EVE)) == f'{{"type":"chat_resumed","chat_id":"{EVE}","email":"eve@example.com"}}'
         assert await said(who, HISTORY.replace("2099-01-01", "2024-04-01").replace("00:00:00", "13:17:00")) == (
@@ -151,7 +151,7 @@ async def test_history_of_the_fixtures(server: Simulator, client: Connect) -> No
         )
 
 
-async def test_silence(server: Simulator, client: Connect) -> None:
+async def test_silence(server: Server, client: Connect) -> None:
     """What the real server says nothing about; the next answer belongs to the next good command."""
     async with client(server.connect("chip")) as who:
         for wrong in (
@@ -170,7 +170,7 @@ async def test_silence(server: Simulator, client: Connect) -> None:
         assert await said(who, HISTORY) == '{"type":"history","history":[]}'
 
 
-async def test_pending_message_comes_again_after_resume(server: Simulator, client: Connect) -> None:
+async def test_pending_message_comes_again_after_resume(server: Server, client: Connect) -> None:
     async with client(server.connect("chip")) as who:
         chat_id = json.loads(await said(who, START_CHAT))["chat_id"]
         first = await said(who, '{"type":"send_msg","text":"one"}')
@@ -190,7 +190,7 @@ async def test_pending_message_comes_again_after_resume(server: Simulator, clien
         assert '"history"' in await said(who, HISTORY)
 
 
-async def test_channels_of_one_org(server: Simulator, client: Connect) -> None:
+async def test_channels_of_one_org(server: Server, client: Connect) -> None:
     async with client(server.connect("chip")) as who:
         chat_id = json.loads(await said(who, START_CHAT))["chat_id"]
         await said(who, '{"type":"send_msg","text":"on the website"}')
@@ -206,7 +206,7 @@ async def test_channels_of_one_org(server: Simulator, client: Connect) -> None:
         assert answer["chat_id"] != chat_id
 
 
-async def courier(server: Simulator, chat_id: str, number: int, **more: object) -> tuple[str, str]:
+async def courier(server: Server, chat_id: str, number: int, **more: object) -> tuple[str, str]:
     """What Courier posts: the status line of the answer, and its body."""
     message = {"id": number, "text": f"message {number}", "origin": "chat", **more}
     body = json.dumps({"chat_id": chat_id, "secret": "sesame", "msg": message}).encode()
@@ -214,7 +214,7 @@ async def courier(server: Simulator, chat_id: str, number: int, **more: object) 
     return head[0][9:], answer.decode()
 
 
-async def test_courier_sends_to_a_connected_client(server: Simulator, client: Connect) -> None:
+async def test_courier_sends_to_a_connected_client(server: Server, client: Connect) -> None:
     queued = ("200 OK", '{"status":"queued"}')
     async with client(server.connect("chip")) as who:
         await said(who, start(EVE))
@@ -240,7 +240,7 @@ async def test_courier_sends_to_a_connected_client(server: Simulator, client: Co
 
 
 @pytest.mark.parametrize("binary", [False, True])
-async def test_longest_message(server: Simulator, client: Connect, binary: bool) -> None:
+async def test_longest_message(server: Server, client: Connect, binary: bool) -> None:
     def of(size: int) -> str | bytes:
         bare = '{"type":"send_msg","text":""}'
         text = bare.replace('""', f'"{"x" * (size - len(bare))}"')
@@ -254,7 +254,7 @@ async def test_longest_message(server: Simulator, client: Connect, binary: bool)
         assert await who.closed() == (1009, "")
 
 
-async def test_longest_message_in_fragments(server: Simulator) -> None:
+async def test_longest_message_in_fragments(server: Server) -> None:
     async with connect(server.connect("chip"), proxy=None) as ws:
         await ws.send(['{"type":"start', "", '_chat"}'])
         assert '"chat_started"' in str(await ws.recv())
@@ -266,7 +266,7 @@ async def test_longest_message_in_fragments(server: Simulator) -> None:
 
 
 @pytest.mark.parametrize(("code", "reason"), [(1000, ""), (1001, "going"), (4321, "mine")])
-async def test_close_is_echoed_without_its_reason(server: Simulator, client: Connect, code: int, reason: str) -> None:
+async def test_close_is_echoed_without_its_reason(server: Server, client: Connect, code: int, reason: str) -> None:
     async with client(server.connect("chip")) as who:
         await said(who, START_CHAT)
         assert await who.close(code, reason) == (code, "")
@@ -292,7 +292,7 @@ async def test_server_pings_and_lively_clients_stay(client: Connect) -> None:
         assert (kinds.count("ping"), kinds.count("pong")) == (10, 10)
 
 
-async def test_offers_are_declined_by_websockets(server: Simulator) -> None:
+async def test_offers_are_declined_by_websockets(server: Server) -> None:
     async with connect(server.connect("chip"), proxy=None, compression="deflate") as ws:
         assert ws.request is not None
         assert ws.response is not None
@@ -303,7 +303,7 @@ async def test_offers_are_declined_by_websockets(server: Simulator) -> None:
 
 
 @pytest.mark.node
-async def test_offers_are_declined_by_ws(server: Simulator) -> None:
+async def test_offers_are_declined_by_ws(server: Server) -> None:
     async with Node.running("ws.mjs") as client:
         upgrade = await client.open(
             server.connect("chip"), perMessageDeflate=True, origin="https://elsewhere.example.com"
@@ -314,7 +314,7 @@ async def test_offers_are_declined_by_ws(server: Simulator) -> None:
         assert '"chat_started"' in await said(client, START_CHAT)
 
 
-async def test_subprotocol_is_declined(server: Simulator) -> None:
+async def test_subprotocol_is_declined(server: Server) -> None:
     async with Raw.open(
         server.connect("chip"), handshake(server.connect("chip"), "Sec-WebSocket-Protocol: chat")
     ) as raw:
@@ -323,13 +323,13 @@ async def test_subprotocol_is_declined(server: Simulator) -> None:
 
 
 @pytest.mark.node
-async def test_subprotocol_is_declined_and_ws_takes_offence(server: Simulator) -> None:
+async def test_subprotocol_is_declined_and_ws_takes_offence(server: Server) -> None:
     async with Node.running("ws.mjs") as client:
         client.write({"open": server.connect("chip"), "protocols": ["chat"]})
         assert (await client.event("error"))[0] == "Server sent no subprotocol"
 
 
-async def test_two_sockets_on_one_chat(server: Simulator, client: Connect) -> None:
+async def test_two_sockets_on_one_chat(server: Server, client: Connect) -> None:
     async with client(server.connect("chip")) as one, client(server.connect("chip")) as two:
         await said(one, start(EVE))
         await said(two, start(EVE))

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock, WallClock
 from tests.backends.concierge.speak import OPEN, frame
 from tests.served import SECONDS, Raw, request
@@ -23,10 +23,10 @@ from tests.served import SECONDS, Raw, request
 T = TypeVar("T")
 
 
-def concierge(clock: ManualClock | WallClock | None = None, **settings: object) -> Simulator:
+def concierge(clock: ManualClock | WallClock | None = None, **settings: object) -> Server:
     """A concierge on a free port, whose bot answers at once."""
     given = {"bot_delay": 0, **settings}
-    return Simulator(
+    return Server(
         Options(
             ["concierge"], port=0, seed=7, clock=clock, settings=[(key, str(value)) for key, value in given.items()]
         )
@@ -86,7 +86,7 @@ def upload_body(name: str = "a.png", kind: str = "image/png") -> bytes:
     return json.dumps({"filename": name, "mimeType": kind, "type": "chat-images"}).encode()
 
 
-async def upload_data(server: Simulator, **more: str) -> dict[str, str]:
+async def upload_data(server: Server, **more: str) -> dict[str, str]:
     _, body = await at(f"{server.url('concierge')}/file-new/get-upload-url", "POST", upload_body(**more))
     data: dict[str, str] = json.loads(body)["data"]["uploadUrlData"]
     return data

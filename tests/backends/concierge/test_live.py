@@ -15,7 +15,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from simulator.serve.app import Simulator
+from simulator.serve.app import Server
 from tests.backends.concierge.live import (
     aside,
     at,
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.live
 
 
 @pytest.mark.node
-async def test_a_whole_conversation_with_ws(server: Simulator) -> None:
+async def test_a_whole_conversation_with_ws(server: Server) -> None:
     async with Node.running("ws.mjs") as node:
         status, headers = await node.open(server.connect("concierge"), perMessageDeflate=True)
         assert (status, headers[::2]) == (101, ["Upgrade", "Connection", "Sec-WebSocket-Accept"])
@@ -70,7 +70,7 @@ async def test_a_whole_conversation_with_ws(server: Simulator) -> None:
     ("Auth=", 401, '{"message":"Unauthorized"}'),
     ("Auth=x.y.z", 401, '{"message":"Unauthorized"}'),
 ])  # fmt: skip
-async def test_refused_before_the_upgrade(server: Simulator, change: str, status: int, text: str) -> None:
+async def test_refused_before_the_upgrade(server: Server, change: str, status: int, text: str) -> None:
     url = server.connect("concierge").partition("Auth=")[0] + change + "&deviceId=a"
     async with Node.running("ws.mjs") as node:
         node.write({"open": url})
@@ -90,7 +90,7 @@ async def test_refused_by_setting(status: int) -> None:
     assert b'"message"' in (response.body or b"")
 
 
-async def test_offers_are_declined(server: Simulator) -> None:
+async def test_offers_are_declined(server: Server) -> None:
     url = server.connect("concierge")
     async with connect(url, proxy=None, subprotocols=[Subprotocol("chat")], compression="deflate") as ws:
         assert ws.response is not None
@@ -99,7 +99,7 @@ async def test_offers_are_declined(server: Simulator) -> None:
         await connection_of(ws)
 
 
-async def test_no_upgrade(server: Simulator) -> None:
+async def test_no_upgrade(server: Server) -> None:
     head, _ = await ask(server.url("concierge"), "GET", "/uat")
     assert head[0] == "HTTP/1.1 426 Upgrade Required"
 
@@ -136,7 +136,7 @@ async def test_longest_frame() -> None:
 # ---- the management endpoint, by boto3 ----
 
 
-def management(server: Simulator, secret: str = SECRET) -> Any:
+def management(server: Server, secret: str = SECRET) -> Any:
     return boto3.client(
         "apigatewaymanagementapi", region_name=REGION, endpoint_url=f"{server.url('concierge')}/uat",
         aws_access_key_id=ACCESS, aws_secret_access_key=secret, config=Config(retries={"total_max_attempts": 1}),
@@ -167,12 +167,12 @@ async def test_boto3_posts_as_the_agent(auth: str) -> None:
 # ---- time, by hand ----
 
 
-async def advance(server: Simulator, seconds: float) -> None:
+async def advance(server: Server, seconds: float) -> None:
     status, _ = await admin(server.url("concierge"), "POST", "clock/advance", {"seconds": seconds})
     assert status == 200
 
 
-async def test_an_upload_url_expires(still: Simulator) -> None:
+async def test_an_upload_url_expires(still: Server) -> None:
     data = await upload_data(still)
     await advance(still, 900)
     assert (await at(data["uploadURL"], "PUT", b"x"))[0][0] == "HTTP/1.1 200 OK"
@@ -182,7 +182,7 @@ async def test_an_upload_url_expires(still: Simulator) -> None:
     assert b"<Message>Request has expired</Message><X-Amz-Expires>900</X-Amz-Expires>" in body
 
 
-async def test_an_idle_connection_goes_away(still: Simulator) -> None:
+async def test_an_idle_connection_goes_away(still: Server) -> None:
     async with connect(still.connect("concierge"), proxy=None) as ws:
         await advance(still, 599)
         await connection_of(ws)
@@ -191,7 +191,7 @@ async def test_an_idle_connection_goes_away(still: Simulator) -> None:
         assert await ended(ws) == (1001, "Going away")
 
 
-async def test_two_hours_are_the_end(still: Simulator) -> None:
+async def test_two_hours_are_the_end(still: Server) -> None:
     async with connect(still.connect("concierge"), proxy=None) as ws:
         for _ in range(15):
             await advance(still, 450)
@@ -214,7 +214,7 @@ async def test_shutdown() -> None:
 # ---- hostile ----
 
 
-async def test_garbage_over_a_socket(server: Simulator, caplog: pytest.LogCaptureFixture) -> None:
+async def test_garbage_over_a_socket(server: Server, caplog: pytest.LogCaptureFixture) -> None:
     """The documented default for each, and the connection stays; nothing is a mistake of ours."""
     good = {"chatSessionId": OPEN, "contentType": "TEXT", "messageContent": "x"}
     texts: list[tuple[str | bytes, str | int]] = [
@@ -248,9 +248,9 @@ async def test_signatures_are_not_imported_at_the_start() -> None:
     """botocore costs a tenth of a second: whoever uploads nothing does not pay for it."""
     script = (
         "import asyncio, sys\n"
-        "from simulator.serve.app import Options, Simulator\n"
+        "from simulator.serve.app import Options, Server\n"
         "async def main():\n"
-        "    async with Simulator(Options(['concierge'], port=0)) as simulator:\n"
+        "    async with Server(Options(['concierge'], port=0)) as simulator:\n"
         "        print(simulator.connect('concierge'), 'botocore' in sys.modules)\n"
         "asyncio.run(main())\n"
     )

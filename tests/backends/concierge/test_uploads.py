@@ -14,7 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from websockets.asyncio.client import connect
 
-from simulator.serve.app import Simulator
+from simulator.serve.app import Server
 from tests.backends.concierge.live import (
     aside,
     at,
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.live
 # ---- uploads ----
 
 
-async def test_a_picture_goes_up_and_is_sent(server: Simulator) -> None:
+async def test_a_picture_goes_up_and_is_sent(server: Server) -> None:
     data, picture = await upload_data(server), png()
     head, _ = await at(data["uploadURL"], "PUT", picture, "Content-Type: image/png")
     assert head[0] == "HTTP/1.1 200 OK"
@@ -56,7 +56,7 @@ async def test_a_picture_goes_up_and_is_sent(server: Simulator) -> None:
         assert (await until(ws, "chat-message"))["payload"]["chatMessage"]["messageContent"] == data["resourceUrl"]
 
 
-async def test_a_range_of_a_large_object(server: Simulator) -> None:
+async def test_a_range_of_a_large_object(server: Server) -> None:
     data = await upload_data(server)
     content = bytes(range(256)) * 4096
     assert (await at(data["uploadURL"], "PUT", content))[0][0] == "HTTP/1.1 200 OK"
@@ -88,7 +88,7 @@ async def test_an_upload_above_the_cap_is_refused_before_it_comes() -> None:
         assert simulator.shelf.total == 0
 
 
-async def test_a_full_store_says_so_as_s3_would(server: Simulator) -> None:
+async def test_a_full_store_says_so_as_s3_would(server: Server) -> None:
     server.shelf.house.most = 1000
     data = await upload_data(server)
     head, body = await at(data["uploadURL"], "PUT", b"x" * 1001, "Origin: https://app.example.com")
@@ -99,7 +99,7 @@ async def test_a_full_store_says_so_as_s3_would(server: Simulator) -> None:
     assert (await at(data["uploadURL"], "PUT", b"x" * 1000))[0][0] == "HTTP/1.1 200 OK"
 
 
-async def test_a_body_that_ends_early_is_no_object(server: Simulator) -> None:
+async def test_a_body_that_ends_early_is_no_object(server: Server) -> None:
     data = await upload_data(server)
     split = urlsplit(data["uploadURL"])
     sent = request("PUT", f"{split.path}?{split.query}", b"", "Content-Length: 10", host=split.netloc)
@@ -110,7 +110,7 @@ async def test_a_body_that_ends_early_is_no_object(server: Simulator) -> None:
     assert head[0] == "HTTP/1.1 404 Not Found"
 
 
-async def test_an_s3_of_ones_own(server: Simulator) -> None:
+async def test_an_s3_of_ones_own(server: Server) -> None:
     """Another S3, here a second simulator's, takes what the first one has signed with its keys."""
     keys: dict[str, Any] = {"external_access_key": ACCESS, "external_secret_key": SECRET, "external_bucket": BUCKET}
     async with concierge(external_endpoint=server.url("concierge"), **keys) as signer:
@@ -127,7 +127,7 @@ async def test_an_s3_of_ones_own(server: Simulator) -> None:
 # ---- AWS's SDKs ----
 
 
-def s3(server: Simulator, secret: str = SECRET, style: str = "path") -> Any:
+def s3(server: Server, secret: str = SECRET, style: str = "path") -> Any:
     endpoint = server.url("concierge").replace("127.0.0.1", "localhost" if style == "virtual" else "127.0.0.1")
     config = Config(signature_version="s3v4", s3={"addressing_style": style}, retries={"total_max_attempts": 1})
     return boto3.client(
@@ -137,7 +137,7 @@ def s3(server: Simulator, secret: str = SECRET, style: str = "path") -> Any:
 
 
 @pytest.mark.parametrize("style", ["path", "virtual"])
-async def test_urls_of_boto3(server: Simulator, style: str) -> None:
+async def test_urls_of_boto3(server: Server, style: str) -> None:
     params = {"Bucket": BUCKET, "Key": "chat-images/a b+ä.txt"}
     put = s3(server, style=style).generate_presigned_url("put_object", {**params, "ContentType": "text/plain"})
     head, body = await at(put, "PUT", b"hello", "Content-Type: text/html")
@@ -150,7 +150,7 @@ async def test_urls_of_boto3(server: Simulator, style: str) -> None:
     assert (await at(forged, "GET"))[0][0] == "HTTP/1.1 403 Forbidden"
 
 
-async def test_put_and_get_object_of_boto3(server: Simulator) -> None:
+async def test_put_and_get_object_of_boto3(server: Server) -> None:
     sdk, key = s3(server), {"Bucket": BUCKET, "Key": "any/deep/key.bin"}
     content = bytes(range(256)) * 1000
     put = await aside(lambda: sdk.put_object(**key, Body=content, ContentType="x/y", Metadata={"who": "ada"}))
@@ -175,7 +175,7 @@ async def test_put_and_get_object_of_boto3(server: Simulator) -> None:
 
 
 @pytest.mark.node
-async def test_the_sdk_for_javascript(server: Simulator) -> None:
+async def test_the_sdk_for_javascript(server: Server) -> None:
     """Version 3; version 2's shape is the document's, and every uploadURL has it."""
     arguments = [server.url("concierge"), REGION, ACCESS, SECRET, BUCKET, "chat-images/b c.txt"]
     async with Node.running("s3.mjs", *arguments) as node:
@@ -228,7 +228,7 @@ async def test_a_page_uploads_a_picture_and_shows_it(tmp_path: Path, style: str)
 
 
 @pytest.mark.browser
-async def test_a_page_that_is_refused(server: Simulator) -> None:
+async def test_a_page_that_is_refused(server: Server) -> None:
     async with Node.browser("concierge.html") as node:
         url = server.connect("concierge").replace("Auth=", "Auth=x")
         await node.page(do=f"begin({json.dumps(url)}, '')")

@@ -6,19 +6,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from simulator.serve.app import Options, Simulator
+from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock
 from tests.backends.mia.chats import GARDEN
 from tests.served import Node
 
 
-def mia(clock: ManualClock | None = None, **settings: Any) -> Simulator:
-    """A Simulator of mia on a free port, to be entered with `async with`."""
+def mia(clock: ManualClock | None = None, **settings: Any) -> Server:
+    """A Server of mia on a free port, to be entered with `async with`."""
     chosen = [(key, str(value)) for key, value in settings.items()]
-    return Simulator(Options(["mia"], port=0, seed=7, clock=clock, settings=chosen))
+    return Server(Options(["mia"], port=0, seed=7, clock=clock, settings=chosen))
 
 
-def base(simulator: Simulator) -> str:
+def base(simulator: Server) -> str:
     return simulator.served[0].url
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import socketio  # type: ignore[import-untyped]
 
-from simulator.serve.app import Simulator
+from simulator.serve.app import Server
 from simulator.serve.clock import ManualClock
 from tests.backends.mia.chats import ANA, GARDEN
 from tests.backends.mia.served import base, events, mia, npm
@@ -85,7 +85,7 @@ async def test_a_cut_is_mended(package: str, transports: list[str]) -> None:
             assert echo["content"] == "here again"
 
 
-async def say(simulator: Simulator, room: str, text: str, **more: object) -> int:
+async def say(simulator: Server, room: str, text: str, **more: object) -> int:
     """What Mia's side sends over HTTP."""
     body = {"id": text, "type": "text/plain", "content": text, "to": f"{room}@chat.channel.morada.ai", **more}
     lines = ("token: garden-system-token", "Content-Type: application/json")
@@ -216,7 +216,7 @@ async def test_the_client_of_python() -> None:
             await _python(simulator, transports)
 
 
-async def _python(simulator: Simulator, transports: list[str]) -> None:
+async def _python(simulator: Server, transports: list[str]) -> None:
     client = socketio.AsyncClient(reconnection=False)
     got: asyncio.Queue[tuple[Any, ...]] = asyncio.Queue()
 

@@ -1,0 +1,127 @@
+"""Where the simulator's event loop is: the caller's own, or one in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from operator import methodcaller
+from threading import Thread
+from typing import Any, Protocol, TypeVar
+
+from simulator.core.errors import SimulatorError
+
+T = TypeVar("T")
+
+OURS = methodcaller("errisinstance", SimulatorError)
+"""For `__tracebackhide__`: of what is told in clear words, pytest shows the line of the test alone."""
+
+
+class Bridge(Protocol):
+    """Leads from the caller to that loop."""
+
+    def now(self, ask: Callable[[], T]) -> T:
+        """What takes no time."""
+        ...
+
+    async def soon(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """What takes its time, for who awaits it."""
+        ...
+
+
+class Here:
+    """The caller's own loop."""
+
+    def now(self, ask: Callable[[], T]) -> T:
+        return ask()
+
+    async def soon(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        return await ask()
+
+
+class There:
+    """A loop in a thread of its own. Any thread may call, several at once, too."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._run, name="simulator", daemon=True)
+        self._thread.start()
+        self._over = False
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+    def now(self, ask: Callable[[], T]) -> T:
+        __tracebackhide__ = OURS
+        if self._over:
+            # Nothing moves any more, so what is left can be looked at from here.
+            return ask()
+
+        async def asked() -> T:
+            return ask()
+
+        return self.block(asked)
+
+    def block(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Wait for it. Raises SimulatorError after the end."""
+        __tracebackhide__ = OURS
+        future = asyncio.run_coroutine_threadsafe(ask(), self._living())
+        try:
+            return future.result()
+        except SimulatorError as error:
+            raise error.with_traceback(None) from None
+        except BaseException:
+            # Ctrl-C while it waits.
+            future.cancel()
+            raise
+
+    async def soon(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            raise SimulatorError(
+                "only asyncio can await this: with another loop, call the blocking form in a thread, "
+                "anyio.to_thread.run_sync(sim.wait_for, ...)"
+            ) from None
+        __tracebackhide__ = OURS
+        try:
+            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(ask(), self._living()))
+        except SimulatorError as error:
+            raise error.with_traceback(None) from None
+
+    def _living(self) -> asyncio.AbstractEventLoop:
+        if self._over:
+            raise SimulatorError("the simulator has stopped")
+        return self._loop
+
+    def close(self) -> None:
+        """End the loop and its thread, and whatever still runs there."""
+        if self._over:
+            return
+
+        async def rest() -> None:
+            mine = asyncio.current_task()
+            left = [task for task in asyncio.all_tasks() if task is not mine]
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+            await self._loop.shutdown_asyncgens()
+            await self._loop.shutdown_default_executor()
+
+        try:
+            self.block(rest)
+        finally:
+            self._over = True
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
+
+def blocking(what: str) -> None:
+    """Raises SimulatorError where a loop runs in this thread: its clients could say nothing while it stands still."""
+    __tracebackhide__ = OURS
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise SimulatorError(f"{what} would stop the event loop that runs here: await sim.aio.{what}(...)")
