@@ -13,8 +13,8 @@ import websockets.asyncio.client  # noqa: F401
 
 from tests.warm import warm
 
-DOCS = Path(__file__).parents[1] / "docs"
-SAMPLE = Path(__file__).parents[1] / "cassettes" / "chip" / "resume.yaml"
+ROOT = Path(__file__).parents[1]
+SAMPLE = ROOT / "cassettes" / "chip" / "resume.yaml"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -23,17 +23,18 @@ def _warm(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 def blocks(name: str) -> list[str]:
-    return re.findall(r"^```python\n(.*?)^```$", (DOCS / name).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return re.findall(r"^```python\n(.*?)^```$", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
 def test_the_page_on_pytest(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(test_chat="\n".join(blocks("pytest.md")))
+    readme = [block for block in blocks("README.md") if "(simulator)" in block]
+    pytester.makepyfile(test_chat="\n".join(blocks("docs/pytest.md")), test_readme="\n".join(readme))
     (pytester.mkdir("cassettes") / "story.yaml").write_bytes(SAMPLE.read_bytes())
     done = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-W", "ignore::DeprecationWarning")
-    done.assert_outcomes(passed=6)
+    done.assert_outcomes(passed=8)
 
 
-PAGE = blocks("python.md")
+PAGE = blocks("docs/python.md")
 
 
 @pytest.mark.parametrize("number", range(len(PAGE)))

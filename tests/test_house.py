@@ -66,7 +66,7 @@ IO = {
 }
 ALSO = {"cassette/sink.py": {"threading"}}
 """What writes, and waits for the disk."""
-ABOVE = {"cli", "plugin.py", "mitm.py", "record", "serve", "drive", "__main__.py"}
+ABOVE = {"cli", "api", "plugin.py", "mitm.py", "record", "serve", "drive", "__main__.py"}
 
 every = pytest.mark.parametrize("backend", backends.all_backends(), ids=lambda backend: backend.name)
 

@@ -65,7 +65,8 @@ class There:
     def block(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Wait for it. Raises SimulatorError after the end."""
         __tracebackhide__ = OURS
-        future = asyncio.run_coroutine_threadsafe(ask(), self._living())
+        loop = self._living()
+        future = asyncio.run_coroutine_threadsafe(ask(), loop)
         try:
             return future.result()
         except SimulatorError as error:
@@ -84,8 +85,9 @@ class There:
                 "anyio.to_thread.run_sync(sim.wait_for, ...)"
             ) from None
         __tracebackhide__ = OURS
+        loop = self._living()
         try:
-            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(ask(), self._living()))
+            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(ask(), loop))
         except SimulatorError as error:
             raise error.with_traceback(None) from None
 

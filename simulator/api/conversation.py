@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
-
-import orjson
+from typing import Any, Final
 
 from simulator.api.notes import Note
 from simulator.api.said import Message
+from simulator.core.message import Message as Said
 from simulator.serve.clock import written
 from simulator.serve.printable import printable
 
@@ -41,7 +40,7 @@ def text(title: str, messages: Sequence[Message], notes: Iterable[Note], most: i
     if not said:
         lines.append("(nothing was said)")
     if pings:
-        lines.append(f"(and {pings} pings and pongs)")
+        lines.append(f"(pings and pongs that are not shown: {pings})")
     return "\n".join(lines)
 
 
@@ -63,8 +62,11 @@ def _told(one: Message, several: bool) -> list[str]:
     return lines
 
 
-def _json(args: tuple[object, ...]) -> str:
-    return " ".join(orjson.dumps(arg, default=repr).decode() for arg in args)
+def _json(args: tuple[Any, ...]) -> str:
+    # As `simulator cassette show` writes it; who shows no report does not import it.
+    from simulator.cassette.timeline import told
+
+    return told(Said("", args))
 
 
 def _cut(line: str) -> str:

@@ -88,6 +88,11 @@ class Inside:
     def url(self) -> str:
         return f"{self.serving.urls[self._one()][0]}{self._prefix}"
 
+    def told(self) -> str:
+        """What is served where, for people."""
+        urls = {name: url for name, (url, _) in self.serving.urls.items() if self.backend in (None, name)}
+        return ", ".join(f"{name} at {url}{self._prefix}" for name, url in urls.items())
+
     def connect_url(self) -> str:
         name = self._one()
         if not self.name:
@@ -125,9 +130,8 @@ class Inside:
         serving, place = self.serving, self.place
         told = [one for one in self.messages() if one.number > after]
         notes = [note for note in serving.notes.kept if note.space == self.name and note.number >= after]
-        names = ", ".join(f"{name} at {url}" for name, (url, _) in serving.urls.items())
         broken = sum(len(one.violations) for one in told)
-        title = f"{names}{self._prefix}, seed {place.driver.space.seed}, {place.driver.clock.mode} clock"
+        title = f"{self.told()}, seed {place.driver.space.seed}, {place.driver.clock.mode} clock"
         if serving.tape is not None:
             files = ", ".join(map(str, serving.tape.files))
             title += f", {'recording' if serving.recording else 'played from'} {files}"

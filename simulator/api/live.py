@@ -21,6 +21,10 @@ class View:
         self._inside = inside
         self._bridge = bridge
 
+    def __repr__(self) -> str:
+        """What is served, for who reads a failed assertion."""
+        return f"<{type(self).__name__} {self._inside.told()}>"
+
     @property
     def url(self) -> str:
         """The base URL, `http://127.0.0.1:41234`. Raises SimulatorError where several backends are served."""

@@ -11,6 +11,7 @@ from simulator.api.live import AsyncLive, Live
 from simulator.api.options import Options, check
 from simulator.api.serving import Serving
 from simulator.core.backend import Backend
+from simulator.core.errors import SimulatorError
 
 
 class Simulator:
@@ -62,6 +63,8 @@ class Simulator:
             bridge.close()
 
     async def _start(self) -> Inside:
+        if self._serving is not None:
+            raise SimulatorError("it serves already: make another one for another server")
         serving = Serving(self._backends, self._options)
         await serving.start()
         self._serving = serving

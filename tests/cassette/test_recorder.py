@@ -102,6 +102,17 @@ class Recording:
 # ---- sockets ----
 
 
+def test_who_listens_hears_frames_as_they_passed() -> None:
+    heard: list[tuple[object, ...]] = []
+    on = Recording(redactor=Censor(), heard=lambda *frame: heard.append(frame))
+    line = on.recorder.open(START, "/ws", (), ())
+    on.recorder.frame(START + 1, line, "client", "a secret")
+    on.recorder.close(START + 2)
+    on.recorder.frame(START + 3, line, "server", b"late")
+    assert heard == [(START + 1, 1, "client", "a secret", "websocket"), (START + 3, 1, "server", b"late", "websocket")]
+    assert [entry.data for entry in on.entries if isinstance(entry, Passed)] == ["a ******"]
+
+
 def test_a_conversation() -> None:
     on = Recording()
     line = on.recorder.open(
