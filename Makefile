@@ -70,7 +70,7 @@ test-record: .venv/.dev $(RECORDER) clients ## the tests of recording alone, slo
 check: .venv/.dev $(RECORDER) ## format, lint, types, imports, spelling
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
-	$(BIN)/mypy simulator tests bench docs
+	$(BIN)/mypy simulator tests bench docs/generated
 	$(BIN)/mypy --python-executable $(RECORD)/bin/python --cache-dir .mypy_cache/record simulator/mitm.py
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/codespell

@@ -6,6 +6,7 @@ import html
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -80,8 +81,57 @@ def test_lists_and_tables_of_every_page_are_read_as_such(site: Path) -> None:
     assert [path.name for path in site.rglob("*.html") if odd.search(path.read_text(encoding="utf-8"))] == []
 
 
+def test_bars_in_tables_are_bars(site: Path) -> None:
+    rows = re.compile(r"<td>.*?</td>", re.DOTALL)
+    assert [
+        path.name for path in site.rglob("*.html") if any("\\|" in row for row in rows.findall(path.read_text()))
+    ] == []
+
+
 def test_the_readme_says_the_two_commands() -> None:
     assert re.search(r"```\ngit clone [^\n]+\nmake serve\n```", (ROOT / "README.md").read_text(encoding="utf-8"))
+
+
+# ---- what is typed ----
+
+
+def typed() -> Iterator[tuple[str, list[str]]]:
+    """Each command line of `simulator` in a block of code, with its page."""
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        for language, block in re.findall(r"^```(\w*)\n(.*?)^```", path.read_text(encoding="utf-8"), re.M | re.S):
+            if language not in ("", "sh", "shell", "bash", "console"):
+                continue
+            for line in re.findall(r"^(?:\$ )?(simulator .*)", block, re.MULTILINE):
+                words = shlex.split(line, comments=True)
+                ends = [i for i, word in enumerate(words) if re.fullmatch(r"[&|<>;].*|2>.*", word)]
+                # A shell puts the number of a process there.
+                numbers = ["1" if word in ("$!", "$pid") else word for word in words]
+                yield path.name, numbers[1 : ends[0] if ends else None]
+
+
+def test_every_command_line_of_a_page_can_be_typed() -> None:
+    from simulator.cli import main
+
+    lines = list(typed())
+    assert len(lines) > 30
+    wrong = []
+    for page, words in lines:
+        if "..." in words:
+            continue
+        command: click.Command = main
+        ctx = click.Context(main, info_name="simulator")
+        while isinstance(command, click.Group) and words and words[0] in command.list_commands(ctx):
+            command = command.get_command(ctx, words[0]) or command
+            words = words[1:]
+        try:
+            command.make_context(command.name, list(words))
+        except click.exceptions.Exit:
+            pass
+        except click.UsageError as error:
+            # Files of the reader's, and tokens out of a variable.
+            if "does not exist" not in error.message:
+                wrong.append((page, words, error.message))
+    assert wrong == []
 
 
 # ---- what there is, counted without the generator ----

@@ -43,7 +43,7 @@ def _section(name: str, command: click.Command) -> Iterator[str]:
         yield fenced("text", paragraph.lstrip().removeprefix("\b\n")) if typed else _prose(paragraph)
     options = [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
     if options:
-        head = ["option", "variable", "default", ""]
+        head = ["option, variable", "default", ""]
         yield table(head, [_row(name, option, ctx) for option in options])
     if command.epilog:
         yield _prose(command.epilog)
@@ -62,4 +62,4 @@ def _row(name: str, option: click.Option, ctx: click.Context) -> list[str]:
         shown = str(option.default)
     asked = "required" if option.required else cell(shown or "")
     words = cell(told(f"{name} {spelled}", option.help))
-    return [code(f"{spelled} {value}".strip()), " ".join(map(code, variables)), asked, words]
+    return ["<br>".join(map(code, [f"{spelled} {value}".strip(), *variables])), asked, words]

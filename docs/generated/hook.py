@@ -11,7 +11,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 from docs.generated import cassette, commands, control, messages, scenario, settings
-from docs.generated.words import Undocumented
+from docs.generated.words import Undocumented, code
 from simulator import backends
 
 ROOT = Path(__file__).parents[2]
@@ -45,11 +45,17 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Links that lead out of docs/ in the repository lead to the same thing in the site."""
+    """Links that lead out of docs/ in the repository lead to the same thing in the site; bars in tables are bars."""
     here = "../" * page.file.src_uri.count("/")
     out = re.sub(r"\]\((?:\.\./)*(cassettes/[^)\s]+\.yaml)\)", rf"]({here}\1)", markdown)
     out = re.sub(r"\[([^\]]+)\]\((?:\.\./)*cassettes/?\)", rf"[\1]({here}cassettes.md)", out)
     out = re.sub(r"\]\((?:\.\./)*simulator/backends/(\w+)/PROTOCOL\.md(#[^)]*)?\)", rf"]({here}protocols/\1.md\2)", out)
     out = re.sub(r"\]\((?:\.\./)*CHANGELOG\.md\)", f"]({here}changes.md)", out)
     out = re.sub(r"\]\((?:\.\./)*SECURITY\.md\)", f"]({here}security.md)", out)
-    return re.sub(r"\]\(docs/([^)\s]+)\)", rf"]({here}\1)", out)
+    out = re.sub(r"\]\(docs/([^)\s]+)\)", rf"]({here}\1)", out)
+    return re.sub(r"^\|.*\|$", lambda row: re.sub(r"`([^`]*\\\|[^`]*)`", _code, row[0]), out, flags=re.MULTILINE)
+
+
+def _code(span: re.Match[str]) -> str:
+    r"""A bar in code in a table: written `a\|b`, which this Markdown would show as it is."""
+    return code(span[1].replace("\\|", "|"))
