@@ -80,7 +80,8 @@ const io = new Server(server, {
   perMessageDeflate: { threshold: 64 },
   connectionStateRecovery: {},
   pingInterval: 300,
-  pingTimeout: 2000,
+  // A ping waits behind a burst that is compressed, on a busy machine longer than two seconds.
+  pingTimeout: 20000,
 });
 for (const namespace of [io, io.of("/admin")]) {
   namespace.on("connection", (socket) => {
