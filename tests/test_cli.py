@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -60,6 +61,26 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"simulator, version {__version__}\n" if "--version" in arguments else "Usage: ")
+
+
+def test_help_says_what_the_commands_say_and_imports_none_of_them() -> None:
+    ctx = click.Context(main)
+    for name in main.later:
+        command = main.get_command(ctx, name)
+        assert command is not None
+        assert command.help is not None
+        assert main.told[name] == " ".join(command.help.split("\n\n")[0].split()), name
+    script = (
+        "import sys; from simulator.cli import main\n"
+        "before = {*sys.modules}\n"
+        "try: main(['--help'], prog_name='simulator')\n"
+        "except SystemExit: pass\n"
+        "later = {where.partition(':')[0] for where in main.later.values()} & ({*sys.modules} - before)\n"
+        "assert not later, later\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split()[0] for line in done.stdout.partition("Commands:\n")[2].splitlines()] == main.list_commands(ctx)
 
 
 def test_python_m() -> None:

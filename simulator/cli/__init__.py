@@ -345,3 +345,16 @@ main.later = {
     "verify": "simulator.cli.verify:verify",
     "wait": "simulator.cli.asking:wait",
 }
+
+main.told = {
+    "addon-path": "Print where the addon is, for a mitmdump of your own.",
+    "cassette": "Look at recordings, check, cut, compare and convert them.",
+    "doctor": "Say what this machine lacks, and what to do about it.",
+    "health": "Ask a running simulator whether it is well.",
+    "init": "Make a scenario and a test to begin with.",
+    "record": "Record what a client and a server say to each other, through mitmproxy.",
+    "replay": "Let recordings answer live clients, until Ctrl-C.",
+    "scenario": "Scripts for the bots: what comes along, the schema, and a check before serving.",
+    "verify": "Play the client's half of a cassette at a live server, and compare what it answers.",
+    "wait": "Wait until a simulator is ready.",
+}

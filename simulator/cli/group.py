@@ -20,6 +20,9 @@ class Group(click.Group):
     later: Mapping[str, str] = {}
     """Commands by name, as `module:attribute`: what a command does not need, it does not import."""
 
+    told: Mapping[str, str] = {}
+    """What `--help` says of some of these, the first line of their own, so that it imports none of them."""
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All of them."""
         return sorted({*super().list_commands(ctx), *self.later})
@@ -32,6 +35,19 @@ class Group(click.Group):
         module, _, attribute = where.partition(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """As click does it, which would import all."""
+        names = self.list_commands(ctx)
+        width = formatter.width - 6 - max(map(len, names))
+        rows = []
+        for name in names:
+            line = self.told.get(name)
+            command = self.get_command(ctx, name) if line is None else click.Command(name, help=line)
+            if command is not None and not command.hidden:
+                rows.append((name, command.get_short_help_str(width)))
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
     def main(  # type: ignore[override]
         self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **extra: Any
