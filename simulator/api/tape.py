@@ -100,7 +100,7 @@ def prepare(options: Options, named: Sequence[str | Backend], now: Callable[[], 
     from simulator.record.appending import Appending
     from simulator.record.behind import Upstream
 
-    appending = Appending(files[0], options.get("redact", True), notes.tell)
+    appending = Appending(files[0], options.get("redact", True), notes.tell, target.secrets)
     upstream = Upstream(target, appending, notes.tell, now, options.get("insecure", False))
     return _played(options, files, name, notes, upstream)
 
