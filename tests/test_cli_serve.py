@@ -136,11 +136,11 @@ async def test_the_end_waits_for_no_memory(tmp_path: Path) -> None:
         "from simulator.serve import app\n"
         "class Heavy:\n"
         "    def __del__(self): print('given back')\n"
-        "class Kept(app.Simulator):\n"
+        "class Kept(app.Server):\n"
         "    def __init__(self, options):\n"
         "        super().__init__(options)\n"
         "        self.kept = Heavy()\n"
-        "app.Simulator = Kept\n"
+        "app.Server = Kept\n"
         "atexit.register(print, 'at exit')\n"
         "cli.main(['serve', '-b', 'concierge', '-p', '0', '--seed', '7'], prog_name='simulator')\n"
     )
