@@ -11,7 +11,7 @@ from simulator.cassette import meanings
 from simulator.core.ids import ALPHANUMERIC, Ids
 
 _UUID: Final = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
-_JWT: Final = r"eyJ[\w-]+\.[\w-]+\.[\w-]*"
+_JWT: Final = r"(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*"
 _ISO: Final = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?"
 _EPOCH: Final = r"1[0-9]{9}(?:[0-9]{3})?"
 

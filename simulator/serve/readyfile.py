@@ -40,8 +40,9 @@ def write(path: Path, state: object, secret: bool = False) -> None:
     part = path.with_name(f"{path.name}.part")
 
     def put() -> None:
-        # A token may be in it, which is nobody else's.
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600 if secret else 0o666), "wb") as file:
+        # A token may be in it, which is nobody else's: where others may write, one may lie there already, or a link.
+        part.unlink(missing_ok=True)
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if secret else 0o666), "wb") as file:
             file.write(data)
         part.replace(path)
 

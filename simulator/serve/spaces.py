@@ -146,6 +146,8 @@ class Spaces:
         self._marked: dict[str, Place] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._ends: set[asyncio.Task[None]] = set()
+        self.bodies = 0
+        """Bytes of control calls that are under way."""
 
     def __iter__(self) -> Iterator[Place]:
         """The default one first, then in the order in which they were made."""

@@ -109,7 +109,10 @@ class _Ready:
             raise StartError(f"--tls-ca-out {self.out}: is there already, and not made by --tls: name another")
         part = self.out.with_name(f"{self.out.name}.part")
         try:
-            part.write_bytes(self.authority.cert_pem.bytes())
+            # Where others may write, a link may lie there.
+            part.unlink(missing_ok=True)
+            with part.open("xb") as file:
+                file.write(self.authority.cert_pem.bytes())
             part.replace(self.out)
         except OSError as error:
             raise StartError(f"--tls-ca-out {self.out}: {error.strerror}") from None

@@ -134,9 +134,10 @@ class Envelope:
         if not isinstance(fields, dict):
             raise WireError(f"the fields of {message.name!r} have to be an object")
         if message.topic == OWN:
-            # Blanks are where the real one has them.
-            ids = (f'"{name}":{_text(fields[name])}' for name in ("connectionId", "requestId"))
-            return Frame(f'{{"message": {_text(message.name)}, {", ".join(ids)}}}')
+            # Blanks are where the real one has them. By hand it may be said with less than it has.
+            known = [name for name in ("connectionId", "requestId") if name in fields]
+            parts = [f'"message": {_text(message.name)}', *(f'"{name}":{_text(fields[name])}' for name in known)]
+            return Frame(f"{{{', '.join(parts)}}}")
         channel = f"{message.name}-{message.topic}" if message.topic else message.name
         first: dict[str, Json] = {"actions": fields["actions"]} if "actions" in fields else {}
         others = {name: value for name, value in fields.items() if name not in ("actions", "channel")}

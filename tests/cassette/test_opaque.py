@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from simulator.cassette import opaque
@@ -101,3 +103,12 @@ def test_times_are_moved(text: str, moved: str) -> None:
 def test_instants() -> None:
     assert opaque.epoch("2026-01-01T00:00:00Z") == 1_767_225_600
     assert opaque.epoch("yesterday") is None
+
+
+def test_a_text_full_of_beginnings_takes_no_time() -> None:
+    """A peer may send such a frame, and a search that looked from each of them to the end would take hours."""
+    text = "eyJaaaaa" * 20_000
+    begun = time.process_time()
+    assert [*opaque.found_in(text)] == []
+    assert opaque.finder(opaque.LOOKS).findall(text) == [text]
+    assert time.process_time() - begun < 1

@@ -399,6 +399,16 @@ async def test_ten_thousand_frames(page: Inspector) -> None:
             _log.info("%s of 10,000 frames took %.1f ms", what, milliseconds)
             # 200 is what it has to be; here a dozen other things run beside it.
             assert milliseconds < 1000, (what, milliseconds)
+        # Of long ones it keeps what a browser can hold, the latest.
+        kept = await page.does("""
+            const journal = await import(new URL('assets/inspector/journal.js', location.href));
+            const [raw, first] = ['x'.repeat(1_000_000), journal.newest()];
+            for (let i = 1; i <= 100; i++)
+              journal.add([{ number: first + i, time: '2026-01-01T00:00:00Z', link: 1, sender: 'client', kind: 'control', raw }]);
+            return [journal.all().length, journal.newest() - first, journal.all().at(-1).number - first];
+        """)
+        assert kept[0] <= 48
+        assert kept[1:] == [100, 100]
         await page.well()
 
 

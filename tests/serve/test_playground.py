@@ -298,6 +298,14 @@ async def test_what_nobody_understands(chat: Chat, five: Server) -> None:
         )
         await chat.say("Hello again")
         await chat.until("document.querySelector('.log li:last-child').className === 'theirs'")
+    # A time that no calendar has, and a type that is no word.
+    await chat.turn_to("concierge")
+    session = await chat.do("return /session (\\S+),/.exec(document.querySelector('.detail').textContent)[1]")
+    late = {"id": "late", "contentType": 7, "messageContent": five.url("concierge"), "sentAt": 1e300}
+    late["metadata"] = {"file": {"name": "late"}}
+    odd = {"name": f"chat-message-{session}", "body": {"payload": {"chatMessage": late}}}
+    assert (await admin(five.url("concierge"), "POST", "act", {"act": "raw", **odd}))[0] == 200
+    await chat.until("[...document.querySelectorAll('.log .file a')].some((link) => link.textContent === 'late')")
     await chat.sound()
 
 

@@ -6,7 +6,6 @@ from functools import cache
 from typing import Any
 from urllib.parse import unquote
 
-import orjson
 from aiohttp import web
 
 from simulator.serve.admin import (
@@ -29,6 +28,7 @@ from simulator.serve.admin.asking import Asking
 from simulator.serve.admin.call import ROOT, Call
 from simulator.serve.admin.complaint import Complaint
 from simulator.serve.admin.guard import guard
+from simulator.serve.admin.saying import dumps
 from simulator.serve.admin.site import Site
 from simulator.serve.selector import Target
 from simulator.serve.spaces import Spaces
@@ -82,7 +82,11 @@ class Admin:
                 return page
             guard(request, self._site.key)
             call, found = _find(request.method, parts)
-            answer = await call.answer(Asking(request, target, self._spaces, self._site, found))
+            asking = Asking(request, target, self._spaces, self._site, found)
+            try:
+                answer = await call.answer(asking)
+            finally:
+                asking.let_go()
             return answer if isinstance(answer, web.StreamResponse) else _json(200, answer)
         except Complaint as complaint:
             return _json(complaint.status, {"error": str(complaint), **complaint.facts}, complaint.headers)
@@ -105,5 +109,4 @@ def _find(method: str, parts: list[str]) -> tuple[Call, dict[str, str]]:
 
 
 def _json(status: int, value: Any, headers: dict[str, str] | None = None) -> web.Response:
-    body = orjson.dumps(value, default=repr)
-    return web.Response(status=status, body=body, content_type="application/json", headers=headers)
+    return web.Response(status=status, body=dumps(value), content_type="application/json", headers=headers)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     Model = TypeVar("Model", bound=BaseModel)
 
 _BODY = 1 << 20
+_ROOM = 128 << 20
+"""Bytes of the bodies of all calls that are under way."""
 
 
 @dataclass(slots=True)
@@ -35,6 +37,8 @@ class Asking:
     """Where it came, and what there is to know of the whole server."""
     parts: dict[str, str] = field(default_factory=dict)
     """What stands in the path for the names in braces."""
+    held: int = 0
+    """Bytes of its body, as far as it was read."""
 
     @property
     def rest(self) -> str:
@@ -88,7 +92,24 @@ class Asking:
 
     async def json(self, most: int = _BODY) -> Any:
         """Whatever JSON it brings. Raises Complaint."""
-        return await _read(self.request, most)
+        raw = bytearray()
+        async for chunk in self.request.content.iter_any():
+            raw += chunk
+            self.held += len(chunk)
+            self.spaces.bodies += len(chunk)
+            if len(raw) > most:
+                raise Complaint(413, f"the body is longer than {most} bytes")
+            if self.spaces.bodies > _ROOM:
+                raise Complaint(503, f"the bodies of all calls are longer than {_ROOM} bytes: ask again later")
+        try:
+            return orjson.loads(bytes(raw) or b"{}")
+        except ValueError as error:
+            raise Complaint(400, f"the body is not JSON: {error}") from None
+
+    def let_go(self) -> None:
+        """It is answered."""
+        self.spaces.bodies -= self.held
+        self.held = 0
 
 
 def running(place: Place, name: object) -> Running:
@@ -113,18 +134,6 @@ def wrong(error: ValidationError, model: type[BaseModel]) -> str:
     text = first["msg"].removeprefix("Value error, ")
     text = text[:1].lower() + text[1:]
     return f"{place}: {text}" if place else text
-
-
-async def _read(request: web.BaseRequest, most: int) -> Any:
-    raw = bytearray()
-    async for chunk in request.content.iter_any():
-        raw += chunk
-        if len(raw) > most:
-            raise Complaint(413, f"the body is longer than {most} bytes")
-    try:
-        return orjson.loads(bytes(raw) or b"{}")
-    except ValueError as error:
-        raise Complaint(400, f"the body is not JSON: {error}") from None
 
 
 def no_more(body: dict[str, Any]) -> None:

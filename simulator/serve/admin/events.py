@@ -10,7 +10,6 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from aiohttp import web
 
 from simulator.serve.admin import matching, violations
@@ -18,6 +17,7 @@ from simulator.serve.admin.asking import Asking
 from simulator.serve.admin.call import Call
 from simulator.serve.admin.complaint import Complaint
 from simulator.serve.admin.feed import feed_of
+from simulator.serve.admin.saying import dumps
 
 if TYPE_CHECKING:
     from simulator.serve.admin.feed import Feed, News, Test
@@ -28,7 +28,7 @@ QUIET = 15.0
 PATIENCE = 60.0
 """Seconds that a write may wait for who does not read; then the stream ends, and can be resumed."""
 _TURN = 200
-"""Messages that are written at once."""
+"""Messages that are written at once, by all streams of a space together."""
 
 
 async def events(asking: Asking) -> Any:
@@ -110,7 +110,8 @@ class _Stream:
             self._begun, self._at = feed.reading.begun, 0
         out: list[bytes] = []
         self._gap(out)
-        lines = feed.reading.after(self._at, _TURN)
+        turn = max(1, _TURN // feed.onlookers)
+        lines = feed.reading.after(self._at, turn)
         news = [one for one in feed.news if one.serial > self._news]
         running = self._place.driver.space.running
         for i, line in enumerate(lines):
@@ -123,7 +124,7 @@ class _Stream:
                 out.append(_event("message", told, line.number if last else None))
         if lines:
             self._at = lines[-1].number
-        if len(lines) < _TURN:
+        if len(lines) < turn:
             out += [self._say(one) for one in news]
         # Lines that nobody wants are passed, too.
         return b"".join(out) if out or lines else None
@@ -143,7 +144,7 @@ class _Stream:
 
 def _event(kind: str, data: dict[str, Any], number: int | None) -> bytes:
     head = f"event: {kind}\n" if number is None else f"id: {number}\nevent: {kind}\n"
-    return b"".join((head.encode(), b"data: ", orjson.dumps(data, default=repr), b"\n\n"))
+    return b"".join((head.encode(), b"data: ", dumps(data), b"\n\n"))
 
 
 CALLS = (

@@ -24,6 +24,8 @@ _NEWS = 1000
 """Other things than messages that are remembered for those who read slowly."""
 _TICK = 0.5
 """Seconds between two looks for sessions that poll, while somebody looks on: no socket tells of them."""
+_SOME = 20
+"""Waiters up to which it costs more to read a line than to show it to them all."""
 _FEW = 200
 """Channels up to which each that comes or goes is looked for at once; with more, once in a tick."""
 
@@ -112,7 +114,8 @@ class Feed:
         return self.reading
 
     def _step(self) -> None:
-        lines = self.reading.step()
+        # Each waiter looks at each line, and others want their turn.
+        lines = self.reading.step(max(1, AT_ONCE // (1 + len(self._waiters) // _SOME)))
         if not lines:
             return
         for waiter in [waiter for waiter in self._waiters if waiter.ready]:
@@ -133,6 +136,11 @@ class Feed:
     def busy(self) -> int:
         """How many wait or look on."""
         return len(self._waiters) + len(self._onlookers)
+
+    @property
+    def onlookers(self) -> int:
+        """How many look on."""
+        return len(self._onlookers)
 
     def _admit(self) -> None:
         if self.over:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from simulator.core.message import Message
-from simulator.serve.admin import violations
+from simulator.serve.admin import pattern, violations
 from simulator.serve.admin.asking import running
 from simulator.serve.admin.complaint import Complaint
+from simulator.serve.admin.saying import dumps
 
 if TYPE_CHECKING:
     from simulator.serve.admin.feed import Test
@@ -79,8 +77,8 @@ def _criterion(key: str, wanted: Any, place: Place) -> Criterion:
         case "text":
             return Criterion(key, wanted, lambda line: wanted in line.raw, lambda line: line.raw)
         case "pattern":
-            search = re.compile(wanted).search
-            return Criterion(key, wanted, lambda line: search(line.raw) is not None, lambda line: line.raw)
+            found = pattern.search(wanted)
+            return Criterion(key, wanted, lambda line: found(line.raw), lambda line: line.raw)
         case _:
             return Criterion(key, wanted, lambda line: _broken(place, line) is wanted, lambda line: not wanted)
 
@@ -169,5 +167,5 @@ def nearest(lines: Iterable[Line], wanted: list[Criterion]) -> tuple[Line, list[
 
 def shown(value: Any) -> str:
     """A value as JSON, cut where it is long."""
-    text = orjson.dumps(value, default=repr).decode()
+    text = dumps(value).decode()
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -108,7 +108,12 @@ async def remove(asking: Asking) -> Any:
 
     wanted = await asking.read(Find)
     place = asking.place()
+    journal = place.driver.space.journal
+    begun = journal.begun
     numbers = {line.number for line in await passed(place, wanted, wanted.after)}
+    if journal.begun != begun:
+        # Other frames have these numbers by now.
+        raise Complaint(409, "there was a reset meanwhile: nothing is removed")
     feed_of(place).reading.remove(numbers)
     return {"removed": len(numbers)}
 
@@ -206,7 +211,7 @@ CALLS = (
     Call("POST", "messages/find", find, "The messages that are meant.", "messages:Found", takes="messages:Find"),
     Call("POST", "messages/count", count, "How many they are.", "messages:Count", takes="messages:Find"),
     Call("POST", "messages/remove", remove, "Takes them out of the journal.", "messages:Removed",
-         takes="messages:Find"),
+         takes="messages:Find", fails={409: "There was a reset meanwhile."}),
     Call("POST", "messages/wait", wait, "Answers when such a message passes, or has passed.", "messages:One",
          takes="messages:Wait", fails=_LATE, tells=_LESS),
     Call("POST", "messages/wait-for-count", wait_for_count, "Answers when so many have passed.", "messages:Counted",

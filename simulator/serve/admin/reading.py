@@ -269,7 +269,8 @@ def _shallow(message: Message, raw: str) -> bool:
     if raw.count("[") + raw.count("{") < _DEEP:
         return True
     try:
-        orjson.dumps(message.args, default=repr)
+        # An answer has them in a list of lines.
+        orjson.dumps([[[message.args]]], default=repr)
     except TypeError:
         return False
     return True

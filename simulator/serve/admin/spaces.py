@@ -70,7 +70,11 @@ def _stage(scenario: object) -> Stage:
     from simulator.serve import scenarios
 
     if isinstance(scenario, dict):
-        return stage.Stage(stage.load(orjson.dumps(scenario), "scenario"))
+        try:
+            text = orjson.dumps(scenario)
+        except TypeError as error:
+            raise Complaint(400, f"scenario: can't be read: {error}") from None
+        return stage.Stage(stage.load(text, "scenario"))
     if isinstance(scenario, str) and ":" in scenario:
         return stage.Stage(stage.load(scenario.encode(), "scenario"))
     # A name and no path: a control call reads no other files.

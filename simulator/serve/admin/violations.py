@@ -11,12 +11,11 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from simulator.core.backend import Backend
 from simulator.core.envelope import ACK
 from simulator.serve.admin.asking import Asking
 from simulator.serve.admin.call import Call
+from simulator.serve.admin.saying import dumps
 from simulator.serve.clock import written
 
 if TYPE_CHECKING:
@@ -111,10 +110,7 @@ def _known(topic: str, topics: tuple[str, ...]) -> bool:
 
 
 def _shown(value: object) -> str:
-    try:
-        text = orjson.dumps(value, default=repr).decode()
-    except TypeError:
-        text = repr(value)
+    text = dumps(value).decode()
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 

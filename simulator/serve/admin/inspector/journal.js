@@ -4,6 +4,8 @@ import { stringify } from "./api.js";
 
 const MOST = 20_000;
 const SPARE = 1_000;
+// Characters of all frames; what is decoded of them takes several times as much.
+const ROOM = 48_000_000;
 
 export const NOTHING = { text: "", sender: "", backend: "", name: "", link: null, beats: false, wrong: false };
 export const filter = signal({ ...NOTHING });
@@ -17,6 +19,7 @@ let shown = [];
 let last = null;
 let names = new Map();
 let violations = 0;
+let size = 0;
 let held = 0;
 let part = 0;
 let due = 0;
@@ -101,10 +104,15 @@ export function add(lines) {
     last = line.number;
     frames.push(made);
     count(made);
+    size += made.raw.length;
     if (wants(made, wanted, text)) paused.peek() ? held++ : shown.push(made);
   }
-  if (frames.length > MOST + SPARE) {
-    frames = frames.slice(-MOST);
+  if (frames.length > MOST + SPARE || size > ROOM) {
+    // A part of it at once: to cut a little for each that comes would take longer than to keep them.
+    let from = Math.max(frames.length - MOST, 0);
+    for (let i = 0; i < from; i++) size -= frames[i].raw.length;
+    while (size > ROOM * 0.9 && from < frames.length - 1) size -= frames[from++].raw.length;
+    frames = frames.slice(from);
     names = new Map();
     violations = 0;
     for (const line of frames) count(line);
@@ -141,7 +149,7 @@ export function clear(next = last) {
     frames = [];
     shown = [];
     names = new Map();
-    violations = held = 0;
+    violations = held = size = 0;
     last = next;
     chosen.value = null;
     if (next === null) ids.clear();

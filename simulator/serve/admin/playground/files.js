@@ -9,7 +9,7 @@ const html = htm.bind(h);
 export function File({ file: { type = "", url = "", name }, backend }) {
   const parsed = URL.canParse(url) ? new URL(url) : null;
   if (parsed === null || !["http:", "https:"].includes(parsed.protocol)) return html`<p class="file">${name ?? url}</p>`;
-  if (type.startsWith("image/") && parsed.origin === new URL(backend.url).origin)
+  if (String(type).startsWith("image/") && parsed.origin === new URL(backend.url).origin)
     return html`<a class="picture" href=${url} target="_blank" rel="noopener noreferrer"><img src=${url} alt=${name ?? "Picture"} /></a>`;
   return html`<p class="file"><a href=${url} target="_blank" rel="noopener noreferrer">${name ?? url}</a></p>`;
 }

@@ -19,7 +19,9 @@ const TICKS = {
 
 const WAYS = { sent: ["↑", "sent"], received: ["↓", "received"], told: ["·", "connection"] };
 
-const clockTime = (at) => (Number.isFinite(at) ? new Date(at).toLocaleTimeString([], { hour12: false }) : "");
+/** A time that there can be, or undefined: a server may say any number. */
+const instant = (at) => (Number.isFinite(at) && Math.abs(at) <= 8.64e15 ? new Date(at) : undefined);
+const clockTime = (at) => instant(at)?.toLocaleTimeString([], { hour12: false }) ?? "";
 
 /** Characters that show nothing, or turn the text around, by their number; a poll's frames stand apart by U+001E. */
 const plainly = (text) =>
@@ -142,7 +144,7 @@ function Said({ message, backend }) {
       ${text && !bare && html`<p class="text" dir="auto">${text}</p>`}
       ${files.map((file) => html`<${File} file=${file} backend=${backend} />`)}
       <span class="foot">
-        <time datetime=${Number.isFinite(at) ? new Date(at).toISOString() : undefined}>${clockTime(at)}</time>
+        <time datetime=${instant(at)?.toISOString()}>${clockTime(at)}</time>
         ${tick && html`<span class="tick" data-state=${state} title=${words}><span aria-hidden="true">${tick}</span><span class="aside">${words}</span></span>`}
       </span>
     </li>

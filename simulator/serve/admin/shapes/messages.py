@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from simulator.serve.admin import pattern
 from simulator.serve.admin.shapes.form import Asked, Given, Told
 
 Sender = Literal["client", "server"]
@@ -15,8 +15,8 @@ Kind = Literal["message", "ack", "ping", "pong", "control"]
 
 def _regex(value: str) -> str:
     try:
-        re.compile(value)
-    except (re.error, OverflowError, RecursionError) as error:
+        pattern.search(value)
+    except ValueError as error:
         raise ValueError(f"expected a regular expression: {error}") from None
     return value
 
@@ -47,7 +47,7 @@ class Criteria(Given):
     text: str | None = None
     """Stands somewhere in the frame as it passed."""
     pattern: Pattern | None = None
-    """A regular expression that is found in the frame as it passed."""
+    """A regular expression that is found in the frame as it passed; without look-around and back-references."""
     violation: bool | None = None
     """Whether it breaks the documented model."""
 
