@@ -34,7 +34,7 @@ INSTALL_IN = if [ -x $(1)/pip ]; then \
 # Where it is set, as in many containers, each command that a test starts would compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help serve record cassettes test test-slow test-record check format bench lock docker clean clients
+.PHONY: help serve record cassettes test test-slow test-record check docs format bench lock docker clean clients
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -70,12 +70,16 @@ test-record: .venv/.dev $(RECORDER) clients ## the tests of recording alone, slo
 check: .venv/.dev $(RECORDER) ## format, lint, types, imports, spelling
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
-	$(BIN)/mypy simulator tests bench
+	$(BIN)/mypy simulator tests bench docs/generated
 	$(BIN)/mypy --python-executable $(RECORD)/bin/python --cache-dir .mypy_cache/record simulator/mitm.py
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/codespell
 	@find simulator -name '*.py' -exec wc -l {} + | \
 		awk '$$2 != "total" && $$1 > 400 { print "warning: " $$2 " has " $$1 " lines, more than 400" }' >&2
+
+docs: .venv/.dev ## the documentation into build/docs; ARGS=serve shows it at http://127.0.0.1:8000 as you write
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs $(or $(ARGS),build --quiet --strict)
+	@if [ -z "$(ARGS)" ]; then echo "build/docs/index.html"; fi
 
 format: .venv/.dev ## format, and fix what ruff can fix
 	$(BIN)/ruff format

@@ -209,8 +209,8 @@ async def test_every_option_of_the_address_from_the_environment(tmp_path: Path) 
         url, token = state["admin"]["url"], state["admin"]["token"]
         assert state["admin"]["ui"] == f"{url}/ui"
         assert lines[7:11] == [
-            f"look into it at {url}/ui#token={token}\n".encode(),
-            f"  a chat   {url}/playground#token={token}\n".encode(),
+            f"chat with it at {url}/playground#token={token}\n".encode(),
+            f"  inspect  {url}/ui#token={token}\n".encode(),
             f"  control  {url}/openapi.json\n".encode(),
             f"  token    {token}\n".encode(),
         ]

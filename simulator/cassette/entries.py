@@ -22,6 +22,7 @@ class Header:
     by_hand: str | None = None
     """In place of `recorded`: after which document somebody wrote it."""
     upstream: str | None = None
+    """What was recorded: its address."""
     recorder: str | None = None
     """What wrote it, with versions."""
     redacted: tuple[str, ...] = ()
@@ -49,10 +50,13 @@ class TapedRequest:
     """The client's half of an exchange."""
 
     method: str
+    """As on the wire."""
     path: str
     """As on the wire, the query behind it."""
     headers: Headers = ()
+    """Names and values, in the order of the wire."""
     body: Body = None
+    """In the cassette itself, or in a file beside it."""
 
 
 @dataclass(slots=True)
@@ -60,6 +64,7 @@ class TapedResponse:
     """The server's half."""
 
     status: int
+    """Three digits."""
     headers: Headers = ()
     body: Body = None
 
@@ -71,6 +76,7 @@ class Passed:
     at: float
     """Seconds since the recording began, as in every entry."""
     conn: int
+    """Which connection, counted from 1 in one row with the numbers of exchanges."""
     sender: str
     """`client` or `server`."""
     data: str | bytes
@@ -82,6 +88,7 @@ class Passed:
     link: int = 1
     """Which of its conn's links it took; the one it began with is 1."""
     redacted: bool = False
+    """Something was taken out of this entry."""
     line: int = 0
     """Where the entry begins in the file it was read from, as in every entry; 0 for one that was not read."""
 
@@ -112,6 +119,7 @@ class Refused:
     headers: Headers
     """Of the request."""
     response: TapedResponse
+    """What the client got in place of a 101."""
     redacted: bool = False
     line: int = 0
 
@@ -123,9 +131,12 @@ class Upgraded:
     at: float
     conn: int
     link: int
+    """Its number, from 2."""
     path: str
     headers: Headers = ()
+    """Of the request."""
     answer: Headers = ()
+    """Of the 101, where they are known."""
     redacted: bool = False
     line: int = 0
 
@@ -139,6 +150,7 @@ class Closed:
     code: int | None
     """1005 for a close frame without a code, 1006 for an end without a frame; None for a polling session."""
     reason: str
+    """Of the close frame."""
     by: str
     """`client` or `server`."""
     link: int = 1
@@ -153,6 +165,7 @@ class Cut:
     at: float
     conn: int | None
     why: str
+    """In words, for whoever reads the cassette."""
     line: int = 0
 
 
@@ -179,6 +192,7 @@ class Exchange:
     took: float
     """Seconds from the request's first byte to the answer's last."""
     request: TapedRequest
+    """What the client asked."""
     response: TapedResponse | None
     """None when the client got no answer."""
     redacted: bool = False

@@ -194,6 +194,7 @@ def _clocks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     show_default=True,
     envvar="SIMULATOR_LOG_FORMAT",
     show_envvar=True,
+    help="How the log on stderr is written; json is a line each, for programs.",
 )
 @click.option("-v", "--verbose", is_flag=True, envvar="SIMULATOR_VERBOSE", show_envvar=True, help="Show every frame.")
 def serve(

@@ -56,7 +56,14 @@ def _named(ready_file: Path | None, urls: Sequence[str]) -> Path | None:
 @click.command()
 @click.argument("url", envvar="SIMULATOR_HEALTH_URL", required=False)
 @_ready_file
-@click.option("--timeout", type=Seconds(0.1), default=3.0, show_default=True, metavar="SECONDS")
+@click.option(
+    "--timeout",
+    type=Seconds(0.1),
+    default=3.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long an answer may take.",
+)
 @_asking
 def health(
     url: str | None,

@@ -39,7 +39,14 @@ from simulator.core.errors import SimulatorError, StartError
 @playing.options
 @modes.options
 @click.option("--seed", type=int, envvar="SIMULATOR_SEED", help="Makes all live ids the same in every run.")
-@click.option("--clock", default="wall", show_default=True, metavar="wall|manual|INSTANT", envvar="SIMULATOR_CLOCK")
+@click.option(
+    "--clock",
+    default="wall",
+    show_default=True,
+    metavar="wall|manual|INSTANT",
+    envvar="SIMULATOR_CLOCK",
+    help="manual, or an instant to start at, stands still until POST /__admin/clock/advance.",
+)
 @click.option("--admin-token", envvar="SIMULATOR_ADMIN_TOKEN", help="Asked for by the control API under /__admin.")
 @listening
 @click.option(

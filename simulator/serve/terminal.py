@@ -101,8 +101,8 @@ def _control(simulator: Server) -> list[str]:
     if control is None:
         return ["there is no control API (--no-admin)"]
     fragment = "" if token is None else f"#token={token}"
-    lines = [f"look into it at {control}/__admin/ui{fragment}", f"  a chat   {control}/__admin/playground{fragment}"]
-    lines += [f"  control  {control}/__admin/openapi.json"]
+    lines = [f"chat with it at {control}/__admin/playground{fragment}"]
+    lines += [f"  inspect  {control}/__admin/ui{fragment}", f"  control  {control}/__admin/openapi.json"]
     return lines if token is None else [*lines, f"  token    {token}"]
 
 

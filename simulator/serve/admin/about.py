@@ -97,11 +97,11 @@ def _seen(asking: Asking, served: Served) -> str:
 
 
 async def _said(backend: Backend) -> dict[str, Any]:
-    samples = _samples(backend)
+    found = samples(backend)
     return {
         "acts": _acts(backend),
-        "commands": await _messages(backend.commands, samples["client"], "validation"),
-        "events": await _messages(backend.events, samples["server"], "serialization"),
+        "commands": await _messages(backend.commands, found["client"], "validation"),
+        "events": await _messages(backend.events, found["server"], "serialization"),
     }
 
 
@@ -132,7 +132,7 @@ async def _messages(
     return told
 
 
-def _samples(backend: Backend) -> dict[str, dict[str, list[Any]]]:
+def samples(backend: Backend) -> dict[str, dict[str, list[Any]]]:
     """Bodies of the document's samples, by sender and name; none of a backend that is made of a tape."""
     found: dict[str, dict[str, list[Any]]] = {"client": {}, "server": {}}
     path = default_path(backend.name).parent / "vectors" / backend.name / "document.json"
