@@ -66,8 +66,13 @@ def test_what_was_said_and_what_became_of_it_is_in_the_report(pytester: pytest.P
     assert "seed 1, manual clock; 1 violation" in told
     assert "   1  00:00:00.000  #1 client >> start_chat {}\n" in told
     assert "   2  00:00:00.000  #1 server << chat_started" in told
-    assert "        violation: text: expected Field required, got {}\n" in told
+    assert "        violation: text: expected a value, got nothing\n" in told
     assert "web/commands/send_msg.go" in told
+    # As docs/pytest.md shows it, but for the port.
+    page = (Path(__file__).parents[1] / "docs" / "pytest.md").read_text(encoding="utf-8")
+    shown = page.partition("; 1 violation\n")[2].partition("```")[0]
+    assert "send_msg {}" in shown
+    assert shown in told
     # Of our own frames none is shown, and what is long is cut.
     assert "bridge.py" not in told
     assert "(the last 50 of 72 frames)" in told

@@ -63,7 +63,7 @@ def test_a_whole_talk(sim: Live) -> None:
         says(socket, "send_msg")
         sim.wait_for("send_msg", violation=True)
         [broken] = sim.violations
-        assert str(broken).startswith(f"frame {sim.last}: send_msg.text: expected Field required, got {{}}")
+        assert str(broken).startswith(f"frame {sim.last}: send_msg.text: expected a value, got nothing")
         sim.reset()
         assert (sim.messages, sim.now) == ([], before)
 
