@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
@@ -43,8 +44,8 @@ class FileSink:
         self._file = os.open(path, flags | getattr(os, "O_BINARY", 0), 0o600)
         try:
             _alone(self._file, path)
-            if replace:
-                # Not while it was opened: it may be somebody's who still writes it.
+            if replace and stat.S_ISREG(os.fstat(self._file).st_mode):
+                # Not while it was opened: it may be somebody's who still writes it. A device has nothing to cut off.
                 os.ftruncate(self._file, 0)
         except OSError:
             os.close(self._file)

@@ -39,6 +39,8 @@ export const test = base.extend({
     const chat = new Chat(page, request, space);
     await expect(chat.status).toHaveText("online");
     await chat.advance(1);
+    // chip holds the next message back until this one is acknowledged.
+    await chat.call("POST", "messages/wait", { sender: "client", name: "ack_chat" });
     await use(chat);
     if (info.status !== info.expectedStatus)
       await info.attach("conversation", { body: JSON.stringify(await chat.call("GET", "messages"), null, 2) });
