@@ -127,7 +127,12 @@ async def proven(path: Path, backend: str, change: Change, monkeypatch: pytest.M
 async def stands(peers: Peers, path: Path) -> None:
     """Verified against the server that was recorded."""
     result = await against(path, peers.url)
-    assert (result.exit_code, result.stdout) == (0, ""), result.output
+    assert (result.exit_code, told(result.stdout)) == (0, []), result.output
+
+
+def told(output: str) -> list[str]:
+    """What differs. Two namespaces that are restored at once are answered by Node in either order: that is no difference."""
+    return [line for line in output.splitlines() if not line.startswith((" ", "> moved"))]
 
 
 async def held_against(peers: Peers, path: Path, message: str, change: str) -> None:
@@ -139,4 +144,4 @@ async def held_against(peers: Peers, path: Path, message: str, change: str) -> N
     lines = result.stdout.splitlines()
     at = next(i for i, line in enumerate(lines) if line.startswith("~ changed") and line.endswith(f" {message}"))
     assert lines[at + 1].strip().startswith(change), result.output
-    assert {line.rpartition(" ")[2] for line in lines if not line.startswith(" ")} == {message}, result.output
+    assert {line.rpartition(" ")[2] for line in told(result.stdout)} == {message}, result.output
