@@ -17,7 +17,7 @@ from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock
 from simulator.serve.health import address
 from simulator.serve.tls import Made
-from tests.served import COMMAND, clean_environment, prompt
+from tests.served import COMMAND, SECONDS, clean_environment, prompt
 from tests.test_cli import invoke, shell
 
 pytestmark = pytest.mark.usefixtures("_no_options_from_outside")
@@ -119,6 +119,14 @@ async def test_no_tls_where_it_is_expected() -> None:
 NOT = "something else answers there: expected the health of a simulator"
 
 
+async def end(writer: asyncio.StreamWriter, over: asyncio.Event) -> None:
+    """Hang up; a socket that outlives its loop would be some later test's failure."""
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+    over.set()
+
+
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
@@ -136,7 +144,7 @@ NOT = "something else answers there: expected the health of a simulator"
     ],
 )
 async def test_health_of_something_else(answer: bytes | None, why: str) -> None:
-    done = asyncio.Event()
+    done, over = asyncio.Event(), asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -145,17 +153,19 @@ async def test_health_of_something_else(answer: bytes | None, why: str) -> None:
         else:
             writer.write(answer)
             await writer.drain()
-        writer.close()
+        await end(writer, over)
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         result = await asyncio.to_thread(invoke, "health", url, "--timeout", "0.3")
         done.set()
+        async with asyncio.timeout(SECONDS):
+            await over.wait()
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"{url}/__admin/health: {why}\n")
 
 
 async def test_an_answer_in_drops_ends_in_time() -> None:
-    done = asyncio.Event()
+    done, over = asyncio.Event(), asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
@@ -163,12 +173,14 @@ async def test_an_answer_in_drops_ends_in_time() -> None:
             writer.write(b" ")
             with suppress(TimeoutError):
                 await asyncio.wait_for(done.wait(), 0.05)
-        writer.close()
+        await end(writer, over)
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         result = await asyncio.to_thread(invoke, "health", url, "--timeout", "0.3")
         done.set()
+        async with asyncio.timeout(SECONDS):
+            await over.wait()
     assert (result.exit_code, result.stderr) == (1, f"{url}/__admin/health: timed out\n")
 
 
