@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -105,16 +105,16 @@ def is_plain(value: str) -> bool:
     return not _DIGIT.search(value) and not kind(value) and not _ADDRESS.search(value)
 
 
-def look(value: str) -> str:
-    """A pattern of all values that look so, as long as they go; the value itself where it looks like no other."""
-    known = (pattern for pattern in LOOKS if re.fullmatch(pattern, value, re.ASCII))
-    return next(known, rf"{re.escape(value)}(?![\w-])")
+def look(value: str) -> str | None:
+    """A pattern of all values that look so, as long as they go; None where it looks like no other."""
+    return next((pattern for pattern in LOOKS if re.fullmatch(pattern, value, re.ASCII)), None)
 
 
-def finder(looks: Iterable[str]) -> re.Pattern[str]:
-    """A pattern of all that has one of these looks, and of words with hyphens."""
-    odd = sorted({*looks}.difference(LOOKS), key=len, reverse=True)
-    return re.compile("|".join([*odd, *(one for one in LOOKS[:-1] if one in looks), LOOKS[-1]]), re.ASCII)
+def finder(looks: Collection[str], odd: Iterable[str] = ()) -> re.Pattern[str]:
+    """A pattern of all that has one of these looks, of words with hyphens, and of values that look like no other."""
+    longest = sorted(odd, key=len, reverse=True)
+    whole = (rf"{re.escape(value)}(?![\w-])" for value in longest)
+    return re.compile("|".join([*whole, *(one for one in LOOKS[:-1] if one in looks), LOOKS[-1]]), re.ASCII)
 
 
 def uuids(text: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from time import process_time
 from typing import Any
 
 import pytest
@@ -413,6 +414,23 @@ def test_a_session_goes_on_by_what_it_was_told(taped: str, live: str) -> None:
     write, *_ = server.took()
     assert isinstance(write, Write)
     assert write.item == Frame(f'40{{"pid":"{live}","offset":"offset-live-0001"}}')
+
+
+def test_a_burst_is_heard_in_no_time() -> None:
+    """Node's server hangs up on who does not answer its ping meanwhile."""
+    count = 2_000
+    burst = [said("server", f'42["tick",{i},"Q8VovVm.{i:03d}"]', 0.5) for i in range(count)]
+    server = Server(session(*burst, closed()), backend=None)
+    server.opened()
+    server.said(OPEN)
+    server.said('40{"sid":"other","pid":"another-pid-12345"}')
+    began = process_time()
+    for i in range(count):
+        server.said(f'42["tick",{i},"Q8WXyZm.{i:03d}"]')
+    # 0.15 s; with a pattern of all that is bound, made anew with each, it was 20.
+    assert process_time() - began < 2.0
+    server.later(1)
+    assert {*server.rows()} == {"matched connect", "matched tick"}
 
 
 @pytest.mark.parametrize(
