@@ -15,8 +15,6 @@ from bench.servers import Server, load, missing, polls, url
 from bench.talks import TALKS
 
 CONNECTIONS, MANY = 50, 500
-_WARM_UP = 1.0
-"""Seconds: until then what is compiled as it runs is not compiled."""
 BASE = "messages.bare"
 """A bare aiohttp echo on the stock loop."""
 
@@ -130,7 +128,7 @@ def _race(paths: list[Path], pace: Pace) -> Found:
             for path in [*rows]:
                 pace.round("messages", number, path.title)
                 try:
-                    window(*started[path.server], path, pace.seconds if number else _WARM_UP, rows[path])
+                    window(*started[path.server], path, pace.seconds if number else pace.warm_up, rows[path])
                 except Failed as error:
                     found.notes.append(f"{path.title}: {error}")
                     del rows[path]
