@@ -80,6 +80,17 @@ def outrun(row: Row) -> bool:
     return bool(row.server and row.generator) and median(row.generator) > median(row.server)
 
 
+def said(row: Row, rows: Mapping[str, Row]) -> str:
+    """What there is to say behind a row: its note, who was busier, and what the faster loop alone would have gained."""
+    words = [row.note] if row.note else []
+    if row.key.startswith("messages.") and row.key.endswith(".uvloop"):
+        beside = ratio(rows, row.key, "messages.bare.uvloop", "base/own")
+        words += [f"{beside:.2f} beside bare aiohttp on uvloop"] if beside is not None else []
+    if outrun(row):
+        words.append("the generator was busier than the server")
+    return "; ".join(words)
+
+
 def percentile(figures: Iterable[float], share: float) -> float:
     """The least figure that so large a share of all does not exceed. There has to be one."""
     ordered = sorted(figures)
