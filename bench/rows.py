@@ -52,6 +52,8 @@ class Found:
     rows: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """What failed or was left out, and why."""
+    took: dict[str, float] = field(default_factory=dict)
+    """Seconds of each part of the benchmark."""
 
     def by_key(self) -> dict[str, Row]:
         """Those that have figures."""
