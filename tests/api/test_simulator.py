@@ -93,6 +93,7 @@ async def test_in_the_loop_that_runs() -> None:
             assert (await sim.wait_for_count(2))[0].backend == "chip"
             assert [one.name for one in await chip.find(sender="server")] == ["chat_started"]
             assert sim.backend("mia").messages == []
+            assert (chip.credentials, [*sim.backend("mia").credentials["instance"]]) == ({}, ["chatId", "token"])
             await sim.advance(60)
             chip.check()
     assert [one.name for one in sim.messages][:2] == ["start_chat", "chat_started"]
@@ -330,6 +331,8 @@ def test_a_stranger_is_recorded_too(tmp_path: Path) -> None:
         Simulator(cassette=tmp_path / "a.yaml", mode="all", upstream=real.url) as sim,
         connect(real.connect_url.replace(real.url[7:], sim.url[7:])) as socket,
     ):
+        # Of our fixtures, and none of a real server's.
+        assert sim.credentials == {}
         says(socket, "start_chat")
         sim.wait_for(text="chat_started")
 
