@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Coroutine
 from operator import methodcaller
 from threading import Thread
@@ -77,14 +78,8 @@ class There:
             raise
 
     async def soon(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            raise SimulatorError(
-                "only asyncio can await this: with another loop, call the blocking form in a thread, "
-                "anyio.to_thread.run_sync(sim.wait_for, ...)"
-            ) from None
         __tracebackhide__ = OURS
+        asyncios("call the blocking form in a thread, anyio.to_thread.run_sync(sim.wait_for, ...)")
         loop = self._living()
         try:
             return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(ask(), loop))
@@ -119,11 +114,36 @@ class There:
             self._loop.close()
 
 
+def asyncios(instead: str) -> None:
+    """Raises SimulatorError in a coroutine of another loop than asyncio's, trio's say."""
+    __tracebackhide__ = OURS
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise SimulatorError(f"only asyncio can await this: with another loop, {instead}") from None
+
+
 def blocking(what: str) -> None:
     """Raises SimulatorError where a loop runs in this thread: its clients could say nothing while it stands still."""
     __tracebackhide__ = OURS
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return
-    raise SimulatorError(f"{what} would stop the event loop that runs here: await sim.aio.{what}(...)")
+        if not _others():
+            return
+        instead = f"await anyio.to_thread.run_sync(sim.{what}, ...)"
+    else:
+        instead = f"await sim.aio.{what}(...)"
+    raise SimulatorError(f"{what} would stop the event loop that runs here: {instead}")
+
+
+def _others() -> bool:
+    """Whether trio or the like runs in this thread, which tell sniffio; who does not have it has none of these."""
+    sniffio = sys.modules.get("sniffio")
+    if sniffio is None:
+        return False
+    try:
+        sniffio.current_async_library()
+    except sniffio.AsyncLibraryNotFoundError:
+        return False
+    return True

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -116,6 +117,25 @@ async def test_in_a_thread_for_who_awaits(sim: Live) -> None:
 def test_another_loop_than_asyncios_is_told_what_to_do(sim: Live) -> None:
     with pytest.raises(SimulatorError, match=r"anyio\.to_thread\.run_sync\(sim\.wait_for"):
         sim.aio.wait_for("x").send(None)
+    with pytest.raises(SimulatorError, match=r"^only asyncio can await this: with another loop, `with Simulator"):
+        Simulator("chip").__aenter__().send(None)
+
+
+def test_another_loop_is_not_stopped_either(sim: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """trio tells sniffio, which those have who have trio."""
+    running = ["trio"]
+
+    def library() -> str:
+        if not running:
+            raise LookupError
+        return running[0]
+
+    sniffio = SimpleNamespace(current_async_library=library, AsyncLibraryNotFoundError=LookupError)
+    monkeypatch.setitem(sys.modules, "sniffio", sniffio)
+    with pytest.raises(SimulatorError, match=r"here: await anyio\.to_thread\.run_sync\(sim\.advance, \.\.\.\)$"):
+        sim.advance(1)
+    running.clear()
+    sim.advance(1)
 
 
 def test_one_of_them_serves_once_at_a_time() -> None:
