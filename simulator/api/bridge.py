@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from operator import methodcaller
@@ -47,6 +48,12 @@ class There:
         self._thread = Thread(target=self._run, name="simulator", daemon=True)
         self._thread.start()
         self._over = False
+        self._process = os.getpid()
+
+    @property
+    def forked(self) -> bool:
+        """Whether this is a fork of the process that has the loop."""
+        return self._process != os.getpid()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -89,11 +96,14 @@ class There:
     def _living(self) -> asyncio.AbstractEventLoop:
         if self._over:
             raise SimulatorError("the simulator has stopped")
+        if self.forked:
+            # A fork has no threads but its own: nobody would ever answer.
+            raise SimulatorError("the simulator is in the process that forked this one: from here, use its control_url")
         return self._loop
 
     def close(self) -> None:
-        """End the loop and its thread, and whatever still runs there."""
-        if self._over:
+        """End the loop and its thread, and whatever still runs there; a fork ends nothing of its parent's."""
+        if self._over or self.forked:
             return
 
         async def rest() -> None:

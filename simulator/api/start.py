@@ -59,6 +59,9 @@ class Simulator:
         """Stop."""
         bridge, self._bridge = self._bridge, None
         assert bridge is not None
+        if bridge.forked:
+            # It goes on where it was started.
+            return
         try:
             bridge.block(lambda: self._stop(kind is None))
         finally:

@@ -121,6 +121,29 @@ def test_another_loop_than_asyncios_is_told_what_to_do(sim: Live) -> None:
         Simulator("chip").__aenter__().send(None)
 
 
+def test_a_fork_is_told_that_it_has_none() -> None:
+    """In a process of its own, for this one has threads of others. A child that hangs is ended by its alarm."""
+    code = """if True:
+        import os, signal
+        from simulator import Simulator
+        with Simulator("chip", clock="manual") as sim:
+            pid = os.fork()
+            if not pid:
+                signal.alarm(10)
+                for call in (lambda: sim.advance(1), lambda: sim.messages):
+                    try:
+                        call()
+                    except Exception as error:
+                        print(error, flush=True)
+            else:
+                assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+                sim.advance(1)
+    """
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=30)
+    told = "the simulator is in the process that forked this one: from here, use its control_url\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, told * 2, "")
+
+
 def test_another_loop_is_not_stopped_either(sim: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     """trio tells sniffio, which those have who have trio."""
     running = ["trio"]
