@@ -27,6 +27,7 @@ from simulator.core.events import (
     Received,
     Requested,
 )
+from simulator.core.expected import first_wrong
 from simulator.core.message import Json, Message
 from simulator.core.world import World
 
@@ -149,9 +150,7 @@ class ChipRules:
         try:
             command = validate(message.args[0])
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            why = first["msg"].removeprefix("Value error, ")
-            self._ignored(client, message.name, f"{'.'.join(map(str, first['loc']))}: {why}")
+            self._ignored(client, message.name, first_wrong(error))
             return []
         contact = client.contact
         if contact is not None:
