@@ -42,6 +42,7 @@ from simulator.core.events import (
 from simulator.core.wire import (
     Answer,
     Aside,
+    Asked,
     Detached,
     Drop,
     Due,
@@ -194,6 +195,8 @@ class Engine:
                             self._do([action])
                 else:
                     self._work([output])
+        elif type(given) is Asked:
+            self._work(take(given))
         elif type(given) is Got and self._watcher is not None:
             self._watcher.link = given.link
             self._work(take(given))

@@ -18,6 +18,7 @@ Link: TypeAlias = int
 """One socket, numbered by the driver."""
 
 
+@final
 class Asked(Struct):
     """An HTTP request came, its body read."""
 
