@@ -205,6 +205,18 @@ class Wire(Protocol):
         ...
 
 
+class Straight(Protocol):
+    """What a wire may have besides, for what passes all the time: `take` without what every input needs."""
+
+    def heard(self, link: Link, frame: Frame) -> Received | None:
+        """The message that this frame is, where it is one and causes nothing else; None leaves all to `take`."""
+        ...
+
+    def said(self, send: Send | Reply) -> Write | None:
+        """The frame for one socket in which this leaves; None, with nothing done, leaves all to `take`."""
+        ...
+
+
 class Turn(Struct):
     """One message of a conversation, as a Reader understands it."""
 

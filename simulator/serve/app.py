@@ -28,6 +28,7 @@ from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.driver import Driver
 from simulator.serve.entrance import Entrance
 from simulator.serve.intake import Intake
+from simulator.serve.loop import Maker
 from simulator.serve.objects import House, Shelf
 from simulator.serve.port import Control, Port
 from simulator.serve.reporter import Reporter
@@ -68,6 +69,8 @@ class Options:
     """One for the control API alone, 0 for any that is free; None: it is on each backend's."""
     journal: int = KEPT
     """Frames that each space keeps."""
+    loop: Maker | None = None
+    """Makes the loop of a command, None for asyncio's own. Whoever runs a Server in a loop has one already."""
     tls: Tls | None = None
     """Speak https and wss."""
     spaces: int = MOST
@@ -114,6 +117,7 @@ class Server:
         self.clock = options.clock or WallClock()
         self.seed = fresh_seed() if options.seed is None else options.seed
         self.reporter = options.reporter or Reporter(self.clock.now)
+        self.loop = options.loop
         self.served: list[Served] = []
         self._runners: list[web.ServerRunner] = []
         self._spaces: Spaces | None = None

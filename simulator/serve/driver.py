@@ -179,9 +179,8 @@ class Driver:
         now, name, note, links, alarm = self._now, running.name, self._note, self._links, self._alarm
 
         def receive(item: Item) -> None:
-            got = Got(call, item)
             if self._busy or type(item) is not Frame:
-                self.take(running, got)
+                self.take(running, Got(call, item))
                 return
             # Nearly all that comes is a frame: this is `take` with `_step`, and what only other inputs need left out.
             self._busy = True
@@ -191,7 +190,7 @@ class Driver:
                 if engine.due <= time:
                     self._carry(running, engine.run_until(time))
                 note(time, name, call, "client", item)
-                for effect in engine.take(got, time):
+                for effect in engine.hear(call, item, time):
                     if type(effect) is Write:
                         written = links.get(effect.link)
                         if written is not None:
@@ -200,7 +199,7 @@ class Driver:
                     else:
                         self._carry(running, (effect,))
             except Exception as error:
-                self._failed(got, error)
+                self._failed(Got(call, item), error)
             finally:
                 self._busy = False
             if self._queue or self._resumed or self.stirred is not None:

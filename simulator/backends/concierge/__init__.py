@@ -68,6 +68,7 @@ def _wire(world: World) -> Gateway:
         "connect",
         idle=settings.idle_timeout,
         longest=settings.longest_connection,
+        now=world.now,
         plain=web.plain(world),
     )
 
