@@ -109,7 +109,7 @@ class Bindings:
     def _changed(self, text: str, table: dict[str, str]) -> str:
         if not table:
             return text
-        # A pattern of all odd ones would have to be made anew with each of them: milliseconds, where each message has an id so.
+        # A pattern of all odd ones had to be made anew with each: milliseconds, where every message has one.
         odd = [value for value in self._odd if value in text]
         pattern = opaque.finder(self._looks, odd) if odd else self._pattern
 
