@@ -228,6 +228,11 @@ class Engine:
             handle = self._handle
             self._do(handle(soon.pop(0)))
 
+    @property
+    def timers(self) -> int:
+        """How many wait for their time."""
+        return len(self._heap) - self._dead
+
     def next_due(self) -> float | None:
         """The instant of the next timer, or None."""
         heap = self._heap
