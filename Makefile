@@ -34,7 +34,7 @@ INSTALL_IN = if [ -x $(1)/pip ]; then \
 # Where it is set, as in many containers, each command that a test starts would compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help serve record cassettes test test-slow test-record check docs format bench lock docker clean clients
+.PHONY: help serve record cassettes test test-slow test-record check docs format bench soak lock docker clean clients
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -87,6 +87,10 @@ format: .venv/.dev ## format, and fix what ruff can fix
 
 bench: .venv/.dev $(RECORDER) clients ## benchmark against bare aiohttp and Node; ARGS= for options
 	@$(BIN)/python -m bench $(ARGS)
+
+MINUTES = 10
+soak: .venv/.dev ## thousands of clients that behave badly, and what is left of them: MINUTES=10, ARGS="--seed 2 --clients 500"
+	@$(BIN)/python -m tests.soak --minutes $(MINUTES) $(ARGS)
 
 lock: ## the locks anew from pyproject.toml; ARGS=--upgrade takes the newest versions
 	@rm -rf .lock && $(PYTHON) -m venv .lock && .lock/bin/pip install --quiet --disable-pip-version-check $(LOCK_UV)
