@@ -98,8 +98,8 @@ async def test_handshakes_of_tls_that_never_end_are_counted_and_end(monkeypatch:
     pytest.importorskip("trustme")
     from simulator.serve import app
 
-    monkeypatch.setattr(app, "HANDSHAKE", 0.2)
-    monkeypatch.setattr(connections, "HANDSHAKE", 0.2)
+    monkeypatch.setattr(app, "HANDSHAKE", 2.0)
+    monkeypatch.setattr(connections, "HANDSHAKE", 2.0)
     async with AsyncExitStack() as stack:
         server, _ = await stack.enter_async_context(serving(connections=2, tls=Made()))
         url, crowd = server.url("chip"), server._crowd

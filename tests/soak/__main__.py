@@ -258,7 +258,7 @@ class Soak:
         """What came out."""
         told, seconds = self.tally(), time.monotonic() - self._began
         lines = [
-            f"soak, seed {self._options.seed}, {seconds:.0f} s, {self._options.clients} clients at most in "
+            f"soak, seed {self._options.seed}, {seconds:.0f} s, {self._options.clients} clients in "
             f"{self._options.processes} processes",
             f"  connections    {sum(told['done'].values())} comings and goings, {self.most:g} held at most",
             f"  messages       {told['said']} that had to be answered, {told['received']} were; "
@@ -302,15 +302,15 @@ def main() -> int:
     parser = argparse.ArgumentParser("python -m tests.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0, help="how long (10)")
     parser.add_argument("--seconds", type=float, help="the same in seconds")
-    parser.add_argument("--clients", type=int, help="how many at most (2000, fewer for a short one)")
+    parser.add_argument("--clients", type=int, help="how many come (2500, fewer for a short one)")
     parser.add_argument("--processes", type=int, default=2, help="of clients (2)")
-    parser.add_argument("--pace", type=float, help="seconds between a client's comings (6, 1 for a short one)")
+    parser.add_argument("--pace", type=float, help="seconds between a client's comings (5, 1 for a short one)")
     parser.add_argument("--seed", type=int, default=1, help="of server and clients (1)")
     options = parser.parse_args()
     options.seconds = options.minutes * 60 if options.seconds is None else options.seconds
     short = options.seconds < 120
-    options.clients = options.clients or (200 if short else 2000)
-    options.pace = options.pace or (1.0 if short else 6.0)
+    options.clients = options.clients or (200 if short else 2500)
+    options.pace = options.pace or (1.0 if short else 5.0)
     if options.seconds <= 0 or options.clients < options.processes or options.processes < 1:
         parser.error("--seconds, --clients and --processes have to be more than 0, and no process without a client")
     with Soaked(options.seed) as server:

@@ -92,6 +92,7 @@ class Client(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._end: Ended | None = None
         self._eof = asyncio.Event()
+        self._closing = False
         self.sent = 0
         """Frames, pongs and pings included, as the server's journal has them."""
         self.got = 0
@@ -166,11 +167,13 @@ class Client(asyncio.Protocol):
     def _take(self, opcode: int, data: bytes) -> None:
         if opcode == 9:
             self.got += 1
-            self.sent += 1
-            self._write(frame(data, 10))
+            if not self._closing:
+                self.sent += 1
+                self._write(frame(data, 10))
         elif opcode == 8:
             code = int.from_bytes(data[:2], "big") if data else 1005
-            self._write(frame(data[:2], 8))
+            if not self._closing:
+                self._write(frame(data[:2], 8))
             self._over(Ended(code, data[2:].decode("utf-8", "replace")))
         elif data == b"2" and opcode == 1:
             # Engine.IO's own.
@@ -199,9 +202,10 @@ class Client(asyncio.Protocol):
     # --- what one does with it
 
     def send(self, text: str) -> None:
-        """A text frame."""
-        self.sent += 1
-        self._write(frame(text.encode()))
+        """A text frame; behind a close frame nothing follows."""
+        if not self._closing:
+            self.sent += 1
+            self._write(frame(text.encode()))
 
     def raw(self, data: bytes) -> None:
         """Whatever."""
@@ -236,6 +240,7 @@ class Client(asyncio.Protocol):
     async def close(self, code: int = 1000) -> list[str]:
         """An orderly end: what came before the server's close frame is given back."""
         self._write(frame(code.to_bytes(2, "big"), 8))
+        self._closing = True
         left: list[str] = []
         with suppress(Ended):
             while True:

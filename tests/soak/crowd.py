@@ -45,7 +45,7 @@ async def chat(told: Told, dice: random.Random, space: str = "", word: str = "Yo
 
 async def stay(told: Told, dice: random.Random) -> None:
     """One who is there for long and says little."""
-    await chat(told, dice, stay=8.0)
+    await chat(told, dice, stay=12.0)
 
 
 async def story(told: Told, dice: random.Random) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable
@@ -10,7 +11,7 @@ from typing import Any
 from tests.backends.chatbot.chats import HARBOUR
 from tests.backends.mia.chats import GARDEN
 from tests.serve.clients import TOKEN, TOPIC, says
-from tests.soak.client import Client
+from tests.soak.client import PATIENCE, Client
 from tests.soak.http import Http
 
 NAMES = ("aida", "chatbot", "chip", "concierge", "mia")
@@ -66,7 +67,7 @@ class Person:
                 send(json.dumps(["1", "1", TOPIC, "phx_join", {"access_token": TOKEN}]))
                 await until("phx_reply")
                 send(json.dumps(["1", "2", TOPIC, "new_session", {}]))
-                self.talk = json.loads(await until('"session"'))[4]["response"]["session"]
+                self.talk = json.loads(await until('"response":{"session"'))[4]["response"]["session"]
             case "mia":
                 send(f"40{json.dumps({'instance': GARDEN})}")
                 self.talk = json.loads((await until("EVENT_INIT_ROOM"))[2:])[1]["roomId"]
@@ -161,11 +162,13 @@ class Poller:
         if status != 200 or (self._phoenix and b'"status":200' not in answer):
             raise Wrong(f"a post was answered {status} {answer[:100]!r}")
 
-    async def next(self, seconds: float = 0) -> str:
-        """The next message."""
+    async def next(self, seconds: float = PATIENCE) -> str:
+        """The next message. Raises TimeoutError."""
+        until = asyncio.get_running_loop().time() + seconds
         while not self._texts:
             await self.flush()
-            body = (await self._get()).decode()
+            async with asyncio.timeout_at(until):
+                body = (await self._get()).decode()
             if self._phoenix:
                 self._texts += json.loads(body)["messages"]
                 continue
@@ -175,7 +178,7 @@ class Poller:
                 elif packet == "1":
                     raise Wrong("the session was ended while it polled")
                 elif packet != "6":
-                    self._texts.append(packet[:] if packet[:1] != "4" else packet)
+                    self._texts.append(packet)
         return self._texts.pop(0)
 
     async def until(self, part: str) -> str:
