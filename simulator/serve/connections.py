@@ -123,7 +123,7 @@ class Server(web.Server):
     """aiohttp's, with bounds."""
 
     def __init__(self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], crowd: Crowd) -> None:
-        self._crowd = crowd
+        self.crowd = crowd
         self._how: dict[str, Any] = {
             "access_log": None,
             "auto_decompress": False,
@@ -132,21 +132,29 @@ class Server(web.Server):
         super().__init__(handler, handler_cancellation=True, **self._how)
 
     def __call__(self) -> Any:
-        """What speaks with one more client."""
-        if self._crowd.full():
-            return _Refused(self._crowd)
-        connection = Connection(self, asyncio.get_running_loop(), self._crowd.patience, self._how)
-        self._crowd.knocks(connection)
-        return connection
+        """The protocol of a new connection."""
+        if self.crowd.full():
+            return _Refused(self.crowd)
+        protocol = self.protocol()
+        self.crowd.knocks(protocol)
+        return protocol
+
+    def protocol(self) -> asyncio.Protocol:
+        """Who speaks with one who was let in."""
+        return self.connection()
+
+    def connection(self) -> Connection:
+        """The one that aiohttp has."""
+        return Connection(self, asyncio.get_running_loop(), self.crowd.patience, self._how)
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         """Called by a connection."""
-        self._crowd.enters(handler)
+        self.crowd.enters(handler)
         super().connection_made(handler, transport)
 
     def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
         """Called by a connection, once."""
-        self._crowd.leaves()
+        self.crowd.leaves()
         super().connection_lost(handler, exc)
 
 
