@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 from simulator.cassette.bindings import dumps
 from simulator.cassette.match import ABSENT, Difference, shown
+from simulator.cassette.screen import safe
 from simulator.cassette.strands import Line, Plan, Served, Strand
 
 MOST: Final = 1_000
@@ -122,7 +123,7 @@ class Coverage:
     # --- reports
 
     def text(self) -> str:
-        """For people."""
+        """For people: nothing that clients said moves a terminal's cursor, or looks like a line of ours."""
         total = sum(1 for _ in self._all())
         left = [*self.unplayed()]
         clients = f"{self.walks} client{'' if self.walks == 1 else 's'}"
@@ -142,7 +143,7 @@ class Coverage:
             lines += [f"  {plan.path}:{line}: {who}: {what}" for plan, line, _, who, what in left[:_SHOWN]]
             if len(left) > _SHOWN:
                 lines.append(f"  and {len(left) - _SHOWN} more")
-        return "\n".join(lines) + "\n"
+        return "".join(f"{safe(line)}\n" for line in lines)
 
     def json(self) -> dict[str, Any]:
         """For programs."""
