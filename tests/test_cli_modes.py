@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -153,3 +154,12 @@ def test_an_empty_file_is_none(tmp_path: Path) -> None:
     result = run(path, "--mode", "once", "--upstream", UP)
     assert result.exit_code == 2
     assert "has nothing that could be played" in result.stderr
+
+
+@pytest.mark.parametrize("mode", ["once", "all", "new_episodes"])
+def test_what_is_no_file_is_not_replaced_by_one(mode: str, tmp_path: Path) -> None:
+    """It would be `/dev/null`, of the whole machine."""
+    pipe = tmp_path / "talk.yaml"
+    os.mkfifo(pipe)
+    result = run(pipe, "--mode", mode, "--upstream", UP)
+    assert (result.exit_code, result.stderr) == (2, f"simulator: {pipe}: is no file, and --mode {mode} writes one\n")
