@@ -125,6 +125,7 @@ def test_extras(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [found.todo for found in examining.extras()] == [
         "pip install 'chat-simulator[record]'",
         "pip install 'chat-simulator[tls]'",
+        "pip install 'chat-simulator[uvloop]'",
     ]
     assert next(found for found in examining.versions() if found.check == "libraries").state == "wrong"
 

@@ -64,6 +64,9 @@ def _scheduled(found: BotSeed, kind: str) -> list[tuple[str, int, ScheduledMessa
     ]
 
 
+_OK: tuple[Json, ...] = ("ok", {})
+
+
 class Crash(Exception):
     """A channel's process that ends on a message it has no answer to; says why."""
 
@@ -87,9 +90,9 @@ class AidaRules:
 
     def handle(self, event: Event) -> list[Action]:
         """Work one event."""
+        if type(event) is Received:
+            return self._received(event)
         match event:
-            case Received():
-                return self._received(event)
             case Acted():
                 return self._acted(event)
             case Requested():
@@ -188,7 +191,8 @@ class AidaRules:
         try:
             if message.name == "new_session":
                 return self._new_session(client, received)
-            return self._command(client, received)
+            actions = self._usual(client, message)
+            return self._command(client, received) if actions is None else actions
         except Crash as crash:
             self._world.log("warning", f"{message.name}: the channel crashed: {crash}", topic=f"bot:{client.bot.id}")
             return [Close(client.conn, 1011, str(crash), whole=False)]
@@ -225,14 +229,26 @@ class AidaRules:
         answer = Reply(client.conn, received.message.ref, ("ok", {"session": session.id}))
         return [answer, Began(session.id, client.conn)]
 
+    def _usual(self, client: Client, message: Message) -> list[Action] | None:
+        """What comes most: data for a session that is there. None leaves it to the message's model."""
+        payload = message.args[0]
+        if message.name != "put_data" or type(payload) is not dict:
+            return None
+        named, data = payload.get("session"), payload.get("data")
+        session = self._state.session(named) if type(named) is str else None
+        if session is None or type(data) is not dict:
+            return None
+        self._merge(session, data)
+        return [Reply(client.conn, message.ref, _OK)]
+
     def _put_data(self, client: Client, received: Received, command: PutData) -> list[Action]:
         self._merge(self._known(command.session), command.data)
-        return [Reply(client.conn, received.message.ref, ("ok", {}))]
+        return [Reply(client.conn, received.message.ref, _OK)]
 
     def _delete_session(self, client: Client, received: Received, command: DeleteSession) -> list[Action]:
         self._state.delete_session(command.session)
         session = command.session.lower()
-        return [Cancel(session), Reply(client.conn, received.message.ref, ("ok", {})), Ended(session)]
+        return [Cancel(session), Reply(client.conn, received.message.ref, _OK), Ended(session)]
 
     def _utb_msg(self, client: Client, received: Received, command: UtbMsg) -> list[Action]:
         session = self._known(command.session)
