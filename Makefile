@@ -102,7 +102,7 @@ lock: ## the locks anew from pyproject.toml; ARGS=--upgrade takes the newest ver
 	@.lock/bin/uv pip compile $(LOCK_FLAGS) pyproject.toml --group dev -c requirements.lock -c requirements-build.lock \
 		-o requirements-dev.lock
 	@.lock/bin/uv pip compile $(LOCK_FLAGS) pyproject.toml --extra record -o requirements-record.lock
-	@.lock/bin/uv pip compile $(LOCK_FLAGS) pyproject.toml --group bench -c requirements.lock -o requirements-bench.lock
+	@.lock/bin/uv pip compile $(LOCK_FLAGS) pyproject.toml --extra uvloop -c requirements.lock -o requirements-bench.lock
 	@rm -rf .lock
 
 # Extras stay, since pip takes `coverage[toml]` for something that was not pinned when the lock says `coverage` alone.
