@@ -88,7 +88,7 @@ format: .venv/.dev ## format, and fix what ruff can fix
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: .venv/.dev $(RECORDER) clients peers ## benchmark against aiohttp, Node and Mockoon into bench/results (20 minutes); ARGS="--quick"
+bench: .venv/.dev $(RECORDER) clients peers ## benchmark against aiohttp, Node and Mockoon into bench/results (25 minutes); ARGS="--quick"
 	@$(BIN)/python -m bench $(ARGS)
 
 lock: ## the locks anew from pyproject.toml; ARGS=--upgrade takes the newest versions

@@ -96,11 +96,13 @@ def _measure(options: argparse.Namespace, found: Found) -> None:
     }
     for name, part in parts.items():
         if options.only in (None, name):
+            began = time.monotonic()
             try:
                 one = part()
             except Failed as error:
                 found.notes.append(f"{name}: {error}")
                 continue
+            found.took[name] = time.monotonic() - began
             found.rows += one.rows
             found.notes += [note for note in one.notes if note not in found.notes]
 

@@ -16,10 +16,10 @@ _WIDTH, _LABELS, _RIGHT, _TOP, _LINE, _BOTTOM = 900, 430, 76, 58, 24, 30
 _STYLE = """<style>
 .ground{fill:#fff;stroke:#d0d7de}.text{fill:#1f2328;font:13px system-ui,sans-serif}
 .title{font-weight:600;font-size:15px}.small{fill:#57606a;font:12px system-ui,sans-serif}
-.grid{stroke:#d8dee4}.ours{fill:#0f766e}.other{fill:#8c959f}
+.grid{stroke:#d8dee4}.ours{fill:#2a9d8f}.other{fill:#8c959f}
 .spread{stroke:#1f2328;stroke-width:1.5}.one{stroke:#b45309;stroke-width:1.5;stroke-dasharray:5 3}
 @media (prefers-color-scheme:dark){
-.ground{fill:#161b22;stroke:#30363d}.text{fill:#e6edf3}.small{fill:#9da7b1}.grid{stroke:#30363d}.ours{fill:#2dd4bf}
+.ground{fill:#161b22;stroke:#30363d}.text{fill:#e6edf3}.small{fill:#9da7b1}.grid{stroke:#30363d}.ours{fill:#0d9488}
 .other{fill:#7d8590}.spread{stroke:#e6edf3}.one{stroke:#f59e0b}}
 </style>"""
 

@@ -7,8 +7,9 @@ so far for each line that it is given, until its input ends.
 from __future__ import annotations
 
 import os
-import select
+import selectors
 import socket
+import struct
 import sys
 import time
 
@@ -22,11 +23,11 @@ _PONG, _ENGINE_PONG = frame(b"", 10), frame(b"3")
 
 
 class Crowd:
-    """All of them, and one epoll."""
+    """All of them, and one selector."""
 
     def __init__(self, url: str, name: str) -> None:
         self._where, self._hello, self._steps = place(url), handshake(url), TALKS[name].steps
-        self._epoll = select.epoll()
+        self._selector = selectors.DefaultSelector()
         self._socks: dict[int, socket.socket] = {}
         self._left: dict[int, tuple[Step | None, ...]] = {}
         """What each of those who are not through waits for: None is the 101."""
@@ -51,23 +52,23 @@ class Crowd:
         sock = socket.create_connection(self._where, _PATIENCE)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # Ports of a crowd that has gone are free at once.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         sock.sendall(self._hello)
         sock.setblocking(False)
         number = sock.fileno()
         self._socks[number] = sock
         self._left[number] = (None, *self._steps)
-        self._epoll.register(number, select.EPOLLIN)
+        self._selector.register(number, selectors.EVENT_READ)
 
     def watch(self, number: int) -> None:
         """Look at one descriptor more."""
-        self._epoll.register(number, select.EPOLLIN)
+        self._selector.register(number, selectors.EVENT_READ)
 
     def look(self, seconds: float) -> list[int]:
         """Take what has come; the descriptors that are none of ours."""
         others = []
-        events = self._epoll.poll(seconds)
-        for number, _ in events:
+        events = [key.fd for key, _ in self._selector.select(seconds)]
+        for number in events:
             sock = self._socks.get(number)
             if sock is None:
                 others.append(number)
@@ -76,7 +77,7 @@ class Crowd:
             if not data:
                 raise ConnectionError("closed a connection")
             self._take(number, sock, data)
-        return others or [number for number, _ in events]
+        return others or events
 
     def _take(self, number: int, sock: socket.socket, data: bytes) -> None:
         left = self._left.get(number)

@@ -9,7 +9,7 @@ from typing import Any
 from bench import charts, rows, targets
 from bench.charts import Bar
 from bench.parts import PARTS, Chart, Part, ours
-from bench.rows import Row, outrun, ratios
+from bench.rows import Row, outrun, ratios, said
 
 BUSY = 0.5
 """From this load for each core on, before a run, its report says that the machine was not quiet."""
@@ -47,6 +47,7 @@ def _head(data: Mapping[str, Any]) -> str:
         f"- rounds of messages of {options['seconds']:g} s, {options['connections']:,} idle clients, "
         f"{machine['open_files']:,} files that a process may open",
         f"- {versions}",
+        f"- seconds that each part took: {', '.join(f'{name} {seconds}' for name, seconds in data['took'].items())}",
     ]
     if machine["load_before"] > BUSY * machine["cores"]:
         lines += [
@@ -143,7 +144,7 @@ def _table(chosen: Sequence[Row], by_key: Mapping[str, Row]) -> str:
     compared = any(row.base for row in chosen)
     busy = any(row.server for row in chosen)
     quick = any(row.rate for row in chosen)
-    noted = any(row.note or outrun(row) for row in chosen)
+    noted = any(said(row, by_key) for row in chosen)
     head = ["", "median", "least to greatest"]
     head += ["ratio", "least to greatest"] if compared else []
     head += ["server busy", "generator busy"] if busy else []
@@ -160,9 +161,7 @@ def _table(chosen: Sequence[Row], by_key: Mapping[str, Row]) -> str:
         if quick:
             line.append(f"{median(row.rate):,.0f}" if row.rate else "")
         if noted:
-            line.append(
-                "; ".join(filter(None, (row.note, "the generator was busier than the server" if outrun(row) else "")))
-            )
+            line.append(said(row, by_key))
         lines.append(line)
     return table(head, lines)
 

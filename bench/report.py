@@ -8,7 +8,7 @@ from statistics import median
 
 from bench import targets
 from bench.parts import PARTS
-from bench.rows import Found, Row, outrun, ratios
+from bench.rows import Found, Row, ratios, said
 
 _WIDTH = 62
 
@@ -51,8 +51,7 @@ def _lines(rows: Sequence[Row], by_key: dict[str, Row]) -> list[str]:
         against = ratios(row, by_key.get(row.base))
         cells += [f"{median(against):.2f}", _spread(against)] if against else ["", ""]
         cells += [f"{median(share):.0%}" if share else "" for share in (row.server, row.generator)]
-        said = "; ".join(filter(None, (row.note, "load busier than server" if outrun(row) else "")))
-        lines.append(f"{_line(row.title, *cells)}  {said}".rstrip())
+        lines.append(f"{_line(row.title, *cells)}  {said(row, by_key)}".rstrip())
     return lines
 
 

@@ -96,6 +96,7 @@ def data(found: Found, options: dict[str, Any], facts: dict[str, Any], minutes: 
         "format": 1,
         "when": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "minutes": round(minutes, 1),
+        "took": {name: round(seconds) for name, seconds in found.took.items()},
         "machine": facts,
         "options": options,
         "targets": [targets.dump(verdict) for verdict in targets.judge(by_key)],

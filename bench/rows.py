@@ -52,6 +52,8 @@ class Found:
     rows: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """What failed or was left out, and why."""
+    took: dict[str, float] = field(default_factory=dict)
+    """Seconds of each part of the benchmark."""
 
     def by_key(self) -> dict[str, Row]:
         """Those that have figures."""
@@ -78,6 +80,17 @@ def ratio(rows: Mapping[str, Row], own: str, base: str, way: Literal["base/own",
 def outrun(row: Row) -> bool:
     """Whether the load generator had more to do than the server."""
     return bool(row.server and row.generator) and median(row.generator) > median(row.server)
+
+
+def said(row: Row, rows: Mapping[str, Row]) -> str:
+    """What there is to say behind a row: its note, who was busier, and what the faster loop alone would have gained."""
+    words = [row.note] if row.note else []
+    if row.key.startswith("messages.") and row.key.endswith(".uvloop"):
+        beside = ratio(rows, row.key, "messages.bare.uvloop", "base/own")
+        words += [f"{beside:.2f} beside bare aiohttp on uvloop"] if beside is not None else []
+    if outrun(row):
+        words.append("the generator was busier than the server")
+    return "; ".join(words)
 
 
 def percentile(figures: Iterable[float], share: float) -> float:

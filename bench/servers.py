@@ -46,12 +46,12 @@ class Server:
         return child
 
 
-def url(child: Child) -> str:
+def url(child: Child, patience: float = _PATIENCE) -> str:
     """Where a server that was just started takes WebSockets. Raises Failed."""
     if not child.where:
-        line = child.line()
+        line = child.line(patience)
         return str(orjson.loads(line)["backends"][0]["connect"]) if line.startswith("{") else line.split()[-1]
-    until = time.monotonic() + _PATIENCE
+    until = time.monotonic() + patience
     place = (child.where.split("/")[2].split(":")[0], int(child.where.split("/")[2].split(":")[1]))
     while True:
         try:

@@ -59,7 +59,7 @@ def test_a_missed_target_is_shown_as_missed_and_an_unmeasured_one_as_such() -> N
     text = page.files(run())["report.md"]
     assert "| chip's whole way beside a bare aiohttp echo, stock loop | &ge; 1 x | 0.50 |  | **MISSED** |" in text
     assert "| memory of an idle client, chip | &le; 6 KiB | 5.50 |  | reached |" in text
-    assert "| concierge's ping route beside it, stock loop | &ge; 0.8 x |  |  | not measured |" in text
+    assert "| concierge's ping route beside a bare aiohttp echo, stock loop | &ge; 0.8 x |  |  | not measured |" in text
 
 
 def test_a_generator_that_was_busier_is_told_at_the_row_and_above() -> None:
@@ -111,7 +111,7 @@ def test_the_terminal_has_the_same_figures() -> None:
     text = report.text(found())
     assert re.search(r"chip, a > b +20\.00 us +12\.00\.\.44\.00 +0\.50 +0\.25\.\.1\.00", text)
     assert re.search(r"whole way beside a bare aiohttp echo, stock loop +>= 1 x: 0\.50 +MISSED", text)
-    assert "load busier than server" in text
+    assert "the generator was busier than the server" in text
     assert "not measured" not in text
 
 

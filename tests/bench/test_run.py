@@ -64,7 +64,6 @@ def test_a_server_that_hangs_up_fails_its_row_alone() -> None:
     assert note.startswith("rude: the load generator ended: the server ")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the crowd needs epoll")
 def test_a_crowd_answers_pings() -> None:
     with pinging(servers.BARE, 0.1).start(None) as server, crowd(url(server), "idle", 5, None) as clients:
         assert clients.line().startswith("ready ")
@@ -76,7 +75,6 @@ def test_a_crowd_answers_pings() -> None:
             pings = int(clients.line().split()[1])
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the crowd needs epoll")
 def test_a_crowd_tells_of_a_server_that_takes_nobody() -> None:
     code = (
         "import socket; s = socket.create_server(('127.0.0.1', 0)); print(f'ws://127.0.0.1:{s.getsockname()[1]}/', flush=True)\n"

@@ -44,6 +44,7 @@ from simulator.core.events import (
     Received,
     Requested,
 )
+from simulator.core.expected import first_wrong
 from simulator.core.message import Json, Message
 from simulator.core.world import World
 
@@ -212,12 +213,10 @@ class AidaRules:
         try:
             command = _validator(name)(payload)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
             hint = ""
             if name == "utb_msg" and isinstance(payload, dict) and "image" in payload:
                 hint = "; a picture is a utb_img: --set accept_document_samples=true takes the document's sample"
-            why = first["msg"].removeprefix("Value error, ")
-            raise Crash(f"{'.'.join(map(str, first['loc']))}: {why}{hint}") from None
+            raise Crash(f"{first_wrong(error)}{hint}") from None
         return work(client, received, command)
 
     def _new_session(self, client: Client, received: Received) -> list[Action]:

@@ -27,6 +27,7 @@ from simulator.core.events import (
     Received,
     Requested,
 )
+from simulator.core.expected import first_wrong
 from simulator.core.message import Json, Message
 from simulator.core.world import World
 
@@ -178,9 +179,7 @@ class ChipRules:
         return validate(message.args[0])
 
     def _flawed(self, client: Client, name: str, error: ValidationError) -> list[Action]:
-        first = error.errors(include_url=False)[0]
-        why = first["msg"].removeprefix("Value error, ")
-        self._ignored(client, name, f"{'.'.join(map(str, first['loc']))}: {why}")
+        self._ignored(client, name, first_wrong(error))
         return []
 
     def _start_again(self, client: Client, contact: Contact, message: Message) -> list[Action]:
