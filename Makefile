@@ -3,6 +3,7 @@
 # .venv/.runtime  the venv with requirements.lock and requirements-build.lock: all that `make serve` needs
 # .venv/.project  the project itself, editable
 # .venv/.dev      requirements-dev.lock on top, for check, test and bench
+# .venv/bench     a venv of its own with requirements-bench.lock: the faster loop that `make bench` measures, too
 # .venv/record    a venv of its own with requirements-record.lock: what `simulator record` needs
 # .venv/fuzz      another with requirements-fuzz.lock, .venv/supply with requirements-supply.lock
 
@@ -22,6 +23,8 @@ BIN = .venv/bin
 RECORD = .venv/record
 RECORDER = $(RECORD)/.installed
 CLIENTS = tests/clients/node_modules/.installed
+FAST = .venv/bench
+PEERS = bench/node_modules/.installed
 FLOORS = simulator/core simulator/wire simulator/backends simulator/scenario simulator/cassette
 LOCK_UV = uv==0.13.8
 
@@ -37,7 +40,7 @@ INSTALL_IN = if [ -x $(1)/pip ]; then \
 # Where it is set, as in many containers, each command that a test starts would compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help serve record cassettes test test-slow test-record check docs format bench fuzz sbom audit lock docker clean clients
+.PHONY: help serve record cassettes test test-slow test-record check docs format bench fuzz sbom audit lock docker clean clients peers
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -88,7 +91,7 @@ format: .venv/.dev ## format, and fix what ruff can fix
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: .venv/.dev $(RECORDER) clients ## benchmark against bare aiohttp and Node; ARGS= for options
+bench: .venv/.dev $(RECORDER) clients peers ## benchmark against aiohttp, Node and Mockoon into bench/results (25 minutes); ARGS="--quick"
 	@$(BIN)/python -m bench $(ARGS)
 
 fuzz: .venv/.dev ## what breaks on anything at all: MINUTES=10, ARGS="--jobs 1 chip sockets"
@@ -112,6 +115,7 @@ lock: ## the locks anew from pyproject.toml; ARGS=--upgrade takes the newest ver
 	@.lock/bin/uv pip compile $(LOCK_FLAGS) pyproject.toml --group dev -c requirements.lock -c requirements-build.lock \
 		-o requirements-dev.lock
 	@.lock/bin/uv pip compile $(LOCK_FLAGS) pyproject.toml --extra record -o requirements-record.lock
+	@.lock/bin/uv pip compile $(LOCK_FLAGS) pyproject.toml --group bench -c requirements.lock -o requirements-bench.lock
 	@.lock/bin/uv pip compile $(LOCK_FLAGS) pyproject.toml --group fuzz -c requirements-dev.lock -o requirements-fuzz.lock
 	@.lock/bin/uv pip compile $(LOCK_FLAGS) --group supply -c requirements-dev.lock -o requirements-supply.lock
 	@rm -rf .lock
@@ -128,7 +132,8 @@ docker: ## the image chat-simulator
 
 clean: ## remove what make and the tools made
 	rm -rf .venv .lock dist build htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache \
-		.import_linter_cache .hypothesis .fuzz tests/clients/node_modules
+		.import_linter_cache .hypothesis .fuzz tests/clients/node_modules \
+		bench/node_modules
 	find simulator tests bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # ---- setting up ----
@@ -203,4 +208,27 @@ clients:
 
 $(CLIENTS): tests/clients/package.json tests/clients/package-lock.json
 	@cd tests/clients && npm ci --no-progress --loglevel=error
+	@touch $@
+
+# What the benchmark alone is held against. Without it the rows are left out, and the report says why.
+peers:
+	@$(MAKE) -s $(FAST)/.installed || echo "$(FAST) can't be made: the rows with uvloop are left out" >&2
+	@if command -v node >/dev/null && command -v npm >/dev/null; then \
+		$(MAKE) -s $(PEERS) || echo "npm can't fetch Mockoon: its rows are left out" >&2; \
+	fi
+
+$(PEERS): bench/package.json bench/package-lock.json
+	@cd bench && npm ci --no-progress --loglevel=error
+	@touch $@
+
+$(FAST)/.installed: .venv/.project requirements-bench.lock
+	@rm -rf $(FAST)
+	@echo "Setting up $(FAST), once"
+	@if [ -n "$(UV)" ] && command -v "$(UV)" >/dev/null; then \
+		"$(UV)" venv --quiet --python "$$(command -v $(PYTHON))" $(FAST); \
+	else \
+		$(PYTHON) -m venv $(FAST); \
+	fi
+	@$(call INSTALL_IN,$(FAST)/bin) --require-hashes -r requirements-bench.lock -r requirements-build.lock
+	@$(call INSTALL_IN,$(FAST)/bin) --no-deps --no-build-isolation --editable .
 	@touch $@

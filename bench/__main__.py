@@ -1,4 +1,4 @@
-"""`python -m bench`: measures, prints a table, and leaves with 0, for a measurement neither passes nor fails."""
+"""`python -m bench`: measures, prints tables, writes a report; leaves with 0, for nothing passes or fails."""
 
 from __future__ import annotations
 
@@ -6,32 +6,56 @@ import argparse
 import os
 import signal
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import orjson
 
-from bench import memory, recording, replays, report, servers, speed, start, waits
-from bench.process import Failed
+from bench import (
+    cassettes,
+    growth,
+    idle,
+    process,
+    recording,
+    replays,
+    report,
+    results,
+    servers,
+    speed,
+    start,
+    waits,
+)
+from bench.pace import Pace
+from bench.rows import Failed, Found
 
-_PARTS = ("messages", "memory", "start", "recording", "replays", "waits")
+_PARTS = ("messages", "memory", "pings", "start", "recording", "replays", "cassettes", "growth", "waits")
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("python -m bench", description="What the simulator costs, beside bare aiohttp.")
-    parser.add_argument("--rounds", type=int, help="rounds of messages and of starts (7)")
-    parser.add_argument("--seconds", type=float, help="seconds of a round of messages (1.5)")
-    parser.add_argument("--connections", type=int, help="idle connections (2000)")
-    parser.add_argument("--quick", action="store_true", help="3 rounds of 0.5 s, 500 idle connections: a first look")
-    parser.add_argument("--only", choices=_PARTS, help="one of the six parts")
+    parser = argparse.ArgumentParser("python -m bench", description="What the simulator costs, beside others.")
+    parser.add_argument("--rounds", type=int, help="rounds of everything (5)")
+    parser.add_argument("--seconds", type=float, help="seconds of a round of messages (0.7)")
+    parser.add_argument("--connections", type=int, help="idle connections (10000)")
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer rows, 3 rounds of 0.25 s, 1000 idle connections: a first look"
+    )
+    parser.add_argument("--only", choices=_PARTS, help="one of the parts; prints, and writes nothing")
     parser.add_argument(
         "--rows", default="", metavar="TEXT", help="messages alone, and of their rows those with this in the title"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all single figures there as well")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="where data, report and charts go (bench/results; with --only and --rows nowhere)",
+    )
+    parser.add_argument("--render", action="store_true", help="measure nothing: the report anew, of the data in --out")
     options = parser.parse_args()
-    quick = {"rounds": 3, "seconds": 0.5, "connections": 500}
-    full = {"rounds": 7, "seconds": 1.5, "connections": 2000}
+    quick = {"rounds": 3, "seconds": 0.25, "connections": 1_000}
+    full = {"rounds": 5, "seconds": 0.7, "connections": 10_000}
     for name, value in (quick if options.quick else full).items():
         if getattr(options, name) is None:
             setattr(options, name, value)
@@ -44,6 +68,8 @@ def _options() -> argparse.Namespace:
     if not speed.races(options.rows):
         titles = "; ".join(path.title for race in speed.RACES for path in race)
         parser.error(f"--rows {options.rows}: no row has this in its title, there are: {titles}")
+    if options.out is None and (options.render or options.only is None):
+        options.out = results.FOLDER
     return options
 
 
@@ -54,44 +80,66 @@ def _tell(text: str) -> None:
         print(f"\r\x1b[K{text[: width - 1]}", end="", file=sys.stderr, flush=True)
 
 
-def _stopped(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def _measure(options: argparse.Namespace) -> report.Found:
-    found = report.Found()
+def _measure(options: argparse.Namespace, found: Found) -> None:
     servers.check()
-    if options.only in (None, "messages"):
-        found.speed, notes = speed.measure(speed.races(options.rows), options.rounds, options.seconds, _tell)
-        found.notes += notes
-    if options.only in (None, "memory"):
-        found.memory, notes = memory.measure(min(options.rounds, 3), options.connections, _tell)
-        found.notes += notes
-    if options.only in (None, "start"):
-        found.start, notes = start.measure(options.rounds, _tell)
-        found.notes += notes
-    if options.only in (None, "recording"):
-        found.recording, notes = recording.measure(options.rounds, options.seconds, _tell)
-        found.notes += notes
-    if options.only in (None, "replays"):
-        found.replays, notes = replays.measure(options.rounds, _tell, hurried=options.quick)
-        found.notes += notes
-    if options.only in (None, "waits"):
-        found.waits, notes = waits.measure(options.rounds, _tell)
-        found.notes += notes
-    return found
+    pace = Pace(options.rounds, options.seconds, options.connections, _tell, options.quick)
+    parts: dict[str, Callable[[], Found]] = {
+        "messages": lambda: speed.measure(speed.races(options.rows, options.quick), pace),
+        "memory": lambda: idle.measure(pace),
+        "pings": lambda: idle.measure_pings(pace),
+        "start": lambda: start.measure(pace),
+        "recording": lambda: recording.measure(pace),
+        "replays": lambda: replays.measure(pace),
+        "cassettes": lambda: cassettes.measure(pace),
+        "growth": lambda: growth.measure(pace),
+        "waits": lambda: waits.measure(pace),
+    }
+    for name, part in parts.items():
+        if options.only in (None, name):
+            began = time.monotonic()
+            try:
+                one = part()
+            except Failed as error:
+                found.notes.append(f"{name}: {error}")
+                continue
+            found.took[name] = time.monotonic() - began
+            found.rows += one.rows
+            found.notes += [note for note in one.notes if note not in found.notes]
+
+
+def _render(folder: Path) -> None:
+    try:
+        results.render(folder, results.read(folder))
+    except (OSError, ValueError) as error:
+        sys.exit(f"{folder / results.DATA}: {error}: a run of the benchmark writes it")
+
+
+def _write(options: argparse.Namespace, found: Found, facts: dict[str, Any], minutes: float) -> None:
+    told = {name: getattr(options, name) for name in ("rounds", "seconds", "connections", "quick")}
+    run = results.data(found, told, facts, minutes)
+    try:
+        if options.json is not None:
+            options.json.write_bytes(orjson.dumps(run, option=orjson.OPT_INDENT_2) + b"\n")
+        if options.out is not None:
+            results.write(options.out, run)
+            print(f"\n{os.path.relpath(options.out / 'report.md')}")
+    except OSError as error:
+        sys.exit(f"{error.filename}: {error.strerror}")
 
 
 def main() -> None:
     """Measure and print."""
     options = _options()
+    if options.render:
+        _render(options.out)
+        return
     # Without it bare aiohttp starts from byte code, which its installation made, and we from source.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    signal.signal(signal.SIGTERM, _stopped)
-    facts: dict[str, Any] = {name: getattr(options, name) for name in ("rounds", "seconds", "connections")}
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, process.stop)
+    before, began, found = os.getloadavg()[0], time.monotonic(), Found()
     try:
-        found = _measure(options)
-        _tell("")
+        _measure(options, found)
     except Failed as error:
         _tell("")
         print(error)
@@ -100,12 +148,14 @@ def main() -> None:
         _tell("")
         print("stopped")
         return
-    print(report.text(found, facts))
-    if options.json is not None:
-        try:
-            options.json.write_bytes(orjson.dumps(report.data(found, facts), option=orjson.OPT_INDENT_2) + b"\n")
-        except OSError as error:
-            print(f"--json {options.json}: {error.strerror}")
+    finally:
+        process.end_all()
+    _tell("")
+    facts = results.machine(before)
+    print(report.text(found))
+    load = f"load {facts['load_before']} before and {facts['load_after']} after"
+    print(f"\n{facts['system']}, {facts['cores']} cores, {load}, Python {facts['versions']['Python']}")
+    _write(options, found, facts, (time.monotonic() - began) / 60)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import aiohttp
 
-from bench.process import Child, Failed, cores
+from bench.lateness import HEAD
+from bench.process import Child, sides
+from bench.rows import Failed
 from bench.servers import simulator
 
 REPLAYS, SECONDS = 200, 120
@@ -29,22 +31,30 @@ def instants() -> list[float]:
     return [*found, 0.25 + SECONDS]
 
 
-def write(path: Path, head: str) -> None:
-    """The tape, behind the head of one that has an opened connection."""
+def write(path: Path) -> None:
+    """The tape."""
     text = '- at: {:.6f}\n  conn: 1\n  from: server\n  text: \'{{"type":"n","n":{}}}\'\n'
-    path.write_text(head + "".join(text.format(at, n) for n, at in enumerate(instants())))
+    path.write_text(HEAD + "".join(text.format(at, n) for n, at in enumerate(instants())))
 
 
 def measure(path: Path) -> list[float]:
     """For each replay, by how many milliseconds its last frame was farther from its first than on the tape."""
-    on = cores() or (None, None)
-    with Child("replay", (simulator(), "replay", str(path), "--port", "0"), on[0]) as server:
-        line = server.line()
-        found = re.search(r"http://[\d.]+:\d+", line)
-        if found is None:
-            raise Failed(f"replay said {line!r}, and not where it serves")
-        with Child("clients of it", (sys.executable, "-m", "bench.drift", found[0], str(path)), on[1]) as clients:
-            return list(json.loads(clients.line(_PATIENCE)))
+    on = sides()
+    with (
+        Child("replay", (simulator(), "replay", path, "--port", "0"), on[0]) as server,
+        Child("clients of it", (sys.executable, "-m", "bench.drift", where(server)), on[1]) as clients,
+    ):
+        return list(json.loads(clients.line(_PATIENCE)))
+
+
+def where(server: Child) -> str:
+    """At which URL the connection of a tape with the head of `bench.lateness` is replayed. Raises Failed."""
+    line = server.line(120)
+    found = re.search(r"http://([\d.]+:\d+)", line)
+    opened = re.search(r"path: '([^']+)'", HEAD)
+    if found is None or opened is None:
+        raise Failed(f"replay said {line!r}, and not where it serves")
+    return f"ws://{found[1]}{opened[1]}"
 
 
 # --- in a process of its own
@@ -63,10 +73,9 @@ async def _client(session: aiohttp.ClientSession, url: str, delay: float, last: 
     raise SystemExit("the server hung up before the end of the tape")
 
 
-async def _clients(base: str, path: str) -> list[float]:
+async def _clients(url: str) -> list[float]:
     times = instants()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        url = f"{base}{path}".replace("http", "ws", 1)
         talks = (_client(session, url, i * _STAGGER / REPLAYS, len(times) - 1) for i in range(REPLAYS))
         took = await asyncio.gather(*talks)
     return [(one - (times[-1] - times[0])) * 1000 for one in took]
@@ -74,9 +83,7 @@ async def _clients(base: str, path: str) -> list[float]:
 
 def main() -> None:
     """Print all figures as JSON."""
-    opened = re.search(r"path: '([^']+)'", Path(sys.argv[2]).read_text())
-    assert opened is not None
-    print(json.dumps(asyncio.run(_clients(sys.argv[1], opened[1]))))
+    print(json.dumps(asyncio.run(_clients(sys.argv[1]))))
 
 
 if __name__ == "__main__":

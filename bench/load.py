@@ -1,7 +1,8 @@
 """The load generator, a process of its own: raw sockets, frames encoded before the clock starts, answers barely read.
 
-`python -m bench.load URL TALK CONNECTIONS SECONDS` says `ready` when all connections stand and waits for a line. Then
-it works for SECONDS, says how many answers came, and keeps the connections until its input ends.
+`python -m bench.load URL TALK CONNECTIONS SECONDS [SPACES]` says `ready` when all connections stand and waits for a
+line. Then it works for SECONDS, says how many answers came, and keeps the connections until its input ends. With SPACES
+the connections are in so many spaces of a simulator, each in turn.
 """
 
 from __future__ import annotations
@@ -11,16 +12,14 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from bench.talks import TALKS, Talk
 
 _PATIENCE = 10.0
 _PAUSE = 0.001
 _MASK = b"\x37\xfa\x21\x3d"
 _LONG_MASK = int.from_bytes(_MASK * 64, "big")
-SIZE = 150
-"""Bytes of a text message."""
 
 
 def frame(payload: bytes, opcode: int = 1) -> bytes:
@@ -32,55 +31,37 @@ def frame(payload: bytes, opcode: int = 1) -> bytes:
     return head + _MASK + masked
 
 
-def _filled(before: str, after: str) -> bytes:
-    return (before + "lorem ipsum " * 20)[: SIZE - len(after)].encode() + after.encode()
-
-
-def _acknowledged(answer: bytes) -> bytes:
-    start = answer.index(b'"id":') + 5
-    return frame(b'{"type":"ack_chat","msg_id":' + answer[start : answer.index(b",", start)] + b"}")
-
-
-@dataclass(slots=True, frozen=True)
-class Talk:
-    """What each connection says again and again."""
-
-    ask: bytes
-    hello: bytes | None = None
-    """Said once before the clock starts."""
-    ack: Callable[[bytes], bytes] | None = None
-    """What follows an answer and is not answered itself."""
-    greetings: int = 1
-    """Messages that come before the clock starts, where there is a hello."""
-
-
 _ENGINE_PONG = frame(b"3")
-_START = frame(b'{"type":"start_chat"}')
-TALKS = {
-    "echo": Talk(frame(_filled('{"type":"send_msg","text":"', '"}'))),
-    "chat": Talk(frame(_filled('{"type":"send_msg","text":"', '"}')), _START, _acknowledged),
-    # The handshake, the namespace, and the event that the conformance server begins with.
-    "socketio": Talk(frame(_filled('42["message","', '"]')), frame(b"40"), greetings=3),
-    "history": Talk(frame(b'{"type":"get_history","before":"2026-06-01T12:00:00Z"}'), _START),
-}
+
+
+def handshake(url: str) -> bytes:
+    """What asks for a WebSocket."""
+    parts = urlsplit(url)
+    target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+    head = (
+        f"GET {target} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    return head.encode()
+
+
+def place(url: str) -> tuple[str, int]:
+    """Where to connect."""
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    assert parts.port is not None
+    return parts.hostname, parts.port
 
 
 class Conn:
     """One connection."""
 
-    __slots__ = ("_rest", "sock")
+    __slots__ = ("_rest", "ask", "sock")
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        assert parts.port is not None
-        self.sock = socket.create_connection((parts.hostname, parts.port), _PATIENCE)
+        self.sock = socket.create_connection(place(url), _PATIENCE)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        head = (
-            f"GET {target} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-        )
-        self.sock.sendall(head.encode())
+        self.sock.sendall(handshake(url))
         got = b""
         while b"\r\n\r\n" not in got:
             part = self.sock.recv(4096)
@@ -91,6 +72,7 @@ class Conn:
         if b" 101 " not in head_line:
             raise ConnectionError(f"answered {head_line.decode()}")
         self._rest = got.partition(b"\r\n\r\n")[2]
+        self.ask = b""
 
     def send(self, frame: bytes) -> None:
         if self.sock.send(frame) != len(frame):
@@ -103,13 +85,18 @@ class Conn:
             raise ConnectionError("closed a connection")
         if self._rest:
             data = self._rest + data
+        return self._whole(data)
+
+    def _whole(self, data: bytes) -> list[bytes]:
         found: list[bytes] = []
         while (size := len(data)) > 1:
             length, start = data[1], 2
             if length == 126:
                 length, start = int.from_bytes(data[2:4], "big"), 4
+            elif length == 127:
+                length, start = int.from_bytes(data[2:10], "big"), 10
             end = start + length
-            if size < max(end, 4 if start == 4 else 2):
+            if size < max(end, start):
                 break
             self._take(data[0] & 15, data[start:end], found)
             data = data[end:]
@@ -124,23 +111,37 @@ class Conn:
         elif opcode == 9:
             self.send(frame(payload, 10))
         else:
-            raise ConnectionError(f"sent a frame with opcode {opcode}: {payload!r}")
+            raise ConnectionError(f"sent a frame with opcode {opcode}: {payload[:80]!r}")
 
     def wait(self, count: int) -> None:
         """So many messages, while the socket still blocks."""
         while count > 0:
             count -= len(self.read())
 
+    def begin(self, talk: Talk) -> None:
+        """All its steps, while the socket still blocks."""
+        heard = b""
+        for step in talk.steps:
+            self.send(frame(step.say(heard) if callable(step.say) else step.say))
+            came = self._whole(self._rest)
+            while not (named := [one for one in came if step.until in one]):
+                came = self.read()
+            heard = named[0]
+        self.ask = frame(talk.ask(heard) if callable(talk.ask) else talk.ask)
 
-def _connect(url: str, talk: Talk, count: int) -> list[Conn]:
+
+def _connect(url: str, talk: Talk, count: int, spaces: int) -> list[Conn]:
     conns = []
-    for _ in range(count):
-        conn = Conn(url)
-        conns.append(conn)
-        if talk.hello is not None:
-            conn.send(talk.hello)
-            conn.wait(talk.greetings)
+    for n in range(count):
+        conns.append(conn := Conn(in_space(url, n % spaces) if spaces else url))
+        conn.begin(talk)
     return conns
+
+
+def in_space(url: str, number: int) -> str:
+    """The same place in a space of the simulator."""
+    parts = urlsplit(url)
+    return parts._replace(path=f"/~space/s{number}{parts.path}").geturl()
 
 
 def _run(conns: list[Conn], talk: Talk, seconds: float) -> int:
@@ -151,7 +152,7 @@ def _run(conns: list[Conn], talk: Talk, seconds: float) -> int:
     A connection never has two frames under way: both would be read at once, which costs the server less than two
     people do. As nothing answers an ack, a connection that sent one lets three fifths of the others go first.
     """
-    ask, ack = talk.ask, talk.ack
+    ack = talk.ack
     lag = len(conns) * 3 // 5
     resting = deque(conns[:lag] if ack else ())
     answers, under_way = 0, len(conns) - len(resting)
@@ -161,7 +162,7 @@ def _run(conns: list[Conn], talk: Talk, seconds: float) -> int:
             selector.register(conn.sock, selectors.EVENT_READ, conn)
         until = time.monotonic() + seconds
         for conn in conns[len(resting) :]:
-            conn.send(ask)
+            conn.send(conn.ask)
         quiet = until + _PATIENCE
         while under_way:
             time.sleep(_PAUSE)
@@ -177,19 +178,19 @@ def _run(conns: list[Conn], talk: Talk, seconds: float) -> int:
                     under_way -= 1
                     following: Conn | None = conn
                     if ack is not None:
-                        conn.send(ack(answer))
+                        conn.send(frame(ack(answer)))
                         resting.append(conn)
                         following = resting.popleft() if len(resting) > lag else None
                     if going and following is not None:
-                        following.send(ask)
+                        following.send(following.ask)
                         under_way += 1
     return answers
 
 
-def main(url: str, name: str, connections: int, seconds: float) -> None:
+def main(url: str, name: str, connections: int, seconds: float, spaces: int = 0) -> None:
     """Work one command."""
     talk = TALKS[name]
-    conns = _connect(url, talk, connections)
+    conns = _connect(url, talk, connections, spaces)
     print("ready", flush=True)
     if sys.stdin.readline():
         print(_run(conns, talk, seconds), flush=True)
@@ -198,6 +199,6 @@ def main(url: str, name: str, connections: int, seconds: float) -> None:
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
+        main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), *map(int, sys.argv[5:]))
     except (OSError, ValueError) as error:
         sys.exit(f"the server {error}")

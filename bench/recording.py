@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.load import Conn, frame
-from bench.process import ROOT, Child, Failed, cores
+from bench.pace import Pace
+from bench.process import ROOT, Child, sides
+from bench.rows import Failed, Found, Row
 from bench.servers import NODE_SOCKETIO, WS, Server, load, missing, url
 
 MITMDUMP = ROOT / ".venv" / "record" / "bin" / "mitmdump"
@@ -23,75 +24,64 @@ _WARM_UP = 0.5
 class Case:
     """One row of the table."""
 
+    key: str
     title: str
     server: Server
     talk: str
-    """Of `bench.load`, or `burst`."""
-    aim: float
-    """The rate of recording over that of plain mitmdump, at least."""
+    """Of `bench.talks`, or `burst`."""
 
 
 CASES = (
-    Case("raw WebSocket, echo", WS, "echo", 0.9),
-    Case("raw WebSocket, bursts of 500", WS, "burst", 0.7),
-    Case("Socket.IO over a WebSocket, echo", NODE_SOCKETIO, "socketio", 0.9),
+    Case("echo", "raw WebSocket, echo", WS, "echo"),
+    Case("burst", "raw WebSocket, bursts of 500", WS, "burst"),
+    Case("socketio", "Socket.IO over a WebSocket, echo", NODE_SOCKETIO, "socketio"),
 )
 
 
-@dataclass(slots=True)
-class Row:
-    """What came out for one case."""
-
-    case: Case
-    plain: list[float] = field(default_factory=list)
-    """Seconds of mitmdump's CPU for a frame, by round."""
-    recorded: list[float] = field(default_factory=list)
-    ratio: list[float] = field(default_factory=list)
-    """The plain one's CPU over the recorder's, which is the rate of the recorder over the plain one's."""
-
-
-def measure(rounds: int, seconds: float, tell: Callable[[str], None]) -> tuple[list[Row], list[str]]:
-    """The rows, and a line for each case that failed or is left out."""
+def measure(pace: Pace) -> Found:
+    """A row for mitmdump alone and one for mitmdump with the addon, of each case."""
+    found = Found()
     if not MITMDUMP.exists():
-        return [], [f"recording is left out: {MITMDUMP} is not there, `make bench` installs it"]
-    rows, notes = [], []
-    for case in CASES:
+        found.notes.append("recording is left out: mitmdump is not in .venv/record, `make bench` installs it")
+        return found
+    for case in CASES[:1] if pace.quick else CASES:
         why = missing(case.server)
         if why is not None:
-            notes.append(why)
+            found.notes.append(why)
             continue
         try:
-            rows.append(_case(case, rounds, seconds, tell))
+            found.rows += _case(case, pace)
         except Failed as error:
-            notes.append(f"recording, {case.title}: {error}")
-    return rows, notes
+            found.notes.append(f"recording, {case.title}: {error}")
+    return found
 
 
-def _case(case: Case, rounds: int, seconds: float, tell: Callable[[str], None]) -> Row:
-    row = Row(case)
-    core = cores()
+def _case(case: Case, pace: Pace) -> tuple[Row, Row]:
+    base = f"recording.{case.key}.plain"
+    alone = Row(base, f"{case.title}: mitmdump alone", "us", base=base)
+    addon = Row(f"recording.{case.key}", f"{case.title}: with the addon", "us", base=base)
+    theirs, mine = sides()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server = stack.enter_context(case.server.start(core[1] if core else None))
+        server = stack.enter_context(case.server.start(mine))
         where = url(server)
         upstream = where.replace("ws://", "http://").partition("/socket.io")[0].rstrip("/")
-        proxies: list[tuple[list[float], Child, str]] = []
+        proxies: list[tuple[Row, Child, str]] = []
         recording: list[str | Path] = ["-s", ROOT / "simulator" / "mitm.py"]
         recording += _set(out=folder / "tape.yaml", lean="true")
         plain: list[str | Path] = []
-        for figures, options in ((row.plain, plain), (row.recorded, recording)):
+        for row, options in ((alone, plain), (addon, recording)):
             command: list[str | Path] = [MITMDUMP, "-q", "--mode", f"reverse:{upstream}", "--listen-port", "0"]
             command += ["--set", f"confdir={folder}", *options, "-s", ROOT / "bench" / "listening.py"]
-            proxy = stack.enter_context(Child("mitmdump", command, core[0] if core else None))
-            proxies.append((figures, proxy, url(proxy).rstrip("/") + where.partition(upstream[7:])[2]))
-        for number in range(rounds + 1):
-            tell(f"recording, {f'round {number} of {rounds}' if number else 'warming up'}: {case.title}")
-            for figures, proxy, through in proxies if number % 2 else reversed(proxies):
-                spent = _window(proxy, through, case.talk, seconds if number else _WARM_UP)
+            proxy = stack.enter_context(Child("mitmdump", command, theirs))
+            proxies.append((row, proxy, url(proxy).rstrip("/") + where.partition(upstream[7:])[2]))
+        for number in range(pace.rounds + 1):
+            pace.round("recording", number, case.title)
+            for row, proxy, through in proxies if number % 2 else reversed(proxies):
+                spent = _window(proxy, through, case.talk, pace.seconds if number else _WARM_UP)
                 if number:
-                    figures.append(spent)
-    row.ratio = [plain / recorded for plain, recorded in zip(row.plain, row.recorded, strict=True)]
-    return row
+                    row.figures.append(spent * 1e6)
+    return alone, addon
 
 
 def _set(**options: object) -> list[str]:
@@ -102,8 +92,7 @@ def _window(proxy: Child, where: str, talk: str, seconds: float) -> float:
     """CPU for a frame."""
     if talk == "burst":
         return _bursts(proxy, where, seconds)
-    core = cores()
-    with load(where, talk, CONNECTIONS, seconds, core[1] if core else None) as generator:
+    with load(where, talk, CONNECTIONS, seconds, sides()[1]) as generator:
         generator.line()
         before = proxy.cpu()
         generator.say("go")

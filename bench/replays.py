@@ -1,104 +1,165 @@
-"""What replaying costs: how late the frames of a thousand replays leave, and how soon a long tape is ready."""
+"""What replaying costs: how late frames leave, how many go out in a burst, and how soon a long tape is ready."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import multiprocessing
-import os
-import signal
-import subprocess
 import sys
 import tempfile
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
-from urllib.parse import urlsplit
 
 from bench import drift
-from bench.process import ROOT, Failed
-
-REPLAYS = 1_000
-_FIRST, _FRAMES = 4.5, 20
-"""Seconds until all are connected, and one frame a second from then on."""
-_HEAD = """cassette: 1
-backend: 'chip'
-recorded: '2026-01-01T00:00:00Z'
-redacted: []
-entries:
-- at: 0.000000
-  conn: 1
-  event: open
-  path: '/wc/connect/7d62d551-3030-4100-a260-2d7c4e9693e7/'
-  headers: {}
-"""
+from bench.lateness import HEAD
+from bench.load import Conn, frame
+from bench.pace import Pace
+from bench.process import Child, sides
+from bench.rows import Failed, Found, Row, percentile
+from bench.servers import WS, missing, simulator, url
 
 
 @dataclass(slots=True, frozen=True)
-class Case:
-    """One row of the table."""
+class Crowd:
+    """So many replays at once."""
 
-    title: str
-    unit: str
-    aim: float
-
-
-LATE = Case(f"{REPLAYS} replays, frames late, p99", "ms", 2.5)
-EARLY = Case(f"{REPLAYS} replays, the earliest", "ms", 0.0)
-DRIFT = Case(f"{drift.REPLAYS} replays, drift over {drift.SECONDS} s, median", "ms", 1.0)
-SHORT = Case("ready: 2,000 frames, CPU beside serve", "s", 0.3)
-LONG = Case("ready: 100,000 frames, CPU beside serve", "s", 6.0)
-ROOM = Case("100,000 frames, memory", "MiB", 150.0)
+    replays: int
+    frames: int
+    gap: float
+    """Seconds between two frames of a replay."""
+    first: float
+    """Seconds until the first, in which all connect."""
 
 
-@dataclass(slots=True)
-class Row:
-    """What came out for one case."""
-
-    case: Case
-    figures: list[float] = field(default_factory=list)
+CROWDS = (Crowd(1, 300, 0.02, 0.5), Crowd(100, 60, 0.1, 1.5), Crowd(1_000, 8, 1.0, 4.5))
+_BURST = 20_000
+"""Frames of the tape that is played at once."""
 
 
-def measure(rounds: int, tell: Callable[[str], None], hurried: bool = False) -> tuple[list[Row], list[str]]:
-    """The rows; no notes, for nothing could be missing. Who is `hurried` has no two minutes for one row."""
-    with tempfile.TemporaryDirectory() as folder:
-        short, long = Path(folder, "short.yaml"), Path(folder, "long.yaml")
-        _write(short, 2_000)
-        _write(long, 100_000)
-        late, early, far, few, many, room = (Row(case) for case in (LATE, EARLY, DRIFT, SHORT, LONG, ROOM))
-        for n in range(min(rounds, 3)):
-            tell(f"replays, round {n + 1}: how soon they are ready")
+def measure(pace: Pace) -> Found:
+    """All of it; who is in a hurry has no two minutes for one row, and none for long tapes."""
+    found = Found()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _lateness(found, pace, folder)
+        _bursts(found, pace, folder)
+        if not pace.quick:
+            _readiness(found, pace, folder)
+            pace.tell(f"{drift.REPLAYS} replays of {drift.SECONDS} s: whether they keep time")
+            minutes = folder / "minutes.yaml"
+            drift.write(minutes)
+            # Neither way: what comes too early has drifted as well.
+            late = median(map(abs, drift.measure(minutes)))
+            title = f"{drift.REPLAYS} replays, drift over {drift.SECONDS} s, median"
+            found.rows.append(Row("replays.drift", title, "ms", [late], note="one run"))
+    return found
+
+
+def _lateness(found: Found, pace: Pace, folder: Path) -> None:
+    for crowd in CROWDS[2:] if pace.quick else CROWDS:
+        words = f"{crowd.replays:,} replay{'s' if crowd.replays > 1 else ''}"
+        rows = [
+            Row(f"replays.late.{crowd.replays}.{key}", f"{words}, {title}", "ms")
+            for key, title in (("p50", "frames late, p50"), ("p99", "frames late, p99"), ("least", "the earliest"))
+        ]
+        for number in range(1, (1 if pace.quick else pace.rounds) + 1):
+            pace.round("replays", number, words)
+            try:
+                late = _late(folder, crowd)
+            except Failed as error:
+                found.notes.append(f"{words}: {error}")
+                break
+            figures = (percentile(late, 0.5), percentile(late, 0.99), min(late))
+            for row, figure in zip(rows, figures, strict=True):
+                row.figures.append(figure)
+                row.note = f"{len(late):,} frames a round"
+        found.rows += [row for row in rows if row.figures]
+
+
+def _late(folder: Path, crowd: Crowd) -> list[float]:
+    theirs, mine = sides()
+    module = (sys.executable, "-m", "bench.lateness")
+    numbers = (str(crowd.frames), str(crowd.gap), str(crowd.first))
+    with Child("replay", (*module, "serve", folder, *numbers), theirs) as server:
+        where = server.line().split()[-1]
+        lasts = crowd.first + crowd.frames * crowd.gap
+        during = (str(crowd.replays), str(crowd.first - 0.5), str(lasts + 0.5))
+        with Child("clients of it", (*module, "clients", where, *during), mine) as clients:
+            clients.line(lasts + crowd.first + 30)
+        server.say("")
+        return list(json.loads(server.line()))
+
+
+def _bursts(found: Found, pace: Pace, folder: Path) -> None:
+    """A tape of one sentence after the other, played at once, beside Node's ws that sends as many."""
+    ours = Row("replays.burst", f"replay in a burst of {_BURST:,} frames", "us", base="replays.burst.ws")
+    theirs = Row("replays.burst.ws", f"npm ws, a burst of {_BURST:,} frames", "us", base="replays.burst.ws")
+    path = folder / "burst.yaml"
+    with path.open("w") as file:
+        file.write(HEAD)
+        for i in range(_BURST):
+            text = json.dumps({"type": "chat_out", "msg_out": {"id": i, "text": "lorem ipsum " * 8}})
+            file.write(f"- at: {i / 1000:.6f}\n  conn: 1\n  from: server\n  text: '{text}'\n")
+    core, _ = sides()
+    why = missing(WS)
+    found.notes += [why] if why else []
+    command = (simulator(), "replay", path, "--port", "0", "--timing", "burst", "--loop")
+    try:
+        for number in range(pace.rounds + 1):
+            pace.round("replays", number, ours.title)
+            if not why:
+                with WS.start(core) as server:
+                    _burst(theirs, server, url(server), number, b'{"burst":%d}' % _BURST)
+            with Child("replay", command, core) as server:
+                _burst(ours, server, drift.where(server), number)
+    except Failed as error:
+        found.notes.append(f"{ours.title}: {error}")
+    found.rows += [row for row in (theirs, ours) if row.figures]
+
+
+def _burst(row: Row, server: Child, where: str, number: int, ask: bytes = b"") -> None:
+    """The second of its life: the first one warms up."""
+    for turn in range(2):
+        before, began = server.cpu(), time.perf_counter()
+        try:
+            conn = Conn(where)
+            if ask:
+                conn.send(frame(ask))
+            conn.wait(_BURST)
+        except OSError as error:
+            raise Failed(str(error)) from None
+        took, spent = time.perf_counter() - began, server.cpu() - before
+        conn.sock.close()
+        if number and turn:
+            row.figures.append(spent / _BURST * 1e6)
+            row.server.append(spent / took)
+            row.rate.append(_BURST / took)
+
+
+def _readiness(found: Found, pace: Pace, folder: Path) -> None:
+    short, long = folder / "short.yaml", folder / "long.yaml"
+    _write(short, 2_000)
+    _write(long, 100_000)
+    few = Row("replays.ready.2000", "ready: 2,000 frames, CPU beside serve", "s")
+    many = Row("replays.ready.100000", "ready: 100,000 frames, CPU beside serve", "s")
+    room = Row("replays.room.100000", "100,000 frames, memory", "MiB")
+    try:
+        for number in range(1, pace.rounds + 1):
+            pace.round("replays", number, "how soon they are ready")
             served, _ = _ready("serve", "--backend", "chip")
             few.figures.append(_ready("replay", str(short))[0] - served)
             seconds, memory = _ready("replay", str(long))
             many.figures.append(seconds - served)
             room.figures.append(memory)
-        tell(f"{REPLAYS} replays: how late their frames leave")
-        command = [sys.executable, "-m", "bench.replays", folder]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
-        if done.returncode:
-            raise Failed(f"replays: {done.stderr.decode()[-500:]}")
-        figures = sorted(json.loads(done.stdout))
-        late.figures.append(figures[int(len(figures) * 0.99)])
-        early.figures.append(figures[0])
-        if hurried:
-            return [late, early, few, many, room], []
-        tell(f"{drift.REPLAYS} replays of {drift.SECONDS} s: whether they keep time")
-        minutes = Path(folder, "minutes.yaml")
-        drift.write(minutes, _HEAD)
-        # Neither way: what comes too early has drifted as well.
-        far.figures.append(median(map(abs, drift.measure(minutes))))
-    return [late, early, far, few, many, room], []
+    except Failed as error:
+        found.notes.append(f"replays, ready: {error}")
+    found.rows += [row for row in (few, many, room) if row.figures]
 
 
 def _write(path: Path, frames: int) -> None:
     """A talk of that length."""
     with path.open("w") as file:
-        file.write(_HEAD)
+        file.write(HEAD)
         for i in range(frames // 3):
             told = {"id": i + 1000, "text": f"You said: hello {i}", "origin": "flow", "time": "2026-01-01T00:00:00.1Z"}
             said = (
@@ -113,93 +174,7 @@ def _write(path: Path, frames: int) -> None:
 
 def _ready(*arguments: str) -> tuple[float, float]:
     """Seconds of CPU until it serves, and MiB."""
-    with tempfile.TemporaryDirectory() as folder:
-        ready = Path(folder, "ready.json")
-        command = [
-            str(Path(sys.executable).with_name("simulator")),
-            *arguments,
-            "--port",
-            "0",
-            "--ready-file",
-            str(ready),
-        ]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            until = time.monotonic() + 120
-            while not ready.exists():
-                if process.poll() is not None or time.monotonic() > until:
-                    raise Failed(f"simulator {' '.join(arguments)} did not start")
-                time.sleep(0.01)
-            ticks = Path(f"/proc/{process.pid}/stat").read_text().rpartition(") ")[2].split()[11:13]
-            kib = Path(f"/proc/{process.pid}/statm").read_text().split()[1]
-            pages = os.sysconf("SC_PAGE_SIZE")
-            return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK"), int(kib) * pages / (1 << 20)
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait()
-
-
-# --- in a process of its own
-
-
-def _clients(url: str) -> None:
-    """Connect one after the other, and read nothing."""
-    split = urlsplit(url)
-    lines = ("Host: x", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13")
-    key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
-    asked = "\r\n".join([f"GET {split.path} HTTP/1.1", *lines, key, "", ""]).encode()
-
-    async def one(i: int) -> None:
-        await asyncio.sleep(i * (_FIRST - 0.5) / REPLAYS)
-        _, writer = await asyncio.open_connection(split.hostname, split.port)
-        writer.write(asked)
-        await asyncio.sleep(_FIRST + _FRAMES + 1)
-        writer.close()
-
-    async def every() -> None:
-        await asyncio.gather(*(one(i) for i in range(REPLAYS)))
-
-    asyncio.run(every())
-
-
-async def _late(folder: Path) -> list[float]:
-    """For each frame by how many milliseconds it left behind its instant."""
-    from simulator.cassette.walk import Manner, Seat
-    from simulator.serve.app import Options, Server
-    from simulator.serve.links import Link
-    from simulator.serve.replay import prepare
-
-    path = folder / "late.yaml"
-    said = '  conn: 1\n  from: server\n  text: \'{"type":"n"}\'\n'
-    path.write_text(_HEAD + "".join(f"- at: {_FIRST + i:.6f}\n{said}" for i in range(_FRAMES)))
-    stand_in, _ = prepare([path], None, Manner(), print)
-    late: list[float] = []
-    dues: deque[float] = deque()
-    take, send = Seat.take, Link.send
-
-    def noted(self: Seat, now: float, factor: float) -> Iterator[tuple[int, int]]:
-        while (due := self.due()) is not None and due <= now + 1e-6:
-            for taken in take(self, due, factor):
-                dues.append(due)
-                yield taken
-
-    def sent(self: Link, item: Any) -> None:
-        send(self, item)
-        if dues:
-            late.append((time.time() - dues.popleft()) * 1000)
-
-    Seat.take, Link.send = noted, sent  # type: ignore[method-assign]
-    async with Server(Options([stand_in], port=0, seed=7)) as simulator:
-        clients = multiprocessing.get_context("spawn").Process(target=_clients, args=(simulator.served[0].connect,))
-        clients.start()
-        await asyncio.to_thread(clients.join)
-    return late
-
-
-def main() -> None:
-    """Print all figures as JSON."""
-    print(json.dumps(asyncio.run(_late(Path(sys.argv[1])))))
-
-
-if __name__ == "__main__":
-    main()
+    command: tuple[str | Path, ...] = (simulator(), *arguments, "--port", "0")
+    with Child(f"simulator {arguments[0]}", command, sides()[0]) as server:
+        server.line(120)
+        return server.cpu(), server.rss() / (1 << 20)

@@ -2,74 +2,74 @@
 
 from __future__ import annotations
 
-import re
 import socket
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass
 
-from bench.process import Failed, cores
-from bench.servers import BARE, BARE_PYDANTIC, Server, simulator
+from bench import servers
+from bench.load import place
+from bench.pace import Pace
+from bench.process import sides
+from bench.rows import Failed, Found, Row
+from bench.servers import Server, missing, simulator, url
 
 
 @dataclass(slots=True, frozen=True)
 class Case:
     """One row of the table."""
 
+    key: str
     title: str
     server: Server
-    aim: float | None = None
 
 
 CASES = (
-    Case("bare click + aiohttp", BARE),
-    Case("bare click + aiohttp + pydantic", BARE_PYDANTIC),
+    Case("bare", "bare click + aiohttp", servers.BARE),
+    Case("pydantic", "bare click + aiohttp + pydantic", servers.BARE_PYDANTIC),
     Case(
+        "chip",
         "simulator serve --backend chip",
-        Server("simulator", (simulator(), "serve", "--backend", "chip", "--port", "0")),
-        1.73,
+        Server("simulator", (simulator(), "serve", "--backend", "chip", "--port", "0", "--log-format", "json")),
     ),
+    Case(
+        "mia",
+        "simulator serve --backend mia",
+        Server("simulator", (simulator(), "serve", "--backend", "mia", "--port", "0", "--log-format", "json")),
+    ),
+    Case("node", "node socket.io", servers.NODE_SOCKETIO),
+    Case("mockoon", "Mockoon CLI", servers.MOCKOON_STATIC),
 )
 
 
-@dataclass(slots=True)
-class Row:
-    """What came out for one case."""
-
-    case: Case
-    cpu: list[float] = field(default_factory=list)
-    """Seconds, by round."""
-    ratio: list[float] = field(default_factory=list)
-    """Over the bare one's of the same round: less is better."""
-
-
-def measure(rounds: int, tell: Callable[[str], None]) -> tuple[list[Row], list[str]]:
-    """The rows, and a line for each case that failed."""
-    notes: list[str] = []
-    rows = {case: Row(case) for case in CASES}
-    for number in range(rounds + 1):
+def measure(pace: Pace) -> Found:
+    """CPU first, then seconds on the clock."""
+    found = Found()
+    rows: dict[Case, tuple[Row, Row]] = {}
+    for case in CASES:
+        if why := missing(case.server):
+            found.notes.append(why)
+            continue
+        rows[case] = (
+            Row(f"start.{case.key}", case.title, "s of CPU", base="start.bare", ratio="own/base"),
+            Row(f"start.wall.{case.key}", f"{case.title}, on the clock", "s", base="start.wall.bare", ratio="own/base"),
+        )
+    for number in range(pace.rounds + 1):
         for case in [*rows]:
-            tell(f"start, {f'round {number} of {rounds}' if number else 'warming up'}: {case.title}")
+            pace.round("start", number, case.title)
             try:
-                spent = _start(case.server)
+                spent, took = _start(case.server)
             except (Failed, OSError) as error:
-                notes.append(f"{case.title}: {error}")
+                found.notes.append(f"{case.title}: {error}")
                 del rows[case]
                 continue
             if number:
-                rows[case].cpu.append(spent)
-    first = rows.get(CASES[0])
-    if first is not None:
-        for row in rows.values():
-            row.ratio = [own / bare for bare, own in zip(first.cpu, row.cpu, strict=True)]
-    return [*rows.values()], notes
+                rows[case][0].figures.append(spent)
+                rows[case][1].figures.append(took)
+    found.rows += [cpu for cpu, _ in rows.values()] + [wall for _, wall in rows.values()]
+    return found
 
 
-def _start(server: Server) -> float:
-    core = cores()
-    with server.start(core[0] if core else None) as child:
-        line = child.line()
-        found = re.search(r"//([\d.]+):(\d+)", line)
-        if found is None:
-            raise Failed(f"said {line!r}, and not where it serves")
-        with socket.create_connection((found[1], int(found[2])), 10):
-            return child.cpu()
+def _start(server: Server) -> tuple[float, float]:
+    began = time.perf_counter()
+    with server.start(sides()[0]) as child, socket.create_connection(place(url(child)), 10):
+        return child.cpu(), time.perf_counter() - began

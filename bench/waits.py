@@ -9,11 +9,11 @@ import os
 import re
 import statistics
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from bench.process import Child, Failed, cores
+from bench.pace import Pace
+from bench.process import Child, cores
+from bench.rows import Failed, Found, Row, percentile
 from bench.servers import simulator
 
 SAMPLES = 200
@@ -24,37 +24,16 @@ _REST = 0.01
 _ASK = '{"type":"get_history","before":"2026-01-01T00:00:00Z"}'
 
 
-@dataclass(slots=True, frozen=True)
-class Case:
-    """One row of the table."""
-
-    title: str
-    unit: str
-    aim: float | None = None
-
-
-ANSWER = Case("chip: get_history, its answer, p50", "ms")
-MEDIAN = Case("messages/wait, from frame to answer, p50", "ms", 2.0)
-WORST = Case("messages/wait, from frame to answer, p99", "ms", 10.0)
-RATIO = Case("messages/wait, p50 over that of an answer", "times", 4.0)
-STREAM = Case("events, from frame to event, p50", "ms", 2.0)
-
-
-@dataclass(slots=True)
-class Row:
-    """What came out for one case, round by round."""
-
-    case: Case
-    figures: list[float] = field(default_factory=list)
-
-
-def measure(rounds: int, tell: Callable[[str], None]) -> tuple[list[Row], list[str]]:
-    """The rows; no notes, for there is nothing that could be missing."""
-    answer, p50, p99, ratio, stream = (Row(case) for case in (ANSWER, MEDIAN, WORST, RATIO, STREAM))
+def measure(pace: Pace) -> Found:
+    """Nothing here could be missing."""
+    answer = Row("waits.answer", "chip: get_history, its answer, p50", "ms")
+    p50 = Row("waits.p50", "messages/wait, from frame to answer, p50", "ms", base=answer.key, ratio="own/base")
+    p99 = Row("waits.p99", "messages/wait, from frame to answer, p99", "ms")
+    stream = Row("waits.stream", "events, from frame to event, p50", "ms", base=answer.key, ratio="own/base")
     chosen = cores()
     command = (simulator(), "serve", "--backend", "chip", "--port", "0", "--clock", "manual")
-    for n in range(min(rounds, 5)):
-        tell(f"messages/wait, round {n + 1}")
+    for n in range(1, (1 if pace.quick else pace.rounds) + 1):
+        pace.round("waits", n, "messages/wait")
         with Child("simulator", command, chosen[0] if chosen else None) as child:
             found = re.search(r"http://\S+", child.line())
             if found is None:
@@ -69,10 +48,9 @@ def measure(rounds: int, tell: Callable[[str], None]) -> tuple[list[Row], list[s
                     os.sched_setaffinity(0, {*chosen})
         answer.figures.append(statistics.median(answered))
         p50.figures.append(statistics.median(waited))
-        p99.figures.append(sorted(waited)[int(len(waited) * 0.99)])
-        ratio.figures.append(p50.figures[-1] / answer.figures[-1])
+        p99.figures.append(percentile(waited, 0.99))
         stream.figures.append(statistics.median(streamed))
-    return [answer, p50, p99, ratio, stream], []
+    return Found([answer, p50, p99, stream])
 
 
 async def _round(host: str, port: int) -> tuple[list[float], list[float], list[float]]:

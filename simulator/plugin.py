@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import pytest
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _MODES = ("none", "once", "new_episodes", "all")
 _MISSES = 20
+_LONGEST = 100
+"""Characters of a test's name in a file's: systems take 255 bytes, and this one may have four for each."""
 _MARK = (
     "cassette(*files, mode=None, upstream=None, ...): the simulator that the test serves is played from these "
     "recordings; files lie in --cassette-dir, and other keywords are those of simulator.serve (chat-simulator)"
@@ -71,7 +74,7 @@ class Simulators:
         __tracebackhide__ = OURS
         if "cassette" not in options:
             try:
-                options = {**_marked(self._item), **options}
+                options = {**_marked(self._item, options.get("mode")), **options}
             except SimulatorError as error:
                 raise error.with_traceback(None) from None
         made = Simulator(*backends, **options)
@@ -162,8 +165,8 @@ def _clearly(do: Any) -> None:
 # --- the marker
 
 
-def _marked(item: pytest.Item) -> Options:
-    """The options that the marker stands for; none where there is no marker."""
+def _marked(item: pytest.Item, told: str | None) -> Options:
+    """The options that the marker stands for; none where there is no marker. The mode that `serve` was told decides."""
     mark = item.get_closest_marker("cassette")
     if mark is None:
         return {}
@@ -177,7 +180,7 @@ def _marked(item: pytest.Item) -> Options:
             options[name] = chosen
         else:
             options.pop(name, None)
-    mode = options.get("mode", "none")
+    mode = told or options.get("mode", "none")
     if mode not in _MODES:
         raise SimulatorError(f"cassette mode {mode!r}: expected one of {', '.join(_MODES)}")
     names = mark.args or (_own_name(item),)
@@ -187,25 +190,39 @@ def _marked(item: pytest.Item) -> Options:
 
 
 def _own_name(item: pytest.Item) -> str:
-    """Of a marker without a file: the module's and the test's."""
-    kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in item.name)
-    return f"{item.path.stem}.{kept.strip('-')}.yaml"
+    """Of a marker without a file: the module's, the class's and the test's.
+
+    Values of parameters stand in it, so it never leads out of the folder; what can't stay gets a checksum in its
+    place, or two tests would have one file.
+    """
+    classes = [node.name for node in item.listchain() if isinstance(node, pytest.Class)]
+    told = item.name.removesuffix("]").replace("[", "-", 1)
+    kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in told)[:_LONGEST]
+    if kept != told:
+        kept += f"-{crc32(item.name.encode(errors='replace')):08x}"
+    return ".".join([item.path.stem, *classes, kept, "yaml"])
 
 
-def _found(item: pytest.Item, name: str | Path, mode: str) -> Path:
+def _found(item: pytest.Item, name: object, mode: str) -> Path:
     """Where the file is, or is to be. Raises SimulatorError where it is not, and nobody records it."""
     from simulator.core.errors import SimulatorError
+    from simulator.serve.printable import printable
 
+    if not isinstance(name, str | Path) or not Path(name).name:
+        raise SimulatorError(f"cassette {name!r}: expected the name of a file")
     folders = _folders(item)
-    found = next((folder / name for folder in folders if (folder / name).is_file()), None)
+    try:
+        found = next((folder / name for folder in folders if (folder / name).is_file()), None)
+    except OSError as error:
+        raise SimulatorError(f"cassette {printable(str(name))}: {error.strerror}") from None
     if found is not None:
         return found
     if mode != "none":
         return next((folder for folder in folders if folder.is_dir()), folders[0]) / name
     looked = " or ".join(dict.fromkeys(map(str, folders)))
     raise SimulatorError(
-        f"there is no cassette {name} in {looked}: --cassette-dir says where it is, and --cassette-mode once "
-        "--cassette-upstream URL records it"
+        f"there is no cassette {printable(str(name))} in {looked}: --cassette-dir says where it is, and "
+        "--cassette-mode once --cassette-upstream URL records it"
     )
 
 

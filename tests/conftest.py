@@ -71,6 +71,9 @@ SHARING = {
     "tests/record/test_secrets.py": "mitmdump",
     "tests/record/test_replay.py": "mitmdump that redacts",
     "tests/record/test_samples.py": "jail",
+    "tests/serve/test_inspector.py": "inspector",
+    "tests/serve/test_playground.py": "playground",
+    "tests/test_documentation.py": "documentation",
 }
 """Files whose tests share what takes long to start: one worker runs them, so that it is started once.
 

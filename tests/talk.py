@@ -269,8 +269,14 @@ class Talk:
         self._busy = True
         try:
             while self._queue:
-                self._carry(self.running.engine.run_until(self.clock.now()))
-                self._carry(self.running.engine.take(self._queue.popleft()))
+                engine, now = self.running.engine, self.clock.now()
+                self._carry(engine.run_until(now))
+                given = self._queue.popleft()
+                # As the driver does it.
+                if isinstance(given, Got) and isinstance(given.item, Frame):
+                    self._carry(engine.hear(given.link, given.item, now))
+                else:
+                    self._carry(engine.take(given))
         finally:
             self._busy = False
         # Like a link, with no work under way: each frame that waits may pause its socket again.

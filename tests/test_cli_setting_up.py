@@ -18,7 +18,7 @@ import pytest
 from simulator import __version__, backends
 from simulator.cli import examining
 from simulator.cli.examining import Finding
-from simulator.cli.starting import FILES
+from simulator.cli.starting import CUSTOMERS, FILES
 from simulator.serve import trial
 from tests.served import clean_environment, prompt
 from tests.test_cli import invoke, shell
@@ -125,6 +125,7 @@ def test_extras(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [found.todo for found in examining.extras()] == [
         "pip install 'chat-simulator[record]'",
         "pip install 'chat-simulator[tls]'",
+        "pip install 'chat-simulator[uvloop]'",
     ]
     assert next(found for found in examining.versions() if found.check == "libraries").state == "wrong"
 
@@ -227,7 +228,8 @@ def test_init_where_a_file_is_in_its_way(tmp_path: Path) -> None:
 
 
 def test_nothing_lies_in_the_starter_that_is_not_made() -> None:
-    assert {path.name for path in (Path(examining.__file__).parent / "starter").iterdir()} == {*FILES.values()}
+    there = {path.name for path in (Path(examining.__file__).parent / "starter").iterdir()}
+    assert there == {*FILES.values(), *(file.name for file in CUSTOMERS.values())}
 
 
 def test_what_init_says_about_cassettes_is_so(tmp_path: Path) -> None:
@@ -239,10 +241,25 @@ def test_what_init_says_about_cassettes_is_so(tmp_path: Path) -> None:
     assert invoke("cassette", "show", str(tmp_path / "cassettes/talk.yaml")).exit_code == 0
 
 
-def test_the_example_of_init_is_green(tmp_path: Path) -> None:
-    invoke("init", str(tmp_path))
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "tests/test_chat.py"], cwd=tmp_path, capture_output=True,
+def test_the_example_of_init_is_green_for_every_backend(tmp_path: Path) -> None:
+    for name in backends.names():
+        done = invoke("init", "--backend", name, str(tmp_path / name))
+        assert (done.exit_code, f"serve --backend {name} " in done.stdout) == (0, True), done.output
+    files = [f"{name}/tests/test_chat.py" for name in backends.names()]
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "--import-mode=importlib", *files], cwd=tmp_path, capture_output=True,
         text=True, env=clean_environment(), timeout=60, check=False,
     )  # fmt: skip
-    assert (done.returncode, " passed" in done.stdout) == (0, True), done.stdout
+    assert (run.returncode, f"\n{len(files)} passed" in run.stdout) == (0, True), run.stdout
+    for file in files:
+        checked = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "E,F,I,W", "--line-length", "120"]
+        subprocess.run([*checked, tmp_path / file], check=True, timeout=60)
+
+
+def test_init_knows_which_backends_there_are(tmp_path: Path) -> None:
+    done = invoke("init", "--backend", "chop", str(tmp_path))
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith(
+        "simulator: there is no backend 'chop'; known are: aida, chatbot, chip, concierge, mia"
+    )
+    assert [*tmp_path.iterdir()] == []

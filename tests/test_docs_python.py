@@ -41,7 +41,7 @@ PAGE = blocks("docs/python.md")
 def test_the_page_on_python(number: int) -> None:
     space: dict[str, Any] = {"__name__": "example"}
     exec(compile(PAGE[number], f"python.md, block {number}", "exec"), space)  # noqa: S102
-    if "Chat" in space:
+    if issubclass(space.get("Chat", object), unittest.TestCase):
         result = unittest.TestResult()
         unittest.defaultTestLoader.loadTestsFromTestCase(space["Chat"]).run(result)
         assert (result.testsRun, result.failures, result.errors) == (1, [], [])
@@ -50,3 +50,20 @@ def test_the_page_on_python(number: int) -> None:
         space["before_scenario"](context, None)
         assert context.sim.url.startswith("http://127.0.0.1:")
         space["after_scenario"](context, None)
+
+
+def test_the_suite_of_robot_framework() -> None:
+    """Its keywords are methods of the library beside it: words with blanks between, arguments behind two of them."""
+    page = (ROOT / "docs/python.md").read_text(encoding="utf-8")
+    suite = re.findall(r"^```robot\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    rows = [re.split(r" {2,}", line.strip()) for line in suite[0].splitlines() if line.strip()]
+    settings = {row[0]: row[1:] for row in rows if row[0] in ("Library", "Test Setup", "Test Teardown")}
+    assert settings["Library"] == ["Chat.py"]
+    steps = rows[rows.index(["The bot answers"]) + 1 :]
+    assert len(steps) == 2
+    space: dict[str, Any] = {}
+    exec(next(block for block in PAGE if "ROBOT_LIBRARY_SCOPE" in block), space)  # noqa: S102
+    chat = space["Chat"]()
+    for name, *arguments in (settings["Test Setup"], *steps, settings["Test Teardown"]):
+        getattr(chat, name.lower().replace(" ", "_"))(*arguments)
+    assert [one.name for one in chat.sim.messages] == ["start_chat", "chat_started", "send_msg", "chat_out"]

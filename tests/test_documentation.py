@@ -27,7 +27,6 @@ from tests.described import description
 
 ROOT = Path(__file__).parents[1]
 
-pytestmark = pytest.mark.xdist_group("documentation")
 every = pytest.mark.parametrize("backend", backends.all_backends(), ids=lambda backend: backend.name)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -131,9 +132,21 @@ def test_what_is_wrong_is_one_line(pytester: pytest.Pytester) -> None:
 
         def test_option(simulator):
             simulator.serve("chip", timing="slow")
+
+        @pytest.mark.cassette(7)
+        def test_name(simulator):
+            simulator.serve()
+
+        @pytest.mark.cassette(".")
+        def test_folder(simulator):
+            simulator.serve()
+
+        @pytest.mark.cassette("\x1b[2J.yaml")
+        def test_terminal(simulator):
+            simulator.serve()
         """,
     )  # fmt: skip
-    done.assert_outcomes(failed=6, errors=1)
+    done.assert_outcomes(failed=9, errors=1)
     lines = [line[1:].strip() for line in told.splitlines() if line.startswith("E  ")]
     assert [line.partition(": ")[2].replace(str(pytester.path), "") for line in lines] == [
         "there is no backend 'chop'; known are: aida, chatbot, chip, concierge, mia",
@@ -143,6 +156,10 @@ def test_what_is_wrong_is_one_line(pytester: pytest.Pytester) -> None:
         "mode='once': upstream='https://...' says which server is asked, and there is no /cassettes/none.yaml yet",
         "cassette mode 'often': expected one of none, once, new_episodes, all",
         "timing='slow': expected 'recorded', 'burst', or a number from 0 to 1000",
+        "cassette 7: expected the name of a file",
+        "cassette '.': expected the name of a file",
+        "there is no cassette \\x1b[2J.yaml in /cassettes: --cassette-dir says where it is, and --cassette-mode once "
+        "--cassette-upstream URL records it",
     ]
     assert "is marked cassette, and has no fixture `simulator` that could play it" in told
 
@@ -219,6 +236,61 @@ def test_recorded_once_then_played(pytester: pytest.Pytester) -> None:
         done, _ = run(pytester, "UPSTREAM = False\n" + dedent(code), *options)
         done.assert_outcomes(passed=1)
     assert cassette.read_bytes() == recorded
+
+
+def test_names_out_of_parameters_are_one_file_each_and_stay_in_the_folder(pytester: pytest.Pytester) -> None:
+    folder = pytester.mkdir("cassettes")
+    done, _ = run(
+        pytester,
+        """
+        from simulator import Simulator
+
+        @pytest.fixture(scope="module")
+        def real():
+            with Simulator("chip", settings={"bot_delay": 0}) as sim:
+                yield sim
+
+        @pytest.mark.cassette
+        @pytest.mark.parametrize("x", ["../../up", "a/b", "a-b", "\x1b[2J"])
+        def test_hello(simulator, real, x):
+            # What `serve` is told goes before the marker.
+            talk(simulator.serve("chip", mode="once", upstream=real.url), "Hello", until="chat_out")
+
+        class TestA:
+            @pytest.mark.cassette
+            def test_hello(self, simulator, real):
+                talk(simulator.serve("chip", mode="once", upstream=real.url), "Hello", until="chat_out")
+        """,
+    )
+    done.assert_outcomes(passed=5)
+    # A checksum stands for what had to go.
+    names = sorted(re.sub(r"-[0-9a-f]{8}\.yaml$", "-#.yaml", path.name) for path in folder.iterdir())
+    assert names == [
+        "test_it.TestA.test_hello.yaml",
+        "test_it.test_hello--x1b-2J-#.yaml",
+        "test_it.test_hello-..-..-up-#.yaml",
+        "test_it.test_hello-a-b-#.yaml",
+        "test_it.test_hello-a-b.yaml",
+    ]
+
+
+def test_a_file_that_is_no_cassette_is_not_written_over(pytester: pytest.Pytester) -> None:
+    (pytester.path / "precious.txt").write_text("precious")
+    pytester.mkdir("cassettes").joinpath("link.yaml").symlink_to("../precious.txt")
+    done, told = run(
+        pytester,
+        """
+        @pytest.mark.parametrize("serve", ["once", "all"])
+        @pytest.mark.cassette("../precious.txt", "link.yaml")
+        def test_it(simulator, request, serve):
+            for name in request.node.get_closest_marker("cassette").args:
+                simulator.serve("chip", cassette=f"cassettes/{name}", mode=serve, upstream="http://127.0.0.1:9")
+        """,
+    )
+    done.assert_outcomes(failed=2)
+    assert "cassettes/../precious.txt: is no cassette, and mode all would write over it: name another file" in told
+    assert (pytester.path / "precious.txt").read_text() == "precious"
+    assert (pytester.path / "cassettes/link.yaml").is_symlink()
 
 
 def test_it_stands_beside_other_plugins_of_that_kind(pytester: pytest.Pytester) -> None:

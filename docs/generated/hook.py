@@ -10,11 +10,12 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from docs.generated import cassette, commands, control, messages, scenario, settings
+from docs.generated import cassette, commands, control, messages, performance, scenario, settings
 from docs.generated.words import Undocumented, code
 from simulator import backends
 
 ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "bench" / "results"
 
 
 def generated() -> dict[str, str]:
@@ -32,7 +33,7 @@ def generated() -> dict[str, str]:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Also the recordings that come along, and pictures of READMEs."""
+    """Also the recordings that come along, and what the benchmark has left."""
     try:
         pages = generated()
     except Undocumented as error:
@@ -41,12 +42,16 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         files.append(File.generated(config, place, content=text))
     for path in sorted((ROOT / "cassettes").rglob("*.yaml")):
         files.append(File.generated(config, path.relative_to(ROOT).as_posix(), abs_src_path=str(path)))
+    for path in performance.copied(RESULTS):
+        files.append(File.generated(config, f"{performance.FOLDER}/{path.name}", abs_src_path=str(path)))
     return files
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Links that lead out of docs/ in the repository lead to the same thing in the site; bars in tables are bars."""
     here = "../" * page.file.src_uri.count("/")
+    if page.file.src_uri == performance.PAGE:
+        markdown = performance.page(markdown, RESULTS)
     out = re.sub(r"\]\((?:\.\./)*(cassettes/[^)\s]+\.yaml)\)", rf"]({here}\1)", markdown)
     out = re.sub(r"\[([^\]]+)\]\((?:\.\./)*cassettes/?\)", rf"[\1]({here}cassettes.md)", out)
     out = re.sub(r"\]\((?:\.\./)*simulator/backends/(\w+)/PROTOCOL\.md(#[^)]*)?\)", rf"]({here}protocols/\1.md\2)", out)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import Callable, Coroutine
 from operator import methodcaller
 from threading import Thread
@@ -46,6 +48,12 @@ class There:
         self._thread = Thread(target=self._run, name="simulator", daemon=True)
         self._thread.start()
         self._over = False
+        self._process = os.getpid()
+
+    @property
+    def forked(self) -> bool:
+        """Whether this is a fork of the process that has the loop."""
+        return self._process != os.getpid()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -77,14 +85,8 @@ class There:
             raise
 
     async def soon(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            raise SimulatorError(
-                "only asyncio can await this: with another loop, call the blocking form in a thread, "
-                "anyio.to_thread.run_sync(sim.wait_for, ...)"
-            ) from None
         __tracebackhide__ = OURS
+        asyncios("call the blocking form in a thread, anyio.to_thread.run_sync(sim.wait_for, ...)")
         loop = self._living()
         try:
             return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(ask(), loop))
@@ -94,11 +96,14 @@ class There:
     def _living(self) -> asyncio.AbstractEventLoop:
         if self._over:
             raise SimulatorError("the simulator has stopped")
+        if self.forked:
+            # A fork has no threads but its own: nobody would ever answer.
+            raise SimulatorError("the simulator is in the process that forked this one: from here, use its control_url")
         return self._loop
 
     def close(self) -> None:
-        """End the loop and its thread, and whatever still runs there."""
-        if self._over:
+        """End the loop and its thread, and whatever still runs there; a fork ends nothing of its parent's."""
+        if self._over or self.forked:
             return
 
         async def rest() -> None:
@@ -119,11 +124,36 @@ class There:
             self._loop.close()
 
 
+def asyncios(instead: str) -> None:
+    """Raises SimulatorError in a coroutine of another loop than asyncio's, trio's say."""
+    __tracebackhide__ = OURS
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise SimulatorError(f"only asyncio can await this: with another loop, {instead}") from None
+
+
 def blocking(what: str) -> None:
     """Raises SimulatorError where a loop runs in this thread: its clients could say nothing while it stands still."""
     __tracebackhide__ = OURS
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return
-    raise SimulatorError(f"{what} would stop the event loop that runs here: await sim.aio.{what}(...)")
+        if not _others():
+            return
+        instead = f"await anyio.to_thread.run_sync(sim.{what}, ...)"
+    else:
+        instead = f"await sim.aio.{what}(...)"
+    raise SimulatorError(f"{what} would stop the event loop that runs here: {instead}")
+
+
+def _others() -> bool:
+    """Whether trio or the like runs in this thread, which tell sniffio; who does not have it has none of these."""
+    sniffio = sys.modules.get("sniffio")
+    if sniffio is None:
+        return False
+    try:
+        sniffio.current_async_library()
+    except sniffio.AsyncLibraryNotFoundError:
+        return False
+    return True

@@ -99,6 +99,14 @@ class Inside:
             return self.serving.urls[name][1]
         return self.serving.server.connect_at(name, self.url())
 
+    def credentials(self) -> dict[str, Any]:
+        name = self._one()
+        # A real server has its own.
+        if self.serving.recording:
+            return {}
+        running = self.place.driver.space.running[name]
+        return running.backend.credentials(running.seed)
+
     @property
     def _prefix(self) -> str:
         return f"/~space/{self.name}" if self.name else ""

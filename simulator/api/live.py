@@ -36,6 +36,15 @@ class View:
         return self._inside.connect_url()
 
     @property
+    def credentials(self) -> dict[str, Any]:
+        """What a client shows to come in, of the fixtures: Socket.IO's `auth`, aida's bot with its token.
+
+        Empty where the URL is all, as for chip and concierge, and where a real server is recorded.
+        """
+        __tracebackhide__ = OURS
+        return self._bridge.now(self._inside.credentials)
+
+    @property
     def control_url(self) -> str:
         """The base of the control API; the inspector is at `/ui` below it."""
         return self._inside.control_url()

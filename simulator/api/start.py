@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Unpack
 
-from simulator.api.bridge import OURS, Here, There
+from simulator.api.bridge import OURS, Here, There, asyncios
 from simulator.api.inside import Inside
 from simulator.api.live import AsyncLive, Live
 from simulator.api.options import Options, check
@@ -31,6 +31,8 @@ class Simulator:
 
     async def __aenter__(self) -> AsyncLive:
         """Start here."""
+        __tracebackhide__ = OURS
+        asyncios("`with Simulator(...)`, and call what blocks in a thread, anyio.to_thread.run_sync(sim.wait_for, ...)")
         return AsyncLive(await self._start(), Here())
 
     async def __aexit__(
@@ -57,6 +59,9 @@ class Simulator:
         """Stop."""
         bridge, self._bridge = self._bridge, None
         assert bridge is not None
+        if bridge.forked:
+            # It goes on where it was started.
+            return
         try:
             bridge.block(lambda: self._stop(kind is None))
         finally:

@@ -36,15 +36,17 @@ class Found:
 class Bindings:
     """Of one walk. What is bound stays so."""
 
-    __slots__ = ("_live", "_looks", "_pattern", "_taped", "_tell")
+    __slots__ = ("_live", "_looks", "_odd", "_pattern", "_taped", "_tell")
 
     def __init__(self, tell: Callable[[str], None] = lambda live: None) -> None:
         """`tell` is given every live value that is bound."""
         self._taped: dict[str, str] = {}
         self._live: dict[str, str] = {}
-        self._looks: dict[str, None] = {}
-        """Patterns of what is bound, as it stands in JSON, where it is no word."""
-        self._pattern: re.Pattern[str] | None = None
+        self._looks: set[str] = set()
+        """Patterns of what is bound, where it is no word."""
+        self._odd: dict[str, None] = {}
+        """What is bound and looks like nothing else, as it stands in JSON."""
+        self._pattern = opaque.finder(())
         self._tell = tell
 
     def __len__(self) -> int:
@@ -60,12 +62,8 @@ class Bindings:
         self._live[old] = new
         self._taped.setdefault(new, old)
         if not (opaque.TOKENS.fullmatch(old) and opaque.TOKENS.fullmatch(new)):
-            before = len(self._looks)
-            self._looks |= dict.fromkeys(opaque.look(_inner(value)) for value in (old, new))
-            if len(self._looks) > before:
-                self._pattern = None
-            while len(self._looks) > _ODD:
-                del self._looks[next(one for one in self._looks if one not in opaque.LOOKS)]
+            for value in (_inner(old), _inner(new)):
+                self._look_for(value)
             # What a file is called in its URL, it is called in a message alone.
             inner, other = opaque.uuids(old), opaque.uuids(new)
             if len(inner) == len(other):
@@ -73,6 +71,16 @@ class Bindings:
                     self.bind(one, made)
         self._tell(new)
         return True
+
+    def _look_for(self, value: str) -> None:
+        look = opaque.look(value)
+        if look is None:
+            self._odd[value] = None
+            if len(self._odd) > _ODD:
+                del self._odd[next(iter(self._odd))]
+        elif look not in self._looks:
+            self._looks.add(look)
+            self._pattern = opaque.finder(self._looks)
 
     def mint(self, taped: str, ids: Ids) -> None:
         """Bind a new value to one that the server made on the tape."""
@@ -101,8 +109,9 @@ class Bindings:
     def _changed(self, text: str, table: dict[str, str]) -> str:
         if not table:
             return text
-        if self._pattern is None:
-            self._pattern = opaque.finder(self._looks)
+        # A pattern of all odd ones would have to be made anew with each of them: milliseconds, where each message has an id so.
+        odd = [value for value in self._odd if value in text]
+        pattern = opaque.finder(self._looks, odd) if odd else self._pattern
 
         def change(match: re.Match[str]) -> str:
             word = match[0]
@@ -117,7 +126,7 @@ class Bindings:
             return value if value.isalnum() else _inner(value)
 
         # All at once: what was put in is not looked at again, though it may be another value of the tape.
-        return self._pattern.sub(change, text)
+        return pattern.sub(change, text)
 
 
 _ODD: Final = 500

@@ -29,8 +29,6 @@ NEW, MISSING, MOVED, SHAPE, VALUE = "new", "missing", "moved", "shape", "value"
 
 _ROOT: Final[Path] = ()
 _BOUNDARY: Final = re.compile(r"(?i:multipart/.*boundary)=\"?([^\";,\s]{1,200})")
-_OFFSET: Final = "connect.offset"
-"""What a client of Socket.IO had last when its connection broke: it has the time in it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -174,7 +172,7 @@ def compare(
 
 class _Comparison:
     def __init__(self, volatile: Iterable[str], values: bool) -> None:
-        self._volatile = Volatile([*volatile, _OFFSET])
+        self._volatile = Volatile(volatile)
         self._values = values
         self._bonds = Bonds()
         self._found: list[Difference] = []

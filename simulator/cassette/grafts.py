@@ -49,6 +49,15 @@ class Grafts:
                 break
         return None
 
+    def further(self, seat: Seat, message: Message, topic: str, args: Args) -> tuple[Seat, Found] | None:
+        """The same where the client went over last: what a server says there is what it says after all this.
+
+        Said again is only what is nowhere else.
+        """
+        other = seat.kin[-1]
+        found = None if other is seat else self._found(other, message, topic, args)
+        return None if found is None or found.again else (other, found)
+
     def _found(self, other: Seat, message: Message, topic: str, args: Args) -> Found | None:
         found = other.find(message, topic, args, self._masks, Mode.LOOSE)
         if found.index is None or found.comparison is None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from simulator.cassette.opaque import drawn
 from simulator.cassette.pseudonyms import JWT_HEAD, WORD
 
 Path = tuple[str, ...]
@@ -21,16 +22,17 @@ _PARTS = re.compile(
 )
 """UUIDs, ids of MongoDB, hashes, what redaction puts (drawn anew for each cassette); ISO 8601, as AWS has it, too, and
 epochs from 2017 to 2039 in seconds, milliseconds, microseconds."""
-_TOKEN = re.compile(r"[A-Za-z0-9_\-+=.~][A-Za-z0-9_\-+/=.~]{11,}")
-_WORD = re.compile(r"[A-Za-z]+(?:[-_./][A-Za-z]+)*[-_./]?\d{0,4}")
 _EPOCHS: Final = ((1.5e9, 2.2e9), (1.5e12, 2.2e12), (1.5e15, 2.2e15))
+_OWN: Final = ("connect.sid", "connect.pid", "connect.offset")
+"""Of Socket.IO itself: its ids, one in twelve of which has no digit by which it could be told from a word, and what a
+client had last when its connection broke, which has the time in it."""
 
 
 class Volatile:
-    """`Backend.volatile`, looked up by message."""
+    """`Backend.volatile` and what is Socket.IO's own, looked up by message."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._names = [*names]
+        self._names = [*names, *_OWN]
         self._of: dict[str, frozenset[Path]] = {}
 
     def of(self, message: str) -> frozenset[Path]:
@@ -82,7 +84,7 @@ class Bonds:
             alike = _PARTS.sub("\0", ours) == _PARTS.sub("\0", theirs)
             if alike or not volatile:
                 return alike and all(self._parts(x, y) for x, y in zip(a, b, strict=True))
-        if volatile or (_random(ours) and _random(theirs)):
+        if volatile or (drawn(ours) and drawn(theirs)):
             return self.bind(ours, theirs)
         return ours == theirs
 
@@ -96,7 +98,7 @@ def masked(value: object) -> object:
     """A scalar with a mark in place of what may differ from run to run."""
     if isinstance(value, str):
         parts = _PARTS.sub("*", value)
-        return "*" if parts == value and _random(value) else parts
+        return "*" if parts == value and drawn(value) else parts
     return "*" if isinstance(value, int | float) and _epoch(value) else value
 
 
@@ -107,21 +109,8 @@ def _key(value: object) -> object:
 
 def _idlike(value: object) -> bool:
     """Whether equal values may still be bound elsewhere."""
-    return isinstance(value, str) and (_PARTS.search(value) is not None or _random(value))
+    return isinstance(value, str) and (_PARTS.search(value) is not None or drawn(value))
 
 
 def _epoch(value: float) -> bool:
     return any(least <= value <= most for least, most in _EPOCHS)
-
-
-def _random(text: str) -> bool:
-    """Whether a text looks drawn by dice: sids, tokens, keys."""
-    if _TOKEN.fullmatch(text) is None:
-        return False
-    digits, lower, upper = (sum(map(kind, text)) for kind in (str.isdigit, str.islower, str.isupper))
-    if digits and lower and upper:
-        return _WORD.fullmatch(text) is None
-    if digits and len(text) >= 16:
-        return bool(lower or upper) and _WORD.fullmatch(text) is None
-    # No word that people write has a capital at every third letter.
-    return len(text) >= 16 and len(text) < upper * 4 < 3 * len(text) and bool(lower)

@@ -249,8 +249,7 @@ class Playback:
         return [] if place is None or place[1] or place[0].elsewhere else self._speaking.go_on(place[0], 0)
 
     def _closed(self, conn: Conn) -> list[Action]:
-        place = self._by_conn.pop(conn, None)
-        if place is None:
+        if (place := self._by_conn.pop(conn, None)) is None:
             return []
         seat, topic = place
         seat.conns.pop(topic, None)
@@ -303,6 +302,8 @@ class Playback:
         fresh = seat.fresh
         moved = self._moves.returns(seat, message, topic) if fresh else []
         args = changed(message.args, seat.walk.bindings.to_taped)
+        if (further := self._grafts.further(seat, message, topic, args)) is not None:
+            return [*moved, *self._matched(*further, message.ref, message.name)]
         found = seat.find(message, topic, args, self.masks, self.manner.match)
         if found.index is None and fresh and (moves := self._moves.by_words(seat, message, topic, args)):
             moved += moves
@@ -314,8 +315,7 @@ class Playback:
             seat.begin_again()
             found = seat.find(message, topic, args, self.masks, self.manner.match)
         if found.index is None and self.manner.match is Mode.LOOSE:
-            grafted = self._grafts.find(seat, message, topic, args)
-            if grafted is not None:
+            if (grafted := self._grafts.find(seat, message, topic, args)) is not None:
                 return [*moved, *self._matched(*grafted, message.ref)]
             beyond = None if self.beyond is None else self.beyond.unknown(seat, conn, message)
             if beyond is not None:

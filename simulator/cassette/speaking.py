@@ -90,6 +90,9 @@ class Speaking:
         if line.part is Part.REFUSE:
             return [Refuse(conn, body), *self._turned_away(seat, conn)]
         seat.conns[topic] = conn
+        taped = line.args[-1] if line.args else None
+        # By its Socket.IO id a client knows what in a message is its own; the wire has given it another one.
+        seat.walk.bindings.bind(taped.get("sid") if isinstance(taped, dict) else None, getattr(conn, "sid", None))
         held = [item for item in seat.held if seat.strand.lines[item[0]].topic == topic]
         seat.held = [item for item in seat.held if item not in held]
         accept = Accept(conn, body=body if seat.strand.kind == PHOENIX else None)

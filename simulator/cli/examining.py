@@ -112,6 +112,7 @@ def extras() -> Iterator[Finding]:
     uses = {
         "record": "`simulator record`",
         "tls": "`serve --tls`, a certificate made on the spot",
+        "uvloop": "a faster event loop, see `serve --event-loop`",
     }
     for extra, use in uses.items():
         here = []

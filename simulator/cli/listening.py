@@ -46,6 +46,13 @@ _OPTIONS = (
         help="A folder of cassettes to open in the inspector, beside those that come along.  "
         "[default: ./cassettes, where there is one]",
     ),
+    _option(
+        "--event-loop",
+        type=click.Choice(["auto", "asyncio", "uvloop"]),
+        default="auto",
+        show_default=True,
+        help="The event loop; auto takes uvloop where it is installed (extra `uvloop`).",
+    ),
     _option("--tls", is_flag=True, help="Speak https and wss, with a certificate made on the spot (extra `tls`)."),
     _option(
         "--tls-ca-out", type=_FILE, metavar="FILE", help="Where --tls writes the authority that clients have to trust."
@@ -68,6 +75,7 @@ def options(
     no_admin: bool,
     journal: int,
     folder: Path | None,
+    event_loop: str,
     tls: bool,
     tls_ca_out: Path | None,
     tls_cert: Path | None,
@@ -87,6 +95,8 @@ def options(
         raise SimulatorError(f"--cassettes {folder}: there is no such folder")
     if folder is None and _CASSETTES.is_dir():
         folder = _CASSETTES
+    from simulator.serve.loop import maker
+
     secured = None
     if tls or tls_cert is not None:
         # Most serve without it.
@@ -98,5 +108,6 @@ def options(
         "admin": not no_admin,
         "journal": journal,
         "cassettes": folder,
+        "loop": maker(event_loop),
         "tls": secured,
     }

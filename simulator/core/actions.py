@@ -55,6 +55,7 @@ BY_HAND: Final = _ByHand()
 """The ack of what somebody at the controls sends: no rules hear of its answer."""
 
 
+@final
 class Reply(Struct, gc=False):
     """Answer a message by its ref."""
 

@@ -78,6 +78,8 @@ class Route:
     body: Buffered | Stored = Buffered()
     via: str = ""
     """Bodies that come and go here are frames, via `polling` or `longpoll`: journal and taps see them as such."""
+    socket: bool = False
+    """WebSockets begin here: no request brings a body that matters, and no stored object is an answer."""
     ticket: Callable[[Request], str] = lambda request: ""
     """The name of the session with which a request goes on, `World.mark` at its start; "" where it begins one."""
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TypeVar
 
 T = TypeVar("T")
 
+HEX = "0123456789abcdef"
 ALPHANUMERIC = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 NAMES = 1 << 15
@@ -84,16 +86,19 @@ class Ids:
 
     def token(self, n: int, alphabet: str = ALPHANUMERIC) -> str:
         """N characters of the alphabet."""
-        size = len(alphabet)
-        number, left = 0, 0
-        out = []
-        for _ in range(n):
-            if not left:
-                number, left = int.from_bytes(self._block(), "big"), 16
-            number, index = divmod(number, size)
-            left -= 1
-            out.append(alphabet[index])
-        return "".join(out)
+        pairs, both = _pairs(alphabet)
+        four = both * both
+        text = ""
+        while len(text) < n:
+            # Sixteen of each draw, its last digit in that base first. What is large is divided seldom.
+            number = int.from_bytes(self._block(), "big")
+            if alphabet == HEX:
+                text += f"{number:032x}"[:15:-1]
+                continue
+            for _ in range(min(n - len(text) + 3, 16) // 4):
+                number, rest = divmod(number, four)
+                text += pairs[rest % both] + pairs[rest // both]
+        return text[:n]
 
     def uuid(self) -> str:
         """A version 4 UUID in lower case (RFC 9562, section 5.4)."""
@@ -105,3 +110,10 @@ class Ids:
     def _block(self) -> bytes:
         self._draws += 1
         return blake2b(self._draws.to_bytes(8, "big"), key=self._key, digest_size=16).digest()
+
+
+@lru_cache(8)
+def _pairs(alphabet: str) -> tuple[list[str], int]:
+    """All its pairs of letters, the last digit first, and how many they are."""
+    pairs = [first + second for second in alphabet for first in alphabet]
+    return pairs, len(pairs)

@@ -6,7 +6,8 @@ dataclass's time. None of them can be part of a cycle, so the collector need not
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias, final
 
 from msgspec import Struct
@@ -86,18 +87,31 @@ class Request:
     """The base URL as the client sees it: scheme, host and prefix, no slash at the end."""
     upload: Upload | UploadFlaw | None = None
     """What came on a route that stores its body."""
+    named: Mapping[str, str] | None = field(default=None, init=False, repr=False, compare=False)
+    """The header lines by their names in lower case, from who knows that no name stands there twice."""
 
     def header(self, name: str) -> str | None:
         """The first header of that name, whatever its spelling, or None."""
         wanted = name.lower()
-        return next((value for key, value in self.headers if key.lower() == wanted), None)
+        if self.named is not None:
+            return self.named.get(wanted)
+        size = len(name)
+        for key, value in self.headers:
+            if len(key) == size and key.lower() == wanted:
+                return value
+        return None
 
     def tokens(self, name: str) -> list[str]:
         """All comma-separated tokens of all headers of that name, stripped, in lower case."""
-        wanted = name.lower()
-        return [
-            token.strip().lower() for key, value in self.headers if key.lower() == wanted for token in value.split(",")
-        ]
+        wanted, size = name.lower(), len(name)
+        if self.named is not None:
+            value = self.named.get(wanted)
+            return [] if value is None else [token.strip().lower() for token in value.split(",")]
+        found = []
+        for key, value in self.headers:
+            if len(key) == size and key.lower() == wanted:
+                found += [token.strip().lower() for token in value.split(",")]
+        return found
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ Link: TypeAlias = int
 """One socket, numbered by the driver."""
 
 
+@final
 class Asked(Struct):
     """An HTTP request came, its body read."""
 
@@ -201,6 +202,18 @@ class Wire(Protocol):
 
     def number(self, session: str) -> CallId | None:
         """The number of the client whose requests name that session."""
+        ...
+
+
+class Straight(Protocol):
+    """What a wire may have besides, for what passes all the time: `take` without what every input needs."""
+
+    def heard(self, link: Link, frame: Frame) -> Received | None:
+        """The message that this frame is, where it is one and causes nothing else; None leaves all to `take`."""
+        ...
+
+    def said(self, send: Send | Reply) -> Write | None:
+        """The frame for one socket in which this leaves; None, with nothing done, leaves all to `take`."""
         ...
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 from simulator.cassette import envelopes
@@ -49,6 +50,7 @@ class Play:
         self, script: Script, target: Target, bound: Bound, manner: Manner, backend: Backend | None = None
     ) -> None:
         self._steps = script.steps
+        self._going_on = _going_on(script.steps)
         self._kinds = script.kinds
         self._manner = manner
         self.outcome = Outcome(notes=[*script.notes])
@@ -215,10 +217,7 @@ class Play:
 
     def _until(self) -> float:
         """When the tape's client goes on."""
-        for at in range(self._at, len(self._steps)):
-            if not isinstance(self._steps[at], Hear):
-                return self._steps[at].at
-        return float("inf")
+        return self._going_on[self._at]
 
     # ---- the steps
 
@@ -367,6 +366,14 @@ class Play:
         self.over = True
         self._timers.clear()
         out.append(Over())
+
+
+def _going_on(steps: list[Step]) -> list[float]:
+    """Of each step, and of the end, when the tape's client does something next."""
+    times = [inf]
+    for step in reversed(steps):
+        times.append(times[-1] if isinstance(step, Hear) else step.at)
+    return times[::-1]
 
 
 def _objects(steps: list[Step]) -> dict[int, bool]:

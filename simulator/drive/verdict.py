@@ -99,11 +99,15 @@ def verdict(
     strange = {id(one.theirs) for one in found if one.kind in (NEW, MOVED)}
     changes = {id(one.ours): [c for c in one.changes if not _REDACTED.match(c.what)] for one in found if one.changes}
     places = {id(said): place for place, said in enumerate(taped)}
+    went_on = _going_on(ours) | _going_on(theirs)
     for one, other in _couples(ours, theirs, apart, strange):
         mine = origin[id(one)]
         pair = _is_pair(mine, script.kinds.get(mine.conn, ""))
         seen = [Change(_spelled(change.path), change.what) if pair else change for change in changes.get(id(one), ())]
         seen += _outcome(hears[id(mine)], pair, one, other, {change.path for change in seen})
+        if (id(one) in went_on) is not (id(other) in went_on) and not seen:
+            was, became = ("a session that went on", "a new one")[:: 1 if id(one) in went_on else -1]
+            seen.append(Change("sid", f"{was} became {became}"))
         rows.append((places[id(mine)], _row(CHANGED if seen else MATCHED, mine, seen)))
     for difference in found:
         if difference.kind == MISSING:
@@ -196,6 +200,18 @@ def _outcome(step: Hear, pair: bool, mine: Said, yours: Said, told: set[str]) ->
         for path, x, y in found
         if x != y and path not in told and "0" not in told and all(type(one) in (str, int, bool) for one in (*x, *y))
     ]
+
+
+def _going_on(talk: Iterable[Said]) -> set[int]:
+    """Of Socket.IO's answers to a CONNECT those, by `id`, that give back a session: its sid was there before."""
+    known: set[tuple[str, object]] = set()
+    found = set()
+    for said in talk:
+        if said.sender == "server" and said.name == "connect" and isinstance(sid := _first(said).get("sid"), str):
+            if (said.topic, sid) in known:
+                found.add(id(said))
+            known.add((said.topic, sid))
+    return found
 
 
 def _first(said: Said) -> dict[str, Any]:

@@ -168,6 +168,8 @@ def said(error: Any) -> str:
     text = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] in ("extra_forbidden", "invalid_key"):
         return "there is no such key"
+    if text == "Field required":
+        return "is missing"
     given = error.get("input")
     if error["type"] in ("dict_type", "model_type"):
         text = "expected keys and values"

@@ -63,14 +63,19 @@ class Finding:
         return f"{self.key}: {self.why}" if self.key else self.why
 
 
+def meant(name: str, known: Sequence[str]) -> str | None:
+    """The name that was most probably meant."""
+    synonym = _SYNONYMS.get(name)
+    if synonym in known:
+        return synonym
+    return next(iter(get_close_matches(name, known, 1)), None)
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint that ends a sentence: the nearest name, or which there are."""
     known = [*known]
-    if _SYNONYMS.get(name) in known:
-        return f"; did you mean {_SYNONYMS[name]}?"
-    close = get_close_matches(name, known, 1)
-    if close:
-        return f"; did you mean {close[0]}?"
+    if (close := meant(name, known)) is not None:
+        return f"; did you mean {close}?"
     return f"; there are: {', '.join(known)}" if known else ""
 
 

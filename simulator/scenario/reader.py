@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from simulator.core.errors import ScenarioError
 from simulator.scenario.document import Document, Limits, parse, said, spelled
-from simulator.scenario.findings import Finding, nearest
+from simulator.scenario.findings import Finding, meant, nearest
 from simulator.scenario.schema import Rule, Scenario
 from simulator.scenario.steps import Step
 
@@ -45,9 +45,15 @@ def read(text: bytes, path: str) -> tuple[Script | None, list[Finding]]:
     try:
         return Script(document, Scenario.model_validate(document.data)), []
     except ValidationError as error:
-        errors = error.errors(include_url=False)
-        found = {_finding(document, one) for one in errors}
-        return None, sorted(found)
+        errors: list[Any] = error.errors(include_url=False)
+        misspelt = {(*one["loc"][:-1], _meant(one)) for one in errors if one["type"] == "extra_forbidden"}
+        # One mistake is told once, where the key stands: what a misspelt one was to be is not missing, too.
+        told = [one for one in errors if one["type"] != "missing" or one["loc"] not in misspelt]
+        return None, sorted({_finding(document, one) for one in told})
+
+
+def _meant(error: Any) -> str | None:
+    return meant(str(error["loc"][-1]), _keys(error["loc"][:-1]))
 
 
 def _finding(document: Document, error: Any) -> Finding:
@@ -55,8 +61,6 @@ def _finding(document: Document, error: Any) -> Finding:
     why = said(error)
     if error["type"] in ("extra_forbidden", "invalid_key"):
         why += nearest(str(place[-1]), _keys(error["loc"][:-1]))
-    elif error["type"] == "missing":
-        why = "is missing"
     return Finding(document.line(place), "error", spelled(place), why)
 
 

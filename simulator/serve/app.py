@@ -26,7 +26,9 @@ from simulator.serve.admin.guard import is_loopback
 from simulator.serve.admin.site import Pass, Site, mint
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.driver import Driver
+from simulator.serve.entrance import Entrance
 from simulator.serve.intake import Intake
+from simulator.serve.loop import Maker
 from simulator.serve.objects import House, Shelf
 from simulator.serve.port import Control, Port
 from simulator.serve.reporter import Reporter
@@ -67,6 +69,8 @@ class Options:
     """One for the control API alone, 0 for any that is free; None: it is on each backend's."""
     journal: int = KEPT
     """Frames that each space keeps."""
+    loop: Maker | None = None
+    """Makes the loop of a command, None for asyncio's own. Whoever runs a Server in a loop has one already."""
     tls: Tls | None = None
     """Speak https and wss."""
     spaces: int = MOST
@@ -113,6 +117,7 @@ class Server:
         self.clock = options.clock or WallClock()
         self.seed = fresh_seed() if options.seed is None else options.seed
         self.reporter = options.reporter or Reporter(self.clock.now)
+        self.loop = options.loop
         self.served: list[Served] = []
         self._runners: list[web.ServerRunner] = []
         self._spaces: Spaces | None = None
@@ -275,7 +280,7 @@ class Server:
             if self._options.admin and self._options.admin_port is not None:
                 control = Control(self.spaces, Site(self._key, None, lambda: self.served, self._options.cassettes))
                 port = self._options.admin_port
-                self.admin = await self._open(control, port, "the control API", "--admin-port")
+                self.admin = await self._open(_plain(control), port, "the control API", "--admin-port")
         except BaseException:
             await self.stop()
             if self._recording is not None:
@@ -290,13 +295,15 @@ class Server:
         site = Site(self._key, backend.name, lambda: self.served, options.cassettes)
         control = Control(self.spaces, site) if options.admin and options.admin_port is None else None
         handler = Port(self.spaces, backend, control, own_links, self._intake)
-        url = await self._open(handler, backend.port if options.port is None else options.port, backend.name, "--port")
+        port = backend.port if options.port is None else options.port
+        # Where sockets can't be taken over, everything is aiohttp's.
+        server = Entrance(handler, self._intake) if own_links else _plain(handler)
+        url = await self._open(server, port, backend.name, "--port")
         connect = backend.connect(fixtures, url)
         self.served.append(Served(backend.name, url, connect, backend.example(fixtures, connect)))
 
-    async def _open(self, handler: Port | Control, port: int, who: str, option: str) -> str:
+    async def _open(self, server: web.Server, port: int, who: str, option: str) -> str:
         host = self._options.host
-        server = web.Server(handler, access_log=None, handler_cancellation=True, auto_decompress=False)
         runner = web.ServerRunner(server, shutdown_timeout=0.2)
         await runner.setup()
         self._runners.append(runner)
@@ -343,6 +350,10 @@ async def _listen(runner: web.ServerRunner, host: str, port: int, context: ssl.S
     if len(ports) > 1:
         await site.stop()
         await _listen(runner, host, min(ports), context)
+
+
+def _plain(handler: Port | Control) -> web.Server:
+    return web.Server(handler, access_log=None, handler_cancellation=True, auto_decompress=False)
 
 
 def _checked(space: str) -> str:

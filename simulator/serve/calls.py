@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import TypeAlias
+
+from msgspec import Struct
 
 from simulator.core.events import CallId
 from simulator.core.space import Running
@@ -14,13 +16,16 @@ class Gone(Exception):
     """A request whose engine was reset, or whose space has ended, before it was answered."""
 
 
-@dataclass(slots=True)
-class Waiting:
+Told: TypeAlias = Callable[[Answer | Upgrade | Reset | Exception], None]
+"""Is told the answer, at once or later and only once; an exception where there is none."""
+
+
+class Waiting(Struct):
     """One of them."""
 
     running: Running
     asked: Asked
-    answer: asyncio.Future[Answer | Upgrade | Reset]
+    told: Told
 
 
 class Calls:
@@ -34,33 +39,27 @@ class Calls:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def begin(self, running: Running, asked: Asked) -> asyncio.Future[Answer | Upgrade | Reset]:
-        """The answer that is to come."""
-        answer: asyncio.Future[Answer | Upgrade | Reset] = asyncio.get_running_loop().create_future()
-        self._waiting[asked.call] = Waiting(running, asked, answer)
-        return answer
+    def begin(self, running: Running, asked: Asked, told: Told) -> None:
+        """Somebody waits for the answer."""
+        self._waiting[asked.call] = Waiting(running, asked, told)
 
     def end(self, call: CallId) -> None:
         """Nobody waits any more."""
-        del self._waiting[call]
+        self._waiting.pop(call, None)
 
-    def answer(self, call: CallId, answer: Answer | Upgrade | Reset) -> Asked | None:
-        """Here it is; what was asked, None where nobody waits."""
-        found = self._waiting.get(call)
-        if found is None or found.answer.done():
-            return None
-        found.answer.set_result(answer)
-        return found.asked
+    def take(self, call: CallId) -> Waiting | None:
+        """Who waits for the answer to it, and does no more; None where nobody does."""
+        return self._waiting.pop(call, None)
 
     def fail(self, call: CallId, error: Exception) -> None:
         """There will be none."""
-        found = self._waiting.get(call)
-        if found is not None and not found.answer.done():
-            found.answer.set_exception(error)
+        found = self.take(call)
+        if found is not None:
+            found.told(error)
 
     def fail_all(self, error: type[Exception]) -> None:
         """Nobody gets any."""
-        for call in self._waiting:
+        for call in [*self._waiting]:
             self.fail(call, error())
 
     def of(self, running: Running) -> dict[CallId, Asked]:

@@ -38,7 +38,7 @@ from simulator.core.wire import (
 from simulator.serve.alarm import Alarm
 from simulator.serve.any_link import AnyLink, Item
 from simulator.serve.by_hand import Hand, Pongs
-from simulator.serve.calls import Calls, Gone
+from simulator.serve.calls import Calls, Gone, Told
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.links import JUST_ENDED
 from simulator.serve.onlooking import Met, Onlooker
@@ -111,6 +111,28 @@ class Driver:
 
     async def ask(self, running: Running, request: Request, route: Route) -> tuple[CallId, Answer | Upgrade | Reset]:
         """Put a request to an engine; it may take its time. Raises Gone after a reset, and where the space is gone."""
+        answered: asyncio.Future[Answer | Upgrade | Reset] = self._loop.create_future()
+
+        def told(answer: Answer | Upgrade | Reset | Exception) -> None:
+            if answered.done():
+                return
+            if isinstance(answer, Exception):
+                answered.set_exception(answer)
+            else:
+                answered.set_result(answer)
+
+        call = self.put(running, request, route, told)
+        try:
+            return call, await answered
+        except BaseException as error:
+            if self.recording is not None:
+                self.recording.answered(call, request, None)
+            if isinstance(error, asyncio.CancelledError):
+                self.give_up(running, call)
+            raise
+
+    def put(self, running: Running, request: Request, route: Route, told: Told) -> CallId:
+        """Put a request to an engine; who has to be told may be told before this returns. Raises Gone."""
         if self._closed:
             raise Gone
         self._numbers += 1
@@ -118,23 +140,35 @@ class Driver:
         if self.recording is not None:
             self.recording.asked(call, request)
         asked = Asked(call, request, route)
-        answer = self._calls.begin(running, asked)
-        try:
+        self._calls.begin(running, asked, told)
+        if self._busy:
             self.take(running, asked)
-            given = await answer
-            if type(given) is Upgrade:
-                path = f"{request.path}?{request.query}" if request.query else request.path
-                self._met[call] = Met(self._now(), f"{request.base}{path}")
-            return call, given
-        except BaseException as error:
-            if self.recording is not None:
-                self.recording.answered(call, request, None)
-            if not isinstance(error, asyncio.CancelledError):
-                raise
-            self.take(running, Aborted(call))
-            raise
+            return call
+        # As in `receive`.
+        self._busy = True
+        engine = running.engine
+        try:
+            time = self._now()
+            if engine.due <= time:
+                self._carry(running, engine.run_until(time))
+            if route.via:
+                self._seen(running, asked, "client", request.body, time)
+            self._carry(running, engine.take(asked, time))
+        except Exception as error:
+            self._failed(asked, error)
         finally:
-            self._calls.end(call)
+            self._busy = False
+        if self._queue or self._resumed or self.stirred is not None:
+            self._catch_up()
+        if engine.due < self._alarm.due:
+            self._alarm.arm()
+        return call
+
+    def give_up(self, running: Running, call: CallId) -> None:
+        """The client of a call went away before its answer."""
+        self._calls.end(call)
+        self._met.pop(call, None)
+        self.take(running, Aborted(call))
 
     def attach(
         self, running: Running, call: CallId, link: AnyLink
@@ -145,9 +179,8 @@ class Driver:
         now, name, note, links, alarm = self._now, running.name, self._note, self._links, self._alarm
 
         def receive(item: Item) -> None:
-            got = Got(call, item)
             if self._busy or type(item) is not Frame:
-                self.take(running, got)
+                self.take(running, Got(call, item))
                 return
             # Nearly all that comes is a frame: this is `take` with `_step`, and what only other inputs need left out.
             self._busy = True
@@ -157,7 +190,7 @@ class Driver:
                 if engine.due <= time:
                     self._carry(running, engine.run_until(time))
                 note(time, name, call, "client", item)
-                for effect in engine.take(got, time):
+                for effect in engine.hear(call, item, time):
                     if type(effect) is Write:
                         written = links.get(effect.link)
                         if written is not None:
@@ -166,7 +199,7 @@ class Driver:
                     else:
                         self._carry(running, (effect,))
             except Exception as error:
-                self._failed(got, error)
+                self._failed(Got(call, item), error)
             finally:
                 self._busy = False
             if self._queue or self._resumed or self.stirred is not None:
@@ -270,7 +303,7 @@ class Driver:
             if type(given) is Got and not (type(given.item) is Pong and self._pongs.of_a_beat(given.link)):
                 self._note(engine.world.now(), running.name, given.link, "client", given.item)
             elif type(given) is Asked and given.route.via:
-                self._seen(running, given, "client", given.request.body)
+                self._seen(running, given, "client", given.request.body, engine.world.now())
             self._carry(running, engine.take(given), type(given) is Beat)
         except Exception as error:
             self._failed(given, error)
@@ -300,10 +333,17 @@ class Driver:
                 continue
             match effect:
                 case Answer() | Upgrade():
-                    asked = self._calls.answer(effect.call, effect)
-                    response = effect.response if asked is not None and isinstance(effect, Answer) else None
-                    if asked is not None and not quiet and response is not None and response.status == 200:
-                        self._seen(running, asked, "server", response.body)
+                    waiting = self._calls.take(effect.call)
+                    if waiting is None:
+                        continue
+                    if type(effect) is not Answer:
+                        self._meet(waiting.asked)
+                        waiting.told(effect)
+                        continue
+                    waiting.told(effect)
+                    response = effect.response
+                    if not quiet and response is not None and response.status == 200:
+                        self._seen(running, waiting.asked, "server", response.body, running.engine.world.now())
                 case Raw():
                     link = self._links.get(effect.link)
                     if link is not None:
@@ -314,8 +354,8 @@ class Driver:
                 case Reset():
                     if (link := self._links.get(effect.number)) is not None:
                         link.abort()
-                    else:
-                        self._calls.answer(effect.number, effect)
+                    elif (waiting := self._calls.take(effect.number)) is not None:
+                        waiting.told(effect)
                 case Shut():
                     if self.recording is not None:
                         self.recording.shut(effect.link, 1005 if effect.code is None else effect.code, effect.reason)
@@ -338,7 +378,13 @@ class Driver:
                 case _:
                     assert_never(effect)
 
-    def _seen(self, running: Running, asked: Asked, sender: str, body: bytes) -> None:
+    def _meet(self, asked: Asked) -> None:
+        """Note how a socket comes, before anybody can attach it."""
+        request = asked.request
+        path = f"{request.path}?{request.query}" if request.query else request.path
+        self._met[asked.call] = Met(self._now(), f"{request.base}{path}")
+
+    def _seen(self, running: Running, asked: Asked, sender: str, body: bytes, time: float) -> None:
         """Show journal and tap the body of a poll, where there is one, under the number of its session's first call."""
         route = asked.route
         if body and route.via:
@@ -346,7 +392,7 @@ class Driver:
             ticket = route.ticket(asked.request)
             number = running.engine.wire.number(ticket) if ticket else None
             link = asked.call if number is None else number
-            self._note(running.engine.world.now(), running.name, link, sender, frame)
+            self._note(time, running.name, link, sender, frame)
 
     def _call(self, running: Running, call: Call) -> None:
         engine = running.engine

@@ -6,16 +6,18 @@ import asyncio
 import logging
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import replace
+from functools import cache, lru_cache
 from http import HTTPStatus
+from typing import Protocol, TypeAlias
 
 from aiohttp import web
 
 from simulator.core.backend import Buffered, Miss, NoMethod, NoRoute, Route, Stored, find
 from simulator.core.events import CallId
-from simulator.core.message import Request, Response
+from simulator.core.message import Headers, Request, Response
 from simulator.core.objects import Upload, UploadFlaw
 from simulator.core.space import Running
 from simulator.core.wire import Reset, Upgrade
@@ -49,6 +51,31 @@ _SANDBOX = ("Content-Security-Policy", "sandbox")
 _log = logging.getLogger("simulator")
 
 
+class Use(Protocol):
+    """Who counts what is under way in a space."""
+
+    def __enter__(self) -> object: ...
+    def __exit__(self, kind: None, error: None, trace: None) -> object: ...
+
+
+Opening: TypeAlias = "tuple[Driver, Running, Route, Use]"
+"""Where a request goes."""
+
+
+Swift: TypeAlias = Callable[[str, str], Route | None]
+
+
+def swift(routes: Collection[Route]) -> Swift:
+    """Finds a route by method and path; None where requests have to be worked with aiohttp."""
+
+    @lru_cache(256)
+    def found(method: str, path: str) -> Route | None:
+        route = find(routes, method, path)
+        return route if isinstance(route, Route) and (route.via or route.socket) else None
+
+    return found
+
+
 class Exact(web.StreamResponse):
     """Writes its status line, header lines and body as they are, and nothing else; to HEAD no body."""
 
@@ -59,9 +86,8 @@ class Exact(web.StreamResponse):
         super().__init__(status=response.status)
         self._response = response
         self._asked = request
-        self._named = next((value.lower() for name, value in response.headers if name.lower() == "connection"), "")
-        asked = bool(request.keep_alive) and self._named in ("", "keep-alive")
-        self._stays = keep_alive and asked and not response.closes
+        could = keep_alive and bool(request.keep_alive)
+        self._head, self._stays = head_of(response, could, request.version < (1, 1))
         self._stored = stored
         self._begun = False
 
@@ -75,18 +101,10 @@ class Exact(web.StreamResponse):
         if self._begun:
             return
         self._begun = True
-        response = self._response
-        old = request.version < (1, 1)
-        reason = _phrase(response.status) if response.reason is None else response.reason
-        lines = [f"HTTP/1.{0 if old and not response.modern else 1} {response.status} {reason}"]
-        lines += [f"{name}: {value}".translate(_NO_LINE) for name, value in response.headers]
-        # Each version has a way that goes without saying; Go names the other one.
-        if old is self._stays and not self._named and not response.closes:
-            lines.append(f"Connection: {'keep-alive' if old else 'close'}")
-        head = "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
         if request.transport is None:
             return
-        request.transport.write(head if request.method == "HEAD" else head + response.body)
+        body = b"" if request.method == "HEAD" else self._response.body
+        request.transport.write(self._head + body)
         if self._stored is not None and request.method != "HEAD":
             await self._stream(request, self._stored)
         if not self._stays and not request.content.is_eof():
@@ -118,7 +136,7 @@ class Exact(web.StreamResponse):
 class Door:
     """Where requests come into a backend that runs in a space."""
 
-    __slots__ = ("_driver", "_intake", "_own_links", "_running", "_shelf")
+    __slots__ = ("_driver", "_intake", "_own_links", "_running", "_shelf", "_swift")
 
     def __init__(
         self, driver: Driver, running: Running, own_links: bool, shelf: Shelf, intake: Intake | None = None
@@ -128,11 +146,21 @@ class Door:
         self._own_links = own_links
         self._shelf = shelf
         self._intake = intake
+        self._swift: Swift | None = None
 
     async def __call__(self, asked: web.BaseRequest) -> web.StreamResponse:
         """Serve one request, where there is nothing but this backend."""
         request = request_of(asked)
         return await self.serve(asked, request, find(self._running.backend.routes, request.method, request.path))
+
+    def opening(self, request: Request) -> Opening | None:
+        """Where a request goes that aiohttp need not read."""
+        if self._swift is None:
+            self._swift = swift(self._running.backend.routes)
+        route = self._swift(request.method, request.path)
+        if route is None or self._driver.recording is not None:
+            return None
+        return self._driver, self._running, route, nullcontext()
 
     async def serve(self, asked: web.BaseRequest, request: Request, route: Route | Miss) -> web.StreamResponse:
         """Serve one request whose route is found."""
@@ -264,6 +292,32 @@ class Door:
         return response
 
 
+def head_of(response: Response, stays: bool, old: bool = False) -> tuple[bytes, bool]:
+    """Status line and header lines as they are, and whether the connection stays, if `stays` says that it could.
+
+    `old` is for who speaks HTTP/1.0.
+    """
+    stays = stays and not response.closes
+    return _head(response.status, response.reason, response.headers, stays, response.closes, old, response.modern)
+
+
+@lru_cache(256)
+def _head(
+    status: int, reason: str | None, headers: Headers, stays: bool, mute: bool, old: bool, modern: bool
+) -> tuple[bytes, bool]:
+    """A busy server gives many answers with the same head, within a second."""
+    named = next((value.lower() for name, value in headers if name.lower() == "connection"), "")
+    stays = stays and named in ("", "keep-alive")
+    phrase = _phrase(status) if reason is None else reason
+    lines = [f"HTTP/1.{0 if old and not modern else 1} {status} {phrase}"]
+    lines += [f"{name}: {value}".translate(_NO_LINE) for name, value in headers]
+    # Each version has a way that goes without saying; Go names the other one.
+    if old is stays and not named and not mute:
+        lines.append(f"Connection: {'keep-alive' if old else 'close'}")
+    return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape"), stays
+
+
+@cache
 def _phrase(status: int) -> str:
     return _OLDER.get(status) or HTTPStatus(status).phrase
 

@@ -42,21 +42,12 @@ class Intake:
         self._loop = loop
         self._epoll = select.epoll()
         self._readers: dict[int, Reader] = {}
-        try:
-            loop.add_reader(self._epoll.fileno(), self._ready)
-        except NotImplementedError:
-            self._epoll.close()
-            raise
+        loop.add_reader(self._epoll.fileno(), self._ready)
 
     @classmethod
     def here(cls, loop: asyncio.AbstractEventLoop) -> Intake | None:
-        """One for this loop, None where there is no epoll or the loop takes no descriptors."""
-        if sys.platform != "linux":
-            return None
-        try:
-            return cls(loop)
-        except NotImplementedError:
-            return None
+        """One for this loop, None where there is no epoll, or where transports read in C, as those of uvloop do."""
+        return cls(loop) if sys.platform == "linux" and isinstance(loop, asyncio.SelectorEventLoop) else None
 
     def watch(self, fd: int, reader: Reader) -> None:
         """Read this socket from now on."""

@@ -376,16 +376,36 @@ def upgrade(
         # gorilla/websocket v1.5.3, server.go Upgrade: closed before the 101.
         transport.close()
         return None
-    link = Link(transport, policy, intake)
-    transport.set_protocol(link)
-    lines = ["HTTP/1.1 101 Switching Protocols", *(f"{name}: {value}" for name, value in headers), "\r\n"]
-    transport.write("\r\n".join(lines).encode("utf-8", "surrogateescape"))
+    link = _begun(transport, headers, policy, intake)
     # Without the None it would close the socket; with it it leaves the server and stops its timer.
     protocol.transport = None
     protocol.connection_lost(None)
     if tail.data:
         link.data_received(tail.data)
     return link, Handed()
+
+
+def begin(
+    transport: asyncio.Transport, headers: Headers, policy: LinkPolicy, tail: bytes, intake: Intake | None
+) -> Link | None:
+    """The same where aiohttp never had the socket; `tail` came behind the request. None when the client is gone."""
+    if transport.is_closing():
+        return None
+    if tail and not policy.early:
+        transport.close()
+        return None
+    link = _begun(transport, headers, policy, intake)
+    if tail:
+        link.data_received(tail)
+    return link
+
+
+def _begun(transport: asyncio.Transport, headers: Headers, policy: LinkPolicy, intake: Intake | None) -> Link:
+    link = Link(transport, policy, intake)
+    transport.set_protocol(link)
+    lines = ["HTTP/1.1 101 Switching Protocols", *(f"{name}: {value}" for name, value in headers), "\r\n"]
+    transport.write("\r\n".join(lines).encode("utf-8", "surrogateescape"))
+    return link
 
 
 def reset(transport: asyncio.Transport) -> None:

@@ -12,7 +12,7 @@ from aiohttp import web
 from simulator.core.backend import Backend, Route, find
 from simulator.core.message import Request
 from simulator.serve import selector
-from simulator.serve.http import Door, request_of
+from simulator.serve.http import Door, Opening, request_of, swift
 from simulator.serve.intake import Intake
 from simulator.serve.spaces import Crowded, Place, Spaces
 
@@ -64,6 +64,7 @@ class Port:
         self._control = control
         self._own_links = own_links
         self._intake = intake
+        self._swift = swift(backend.routes)
 
     async def __call__(self, asked: web.BaseRequest) -> web.StreamResponse:
         """Serve one request."""
@@ -86,6 +87,31 @@ class Port:
         running = driver.space.running[self._backend.name]
         with place:
             return await Door(driver, running, self._own_links, place.shelf, self._intake).serve(asked, request, route)
+
+    def opening(self, request: Request) -> Opening | None:
+        """Where a request goes that aiohttp need not read. What is refused here is refused there, too."""
+        name, prefix = None, ""
+        if selector.may_name(request):
+            try:
+                target = selector.read(request.path, request.query, request.headers)
+            except selector.Unfit:
+                return None
+            request.path, request.query, request.headers = target.path, target.query, target.headers
+            request.named = None
+            name, prefix = target.space, target.prefix
+        route = self._swift(request.method, request.path)
+        if route is None or (self._control is not None and _controls(request.path)):
+            return None
+        try:
+            place = self._place(name, request, route)
+        except Crowded:
+            return None
+        driver = place.driver
+        if driver.recording is not None:
+            # It is told in which order answers were written.
+            return None
+        request.base += prefix or place.prefix
+        return driver, driver.space.running[self._backend.name], route, place
 
     def _place(self, name: str | None, request: Request, route: object) -> Place:
         if name is not None:

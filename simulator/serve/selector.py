@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from simulator.core.message import Headers
+from simulator.core.message import Headers, Request
 
 HEADER = "X-Simulator-Space"
 PARAMETER = "simulator_space"
@@ -18,6 +18,7 @@ NAMES = "1 to 64 letters, digits, dots, hyphens and underscores, no dot or hyphe
 _BEFORE = re.compile(r"/(?:~|%7E)space(?:/([^/]*))?(/.*)?", re.ASCII | re.IGNORECASE | re.DOTALL)
 _AMONG = re.compile(r"simulator(?:_|%5F)space(?:=(.*))?", re.ASCII | re.IGNORECASE | re.DOTALL)
 _HEADER = HEADER.lower()
+_PREFIXES = ("/~", "/%7")
 
 
 class Unfit(Exception):
@@ -45,6 +46,13 @@ def check(name: str) -> str:
     return name
 
 
+def may_name(request: Request) -> bool:
+    """Whether it is worth to `read` a request: nearly none names a space."""
+    if request.named is None or _HEADER in request.named or request.path.startswith(_PREFIXES):
+        return True
+    return "simulator" in request.query.lower()
+
+
 def read(path: str, query: str, headers: Headers) -> Target:
     """Reads and takes off prefix, parameter and header; path and query are not decoded. Raises Unfit.
 
@@ -53,7 +61,7 @@ def read(path: str, query: str, headers: Headers) -> Target:
     named: dict[str, str] = {}
     prefix = ""
     # Nearly every request has none of the three.
-    if path.startswith(("/~", "/%7")) and (before := _BEFORE.fullmatch(path)) is not None:
+    if path.startswith(_PREFIXES) and (before := _BEFORE.fullmatch(path)) is not None:
         raw, rest = before.groups()
         if not raw:
             raise Unfit(f"expected the name of a space behind {PREFIX}, such as {PREFIX}gw0/")

@@ -26,7 +26,8 @@ def run(simulator: Server, reporter: Reporter, ready_file: Path | None, json_lin
         readyfile.make_room(ready_file)
     reporter.attach()
     try:
-        asyncio.run(_serve(simulator, ready_file, json_lines))
+        with asyncio.Runner(loop_factory=simulator.loop) as runner:
+            runner.run(_serve(simulator, ready_file, json_lines))
     finally:
         # The loop has given them back to the system, and there is nothing left to stop.
         for number in _SIGNALS:

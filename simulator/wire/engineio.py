@@ -5,7 +5,7 @@ A session layer: what the messages mean, an upper layer knows. All functions add
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 
 from simulator.core.actions import After, Cancel
 from simulator.core.events import CallId
@@ -76,7 +76,7 @@ class EngineIO:
         self.links: dict[Link, Session] = {}
         self._probes: dict[Link, Session] = {}
         self._polls: dict[CallId, Session] = {}
-        self._upgrades: dict[CallId, tuple[Request, dict[str, str]]] = {}
+        self._upgrades: dict[CallId, tuple[Request, Mapping[str, str]]] = {}
         self._owed: dict[Session, int] = {}
         self._waiting = 0  # Characters in all buffers.
 
@@ -238,7 +238,7 @@ class EngineIO:
                 if session.state is _OPEN:
                     session.pings += 1
                     self._owed[session] = session.pings
-                    self._write(session, PING, out)
+                    self.write(session, PING, out)
                 out.append(After(self._settings.ping_timeout, session, "pong"))
             case "pong":
                 self._end(session, ABNORMAL, True, out)
@@ -259,7 +259,7 @@ class EngineIO:
         for session in [*self.sessions.values()]:
             if session.state is _OPEN and PING not in session.buffer:
                 session.beats += 1
-                self._write(session, PING, out)
+                self.write(session, PING, out)
 
     def drain(self, out: list[Output]) -> None:
         """The server stops (lib/server.ts, close): transports end, nothing lingers."""
@@ -272,7 +272,7 @@ class EngineIO:
     def send(self, session: Session, packets: Sequence[Packet], out: list[Output]) -> None:
         """Send message packets, a string with its type in front."""
         for packet in packets:
-            self._write(session, packet, out)
+            self.write(session, packet, out)
 
     def close(self, session: Session, out: list[Output]) -> None:
         """Close a session once everything that waits is written (lib/socket.ts, close)."""
@@ -305,18 +305,21 @@ class EngineIO:
             session.ending = True
             out.append(After(self._settings.close_timeout, session, "linger"))
 
-    def _write(self, session: Session, packet: Packet, out: list[Output]) -> None:
+    def write(self, session: Session, packet: Packet, out: list[Output]) -> None:
+        """Write one packet, or keep it for the next poll."""
         if session.link is not None:
             out.append(Write(session.link, Frame(packet)))
             return
         if session.state is not _OPEN:
             return
+        if session.poll is not None:
+            # Nothing waits for who waits.
+            self._answer(session, (packet,), out)
+            return
         session.buffer.append(packet)
         session.size += len(packet)
         self._waiting += len(packet)
-        if session.poll is not None:
-            self._flush(session, out)
-        elif session.size > self._settings.max_buffer:
+        if session.size > self._settings.max_buffer:
             self._end(session, ABNORMAL, True, out)
         elif self._waiting > self._settings.max_waiting:
             self._end(max(self.sessions.values(), key=Session.waiting), ABNORMAL, True, out)
@@ -353,7 +356,7 @@ class EngineIO:
 
     # ---- the upgrade
 
-    def _upgrade(self, asked: Asked, query: dict[str, str], lines: Headers | Response, out: list[Output]) -> None:
+    def _upgrade(self, asked: Asked, query: Mapping[str, str], lines: Headers | Response, out: list[Output]) -> None:
         if isinstance(lines, Response):
             out.append(Answer(asked.call, lines))
         elif query["transport"] == "websocket" and not query.get("sid") and query.get("EIO") != "4":

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -62,9 +63,23 @@ class Cors:
         return Response(204, (*headers, ("Content-Length", "0")))
 
 
-def parameters(request: Request) -> dict[str, str]:
+def parameters(request: Request) -> Mapping[str, str]:
     """The query; of equal names the last counts."""
-    return dict(parse_qsl(request.query, keep_blank_values=True, errors="replace"))
+    return _parsed(request.query)
+
+
+@lru_cache(64)
+def _parsed(query: str) -> Mapping[str, str]:
+    """Each poll has a query of its own, and is asked for it by wire, journal and space."""
+    if "%" in query or "+" in query:
+        return dict(parse_qsl(query, keep_blank_values=True, errors="replace"))
+    # parse_qsl, where nothing has to be decoded, in a tenth of its time.
+    found: dict[str, str] = {}
+    for part in query.split("&"):
+        name, _, value = part.partition("=")
+        if part:
+            found[name] = value
+    return found
 
 
 def ticket(request: Request) -> str:
@@ -78,7 +93,7 @@ def is_upgrade(request: Request) -> bool:
 
 
 def verify(
-    request: Request, query: dict[str, str], upgrade: bool, transports: Container[str], current: str | None
+    request: Request, query: Mapping[str, str], upgrade: bool, transports: Container[str], current: str | None
 ) -> int | None:
     """The code of what is wrong with a request, None for nothing (lib/server.ts, verify).
 
@@ -115,9 +130,15 @@ def unsupported(handshake: Headers) -> Response:
 def answer(content_type: str, body: bytes, request: Request, cors: Headers) -> Response:
     """The answer to a poll or a post (lib/transports/polling.ts)."""
     agent = request.header("User-Agent") or ""
-    old: Headers = (("X-XSS-Protection", "0"),) if ";MSIE" in agent or "Trident/" in agent else ()
-    headers = (*cors, ("Content-Type", content_type), ("Content-Length", str(len(body))), *old)
-    return Response(200, (*headers, ("cache-control", "no-store")), body)
+    return Response(200, _lines(content_type, len(body), ";MSIE" in agent or "Trident/" in agent, cors), body)
+
+
+@lru_cache(256)
+def _lines(content_type: str, length: int, explorer: bool, cors: Headers) -> Headers:
+    """Answers are many and much alike."""
+    old: Headers = (("X-XSS-Protection", "0"),) if explorer else ()
+    headers = (*cors, ("Content-Type", content_type), ("Content-Length", str(length)), *old)
+    return (*headers, ("cache-control", "no-store"))
 
 
 def handshake(request: Request, cors: Headers) -> Headers | Response:

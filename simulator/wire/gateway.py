@@ -18,11 +18,11 @@ import orjson
 
 from simulator.core.actions import After, Close, Reply, Send
 from simulator.core.errors import WireError
-from simulator.core.events import Opened
+from simulator.core.events import Opened, Received
 from simulator.core.ids import Ids
 from simulator.core.message import NO_REF, Frame, Json, Message, Request, Response
-from simulator.core.wire import Answer, Asked, Attached, Beat, Due, Got, Input, Output, Put, Write
-from simulator.wire.single import Flaw, Policy, Single, flaw
+from simulator.core.wire import Answer, Asked, Attached, Beat, Due, Got, Input, Link, Output, Put, Write
+from simulator.wire.single import Flaw, Peer, Policy, Single, flaw
 
 OWN = "gateway"
 """The topic of what the gateway itself says: Message("Forbidden", ({"connectionId": "...", "requestId": "..."},))."""
@@ -177,7 +177,7 @@ class Onlook(Envelope):
 class Gateway(Single):
     """The server's face: a socket is let go when it was idle for too long, and when its time is over."""
 
-    __slots__ = ("_idle", "_longest", "_plain")
+    __slots__ = ("_idle", "_longest", "_now", "_plain")
 
     def __init__(
         self,
@@ -186,6 +186,7 @@ class Gateway(Single):
         *,
         idle: float,
         longest: float,
+        now: Callable[[], float],
         plain: Callable[[Request, Flaw], Response],
     ) -> None:
         """Seconds without a message in either direction, and seconds altogether, each 0 for no end.
@@ -195,13 +196,14 @@ class Gateway(Single):
         super().__init__(codec, door, Policy(0, 0, drain=1001), plain)
         self._idle = idle
         self._longest = longest
+        self._now = now
         self._plain = plain
 
     def take(self, given: Input) -> list[Output]:
         """Work one input wholly; what it causes, in order."""
         match given:
             case Due():
-                return super().take(Close(given.owner, 1001, "Going away"))
+                return self._ended(given)
             case Beat():
                 # Another backend's clients count on pings; here nobody ever got one.
                 return []
@@ -213,17 +215,42 @@ class Gateway(Single):
         outputs = super().take(given)
         # A timer stands before the event it belongs to: rules may end the connection in it, and all its timers.
         if isinstance(given, Attached) and isinstance(outputs[-1], Opened):
+            self._links[given.link].passed = self._now()
             timers = ((self._longest, "longest"), (self._idle, "idle"))
             outputs[-1:-1] = [After(seconds, outputs[-1].conn, name) for seconds, name in timers if seconds]
-        elif not self._idle:
-            pass
         elif isinstance(given, Got):
             if isinstance(given.item, Frame) and given.link in self._links:
-                outputs.insert(0, After(self._idle, self._links[given.link], "idle"))
+                self._links[given.link].passed = self._now()
         elif isinstance(given, Send | Put):
-            written = [out.link for out in outputs if isinstance(out, Write)]
-            outputs += [After(self._idle, self._links[link], "idle") for link in written]
+            for output in outputs:
+                if isinstance(output, Write):
+                    self._links[output.link].passed = self._now()
         return outputs
+
+    def _ended(self, due: Due) -> list[Output]:
+        peer = due.owner
+        assert isinstance(peer, Peer)
+        # One timer looks again when it has to: nothing is armed for each message. Less than a microsecond is none.
+        left = peer.passed + self._idle - self._now()
+        if due.name == "idle" and left >= 1e-6:
+            return [After(left, peer, "idle")]
+        return super().take(Close(peer, 1001, "Going away"))
+
+    def heard(self, link: Link, frame: Frame) -> Received | None:
+        """See `Straight`."""
+        received = super().heard(link, frame)
+        if received is not None:
+            self._links[link].passed = self._now()
+        return received
+
+    def said(self, send: Send | Reply) -> Write | None:
+        """See `Straight`."""
+        if type(send) is Reply:
+            send = Send((send.conn,), Message("", send.args, send.ref))
+        written = super().said(send)
+        if written is not None:
+            self._links[written.link].passed = self._now()
+        return written
 
 
 def answer(status: int, value: Json, now: float, ids: Ids, error: str = "") -> Response:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from simulator.core.backend import Miss
 from simulator.core.link import RFC_6455, Answer, LinkPolicy, Violation
@@ -12,6 +12,8 @@ from simulator.core.message import Headers, Request, Response
 
 _BARE = frozenset((204, 304))
 """Statuses that never have a body."""
+_STAYS: Headers = (("Connection", "keep-alive"), ("Keep-Alive", "timeout=5"))
+_CLOSES: Headers = (("Connection", "close"),)
 _CHUNK = 64 << 10
 """What a file's stream reads at a time."""
 
@@ -34,22 +36,35 @@ def link(max_payload: int = 1_000_000) -> LinkPolicy:
 
 def dress(request: Request, response: Response, now: float) -> Response:
     """The answer as Node writes it; one that names its Connection was written past `http`, and stays as it is."""
-    if any(name == "Connection" for name, _ in response.headers):
-        return response
-    old = request.http < (1, 1)
-    tokens = request.tokens("Connection")
-    length = any(name.lower() == "content-length" for name, _ in response.headers)
     bare = response.status in _BARE or request.method == "HEAD"
-    stays = "close" not in tokens and (not old or ("keep-alive" in tokens and (length or bare)))
-    more: Headers = (("Date", _date(now)), ("Connection", "keep-alive" if stays else "close"))
-    if stays:
-        more += (("Keep-Alive", "timeout=5"),)
+    asked = request.tokens("Connection")
+    old = request.http < (1, 1)
+    framed = _framed(response.headers, bare, old, "close" in asked, "keep-alive" in asked, int(now))
+    if framed is None:
+        return response
+    headers, chunked = framed
     body = b"" if bare else response.body
-    if not (length or bare or old):
-        more += (("Transfer-Encoding", "chunked"),)
+    if chunked:
         chunks = [body[at : at + _CHUNK] for at in range(0, len(body), _CHUNK)]
         body = b"".join([b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks] + [b"0\r\n\r\n"])
-    return replace(response, headers=(*response.headers, *more), body=body, modern=True)
+    return Response(
+        response.status, headers, body, response.reason, response.stored, response.span, response.closes, modern=True
+    )
+
+
+@lru_cache(256)
+def _framed(headers: Headers, bare: bool, old: bool, close: bool, keep: bool, now: int) -> tuple[Headers, bool] | None:
+    """All header lines, and whether the body is chunked; None where nothing is added. Most answers are much alike."""
+    names = [name for name, _ in headers]
+    if "Connection" in names:
+        return None
+    length = any(name.lower() == "content-length" for name in names)
+    stays = not close and (not old or (keep and (length or bare)))
+    more: Headers = (("Date", _date(now)), *(_STAYS if stays else _CLOSES))
+    chunked = not (length or bare or old)
+    if chunked:
+        more += (("Transfer-Encoding", "chunked"),)
+    return (*headers, *more), chunked
 
 
 def miss(request: Request, miss: Miss) -> Response:
@@ -57,7 +72,8 @@ def miss(request: Request, miss: Miss) -> Response:
     return Response(404)
 
 
-def _date(now: float) -> str:
+@lru_cache(4)
+def _date(now: int) -> str:
     # Not strftime, which speaks the operator's language.
     at = datetime.fromtimestamp(now, UTC)
     day = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[at.weekday()]

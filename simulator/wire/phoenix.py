@@ -37,7 +37,7 @@ from typing import TypeAlias, assert_never
 
 from simulator.core.actions import Accept, After, Cancel, Close, Hold, Refuse, Release, Reply, Send
 from simulator.core.errors import WireError
-from simulator.core.events import CallId, Closed, Knocked, Opened, Requested
+from simulator.core.events import CallId, Closed, Knocked, Opened, Received, Requested
 from simulator.core.message import NO_REF, Frame, Headers, Message, Ping, Request, Response
 from simulator.core.wire import (
     Aborted,
@@ -173,6 +173,20 @@ class Phoenix:
                 return []
             case _:  # pragma: no cover
                 assert_never(given)
+
+    def heard(self, link: Link, frame: Frame) -> Received | None:
+        """See `Straight`."""
+        socket = self._links.get(link)
+        if socket is None or self._owed:
+            return None
+        received = self._channels.heard(socket, frame)
+        if received is not None:
+            socket.heard = self._world.now()
+        return received
+
+    def said(self, send: Send | Reply) -> Write | None:
+        """See `Straight`."""
+        return self._channels.said(send) if type(send) is Reply else None
 
     # ---- the doors
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection
-from typing import cast
+from typing import cast, final
 
 from simulator.core.actions import Accept, After, Refuse, Reply, Send
 from simulator.core.errors import WireError
@@ -22,10 +22,14 @@ from simulator.wire.phoenix_profile import Profile
 NO_LINK: Link = -1
 """Where a frame came from that was posted."""
 
+_OWN = frozenset(("heartbeat", "phx_join", "phx_leave"))
+"""Events that the socket's process may keep for itself."""
+
 MOST_MAIL = 1000
 """Frames that may wait for a join; one more ends the socket. Phoenix knows no bound."""
 
 
+@final
 class Channel:
     """One topic of one socket, from its join to its end."""
 
@@ -151,6 +155,38 @@ class Channels:
         if isinstance(event, str):
             return [Received(channel, Message(event, (payload,), ref, channel.topic))]
         return [Malformed(channel, WireError("an event that is no string", frame)), *self.end(channel, 1011)]
+
+    def heard(self, socket: Socket, frame: Frame) -> Received | None:
+        """A message to an open channel; None, with nothing done, for all else: `got` knows what that is."""
+        if socket.joining is not None or socket.mail:
+            return None
+        serializer = socket.serializer
+        try:
+            join_ref, ref, topic, event, payload = serializer.decode(frame)
+        except WireError:
+            return None
+        channel = socket.channels.get(topic) if type(topic) is str else None
+        if channel is None or type(event) is not str or event in _OWN:
+            return None
+        if join_ref is not None and self._profile.ignores_stale and not self._same(join_ref, channel.join_ref):
+            return None
+        return Received(channel, Message(event, (payload,), ref, channel.topic))
+
+    def said(self, reply: Reply) -> Write | None:
+        """The frame of a reply that can leave at once; None, with nothing done, for any other."""
+        channel = reply.conn
+        if type(channel) is not Channel or channel.state != "open" or len(reply.args) != 2:
+            return None
+        socket = channel.socket
+        link, word = socket.link, reply.args[0]
+        if link is None or socket.joining is not None or type(word) is not str:
+            return None
+        ref = None if reply.ref is NO_REF else cast("Json", reply.ref)
+        serializer = socket.serializer
+        try:
+            return Write(link, serializer.reply(channel.own_ref, ref, channel.topic, word, reply.args[1]))
+        except WireError:
+            return None
 
     def _same(self, one: Json, other: Json) -> bool:
         """As Elixir's ===: 1 is not 1.0."""

@@ -271,8 +271,18 @@ class V2:
         if isinstance(response, bytes):
             return Frame(_bytes(REPLY, (_name(join_ref), _name(ref), _name(topic), _name(status)), response))
         if response == {} and status == "ok":
-            return Frame(f"{self._dumps([join_ref, ref, topic])[:-1]},{self._ok}")
+            return Frame(f"{self._begin(join_ref, ref, topic)},{self._ok}")
         return Frame(self._dumps([join_ref, ref, topic, "phx_reply", {"status": status, "response": response}]))
+
+    def _begin(self, join_ref: Json, ref: Json, topic: Json) -> str:
+        """An array that is not closed."""
+        begun: list[Json] = [join_ref, ref, topic]
+        if type(ref) is str and type(join_ref) is str and type(topic) is str:
+            # Texts alone, as nearly always: whose text is printable ASCII is written alike by all.
+            text = orjson.dumps(begun).decode()
+            if text.isascii() and "\\u" not in text and "\x7f" not in text:
+                return text[:-1]
+        return self._dumps(begun)[:-1]
 
     def push(self, join_ref: Json, ref: Json, topic: str, event: str, payload: Payload) -> Frame:
         """In bytes where the payload is bytes; those have no ref."""

@@ -100,7 +100,7 @@ def accept_key(key: str) -> str:
 class Peer:
     """One conn: opaque to rules, from the knock at the door to its end."""
 
-    __slots__ = ("call", "gone", "held", "late", "link", "pings", "request")
+    __slots__ = ("call", "gone", "held", "late", "link", "passed", "pings", "request")
 
     def __init__(self, call: CallId, request: Request) -> None:
         self.call = call
@@ -112,6 +112,8 @@ class Peer:
         self.held = False
         self.late = False
         """The pong deadline has passed while nothing was read."""
+        self.passed = 0.0
+        """When the last message did, on wires that count from there."""
 
     def __repr__(self) -> str:
         return f"<peer {self.call}>"
@@ -191,6 +193,31 @@ class Single:
                 return []
             case _:  # pragma: no cover
                 assert_never(given)
+
+    def heard(self, link: Link, frame: Frame) -> Received | None:
+        """See `Straight`."""
+        peer = self._links.get(link)
+        if peer is None:
+            return None
+        decode = self._decode
+        try:
+            return Received(peer, decode(frame))
+        except WireError:
+            # `take` finds it once more, and tells.
+            return None
+
+    def said(self, send: Send | Reply) -> Write | None:
+        """See `Straight`."""
+        if type(send) is not Send or len(send.conns) != 1:
+            return None
+        peer = send.conns[0]
+        if type(peer) is not Peer or (link := peer.link) not in self._links:
+            return None
+        encode = self._encode
+        try:
+            return Write(link, encode(send.message))
+        except WireError:
+            return None
 
     def _control(self, peer: Peer, link: Link, item: Ping | Pong) -> list[Output]:
         if isinstance(item, Ping):

@@ -147,6 +147,8 @@ class SocketIO:
                     else:
                         return [Write(link, Frame(conn.event + text))]
             return self._outbound.send(given)
+        if type(given) is Asked:
+            return self._asked(given)
         out: list[Output] = []
         engine = self._engine
         match given:
@@ -156,8 +158,6 @@ class SocketIO:
                 self._by_hand(given, out)
             case Due():
                 self._due(given, out)
-            case Asked():
-                return self._asked(given)
             case Accept():
                 self._accept(given, out)
             case Refuse():
@@ -196,17 +196,17 @@ class SocketIO:
         settings = self._settings
         if asked.route.name not in self._doors:
             return [Requested(asked.call, request, asked.route)]
-        if settings.serve_client and not http.is_upgrade(request):
-            response = bundle.serve(request, settings.path, settings.engine.cors)
-            if response is not None:
-                return [Answer(asked.call, response)]
+        if settings.serve_client and bundle.has(request, settings.path) and not http.is_upgrade(request):
+            return [Answer(asked.call, bundle.serve(request, settings.path, settings.engine.cors))]
         out: list[Output] = []
         self._telling = out
         self._engine.asked(asked, out)
         self._tidy()
-        if not any(isinstance(output, Received | Acked) for output in out):
-            # A request that tells nothing leaves nothing.
-            self._telling = []
+        for output in out:
+            if type(output) is Received or type(output) is Acked:
+                return out
+        # A request that tells nothing leaves nothing.
+        self._telling = []
         return out
 
     def _tidy(self) -> None:
@@ -242,6 +242,18 @@ class SocketIO:
     def message(self, session: Session, data: Packet, out: list[Output]) -> None:
         """A message of a session."""
         client: Client = session.upper
+        if data[:2] == "2[" and (root := client.root) is not None and client.inbox.partial is None:
+            # As in `take`: nearly all that comes by polling.
+            try:
+                body = _loads(data[1:])
+            except ValueError:
+                pass
+            else:
+                if body and type(name := body[0]) is str and name not in _RESERVED:
+                    if root.state is _OPEN:
+                        del body[0]
+                        out.append(Received(root, Message(name, tuple(body), NO_REF, "/")))
+                    return
         try:
             packet = client.inbox.add(data)
             if packet is not None:

@@ -20,11 +20,14 @@ _NAMES = frozenset(
 _ETAG = f'"{VERSION}"'
 
 
-def serve(request: Request, path: str, cors: Cors | None) -> Response | None:
-    """The answer where a file of the bundle is asked for, by whatever method; `path` is the engine's."""
+def has(request: Request, path: str) -> bool:
+    """Whether a file of the bundle is asked for; `path` is the engine's."""
+    return request.path.removeprefix(path) in _NAMES
+
+
+def serve(request: Request, path: str, cors: Cors | None) -> Response:
+    """The answer to who asks for one, by whatever method."""
     name = request.path.removeprefix(path)
-    if name not in _NAMES:
-        return None
     if cors is not None and request.method == "OPTIONS":
         return cors.preflight(request)
     more = cors.headers(request) if cors else ()

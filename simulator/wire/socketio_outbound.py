@@ -42,7 +42,9 @@ class Outbound:
                 except WireError as error:
                     return [Malformed(conn, error)]
             link, log = conn.session.link, conn.log
-            if link is None or attachments or send.ack is not None:
+            if link is None and log is None and conn.state is _OPEN and not (attachments or send.volatile or send.ack):
+                self._engine.write(conn.session, conn.event + text, out)
+            elif link is None or attachments or send.ack is not None:
                 self._emit(conn, send, text, attachments, out)
             elif log is None or send.volatile:
                 out.append(Write(link, Frame(conn.event + text)))

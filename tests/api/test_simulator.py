@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -93,6 +94,7 @@ async def test_in_the_loop_that_runs() -> None:
             assert (await sim.wait_for_count(2))[0].backend == "chip"
             assert [one.name for one in await chip.find(sender="server")] == ["chat_started"]
             assert sim.backend("mia").messages == []
+            assert (chip.credentials, [*sim.backend("mia").credentials["instance"]]) == ({}, ["chatId", "token"])
             await sim.advance(60)
             chip.check()
     assert [one.name for one in sim.messages][:2] == ["start_chat", "chat_started"]
@@ -115,6 +117,48 @@ async def test_in_a_thread_for_who_awaits(sim: Live) -> None:
 def test_another_loop_than_asyncios_is_told_what_to_do(sim: Live) -> None:
     with pytest.raises(SimulatorError, match=r"anyio\.to_thread\.run_sync\(sim\.wait_for"):
         sim.aio.wait_for("x").send(None)
+    with pytest.raises(SimulatorError, match=r"^only asyncio can await this: with another loop, `with Simulator"):
+        Simulator("chip").__aenter__().send(None)
+
+
+def test_a_fork_is_told_that_it_has_none() -> None:
+    """In a process of its own, for this one has threads of others. A child that hangs is ended by its alarm."""
+    code = """if True:
+        import os, signal
+        from simulator import Simulator
+        with Simulator("chip", clock="manual") as sim:
+            pid = os.fork()
+            if not pid:
+                signal.alarm(10)
+                for call in (lambda: sim.advance(1), lambda: sim.messages):
+                    try:
+                        call()
+                    except Exception as error:
+                        print(error, flush=True)
+            else:
+                assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+                sim.advance(1)
+    """
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=30)
+    told = "the simulator is in the process that forked this one: from here, use its control_url\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, told * 2, "")
+
+
+def test_another_loop_is_not_stopped_either(sim: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """trio tells sniffio, which those have who have trio."""
+    running = ["trio"]
+
+    def library() -> str:
+        if not running:
+            raise LookupError
+        return running[0]
+
+    sniffio = SimpleNamespace(current_async_library=library, AsyncLibraryNotFoundError=LookupError)
+    monkeypatch.setitem(sys.modules, "sniffio", sniffio)
+    with pytest.raises(SimulatorError, match=r"here: await anyio\.to_thread\.run_sync\(sim\.advance, \.\.\.\)$"):
+        sim.advance(1)
+    running.clear()
+    sim.advance(1)
 
 
 def test_one_of_them_serves_once_at_a_time() -> None:
@@ -330,6 +374,8 @@ def test_a_stranger_is_recorded_too(tmp_path: Path) -> None:
         Simulator(cassette=tmp_path / "a.yaml", mode="all", upstream=real.url) as sim,
         connect(real.connect_url.replace(real.url[7:], sim.url[7:])) as socket,
     ):
+        # Of our fixtures, and none of a real server's.
+        assert sim.credentials == {}
         says(socket, "start_chat")
         sim.wait_for(text="chat_started")
 

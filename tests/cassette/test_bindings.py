@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Iterable
 from typing import Any
 
+import pytest
+
+from simulator.cassette import opaque
 from simulator.cassette.bindings import Bindings, changed, dumps, loads
 from simulator.core.ids import Ids
 
@@ -137,6 +142,24 @@ def test_odd_values_are_not_kept_for_ever() -> None:
         assert bindings.bind(f"one two {i}", f"two one {i}")
     assert bindings.to_live('"one two 599"') == '"two one 599"'
     assert bindings.to_live('"one two 1"') == '"one two 1"'
+
+
+def test_odd_values_cost_where_they_stand_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[list[str]] = []
+    finder = opaque.finder
+
+    def counted(looks: Collection[str], odd: Iterable[str] = ()) -> re.Pattern[str]:
+        made.append([*odd])
+        return finder(looks, made[-1])
+
+    bindings = Bindings()
+    monkeypatch.setattr(opaque, "finder", counted)
+    for i in range(100):
+        assert bindings.bind(f"Q8VovVm.{i}a", f"Q8WXyZm.{i}b")
+        assert bindings.to_taped("/") == "/"
+    assert made == []
+    assert bindings.to_live('{"offset":"Q8VovVm.70a"}') == '{"offset":"Q8WXyZm.70b"}'
+    assert made == [["Q8VovVm.70a"]]
 
 
 def test_a_long_frame_takes_no_time() -> None:

@@ -64,6 +64,27 @@ def test_two_new_things_and_what_is_said_in_both_counts_in_both() -> None:
     assert replay.unplayed() == ["50: server: hint"]
 
 
+def test_behind_the_new_the_other_telling_goes_on_with_what_both_ask() -> None:
+    """A history of one telling has not what is new: whoever said that has it in the other's alone."""
+    ask, old = '{"type":"get_history"}', '{"type":"history","history":["hello"]}'
+    *first, ack, end = tapes.chip()
+    entries = [
+        *first, said("client", ask, 2.5), said("server", old, 2.55), ack, end,
+        *again(said("client", ask, 12.0, 2), said("server", old.replace("hello", "more"), 12.0, 2)),
+    ]  # fmt: skip
+    replay = Replay(tapes.tape(*entries, backend="chip"), factor=0.0)
+    start, more = (
+        text.replace("after 0.1", "").replace("after 1.5", "").replace("after 0.5", "") for text in (START, MORE)
+    )
+    asked = f"client >> {ask}\nserver << {old.replace('hello', 'more')}\n"
+    replay.play(start + more + asked + 'client >> {"type":"ack_chat","msg_id":$id}\n')
+    assert (replay.warnings(), replay.unplayed()) == ([], ["58: server: hint"])
+    # Who says nothing new has the first telling's.
+    replay = Replay(tapes.tape(*entries, backend="chip"), factor=0.0)
+    replay.play(start + f"client >> {ask}\nserver << {old}\n")
+    assert replay.warnings() == []
+
+
 def test_what_both_tell_once_can_not_be_said_twice() -> None:
     idle: list[Entry] = [opened(at=9.1, conn=3), said("client", '{"type":"start_chat"}', 9.2, 3), closed(9.3, 3)]
     replay = Replay(tapes.tape(*tapes.chip(), *idle, *again(), backend="chip"))

@@ -23,6 +23,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjMifQ.c2lnbmF0dXJl"
         ("ana@example.com", "email"),
         ("+55 00000 000001", "phone"),
         ("65vbbDAQCdPdEWlEhDGy4utO", "token"),
+        ("redactedqwertyui", "token"),
         (1_767_225_600_000, "epoch"),
         (1_767_225_600.5, "epoch"),
         ("hello", ""),
@@ -41,6 +42,12 @@ def test_kinds(value: object, kind: str) -> None:
     [
         (UUID, UUID.replace("7", "8"), "x", True),
         (UUID, "hello", "x", False),
+        # Drawn by dice, though without a digit.
+        ("65vbbDAQCdPdEWlEhDGy4utO", "GGCVDqCbaCTDCrvdAAAB", "ticket", True),
+        ("wuUtaXxwyJVyfSrPAAAB", "65vbbDAQCdPdEWlEhDGy4utO", "ticket", True),
+        ("redactedqwertyui", "GGCVDqCbaCTDCrvdAAAB", "ticket", True),
+        ("65vbbDAQCdPdEWlEhDGy4utO", "getUserConversationStatusById", "ticket", False),
+        ("65vbbDAQCdPdEWlEhDGy4utO", "2026-01-01T00:00:00.000Z", "ticket", False),
         ("a", "b", "sessionId", True),
         ("a", "b", "session_id", True),
         ("a", "b", "password", True),

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from simulator.backends.concierge.messages import EVENTS
+from tests.cassette import tapes
 from tests.cassette.recordings import Replay, Taped
+from tests.cassette.tapes import closed, opened, said
 from tests.talk import Talk
 
 CHIP = """
@@ -85,6 +87,36 @@ def test_the_same_conversation(name: str, transcript: str, settings: dict[str, A
     replay = Replay(taped.tape(), settings=settings)
     replay.play(transcript)
     complete(replay)
+
+
+def test_what_a_client_knows_itself_by_is_in_what_is_said_of_it() -> None:
+    """`by === socket.id`: the wire gives each client an id of its own, and servers repeat it."""
+    taped = "oSO0OpakMV_3jnilAAAC"
+    tape = tapes.tape(
+        opened("/socket.io/?EIO=4&transport=websocket"),
+        said("server", '0{"sid":"lv_VI97HAXpY6yYWAAAB","upgrades":[],"pingInterval":25000,"pingTimeout":20000}', 0.1),
+        said("client", "40", 0.2),
+        said("server", f'40{{"sid":"{taped}"}}', 0.2),
+        said("server", f'42["hello",{{"id":"{taped}"}}]', 0.3),
+        said("client", '42["say","one"]', 0.4),
+        said("server", f'42["said",{{"text":"one","by":"{taped}"}}]', 0.4),
+        closed(1.0),
+        backend="mia",
+    )
+    replay = Replay(tape, factor=0.0, settings={"recovery": 0})
+    replay.play(
+        """
+        client connects
+        server << 0{"sid":"$engine","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}
+        client >> 40
+        server << 40{"sid":"$sid"}
+        server << 42["hello",{"id":"$sid"}]
+        client >> 42["say","one"]
+        server << 42["said",{"text":"one","by":"$sid"}]
+        """
+    )
+    complete(replay)
+    assert replay.kept["sid"] != taped
 
 
 def test_each_client_has_ids_of_its_own_and_comes_back_by_them() -> None:

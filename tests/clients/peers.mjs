@@ -81,7 +81,7 @@ const io = new Server(server, {
   connectionStateRecovery: {},
   pingInterval: 300,
   // A ping waits behind a burst that is compressed, on a busy machine longer than two seconds.
-  pingTimeout: 20000,
+  pingTimeout: 2000,
 });
 for (const namespace of [io, io.of("/admin")]) {
   namespace.on("connection", (socket) => {

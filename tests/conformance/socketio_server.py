@@ -45,6 +45,7 @@ from simulator.core.wire import (
 from simulator.core.world import World, silent
 from simulator.serve.clock import WallClock
 from simulator.serve.driver import Driver
+from simulator.serve.entrance import Entrance
 from simulator.serve.http import Door
 from simulator.serve.intake import Intake
 from simulator.serve.objects import Shelf
@@ -229,8 +230,7 @@ async def serve(settings: Settings, port: int, engine: bool = False) -> AsyncIte
     runners: list[web.ServerRunner] = []
     try:
         for host in ("127.0.0.1", "::1"):
-            server = web.Server(door, access_log=None, handler_cancellation=True, auto_decompress=False)
-            runner = web.ServerRunner(server, shutdown_timeout=0.2)
+            runner = web.ServerRunner(Entrance(door, intake), shutdown_timeout=0.2)
             await runner.setup()
             try:
                 await web.TCPSite(runner, host, port, backlog=1024).start()

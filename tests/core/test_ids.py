@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.core.ids import ALPHANUMERIC, Ids, fresh_key, fresh_seed
+from simulator.core.ids import ALPHANUMERIC, HEX, Ids, fresh_key, fresh_seed
 
 
 def test_literals() -> None:
@@ -22,6 +22,8 @@ def test_literals() -> None:
     assert [ids.below(100) for _ in range(8)] == [80, 27, 4, 38, 38, 76, 22, 20]
     assert Ids.seeded(8).token(24) == "Lrdg0co2jgy2D74qaCEmer0M"
     assert Ids.seeded(7).token(5, "ab") == "aabab"
+    assert Ids.seeded(7).token(41, HEX) == "4b6cbb4630ff2d1c361c5aab6d28ea614dc23080e"
+    assert Ids.seeded(7).token(19, "0123456789") == "0892142208435555720"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from time import process_time
 from typing import Any
 
 import pytest
@@ -344,12 +345,12 @@ def polls(server: Server) -> list[Order]:
     return [order for order in server.took() if not isinstance(order, Over)]
 
 
-def session(*entries: Entry) -> list[Entry]:
+def session(*entries: Entry, pid: str = "pIdPidPid1234567") -> list[Entry]:
     return [
         opened("/socket.io/?EIO=4&transport=websocket&app=7&t=Nx1"),
         said("server", '0{"sid":"lv_VI97HAXpY6yYWAAAB","upgrades":[],"pingInterval":25000,"pingTimeout":20000}', 0.1),
         said("client", '40{"token":"t"}', 0.2),
-        said("server", '40{"sid":"oSO0OpakMV_3jnilAAAC","pid":"pIdPidPid1234567"}', 0.3),
+        said("server", f'40{{"sid":"oSO0OpakMV_3jnilAAAC","pid":"{pid}"}}', 0.3),
         *entries,
     ]
 
@@ -381,18 +382,28 @@ def test_a_session_of_socket_io() -> None:
     assert server.rows() == ["matched connect", "matched how?"]
 
 
-def test_a_session_goes_on_by_what_it_was_told() -> None:
+@pytest.mark.parametrize(
+    ("taped", "live"),
+    [
+        ("pIdPidPid1234567", "another-pid-12345"),
+        # Of Node's ids one in twelve has no digit, of what redaction puts there one in fifty.
+        ("redactedo3rkzmen6vmw", "pP-NgitSPCdyueYhAAAA"),
+        ("GGCVDqCbaCTDCrvdAAAB", "k04JYROSRHKE0IZAAAAA"),
+        ("redactedqwertyuiopas", "not-to-be-told-from-a-word"),
+    ],
+)
+def test_a_session_goes_on_by_what_it_was_told(taped: str, live: str) -> None:
     back: list[Entry] = [
         said("server", '42["news",1,"offset-taped-01"]', 0.5),
         closed(1.0, code=1006),
         opened("/socket.io/?EIO=4&transport=websocket", 2.0, 2),
         said("server", OPEN, 2.1, 2),
-        said("client", '40{"pid":"pIdPidPid1234567","offset":"offset-taped-01"}', 2.2, 2),
+        said("client", f'40{{"pid":"{taped}","offset":"offset-taped-01"}}', 2.2, 2),
     ]
-    server = Server(session(*back), backend=None)
+    server = Server(session(*back, pid=taped), backend=None)
     server.tell(Attached(1, 1))
     server.said(OPEN)
-    server.said('40{"sid":"other","pid":"another-pid-12345"}')
+    server.said(f'40{{"sid":"other","pid":"{live}"}}')
     server.took()
     server.said('42["news",1,"offset-live-0001"]')
     server.later(1)
@@ -402,7 +413,58 @@ def test_a_session_goes_on_by_what_it_was_told() -> None:
     server.said(OPEN, 2)
     write, *_ = server.took()
     assert isinstance(write, Write)
-    assert write.item == Frame('40{"pid":"another-pid-12345","offset":"offset-live-0001"}')
+    assert write.item == Frame(f'40{{"pid":"{live}","offset":"offset-live-0001"}}')
+
+
+def test_a_burst_is_heard_in_no_time() -> None:
+    """Node's server hangs up on who does not answer its ping meanwhile."""
+    count = 2_000
+    burst = [said("server", f'42["tick",{i},"Q8VovVm.{i:03d}"]', 0.5) for i in range(count)]
+    server = Server(session(*burst, closed()), backend=None)
+    server.opened()
+    server.said(OPEN)
+    server.said('40{"sid":"other","pid":"another-pid-12345"}')
+    began = process_time()
+    for i in range(count):
+        server.said(f'42["tick",{i},"Q8WXyZm.{i:03d}"]')
+    # 0.15 s; with a pattern of all that is bound, made anew with each, it was 20.
+    assert process_time() - began < 2.0
+    server.later(1)
+    assert {*server.rows()} == {"matched connect", "matched tick"}
+
+
+@pytest.mark.parametrize(
+    ("again", "sids", "told"),
+    [
+        ("oSO0OpakMV_3jnilAAAC", ("one", "one"), []),
+        ("oSO0OpakMV_3jnilAAAC", ("one", "two"), ["sid: a session that went on became a new one"]),
+        ("bX1_OpakMV_3jnilAAAE", ("one", "two"), []),
+        ("bX1_OpakMV_3jnilAAAE", ("one", "one"), ["sid: a new one became a session that went on"]),
+    ],
+)
+def test_whether_a_session_went_on_is_told(again: str, sids: tuple[str, str], told: list[str]) -> None:
+    back: list[Entry] = [
+        closed(1.0, code=1006),
+        opened("/socket.io/?EIO=4&transport=websocket", 2.0, 2),
+        said("server", OPEN, 2.1, 2),
+        said("client", '40{"pid":"pIdPidPid1234567","offset":"Q8VovVm"}', 2.2, 2),
+        said("server", f'40{{"sid":"{again}","pid":"pIdPidPid1234567"}}', 2.3, 2),
+    ]
+    server = Server(session(*back), backend=None)
+    for link, sid in enumerate(sids, 1):
+        server.later(1)
+        server.opened()
+        server.said(OPEN, link)
+        server.said(f'40{{"sid":"{sid}","pid":"another-pid-12345"}}', link)
+        server.orders = [order for order in server.orders if isinstance(order, Dial)]
+    server.later(1)
+    changes = [
+        f"{change.path}: {change.what}"
+        for row in verdict(server.script, server.play.outcome).rows
+        for change in row.changes
+    ]
+    assert changes == told
+    assert server.rows(ignored=["connect.sid"]) == ["matched connect", "matched connect"]
 
 
 def test_a_session_is_cut_as_on_the_tape() -> None:

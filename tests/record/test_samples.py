@@ -8,6 +8,7 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from string import ascii_letters
 from typing import Any
 
 import pytest
@@ -79,6 +80,14 @@ async def test_the_backend_is_what_was_recorded(path: Path) -> None:
     assert (result.exit_code, result.stdout) == (0, ""), result.output
     [line] = result.stderr.splitlines()
     assert re.fullmatch(rf"the {path.parent.name} backend: (\d+) of \1 messages as on the tape", line)
+
+
+@pytest.mark.live
+async def test_who_comes_back_by_an_id_without_a_digit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one in fifteen is: the recording's visitor is recovered all the same."""
+    monkeypatch.setattr("simulator.wire.socketio.SID_LETTERS", ascii_letters)
+    result = await verified(SAMPLES / "mia" / "recovery.yaml", "mia", *QUICKER["mia"])
+    assert (result.exit_code, result.stdout) == (0, ""), result.output
 
 
 # ---- where nothing leads out ----

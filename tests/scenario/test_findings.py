@@ -45,11 +45,16 @@ def lines(text: str, *names: str) -> list[str]:
         ('"a\\nb": 1', [f"1: error: 'a\\nb': there is no such key; there are: {TOP}"]),
         ("vars: {a: 1}", ["1: error: vars: there is no such key; did you mean variables?"]),
         ("rules:\n- when: start\n  them: []", [
-            "2: error: rules.0.then: is missing", "3: error: rules.0.them: there is no such key; did you mean then?"]),
+            "3: error: rules.0.them: there is no such key; did you mean then?"]),
+        ("rules:\n- when: start\n  thn: []\n- then: []\n- when: start\n  zzz: 1", [
+            "3: error: rules.0.thn: there is no such key; did you mean then?",
+            "4: error: rules.1.when: is missing",
+            "5: error: rules.2.then: is missing",
+            "6: error: rules.2.zzz: there is no such key; there are: when, then, once, while_busy, only, except"]),
         ("rules:\n- when: start\n  then:\n  - say: a\n  - image: b", [
             "5: error: rules.0.then.1.image: there is no such key; did you mean picture?"]),
         ("else:\n- say: {txt: a}", [
-            "2: error: else.0.say.text: is missing", "2: error: else.0.say.txt: there is no such key; did you mean text?"]),
+            "2: error: else.0.say.txt: there is no such key; did you mean text?"]),
         ("rules:\n- when: {txet: a}\n  then: []", ["2: error: rules.0.when.txet: there is no such key; did you mean text?"]),
         ("rules:\n- when:\n    any:\n    - {text: a}\n    - {txet: b}\n  then: []", [
             "5: error: rules.0.when.any.1.txet: there is no such key; did you mean text?"]),
@@ -246,12 +251,12 @@ def test_raw_messages_are_held_against_the_backend() -> None:
         """
     assert lines(text, "chip", "aida") == [
         "my.yaml:5: error: rules.0.then.0.raw.body.msg_out.id: chip's chat_out is not so: msg_out.id: Input should be a valid integer (got 'x')",
-        "my.yaml:7: error: rules.0.then.2.raw.body: chip's chat_started is not so: chat_id: Field required",
+        "my.yaml:7: error: rules.0.then.2.raw.body: chip's chat_started is not so: chat_id: is missing",
         "my.yaml:8: error: rules.0.then.3.raw: chip has no message 'chat_ended' (`only` says for which backends a step is); did you mean chat_resumed?",
     ]
     assert lines("else: {raw: btu_msg}", "aida") == [
-        "my.yaml:1: error: else.raw: aida's btu_msg is not so: session: Field required",
-        "my.yaml:1: error: else.raw: aida's btu_msg is not so: text: Field required",
+        "my.yaml:1: error: else.raw: aida's btu_msg is not so: session: is missing",
+        "my.yaml:1: error: else.raw: aida's btu_msg is not so: text: is missing",
     ]
 
 

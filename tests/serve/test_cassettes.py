@@ -65,7 +65,7 @@ async def test_which_there_are(tmp_path: Path) -> None:
 def test_the_folder_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cassettes lie in ./cassettes, unless somebody says where."""
     nothing: dict[str, Any] = dict.fromkeys(("admin_port", "tls_ca_out", "tls_cert", "tls_key", "tls_passphrase"))
-    rest = {**nothing, "no_admin": False, "journal": 10, "tls": False}
+    rest = {**nothing, "no_admin": False, "journal": 10, "event_loop": "asyncio", "tls": False}
     monkeypatch.chdir(tmp_path)
     assert options(folder=None, **rest)["cassettes"] is None
     (tmp_path / "cassettes").mkdir()

@@ -23,7 +23,6 @@ from simulator.serve.clock import ManualClock
 from tests.served import SECONDS, Node, admin
 
 pytestmark = [
-    pytest.mark.xdist_group("inspector"),
     pytest.mark.live,
     pytest.mark.node,
     pytest.mark.browser,

@@ -24,7 +24,6 @@ from tests.served import Node, admin
 
 pytestmark = [
     *(pytest.mark.live, pytest.mark.node, pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")),
-    pytest.mark.xdist_group("playground"),
 ]
 
 EVIL = "<img src=x onerror=\"window.pwned=1\"><b>bold</b> &amp; 'quoted'"

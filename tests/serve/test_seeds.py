@@ -56,14 +56,14 @@ def test_own_file(tmp_path: Path) -> None:
         ("- a\n- b\n", "", "expected keys and values at the top"),
         (b"\xff\xfe\x00", "", "is not a text in UTF-8"),
         (b"a: \x00\n", "", "is not YAML: "),
-        ("settings: {}\n", "", "channels: Field required"),
+        ("settings: {}\n", "", "channels: is missing"),
         ("channels: []\n", ":1", "channels: List should have at least 1 item"),
         ("channels: 7\n", ":1", "channels: Input should be a valid list"),
         (f"# one\n{CHANNEL}    colour: red\n", ":4", "channels.0.colour: there is no such key"),
         (f"{CHANNEL}colour: red\n", ":3", "colour: there is no such key"),
         (f"{CHANNEL}    org: first\n", ":3", "channels.0.org: Input should be a valid integer"),
         ("channels:\n  - org: 1\n    uuid: 7D62D551\n", ":3", "channels.0.uuid: String should match pattern"),
-        ("channels:\n  - name: a\n", ":2", "channels.0.uuid: Field required"),
+        ("channels:\n  - name: a\n", ":2", "channels.0.uuid: is missing"),
         (
             f"{CHANNEL}settings:\n  bot_delay: -1\n",
             ":4",
@@ -123,7 +123,7 @@ def test_what_is_wrong(text: str | bytes, where: str, why: str, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("skills", "where", "why"),
     [
-        ("- type: survey\n  id: s", ":7", "questions: Field required"),
+        ("- type: survey\n  id: s", ":7", "questions: is missing"),
         ("- type: survey\n  id: s\n  question: []", ":9", "question: there is no such key"),
         ("- type: survey\n  id: s\n  survey: []", ":9", "survey: there is no such key"),
         ("- type: keyword_responder\n  id: 7\n  response: {}", ":8", "id: expected a text"),

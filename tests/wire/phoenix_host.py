@@ -17,7 +17,6 @@ from simulator.core.message import Frame, Message, Request
 from simulator.core.wire import (
     Asked,
     Attached,
-    Got,
     Upgrade,
     Write,
 )
@@ -146,7 +145,12 @@ class Host:
 
     def says(self, *frames: str | bytes, link: int = 1) -> list[object]:
         """What comes back: the data of frames, everything else as it is."""
-        effects = [effect for frame in frames for effect in self.take(Got(link, Frame(frame)))]
+        effects: list[object] = []
+        for frame in frames:
+            # As the driver does it.
+            heard = self.engine.hear(link, Frame(frame), self.engine.world.now())
+            self.out += [(self.engine.world.now(), effect) for effect in heard]
+            effects += heard
         return [
             effect.item.data if isinstance(effect, Write) and isinstance(effect.item, Frame) else effect
             for effect in effects

@@ -13,7 +13,7 @@ from simulator.core.errors import WireError
 from simulator.core.events import Closed, Malformed, Opened, Received
 from simulator.core.ids import Ids
 from simulator.core.message import NO_REF, Frame, Message, Ping, Pong, Request, Response
-from simulator.core.wire import Answer, Asked, Attached, Beat, Detached, Drop, Due, Got, Shut, Write
+from simulator.core.wire import Answer, Asked, Attached, Beat, Detached, Drop, Due, Got, Input, Output, Put, Shut, Write
 from simulator.wire.gateway import (
     CONNECTION,
     HTTP,
@@ -169,8 +169,18 @@ def plain(request: Request, wrong: object) -> Response:
     return Response(426)
 
 
-def gateway(idle: float = 600, longest: float = 7200) -> Gateway:
-    return Gateway(Envelope(), "connect", idle=idle, longest=longest, plain=plain)
+class Hand:
+    """A clock."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def now(self) -> float:
+        return self.time
+
+
+def gateway(idle: float = 600, longest: float = 7200, hand: Hand | None = None) -> Gateway:
+    return Gateway(Envelope(), "connect", idle=idle, longest=longest, now=(hand or Hand()).now, plain=plain)
 
 
 def opened(wire: Gateway, link: int = 1) -> Peer:
@@ -182,27 +192,67 @@ def opened(wire: Gateway, link: int = 1) -> Peer:
 
 
 def test_a_life() -> None:
-    wire = gateway()
+    hand = Hand()
+    wire = gateway(hand=hand)
     [knock] = wire.take(Asked(1, Request("GET", "/uat", headers=UPGRADE), DOOR))
     peer = knock.conn  # type: ignore[union-attr]
     wire.take(Accept(peer))
+    hand.time = 1000.0
     assert wire.take(Attached(1, 1)) == [After(7200, peer, "longest"), After(600, peer, "idle"), Opened(peer)]
-    idle = After(600, peer, "idle")
-    got = Message("x", ({},), "x")
-    assert wire.take(Got(1, Frame('{"action":"api","data":{"route":"x"}}'))) == [idle, Received(peer, got)]
-    [again, malformed] = wire.take(Got(1, Frame("x")))
-    assert again == idle
+    got = Received(peer, Message("x", ({},), "x"))
+    answer = Write(1, Frame('{"channel":"x?a=1","status":200,"body":{}}'))
+    lives: list[tuple[Input, list[Output]]] = [
+        (Got(1, Frame('{"action":"api","data":{"route":"x"}}')), [got]),
+        (Reply(peer, "x?a=1", (200, {})), [answer]),
+        (Send((peer,), Message("x")), [Write(1, Frame('{"channel":"x"}'))]),
+        (Put(1, Frame("by hand")), [Write(1, Frame("by hand"))]),
+    ]
+    for given, expected in lives:
+        hand.time += 400
+        assert wire.take(given) == expected
+        hand.time += 300
+        assert wire.take(Due(peer, "idle")) == [After(300, peer, "idle")], f"{given} is a sign of life"
+    hand.time += 300
+    [malformed] = wire.take(Got(1, Frame("x")))
     assert isinstance(malformed, Malformed)
-    answer = Frame('{"channel":"x?a=1","status":200,"body":{}}')
-    assert wire.take(Reply(peer, "x?a=1", (200, {}))) == [Write(1, answer), idle]
-    assert wire.take(Send((peer,), Message("x"))) == [Write(1, Frame('{"channel":"x"}')), idle]
+    hand.time += 599
+    assert wire.take(Due(peer, "idle")) == [After(1, peer, "idle")], "garbage is a sign of life, too"
     assert wire.take(Got(1, Ping(b"x"))) == [Write(1, Pong(b"x"))], "no sign of life"
     assert wire.take(Got(1, Pong())) == []
     assert wire.take(Beat()) == []
+    hand.time += 1
     assert wire.take(Due(peer, "idle")) == [Shut(1, 1001, "Going away"), Cancel(peer), Closed(peer, 1001)]
     assert wire.take(Due(peer, "longest")) == []
     assert wire.take(Send((peer,), Message("x"))) == []
     assert wire.take(Got(1, Frame("x"))) == []
+
+
+def test_the_straight_way_counts_as_well() -> None:
+    hand = Hand()
+    wire = gateway(hand=hand)
+    peer = opened(wire)
+    hand.time = 100.0
+    assert wire.heard(1, Frame('{"action":"api","data":{"route":"x"}}')) == Received(peer, Message("x", ({},), "x"))
+    hand.time = 600.0
+    assert wire.take(Due(peer, "idle")) == [After(100, peer, "idle")]
+    hand.time = 650.0
+    assert wire.said(Reply(peer, "x", (200, {}))) == Write(1, Frame('{"channel":"x","status":200,"body":{}}'))
+    hand.time = 700.0
+    assert wire.take(Due(peer, "idle")) == [After(550, peer, "idle")]
+    hand.time = 750.0
+    for nothing in (wire.heard(1, Frame("x")), wire.said(Send((peer,), Message("x", (1,)))), wire.heard(2, Frame("x"))):
+        assert nothing is None
+    hand.time = 1250.0
+    assert wire.take(Due(peer, "idle"))[0] == Shut(1, 1001, "Going away")
+
+
+def test_time_altogether_ends_whoever_is_busy() -> None:
+    hand = Hand()
+    wire = gateway(hand=hand)
+    peer = opened(wire)
+    hand.time = 7200.0
+    wire.take(Send((peer,), Message("x")))
+    assert wire.take(Due(peer, "longest")) == [Shut(1, 1001, "Going away"), Cancel(peer), Closed(peer, 1001)]
 
 
 def test_no_ends() -> None:
@@ -216,11 +266,14 @@ def test_no_ends() -> None:
     assert wire.take(Attached(9, 9)) != [], "a socket that nobody waits for is dropped"
 
 
-def test_what_cannot_be_written_arms_nothing() -> None:
-    wire = gateway()
+def test_what_cannot_be_written_is_no_sign_of_life() -> None:
+    hand = Hand()
+    wire = gateway(hand=hand)
     peer = opened(wire)
+    hand.time = 600.0
     [malformed] = wire.take(Send((peer,), Message("x", (1,))))
     assert isinstance(malformed, Malformed)
+    assert wire.take(Due(peer, "idle"))[0] == Shut(1, 1001, "Going away")
 
 
 def test_detached() -> None:

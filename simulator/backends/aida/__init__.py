@@ -89,7 +89,7 @@ BACKEND = Backend(
     bot=_bot,
     reader=Onlooker,
     routes=(
-        Route("websocket", "/socket/websocket/?"),
+        Route("websocket", "/socket/websocket/?", socket=True),
         Route("longpoll", "/socket/longpoll/?", body=Buffered(8_000_000), via="longpoll", ticket=ticket),
         Route("options", "/.*", frozenset({"OPTIONS"})),
         Route("upload", f"/+content/+image{_PART}{_PART}/*", _POST, body=Stored("file", pages.CONTENT_LIMIT)),

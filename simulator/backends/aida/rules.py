@@ -44,6 +44,7 @@ from simulator.core.events import (
     Received,
     Requested,
 )
+from simulator.core.expected import first_wrong
 from simulator.core.message import Json, Message
 from simulator.core.world import World
 
@@ -61,6 +62,9 @@ def _scheduled(found: BotSeed, kind: str) -> list[tuple[str, int, ScheduledMessa
         if isinstance(skill, ScheduledMessages) and skill.schedule_type == kind
         for index, message in enumerate(skill.messages)
     ]
+
+
+_OK: tuple[Json, ...] = ("ok", {})
 
 
 class Crash(Exception):
@@ -86,9 +90,9 @@ class AidaRules:
 
     def handle(self, event: Event) -> list[Action]:
         """Work one event."""
+        if type(event) is Received:
+            return self._received(event)
         match event:
-            case Received():
-                return self._received(event)
             case Acted():
                 return self._acted(event)
             case Requested():
@@ -187,7 +191,8 @@ class AidaRules:
         try:
             if message.name == "new_session":
                 return self._new_session(client, received)
-            return self._command(client, received)
+            actions = self._usual(client, message)
+            return self._command(client, received) if actions is None else actions
         except Crash as crash:
             self._world.log("warning", f"{message.name}: the channel crashed: {crash}", topic=f"bot:{client.bot.id}")
             return [Close(client.conn, 1011, str(crash), whole=False)]
@@ -208,12 +213,10 @@ class AidaRules:
         try:
             command = _validator(name)(payload)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
             hint = ""
             if name == "utb_msg" and isinstance(payload, dict) and "image" in payload:
                 hint = "; a picture is a utb_img: --set accept_document_samples=true takes the document's sample"
-            why = first["msg"].removeprefix("Value error, ")
-            raise Crash(f"{'.'.join(map(str, first['loc']))}: {why}{hint}") from None
+            raise Crash(f"{first_wrong(error)}{hint}") from None
         return work(client, received, command)
 
     def _new_session(self, client: Client, received: Received) -> list[Action]:
@@ -226,14 +229,26 @@ class AidaRules:
         answer = Reply(client.conn, received.message.ref, ("ok", {"session": session.id}))
         return [answer, Began(session.id, client.conn)]
 
+    def _usual(self, client: Client, message: Message) -> list[Action] | None:
+        """What comes most: data for a session that is there. None leaves it to the message's model."""
+        payload = message.args[0]
+        if message.name != "put_data" or type(payload) is not dict:
+            return None
+        named, data = payload.get("session"), payload.get("data")
+        session = self._state.session(named) if type(named) is str else None
+        if session is None or type(data) is not dict:
+            return None
+        self._merge(session, data)
+        return [Reply(client.conn, message.ref, _OK)]
+
     def _put_data(self, client: Client, received: Received, command: PutData) -> list[Action]:
         self._merge(self._known(command.session), command.data)
-        return [Reply(client.conn, received.message.ref, ("ok", {}))]
+        return [Reply(client.conn, received.message.ref, _OK)]
 
     def _delete_session(self, client: Client, received: Received, command: DeleteSession) -> list[Action]:
         self._state.delete_session(command.session)
         session = command.session.lower()
-        return [Cancel(session), Reply(client.conn, received.message.ref, ("ok", {})), Ended(session)]
+        return [Cancel(session), Reply(client.conn, received.message.ref, _OK), Ended(session)]
 
     def _utb_msg(self, client: Client, received: Received, command: UtbMsg) -> list[Action]:
         session = self._known(command.session)

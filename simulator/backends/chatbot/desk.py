@@ -170,11 +170,10 @@ class Desk:
 
     def seen(self, talk: Conversation, by: str) -> None:
         """One side has read what the other said."""
-        for msg in reversed(talk.messages.values()):
-            if (msg.sender == "user") != (by == "user"):
-                if msg.read:
-                    break
-                msg.delivered = msg.read = True
+        for msg in reversed(talk.of[by != "user"].values()):
+            if msg.read:
+                break
+            msg.delivered = msg.read = True
 
     def said(self, talk: Conversation, msg: Msg, but: Client | None = None, also: Client | None = None) -> list[Action]:
         """A message is told, to one more who is not in the conversation, and not to one who is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import cast
 from urllib.parse import unquote
 
@@ -51,7 +52,7 @@ def _page(request: Request, door: Door, talks: Talks, settings: Settings, now: f
     return lists.history(talk, page, limit, settings.beyond_document)
 
 
-def _number(query: dict[str, str], name: str, default: int, most: int) -> int:
+def _number(query: Mapping[str, str], name: str, default: int, most: int) -> int:
     text = query.get(name, str(default))
     if not re.fullmatch(r"\d{1,7}", text, re.ASCII) or not 1 <= int(text) <= most:
         raise Failed("INVALID_PAYLOAD", f"{name}: expected a number from 1 to {most}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -30,8 +31,13 @@ SHORT_ID = "0123456789abcdefghijklmnopqrstuvwxyz"
 def iso(seconds: float) -> str:
     """A time as JavaScript's toISOString writes it."""
     millis = round(seconds * 1000)
-    at = datetime.fromtimestamp(millis // 1000, UTC)
-    return f"{at.year:04}-{at.month:02}-{at.day:02}T{at:%H:%M:%S}.{millis % 1000:03}Z"
+    return f"{_second(millis // 1000)}.{millis % 1000:03}Z"
+
+
+@lru_cache(8)
+def _second(number: int) -> str:
+    at = datetime.fromtimestamp(number, UTC)
+    return f"{at.year:04}-{at.month:02}-{at.day:02}T{at:%H:%M:%S}"
 
 
 class Msg:
@@ -113,6 +119,7 @@ class Conversation:
         "last_activity",
         "messages",
         "metadata",
+        "of",
         "org",
         "queued_at",
         "rating",
@@ -146,6 +153,8 @@ class Conversation:
         self.assigned_at: float | None = None
         self.ended_at: float | None = None
         self.messages: dict[str, Msg] = {}
+        self.of: tuple[dict[str, Msg], dict[str, Msg]] = ({}, {})
+        """The same once more, of all others and of the person."""
         """By id, the oldest first."""
         self.said = {"user": 0, "ai": 0, "agent": 0, "system": 0}
         """How many ever, also of those that were forgotten."""
@@ -288,7 +297,7 @@ class Talks:
 
     def say(self, talk: Conversation, msg: Msg) -> None:
         """Keep a message; old ones go where there are too many, never the one that was just said."""
-        talk.messages[msg.id] = msg
+        talk.messages[msg.id] = talk.of[msg.sender == "user"][msg.id] = msg
         talk.said[msg.sender] += 1
         talk.last_activity = max(talk.last_activity, msg.at)
         shares = self._shares[talk.tenant_id]
@@ -306,7 +315,7 @@ class Talks:
     def _forget(self, talk: Conversation, count: int) -> None:
         gone = [*islice(talk.messages.values(), count)]
         for old in gone:
-            del talk.messages[old.id]
+            del talk.messages[old.id], talk.of[old.sender == "user"][old.id]
         if gone:
             self._shares[talk.tenant_id].grow(talk, -sum(old.size for old in gone))
 

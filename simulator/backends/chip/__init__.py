@@ -63,7 +63,7 @@ BACKEND = Backend(
     bot=_bot,
     reader=lambda: Onlooker(RawJson(gojson.commands(FIELDS)), RawJson()),
     routes=(
-        Route("connect", f"/wc/connect/{UUID}/?", gohttp.METHODS),
+        Route("connect", f"/wc/connect/{UUID}/?", gohttp.METHODS, socket=True),
         Route("send", f"/wc/send/{UUID}/?", gohttp.METHODS, body=Buffered(1 << 20)),
         Route("index", "//?", frozenset({"GET"})),
     ),

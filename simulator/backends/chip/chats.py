@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import deque
-from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, final
+
+from msgspec import Struct
 
 from simulator.core.events import Conn
 from simulator.core.ids import Ids
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 PAGE = 25
 """web/client.go: messages in one history event."""
+ROW = 300
+"""For how many characters a message stands besides its own."""
 
 
 class Room:
@@ -28,39 +31,20 @@ class Room:
         self.left = characters
 
 
-@dataclass(slots=True, order=True, init=False)
-class Msg:
-    """A row of the message table; ordered as history is (core/models/msg.go sqlSelectContactMessages)."""
+@final
+class Msg(Struct, gc=False):
+    """A row of the message table."""
 
     created: int
     """Microseconds since 1970: what Postgres keeps."""
     id: int
-    out: bool = field(compare=False)
-    text: str = field(compare=False)
-    attachments: tuple[str, ...] = field(compare=False)
-    origin: str = field(compare=False)
-    user: int = field(compare=False)
-    size: int = field(compare=False)
-    """Characters, with something for the rest of it."""
-
-    def __init__(
-        self,
-        created: int,
-        id: int,
-        out: bool,
-        text: str,
-        attachments: tuple[str, ...] = (),
-        origin: str = "",
-        user: int = 0,
-    ) -> None:
-        self.created = created
-        self.id = id
-        self.out = out
-        self.text = text
-        self.attachments = attachments
-        self.origin = origin
-        self.user = user
-        self.size = 300 + len(text) + (sum(map(len, attachments)) if attachments else 0)
+    out: bool
+    text: str
+    size: int
+    """Characters, see `weight`."""
+    attachments: tuple[str, ...] = ()
+    origin: str = ""
+    user: int = 0
 
     def item(self, agent: Agent | None, time: str, storage_url: str) -> Json:
         """What an event says of it, keys in the order of the wire, empty ones left out (core/models/msg.go)."""
@@ -79,6 +63,11 @@ class Msg:
             body["user"] = user
         body["time"] = time
         return {"msg_out": body}
+
+
+def weight(text: str, attachments: tuple[str, ...]) -> int:
+    """Characters of a message, with something for the rest of it."""
+    return ROW + len(text) + sum(map(len, attachments))
 
 
 class Contact:
@@ -122,7 +111,8 @@ class Contact:
             self.sent.add(msg.id)
         created = msg.created
         if messages and created <= (last := messages[-1]).created and (created < last.created or msg.id < last.id):
-            insort(messages, msg)
+            # As history is ordered (core/models/msg.go sqlSelectContactMessages).
+            insort(messages, msg, key=_place)
         else:
             messages.append(msg)
         self.room.left -= msg.size
@@ -144,6 +134,7 @@ class Contact:
 
 
 _created = attrgetter("created")
+_place = attrgetter("created", "id")
 
 
 class Outbox:

@@ -11,7 +11,7 @@ from simulator.backends.chip import gotime
 
 def _not_zero(value: int) -> int:
     if not value:
-        raise ValueError("required: 0 is Go's word for nothing")
+        raise ValueError("expected a value: 0 is Go's word for nothing")
     return value
 
 
@@ -29,9 +29,9 @@ def _before(value: object) -> int:
     instant = gotime.parse(value)
     if value.endswith("Z"):
         if instant == gotime.ZERO_TIME:
-            raise ValueError("required: year 1 is Go's word for no time")
+            raise ValueError("expected a time: year 1 is Go's word for none")
     elif abs(gotime.offset(value)) >= gotime.FARTHEST_OFFSET:
-        raise ValueError("Postgres knows no time zone that far away")
+        raise ValueError("expected a time zone that Postgres knows: none is that far away")
     return gotime.micros(instant)
 
 

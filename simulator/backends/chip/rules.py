@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable
-from typing import Any, TypeAlias, assert_never
+from typing import TYPE_CHECKING, Any, TypeAlias, assert_never, cast
 
 from pydantic import TypeAdapter, ValidationError
 
 from simulator.backends.chip import courier, gohttp, gotime
-from simulator.backends.chip.chats import Client, Contact, Msg, Outbox
-from simulator.backends.chip.messages import COMMANDS, AckChat, GetHistory, SendMsg, SetEmail, StartChat
+from simulator.backends.chip.chats import ROW, Client, Contact, Msg, Outbox, weight
+from simulator.backends.chip.messages import COMMANDS, StartChat
 from simulator.backends.chip.state import BLANKS, Agent, Channel, Settings, State, path_flaw
 from simulator.core import bot
 from simulator.core.actions import Accept, Action, After, Began, Heard, Hold, Refuse, Release, Respond, Send
@@ -27,14 +27,18 @@ from simulator.core.events import (
     Received,
     Requested,
 )
+from simulator.core.expected import first_wrong
 from simulator.core.message import Json, Message
 from simulator.core.world import World
+
+if TYPE_CHECKING:
+    from simulator.backends.chip.messages import AckChat, GetHistory, SendMsg, SetEmail
 
 COMMAND_TIME = 10.0
 """Seconds (web/client.go onCommand): a start_chat whose Courier took longer finds no contact any more."""
 
-_Command: TypeAlias = tuple[Callable[[Any], Any], Callable[[Client, Contact, Any], list[Action]]]
-"""What checks a command, and what is done about it once there is a chat."""
+_Work: TypeAlias = Callable[[Client, Contact, Message], list[Action]]
+"""What is done about a command once there is a chat. Raises ValidationError."""
 
 
 class ChipRules:
@@ -56,20 +60,35 @@ class ChipRules:
         self._kept_messages = settings.kept_messages
         self._grain = 10 ** (9 - settings.time_digits)
         self._storage_url = settings.storage_url
-        self._commands: dict[str, Callable[[Client, Contact, Any], list[Action]]] = {
+        self._talks = self._state.talks
+        self._sockets = self._state.sockets
+        self._commands: dict[str, _Work] = {
             "send_msg": self._send_msg,
             "ack_chat": self._ack_chat,
             "get_history": self._get_history,
             "set_email": self._set_email,
             "start_chat": self._start_again,
         }
-        self._known: dict[str, _Command] = {}
+        self._validators: dict[str, Callable[[Any], Any]] = {}
 
     def handle(self, event: Event) -> list[Action]:
         """Work one event."""
         if type(event) is Received:
-            return self._received(event)
+            client = self._clients[event.conn]
+            message = event.message
+            contact = client.contact
+            work = self._commands.get(message.name)
+            if work is None or contact is None:
+                return self._without_chat(client, message)
+            try:
+                return work(client, contact, message)
+            except ValidationError as error:
+                return self._flawed(client, message.name, error)
         if type(event) is Acted:
+            found, act = self._talks.get(event.talk), event.act
+            if type(act) is bot.Say and act.agent is None and found is not None and not found[1].agent:
+                # Nearly always; nothing can be wrong with it.
+                return self._say(found[0], found[1], act.text, None)
             return self._acted(event)
         match event:
             case Fired():
@@ -138,37 +157,33 @@ class ChipRules:
 
     # --- commands
 
-    def _received(self, received: Received) -> list[Action]:
-        client = self._clients[received.conn]
-        message = received.message
-        known = self._known.get(message.name) or self._first_of(message.name)
-        if known is None:
+    def _without_chat(self, client: Client, message: Message) -> list[Action]:
+        if message.name not in COMMANDS:
             self._ignored(client, f"unknown command type {message.name!r}")
             return []
-        validate, work = known
         try:
-            command = validate(message.args[0])
+            command = self._checked(message)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            why = first["msg"].removeprefix("Value error, ")
-            self._ignored(client, message.name, f"{'.'.join(map(str, first['loc']))}: {why}")
-            return []
-        contact = client.contact
-        if contact is not None:
-            return work(client, contact, command)
+            return self._flawed(client, message.name, error)
         if isinstance(command, StartChat):
             return self._start_chat(client, command)
         self._ignored(client, message.name, "no chat started on this socket, send start_chat first")
         return []
 
-    def _first_of(self, name: str) -> _Command | None:
-        """What a command of that name needs: a validator is built when the first one comes."""
-        if name not in COMMANDS:
-            return None
-        known = self._known[name] = (TypeAdapter(COMMANDS[name]).validator.validate_python, self._commands[name])
-        return known
+    def _checked(self, message: Message) -> Any:
+        """The command as its model has it: a validator is built when the first one comes. Raises ValidationError."""
+        name = message.name
+        validate = self._validators.get(name)
+        if validate is None:
+            validate = self._validators[name] = TypeAdapter(COMMANDS[name]).validator.validate_python
+        return validate(message.args[0])
 
-    def _start_again(self, client: Client, contact: Contact, command: StartChat) -> list[Action]:
+    def _flawed(self, client: Client, name: str, error: ValidationError) -> list[Action]:
+        self._ignored(client, name, first_wrong(error))
+        return []
+
+    def _start_again(self, client: Client, contact: Contact, message: Message) -> list[Action]:
+        self._checked(message)
         self._ignored(client, "start_chat", "this socket has already started a chat")
         return []
 
@@ -211,23 +226,33 @@ class ChipRules:
         began = Began(client.talk, client.conn, again=not new)
         return [Send(client.conns, event), *self._look_later(outbox), began]
 
-    def _send_msg(self, client: Client, contact: Contact, command: SendMsg) -> list[Action]:
-        text = command.text
+    def _send_msg(self, client: Client, contact: Contact, message: Message) -> list[Action]:
+        body: Any = message.args[0]
+        text = body.get("text")
+        # The model knows what is wrong; what nearly everybody sends is plainly right.
+        if type(text) is not str or not text:
+            text = cast("SendMsg", self._checked(message)).text
+        # Bots see no fields that the server does not know.
+        said = message if len(body) == 1 else Message("send_msg", ({"text": text},))
         if self._courier_url is None:
-            return self._new_msg(client, contact, text)
+            return self._new_msg(client, contact, text, said)
         return self._courier(
             client,
             contact.chat_id,
             {"type": "msg_in", "msg": {"text": text}},
-            lambda: self._new_msg(client, contact, text),
+            lambda: self._new_msg(client, contact, text, said),
         )
 
-    def _new_msg(self, client: Client, contact: Contact, text: str) -> list[Action]:
-        contact.add(Msg(self._created(), contact.new_id(), False, text))
-        return [Heard(client.talk, text, Message("send_msg", ({"text": text},)))]
+    def _new_msg(self, client: Client, contact: Contact, text: str, said: Message) -> list[Action]:
+        created = round(self._world.now() * 1_000_000)
+        contact.add(Msg(created, contact.new_id(), False, text, ROW + len(text)))
+        return [Heard(client.talk, text, said)]
 
-    def _ack_chat(self, client: Client, contact: Contact, command: AckChat) -> list[Action]:
-        msg_id = command.msg_id
+    def _ack_chat(self, client: Client, contact: Contact, message: Message) -> list[Action]:
+        body: Any = message.args[0]
+        msg_id = body.get("msg_id")
+        if type(msg_id) is not int or not (0 < msg_id < 1 << 63):
+            msg_id = cast("AckChat", self._checked(message)).msg_id
         if self._courier_url is None:
             return self._delivered(client, msg_id)
         status: dict[str, Json] = {"msg_id": msg_id, "status": "delivered"}
@@ -247,11 +272,16 @@ class ChipRules:
             return []
         outbox.pop()
         outbox.ready = True
-        return self._look_later(outbox)
+        return self._look_later(outbox) if outbox.items else []
 
-    def _get_history(self, client: Client, contact: Contact, command: GetHistory) -> list[Action]:
+    def _get_history(self, client: Client, contact: Contact, message: Message) -> list[Action]:
+        body: Any = message.args[0]
+        before = body.get("before")
+        instant = gotime.usual(before) if type(before) is str else None
+        if instant is None:
+            instant = cast("GetHistory", self._checked(message)).before
         items: list[Json] = []
-        for msg in contact.before(command.before):
+        for msg in contact.before(instant):
             agent = self._state.agent(msg.user) if msg.user else None
             if msg.user and agent is None:
                 # One user who can't be loaded loses the whole event (web/client.go, GetHistory).
@@ -262,7 +292,8 @@ class ChipRules:
             items.reverse()
         return [Send(client.conns, Message("history", ({"history": items},)))]
 
-    def _set_email(self, client: Client, contact: Contact, command: SetEmail) -> list[Action]:
+    def _set_email(self, client: Client, contact: Contact, message: Message) -> list[Action]:
+        command = cast("SetEmail", self._checked(message))
         if len(command.email) > self._settings.email_limit or "\0" in command.email:
             self._ignored(client, "set_email", f"above {self._settings.email_limit} characters, or with a NUL")
             return []
@@ -279,8 +310,7 @@ class ChipRules:
         # The live time is the server's clock when the send request came, not the row's created_on (web/server.go).
         nanos = msg.created * 1000 + msg.id * 7919 % 1000
         nanos -= nanos % self._grain
-        time = gotime.nano(nanos, self._zone)
-        outbox.put(msg, msg.item(agent, time, self._storage_url))
+        outbox.put(msg, msg.item(agent, gotime.nano(nanos, self._zone), self._storage_url))
         # History knows four origins, told by what made the message; a live one passes through what Courier said.
         if msg.origin not in ("flow", "broadcast", "ticket", "chat"):
             msg.origin = "chat"
@@ -290,17 +320,17 @@ class ChipRules:
     def _look_later(self, outbox: Outbox) -> list[Action]:
         if outbox.armed or not outbox.ready or not outbox.items:
             return []
-        if not self._outbox_interval:
-            return self._look(outbox)
-        outbox.armed = True
-        return [After(self._outbox_interval, outbox, "look")]
+        if self._outbox_interval:
+            outbox.armed = True
+            return [After(self._outbox_interval, outbox, "look")]
+        return self._look(outbox)
 
     def _look(self, outbox: Outbox) -> list[Action]:
         outbox.armed = False
         if not outbox.ready or not outbox.items:
             return []
         outbox.ready = False
-        sockets = self._state.sockets.get(outbox.chat_id)
+        sockets = self._sockets.get(outbox.chat_id)
         # The real key is `<chat id>@<channel>`, cut at every @: a chat id with an address in it is never found again
         # (core/queue/outboxes.go decodeOutbox).
         if not sockets or "@" in outbox.chat_id:
@@ -351,7 +381,9 @@ class ChipRules:
             order = courier.read(raw, channel, self._state)
         except courier.Refused as refused:
             return refused.status, {"error": refused.why}, []
-        row = Msg(self._created(), order.id, True, order.text, order.attachments, order.origin, order.user)
+        size = weight(order.text, order.attachments)
+        created = round(self._world.now() * 1_000_000)
+        row = Msg(created, order.id, True, order.text, size, order.attachments, order.origin, order.user)
         actions = self._queue(channel.uuid, order.contact, row, order.agent)
         if actions is None:
             return 500, {"error": "unable to queue message"}, []
@@ -366,16 +398,14 @@ class ChipRules:
             self._world.log("warning", f"there is no chat {acted.talk!r}")
             return []
         channel, contact = found
-        if type(act) is bot.Say and act.agent is None:
-            # Nearly always; nothing can be wrong with it.
-            return self._say(channel, contact, act.text, self._agent(contact))
         why = self._state.objection(contact, act)
         if why is not None:
             self._world.log("warning", why)
             return []
         match act:
             case bot.Say():
-                return self._say(channel, contact, act.text, self._state.find_agent(act.agent or ""))
+                agent = self._agent(contact) if act.agent is None else self._state.find_agent(act.agent)
+                return self._say(channel, contact, act.text, agent)
             case bot.Picture() | bot.File():
                 return self._say(channel, contact, act.text, self._agent(contact), (f"{act.type}:{act.url}",))
             case bot.Stream():
@@ -405,15 +435,14 @@ class ChipRules:
         self, channel: str, contact: Contact, text: str, agent: Agent | None, attachments: tuple[str, ...] = ()
     ) -> list[Action]:
         origin, user = ("chat", agent.id) if agent is not None else ("flow", 0)
-        msg = Msg(self._created(), contact.new_id(), True, text, attachments, origin, user)
+        size = weight(text, attachments) if attachments else ROW + len(text)
+        created = round(self._world.now() * 1_000_000)
+        msg = Msg(created, contact.new_id(), True, text, size, attachments, origin, user)
         actions = self._queue(channel, contact, msg, agent)
         if actions is None:
             self._world.log("warning", "the outbox is full, the answer is lost", chat_id=contact.chat_id)
             return []
         return actions
-
-    def _created(self) -> int:
-        return round(self._world.now() * 1_000_000)
 
     def _ignored(self, client: Client, what: str, why: str = "") -> None:
         """The real server answers nothing; our operator reads why."""

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from simulator.backends.chip import gotime
-from simulator.backends.chip.chats import PAGE, Client, Contact, Msg, Outbox, Room
+from simulator.backends.chip.chats import PAGE, Client, Contact, Msg, Outbox, Room, weight
 from simulator.backends.chip.messages import Instant, Int64, Origin
 from simulator.core import bot
 from simulator.core.events import Conn
@@ -201,7 +201,7 @@ def _unique(what: str, key: str, values: list[Any]) -> None:
 class State:
     """Everything of one running chip."""
 
-    __slots__ = ("_agents", "_channels", "_contacts", "_outboxes", "_talks", "clients", "room", "sockets")
+    __slots__ = ("_agents", "_channels", "_contacts", "_outboxes", "clients", "room", "sockets", "talks")
 
     def __init__(self, seed: Seed, ids: Ids) -> None:
         settings = seed.settings
@@ -210,7 +210,7 @@ class State:
         self._agents = {user.id: user for user in seed.users}
         self._contacts: dict[tuple[int, str], Contact] = {}
         self._outboxes: dict[tuple[str, str], Outbox] = {}
-        self._talks: dict[str, tuple[str, Contact]] = {}
+        self.talks: dict[str, tuple[str, Contact]] = {}
         """What `talk` finds for the chats that were started on a socket."""
         self.clients: dict[Conn, Client] = {}
         self.sockets: dict[str, list[Client]] = {}
@@ -250,7 +250,7 @@ class State:
 
     def talk(self, name: str) -> tuple[str, Contact] | None:
         """The channel's UUID and the contact that a talk means: `<channel uuid>/<chat id>`, or the chat id alone."""
-        found = self._talks.get(name)
+        found = self.talks.get(name)
         if found is not None:
             return found
         uuid, _, chat_id = name.rpartition("/")
@@ -284,7 +284,7 @@ class State:
                 gone = self._contacts.pop(idle)
                 gone.forget(len(gone.messages))
                 for channel in self._channels:
-                    self._talks.pop(f"{channel}/{idle[1]}", None)
+                    self.talks.pop(f"{channel}/{idle[1]}", None)
                     outbox = self._outboxes.pop((channel, idle[1]), Outbox("", self.room))
                     while outbox.items:
                         outbox.pop()
@@ -307,7 +307,7 @@ class State:
         """A socket has started a chat."""
         client.contact = contact
         client.talk = f"{client.channel.uuid}/{contact.chat_id}"
-        self._talks[client.talk] = (client.channel.uuid, contact)
+        self.talks[client.talk] = (client.channel.uuid, contact)
         contact.channel = client.channel
         # The latest last.
         self._contacts[contact.org, contact.chat_id] = self._contacts.pop((contact.org, contact.chat_id), contact)
@@ -329,6 +329,7 @@ def _row(stored: Stored) -> Msg:
         id=stored.id,
         out=stored.direction == "out",
         text=stored.text,
+        size=weight(stored.text, tuple(stored.attachments)),
         attachments=tuple(stored.attachments),
         origin=stored.origin,
         user=stored.user,

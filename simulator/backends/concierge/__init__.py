@@ -68,6 +68,7 @@ def _wire(world: World) -> Gateway:
         "connect",
         idle=settings.idle_timeout,
         longest=settings.longest_connection,
+        now=world.now,
         plain=web.plain(world),
     )
 
@@ -135,7 +136,7 @@ BACKEND = Backend(
     bot=_bot,
     reader=lambda: Onlooker(Envelope(), Onlook()),
     routes=(
-        Route("connect", "/uat/?"),
+        Route("connect", "/uat/?", socket=True),
         Route("connections", "/uat/@connections/[^/]+", frozenset({"DELETE", "GET", "POST"}), Buffered(1 << 18)),
         Route("upload_url", "/file-new/get-upload-url", frozenset({"OPTIONS", "POST"}), Buffered(1 << 16)),
         Route("authorize", "/client/auth/authorize-tenant", frozenset({"OPTIONS", "POST"}), Buffered(1 << 16)),

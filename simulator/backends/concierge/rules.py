@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from typing import Any, TypeAlias, assert_never, cast
 from urllib.parse import parse_qs
 
+from msgspec import Struct
 from pydantic import TypeAdapter, ValidationError
 
 from simulator.backends.concierge import tokens
@@ -53,6 +54,15 @@ Done: TypeAlias = tuple[dict[str, Json], list[Action]]
 """The body of an answer with status 200, and what follows it."""
 
 
+_OF_SESSION = frozenset(name for name, model in COMMANDS.items() if model is OfSession)
+
+
+class Named(Struct, gc=False):
+    """An OfSession that needed no model."""
+
+    chatSessionId: str
+
+
 class Refused(Exception):
     """An answer with another status than 200; the name is that of the setting `error_<name>`."""
 
@@ -87,16 +97,18 @@ class ConciergeRules:
 
     def handle(self, event: Event) -> list[Action]:
         """Work one event."""
+        if type(event) is Received and not self._desk.asleep:
+            return self._received(event)
         if self._desk.asleep:
             return [*self._desk.wake(), *self._handle(event)]
         return self._handle(event)
 
     def _handle(self, event: Event) -> list[Action]:
         match event:
-            case Received():
-                return self._received(event)
             case Acted():
                 return self._desk.acted(event.talk, event.act)
+            case Received():
+                return self._received(event)
             case Knocked():
                 return self._knocked(event)
             case Opened():
@@ -230,7 +242,7 @@ class ConciergeRules:
                 return [self._word(socket, BROKEN)]
             return [Reply(received.conn, message.ref, (status, {"message": text}))]
         route = message.ref
-        if self._settings.sample_quirk and message.name == "client/get-chat-messages":
+        if message.name == "client/get-chat-messages" and self._settings.sample_quirk:
             paginate = cast("dict[str, Json]", body["paginate"])
             route = f"{message.name}?page={paginate['page']}&limit={paginate['per_page']}"
         return [Reply(received.conn, route, (200, body)), *actions]
@@ -239,6 +251,11 @@ class ConciergeRules:
         route = self._routes.get(message.name)
         if route is None:
             raise Refused("route")
+        if message.name in _OF_SESSION and type(body := message.args[0]) is dict:
+            named = body.get("chatSessionId")
+            # The id of a session that is there is a good one, and all that such a message has.
+            if type(named) is str and named in self._state.sessions:
+                return route(socket, message, Named(named))
         validate = self._validators.get(message.name)
         if validate is None:
             validate = self._validators[message.name] = TypeAdapter(COMMANDS[message.name]).validator.validate_python
@@ -270,17 +287,17 @@ class ConciergeRules:
         began = Began(session.uuid, socket.conn, again=bool(session.messages))
         return [*self._desk.pinged(session), *self._desk.update("init", session, TENANT, socket), began]
 
-    def _get_session(self, socket: Socket, message: Message, command: OfSession) -> Done:
+    def _get_session(self, socket: Socket, message: Message, command: OfSession | Named) -> Done:
         session = self._own(socket, command.chatSessionId)
         actions = [] if session.closed else self._desk.pinged(session)
         return self._of_session(socket, session), actions
 
-    def _ping(self, socket: Socket, message: Message, command: OfSession) -> Done:
+    def _ping(self, socket: Socket, message: Message, command: OfSession | Named) -> Done:
         session = self._open(socket, command.chatSessionId)
         actions = [*self._desk.pinged(session), *self._desk.update("tenant_ping", session, TENANT, socket)]
         return self._of_session(socket, session), actions
 
-    def _get_messages(self, socket: Socket, message: Message, command: OfSession) -> Done:
+    def _get_messages(self, socket: Socket, message: Message, command: OfSession | Named) -> Done:
         session = self._own(socket, command.chatSessionId)
         settings = self._settings
         query = parse_qs(message.topic)
@@ -320,7 +337,7 @@ class ConciergeRules:
     def _unread(self, socket: Socket, message: Message, command: Nothing) -> Done:
         return {"unreadMsgCount": self._told.number(self._state.unread(socket.party))}, []
 
-    def _end(self, socket: Socket, message: Message, command: OfSession) -> Done:
+    def _end(self, socket: Socket, message: Message, command: OfSession | Named) -> Done:
         session = self._own(socket, command.chatSessionId)
         actions = [] if session.closed else self._desk.close(session, TENANT, socket)
         return {"chatSessionId": session.uuid, "chatSession": self._told.session(session)}, actions

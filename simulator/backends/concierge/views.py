@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from simulator.backends.concierge.chats import HOUR, Link, Msg, Party, Session
@@ -19,58 +20,64 @@ TENANT, AGENT = "TENANT", "BACKEND_USER"
 class Views:
     """Rows as they are told, in an answer or in a push."""
 
-    __slots__ = ("_numbers", "_settings", "_typed", "org")
+    __slots__ = ("_org", "_settings", "_short", "_spell", "_typed")
 
     def __init__(self, settings: Settings, org: int, *, push: bool) -> None:
         self._settings = settings
-        self._numbers = (settings.push_ids if push else settings.ids) == "number"
+        # How a bigint is spelled: int makes of a number itself.
+        self._spell: Callable[[int], Json] = int if (settings.push_ids if push else settings.ids) == "number" else str
         self._typed = settings.message_type_field in (("push", "always") if push else ("always",))
-        self.org = org
+        self._org = self._spell(org)
+        self._short: dict[int, dict[str, Json]] = {}
+        """Of tenants, who are the fixtures': what nobody changes is not made anew each time."""
 
     def number(self, value: int | None) -> Json:
         """A bigint column."""
-        return value if value is None or self._numbers else str(value)
+        return None if value is None else self._spell(value)
 
     def session(self, session: Session) -> dict[str, Json]:
         """`chatSession`."""
-        agent = session.agent
+        agent, spell = session.agent, self._spell
         return {
-            "id": self.number(session.id),
-            "orgId": self.number(self.org),
+            "id": spell(session.id),
+            "orgId": self._org,
             "chatSessionId": session.uuid,
             "chatInitiatedByEntityType": TENANT,
-            "chatInitiatedByEntityId": self.number(session.party.person.id),
-            "lastPingedByChatInitiator": self.number(session.pinged),
+            "chatInitiatedByEntityId": spell(session.party.person.id),
+            "lastPingedByChatInitiator": spell(session.pinged),
             "chatJoinedByEntityType": None if agent is None else AGENT,
-            "chatJoinedByEntityId": None if agent is None else self.number(agent.id),
+            "chatJoinedByEntityId": None if agent is None else spell(agent.id),
             "lastPingedByChatJoiner": self.number(session.agent_pinged),
             "isSessionClosed": session.closed,
         }
 
     def connection(self, party: Party, link: Link) -> dict[str, Json]:
         """`connection`."""
+        spell = self._spell
         return {
-            "id": self.number(link.id),
+            "id": spell(link.id),
             "connectionId": link.connection,
             "entityType": TENANT,
-            "entityId": self.number(party.person.id),
+            "entityId": spell(party.person.id),
             "deviceId": link.device,
-            "expiredAt": self.number(link.updated + HOUR),
-            "createdAt": self.number(link.created),
-            "updatedAt": self.number(link.updated),
-            "orgId": self.number(self.org),
+            "expiredAt": spell(link.updated + HOUR),
+            "createdAt": spell(link.created),
+            "updatedAt": spell(link.updated),
+            "orgId": self._org,
         }
 
     def tenant(self, party: Party, *, new: bool) -> dict[str, Json]:
         """`tenant`: with the profile where a session is new, as the samples have it, or as the setting says."""
         person = party.person
-        short: dict[str, Json] = {
-            "id": self.number(person.id),
-            "email": person.email,
-            "countryId": self.number(person.countryId),
-            "code": person.code,
-            "phoneNumber": person.phoneNumber,
-        }
+        short = self._short.get(person.id)
+        if short is None:
+            short = self._short[person.id] = {
+                "id": self.number(person.id),
+                "email": person.email,
+                "countryId": self.number(person.countryId),
+                "code": person.code,
+                "phoneNumber": person.phoneNumber,
+            }
         wanted = self._settings.tenant_profile
         return {**short, **person.profile} if wanted == "full" or (wanted == "sampled" and new) else short
 
@@ -82,7 +89,7 @@ class Views:
         return {
             "id": self.number(msg.id),
             **typed,
-            "orgId": self.number(self.org),
+            "orgId": self._org,
             "chatSessionId": session.uuid,
             "senderEntityType": TENANT if agent is None else AGENT,
             "senderEntityId": self.number(session.party.person.id if agent is None else agent.id),

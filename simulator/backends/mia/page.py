@@ -43,8 +43,10 @@ _CHAT = """<!DOCTYPE html>
     item.id = `message_${id}`;
     item.className = direction;
     if (type === "application/vnd.lime.media-link+json") {
-      const link = document.createElement("a");
-      link.href = content.uri;
+      // Somebody wrote it: a link of another kind, such as javascript:, would run here.
+      const web = URL.canParse(content.uri) && ["http:", "https:"].includes(new URL(content.uri).protocol);
+      const link = document.createElement(web ? "a" : "span");
+      if (web) link.href = content.uri;
       link.textContent = content.title ?? content.uri;
       item.replaceChildren(link);
     } else {

@@ -143,8 +143,8 @@ def _message(backend: Backend, wanted: Send) -> Message:
 def _judge(backend: Backend, event: str, args: list[Any], key: str) -> None:
     from pydantic import ValidationError
 
+    from simulator.core.expected import expected
     from simulator.scenario.document import spelled
-    from simulator.serve.admin.expected import expected
 
     at = 0
     if event in backend.answers:

@@ -92,8 +92,8 @@ def _found(line: Line, backend: Backend, lost: bool) -> Iterator[Violation]:
 def _wrong(line: Line, backend: Backend, model: type[BaseModel], source: str) -> Iterator[Violation]:
     from pydantic import ValidationError
 
+    from simulator.core.expected import MISSING, expected
     from simulator.scenario.document import spelled
-    from simulator.serve.admin.expected import MISSING, expected
 
     try:
         model.model_validate(line.args[0] if line.args else {})

@@ -141,11 +141,11 @@ def test_a_key_that_is_misspelt(text: str, line: str, tmp_path: Path) -> None:
             skill("id: menu", "type: keyword_respnder"),
             f":9: bots.0.manifest.skills.0.type: there is no such skill; there are: {TYPES} (got 'keyword_respnder')",
         ),
-        (skill("id: menu"), ":8: bots.0.manifest.skills.0.type: Field required"),
+        (skill("id: menu"), ":8: bots.0.manifest.skills.0.type: is missing"),
         (skill("type: [survey]"), ":8: bots.0.manifest.skills.0.type: expected a text"),
         (skill("type: 7"), ":8: bots.0.manifest.skills.0.type: expected a text; quotes make it one (got 7)"),
         (skill("menu"), ":8: bots.0.manifest.skills.0: expected keys and values (got 'menu')"),
-        (skill("type: survey", "id: s"), ":8: bots.0.manifest.skills.0.questions: Field required"),
+        (skill("type: survey", "id: s"), ":8: bots.0.manifest.skills.0.questions: is missing"),
         (
             skill("type: keyword_responder", "id: k", "response: {en: Hi}", "keywords:", "  1: [a]"),
             ":12: bots.0.manifest.skills.0.keywords.1: expected a text; quotes make it one (got 1)",

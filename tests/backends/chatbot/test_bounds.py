@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from types import FrameType
 from typing import Any
 
 from simulator.core.bot import Say
+from simulator.core.message import Json
 from tests.backends.chatbot.chats import HARBOUR, HILL, WORKSHOP, Person, chat, codes, cost, names, person, user
 from tests.talk import Talk
 
@@ -134,6 +137,35 @@ def test_messages_of_a_conversation() -> None:
     id = one.join()["conversationId"]
     one.emit("send-message", {"conversationId": id, "content": "last"})
     assert [message["content"] for message in one.join(conversationId=id)["messages"]] == ["last"]
+
+
+def lines(who: Person, event: str, **body: Json) -> int:
+    """How many lines of ours an event runs."""
+    count = 0
+
+    def seen(frame: FrameType, kind: str, arg: object) -> Any:
+        nonlocal count
+        count += kind == "line"
+        return seen
+
+    before = sys.gettrace()
+    sys.settrace(seen)
+    try:
+        who.emit(event, body)
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def test_a_message_costs_the_same_however_many_came_before() -> None:
+    visitor = person(chat(bot="none"))
+    body = {"conversationId": visitor.join()["conversationId"], "content": "again"}
+    for _ in range(5):
+        visitor.emit("send-message", body)
+    early = lines(visitor, "send-message", **body)
+    for _ in range(200):
+        visitor.emit("send-message", body)
+    assert lines(visitor, "send-message", **body) <= early + 5
 
 
 def texts(who: Person, id: str) -> list[str]:

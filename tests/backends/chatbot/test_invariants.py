@@ -115,6 +115,10 @@ def holds(rules: Any) -> None:
     assert not any(isinstance(where, Conversation) and where.over for where in rules._answers._streams)
     assert not any(conversation.over and conversation.typing for conversation in rules._talks)
     for conversation in rules._talks:
+        for side in (False, True):
+            said = [msg for msg in conversation.messages.values() if (msg.sender == "user") is side]
+            assert [*conversation.of[side].values()] == said
+    for conversation in rules._talks:
         typists = [client for client in rules._clients.values() if conversation in client.typing]
         assert {*typists} == {who for who in conversation.typing if isinstance(who, Client)}
     loads = Counter((c.tenant_id, c.agent_id) for c in rules._talks if c.status == "agent")

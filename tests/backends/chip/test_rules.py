@@ -7,7 +7,9 @@ import re
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
+from simulator.backends.chip.messages import COMMANDS
 from simulator.core.message import Response
 from tests.talk import UPGRADE, Talk
 
@@ -121,6 +123,32 @@ def test_silence_where_the_real_server_is_silent_and_a_word_to_the_operator(chip
     assert len(warnings) == 19
     assert "ignored: send_msg: no chat started on this socket, send start_chat first" in warnings
     assert "ignored: ack_chat: msg_id 1: nothing is waiting" in warnings
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "values"),
+    [
+        ("send_msg", "text", ["x", " ", "", 7, True, None, ["x"], {"x": 1}, 1.5]),
+        ("ack_chat", "msg_id", [1, 0, -1, 2**63 - 1, 2**63, -(2**63), -(2**63) - 1, True, "1", 1.0, None, [1]]),
+        ("get_history", "before", ["2026-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "x", "", 7, None, True]),
+        ("set_email", "email", ["a@example.com", "", 7, None]),
+        ("start_chat", "chat_id", [None, "", "x", 7]),
+    ],
+)
+def test_what_needs_no_model_is_what_the_model_takes(chip: Talk, name: str, key: str, values: list[Any]) -> None:
+    """The operator reads the model's words exactly where it has some."""
+    client = chip.connect()
+    client.send('{"type":"start_chat"}')
+    for body in ({}, *({key: value} for value in values), *({key: value, "before": "x"} for value in values)):
+        wrong = False
+        try:
+            TypeAdapter(COMMANDS[name]).validate_python(body)
+        except ValidationError:
+            wrong = True
+        chip.logged.clear()
+        client.send(json.dumps({"type": name, **body}))
+        told = [text for _, text, _ in chip.logged if text.startswith(f"ignored: {name}: {key}: ")]
+        assert len(told) == wrong, (body, chip.logged)
 
 
 def test_one_inactive_user_loses_the_whole_history(chip: Talk) -> None:

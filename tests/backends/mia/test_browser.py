@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -73,6 +74,15 @@ async def test_our_own_page_chats() -> None:
         assert await do(page, do=f"return {items}[5].className + ': ' + {items}[5].textContent") == (
             "incoming: You said: Hi Mia, sent"
         )
+        # A link goes where the web is, and nowhere else, and what is markup is text.
+        uris = ("https://example.com/a.pdf", "javascript:document.title='run'", "data:text/html,a", "<b>no URI</b>")
+        for i, uri in enumerate(uris):
+            content = {"type": "text/plain", "uri": uri}
+            shown = {"id": f"link{i}", "type": "application/vnd.lime.media-link+json", "content": content}
+            await do(page, do=f"show({json.dumps(shown)})")
+        links = "[...document.querySelectorAll('[id^=message_link] a')].map((link) => link.getAttribute('href'))"
+        assert await do(page, do=f"return {links}") == ["https://example.com/a.pdf"]
+        assert await do(page, do=f"return [...{items}].slice(-4).map((item) => item.firstChild.textContent)") == [*uris]
 
 
 async def test_the_module_works_as_well() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from pydantic import ValidationError
+
 MISSING = "nothing"
 """What was got where something is missing."""
 
@@ -45,3 +47,10 @@ def expected(error: Any) -> str:
         if text.startswith(begin):
             return text.removeprefix(begin)
     return f"another value: {text}"
+
+
+def first_wrong(error: ValidationError) -> str:
+    """The first thing that is wrong, for a line in the log: its place, and what was expected there."""
+    one = error.errors(include_url=False)[0]
+    place = ".".join(map(str, one["loc"]))
+    return f"{place}{': ' if place else ''}expected {expected(one)}"

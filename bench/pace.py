@@ -1,0 +1,30 @@
+"""How long and how often is measured: one object for all parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(slots=True, frozen=True)
+class Pace:
+    """What the command line asked for."""
+
+    rounds: int
+    seconds: float
+    """Of a round of messages."""
+    connections: int
+    """Idle ones."""
+    tell: Callable[[str], None]
+    """Progress."""
+    quick: bool = False
+    """A first look: fewer rows."""
+
+    @property
+    def warm_up(self) -> float:
+        """Seconds before the first round: until then what is compiled as it runs is not compiled."""
+        return 0.4 if self.quick else 1.0
+
+    def round(self, part: str, number: int, title: str) -> None:
+        """Tell where it is; round 0 warms up."""
+        self.tell(f"{part}, {f'round {number} of {self.rounds}' if number else 'warming up'}: {title}")

@@ -1,0 +1,306 @@
+"""Who comes in: requests of sessions and for WebSockets are worked in the read that brings them, others are aiohttp's.
+
+aiohttp makes a parser, two tasks and a timer of each connection, and a task, a request and a response of each request:
+more than twice what a poll itself takes. None of it is needed where a request came whole and its answer is written
+whole, so an asyncio protocol of our own takes these. Whatever else comes, it hands to aiohttp with all that was read,
+and the connection is aiohttp's from then on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Protocol, cast
+
+from aiohttp import web
+
+from simulator.core.backend import Buffered
+from simulator.core.events import CallId
+from simulator.core.message import Request, Response
+from simulator.core.space import Running
+from simulator.core.wire import Answer, Reset, Upgrade
+from simulator.serve import links
+from simulator.serve.calls import Gone
+from simulator.serve.driver import Driver
+from simulator.serve.http import Opening, head_of
+from simulator.serve.intake import Intake
+from simulator.serve.whole import Unfinished, read
+
+IDLE = 1800.0
+"""Seconds between two looks for connections on which nothing came since the last one. aiohttp gives them an hour."""
+
+
+class Doors(Protocol):
+    """The handler of a port."""
+
+    async def __call__(self, asked: web.BaseRequest) -> web.StreamResponse:
+        """Serve a request that aiohttp has read."""
+        ...
+
+    def opening(self, request: Request) -> Opening | None:
+        """Where a request goes that is `swift`, its target set right; None for all others, which aiohttp shall read."""
+        ...
+
+
+class Entrance(web.Server):
+    """aiohttp's server, with a protocol of ours before its own."""
+
+    def __init__(self, doors: Doors, intake: Intake | None) -> None:
+        super().__init__(doors, access_log=None, handler_cancellation=True, auto_decompress=False)
+        self._doors = doors
+        self._intake = intake
+        self._visitors: set[Visitor] = set()
+        self._look: asyncio.TimerHandle | None = None
+
+    def __call__(self) -> asyncio.Protocol:  # type: ignore[override]
+        """The protocol of a new connection."""
+        if self._look is None:
+            self._look = asyncio.get_running_loop().call_later(IDLE, self.sweep)
+        return Visitor(self._doors, self._intake, self._visitors, super().__call__)
+
+    def sweep(self) -> None:
+        """Close what was idle since the last time."""
+        for visitor in [*self._visitors]:
+            visitor.rest()
+        self._look = asyncio.get_running_loop().call_later(IDLE, self.sweep) if self._visitors else None
+
+    async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        """Close all connections that are no links."""
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
+        for visitor in [*self._visitors]:
+            visitor.end()
+        await super().shutdown(timeout)
+
+
+class Make(Protocol):
+    """Makes aiohttp's protocol of a connection."""
+
+    def __call__(self) -> asyncio.Protocol: ...
+
+
+class Visitor(asyncio.Protocol):
+    """One connection as long as nothing else came over it. One request is under way at a time, the next one waits."""
+
+    __slots__ = (
+        "_call",
+        "_doors",
+        "_fd",
+        "_full",
+        "_held",
+        "_idle",
+        "_intake",
+        "_make",
+        "_opening",
+        "_request",
+        "_scheme",
+        "_tail",
+        "_transport",
+        "_visitors",
+    )
+
+    def __init__(self, doors: Doors, intake: Intake | None, visitors: set[Visitor], make: Make) -> None:
+        self._doors = doors
+        self._intake = intake
+        self._visitors = visitors
+        self._make = make
+        self._fd = -1
+        """The socket, while the intake reads it."""
+        self._held = b""
+        """A request that is not whole, or that has to wait."""
+        self._full = False
+        self._idle = False
+        self._opening: Opening | None = None
+        """Of the request that is under way."""
+        self._call: CallId | None = None
+
+    # What the transport calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Somebody comes."""
+        self._transport = cast("asyncio.Transport", transport)
+        secured = transport.get_extra_info("sslcontext") is not None
+        self._scheme = "https" if secured else "http"
+        if secured:
+            self._intake = None
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            # As aiohttp does it: the system notices who is gone without a word.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._visitors.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Works a request, or hands the connection on."""
+        if self._held:
+            data = self._held + data
+            self._held = b""
+        if self._opening is not None:
+            self._held = data
+            self._read_no_more()
+            return
+        self._idle = False
+        found = read(data, self._scheme)
+        if isinstance(found, Unfinished):
+            self._held = data
+        elif found is None or not self._serve(*found):
+            self._hand_on(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is closed."""
+        self._leave()
+        opening, self._opening = self._opening, None
+        if opening is not None and self._call is not None:
+            driver, running, _, use = opening
+            driver.give_up(running, self._call)
+            use.__exit__(None, None, None)
+
+    def pause_writing(self) -> None:
+        """The peer does not read."""
+        self._full = True
+
+    def resume_writing(self) -> None:
+        """It does again."""
+        self._full = False
+
+    # What the intake calls, beside `data_received`
+
+    def read_ended(self, error: Exception | None) -> None:
+        """As a transport does it: after the peer's end our own, after an error no word more."""
+        self._fd = -1
+        if error is None:
+            self._transport.close()
+            return
+        if not isinstance(error, OSError):
+            context = {"message": "a request failed", "exception": error, "protocol": self}
+            asyncio.get_running_loop().call_exception_handler(context)
+        self._transport.abort()
+
+    def read_yourself(self) -> None:
+        """The transport reads from now on."""
+        self._fd = -1
+        self._intake = None
+        self._transport.resume_reading()
+
+    # What the entrance calls
+
+    def end(self) -> None:
+        """Close the connection once all is written."""
+        self._leave()
+        self._transport.close()
+
+    def rest(self) -> None:
+        """Close it if nothing came since this was called last, and nobody waits."""
+        if self._opening is None:
+            if self._idle:
+                self.end()
+            self._idle = True
+
+    # Inside
+
+    def _serve(self, request: Request, tail: bytes) -> bool:
+        opening = self._doors.opening(request)
+        if opening is None:
+            return False
+        driver, running, route, use = opening
+        assert isinstance(route.body, Buffered)
+        if len(request.body) > route.body.limit:
+            return False
+        self._request = request
+        self._tail = tail
+        self._opening = opening
+        self._call = None
+        use.__enter__()
+        try:
+            call = driver.put(running, request, route, self._told)
+        except Gone as gone:
+            self._told(gone)
+        else:
+            self._call = call
+        return True
+
+    def _told(self, answer: Answer | Upgrade | Reset | Exception) -> None:
+        """Here is the answer, perhaps with the request still being worked."""
+        assert self._opening is not None
+        driver, running, _, use = self._opening
+        self._opening = None
+        transport = self._transport
+        if type(answer) is Answer:
+            if answer.response is None:
+                self.end()
+            else:
+                self._write(driver, running, answer.response, True)
+        elif type(answer) is Upgrade:
+            self._upgrade(driver, running, answer)
+        elif type(answer) is Reset:
+            self._leave()
+            links.reset(transport)
+        else:
+            self._write(driver, running, Response(503 if isinstance(answer, Gone) else 500), False)
+        use.__exit__(None, None, None)
+
+    def _write(self, driver: Driver, running: Running, response: Response, stays: bool) -> None:
+        dressed = running.backend.dress(running.seed.settings, self._request, response, driver.clock.now())
+        head, stays = head_of(dressed, stays)
+        self._transport.write(head + dressed.body)
+        if not stays:
+            self.end()
+        elif self._fd < 0 and not self._transport.is_closing():
+            self._read_on()
+
+    def _upgrade(self, driver: Driver, running: Running, upgrade: Upgrade) -> None:
+        self._leave()
+        policy = running.backend.link(running.seed.settings)
+        # What came while the answer had to be waited for came behind the request as well.
+        link = links.begin(self._transport, upgrade.headers, policy, self._tail + self._held, self._intake)
+        self._held = b""
+        if link is None:
+            driver.aborted(running, upgrade.call)
+        else:
+            link.start(*driver.attach(running, upgrade.call, link))
+
+    def _hand_on(self, data: bytes) -> None:
+        """The connection is aiohttp's from now on, with all that was read."""
+        transport = self._transport
+        intake = self._intake
+        self._leave()
+        if intake is not None and not transport.is_reading():
+            transport.resume_reading()
+        handler = self._make()
+        transport.set_protocol(handler)
+        handler.connection_made(transport)
+        if self._full:
+            handler.pause_writing()
+        handler.data_received(data)
+
+    def _leave(self) -> None:
+        self._visitors.discard(self)
+        self._forget()
+
+    # Reading: first by the transport, by the intake once a request was answered
+
+    def _read_on(self) -> None:
+        if self._intake is not None:
+            if self._transport.is_reading():
+                self._transport.pause_reading()
+            self._fd = self._transport.get_extra_info("socket").fileno()
+            self._intake.watch(self._fd, self)
+        elif not self._transport.is_reading():
+            self._transport.resume_reading()
+        if self._held:
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        if self._held and self._opening is None:
+            self.data_received(b"")
+
+    def _read_no_more(self) -> None:
+        if self._fd >= 0:
+            self._forget()
+        else:
+            self._transport.pause_reading()
+
+    def _forget(self) -> None:
+        if self._fd >= 0 and self._intake is not None:
+            self._intake.forget(self._fd)
+            self._fd = -1

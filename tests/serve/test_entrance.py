@@ -1,0 +1,206 @@
+"""The entrance: polls and sockets without aiohttp, everything else with it, on one connection."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from simulator.core.wire import Answer
+from simulator.serve import entrance
+from simulator.serve.app import Options, Server
+from simulator.serve.clock import ManualClock
+from simulator.serve.driver import Driver
+from tests.backends.mia.chats import GARDEN
+from tests.served import SECONDS, Raw, handshake, request
+
+ROOM = f"40{json.dumps({'instance': GARDEN})}".encode()
+POLL = "/socket.io/?EIO=4&transport=polling"
+
+
+@pytest.fixture
+async def mia() -> AsyncIterator[Server]:
+    settings = [("bot", "none"), ("init_delay", "0")]
+    async with Server(Options(["mia"], port=0, seed=7, clock=ManualClock(), settings=settings)) as running:
+        yield running
+
+
+async def opened(raw: Raw) -> str:
+    """The path of a new session."""
+    raw.write(request("GET", POLL))
+    _, body = await raw.answer()
+    return f"{POLL}&sid={json.loads(body[1:])['sid']}"
+
+
+async def begun(mia: Server, raw: Raw) -> str:
+    """The path of a session in a room, with nothing that waits for it."""
+    path = await opened(raw)
+    raw.write(request("POST", path, ROOM))
+    assert (await raw.answer())[1] == b"ok"
+    await mia.driver.advance(0.1)
+    raw.write(request("GET", path))
+    assert (await raw.answer())[1].startswith(b'40{"sid":')
+    return path
+
+
+async def until(what: str, holds: object) -> None:
+    async with asyncio.timeout(SECONDS):
+        while not holds():  # type: ignore[operator]  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+
+async def test_a_poll_that_waits_costs_no_task(mia: Server) -> None:
+    url = mia.url("mia")
+    async with Raw.open(url) as one, Raw.open(url) as two, Raw.open(url) as three:
+        raws = [one, two, three]
+        paths = [await begun(mia, raw) for raw in raws]
+        tasks = len(asyncio.all_tasks())
+        for raw, path in zip(raws, paths, strict=True):
+            raw.write(request("GET", path))
+        await until("they wait", lambda: mia.driver.asked == 3)
+        assert len(asyncio.all_tasks()) == tasks
+        await mia.driver.advance(25)
+        assert [(await raw.answer())[1] for raw in raws] == [b"2"] * 3
+
+
+async def test_what_else_comes_is_aiohttps_and_so_is_the_connection_then(mia: Server) -> None:
+    url = mia.url("mia")
+    async with Raw.open(url) as raw:
+        path = await begun(mia, raw)
+        raw.write(request("GET", "/live"))
+        assert (await raw.answer())[0][0] == "HTTP/1.1 200 OK"
+        raw.write(request("POST", path, b"", "Transfer-Encoding: chunked") + b"1\r\n3\r\n0\r\n\r\n")
+        assert (await raw.answer())[1] == b"ok"
+    async with Raw.open(url, request("GET", path)) as raw:
+        await until("it waits", lambda: mia.driver.asked == 1)
+        await mia.driver.advance(25)
+        assert (await raw.answer())[1] == b"2"
+
+
+async def test_a_request_in_parts(mia: Server) -> None:
+    url = mia.url("mia")
+    async with Raw.open(url) as raw:
+        path = await opened(raw)
+        whole = request("POST", path, b"40")
+        for part in (whole[:-2], whole[-2:-1], whole[-1:]):
+            raw.write(part)
+            await raw.writer.drain()
+            await asyncio.sleep(0.01)
+        assert (await raw.answer())[1] == b"ok"
+        whole = request("GET", path)
+        raw.write(whole[:40])
+        await asyncio.sleep(0.01)
+        raw.write(whole[40:])
+        assert (await raw.answer())[1].startswith(b"40")
+
+
+async def test_requests_behind_one_that_waits_are_answered_after_it(mia: Server) -> None:
+    url = mia.url("mia")
+    async with Raw.open(url) as raw:
+        path = await begun(mia, raw)
+        raw.write(request("GET", path))
+        await until("it waits", lambda: mia.driver.asked == 1)
+        raw.write(request("POST", path, b"3"))
+        raw.write(request("GET", "/live"))
+        await asyncio.sleep(0.01)
+        await mia.driver.advance(25)
+        assert (await raw.answer())[1] == b"2"
+        assert (await raw.answer())[1] == b"ok"
+        assert (await raw.answer())[0][0] == "HTTP/1.1 200 OK"
+
+
+async def test_who_leaves_while_his_poll_waits_is_gone(mia: Server) -> None:
+    url = mia.url("mia")
+    async with Raw.open(url) as raw:
+        path = await begun(mia, raw)
+        raw.write(request("GET", path))
+        await until("it waits", lambda: mia.driver.asked == 1)
+    await until("it is noticed", lambda: mia.driver.asked == 0)
+    async with Raw.open(url, request("GET", path)) as raw:
+        assert (await raw.head())[0] == "HTTP/1.1 400 Bad Request"
+        assert b'"Session ID unknown"' in await raw.reader.readuntil(b"0\r\n\r\n")
+
+
+async def test_a_socket_and_what_came_behind_its_request(mia: Server) -> None:
+    url = mia.url("mia")
+    where = url + "/socket.io/?EIO=4&transport=websocket"
+    target = handshake(where).replace(b"/socket.io/", b"/socket.io/?EIO=4&transport=websocket")
+    async with Raw.open(url, target + b"\x81\x82\x00\x00\x00\x0040") as raw:
+        assert (await raw.head())[0] == "HTTP/1.1 101 Switching Protocols"
+        assert (await raw.text())[:8] == '0{"sid":'
+        assert (await raw.text())[:9] == '40{"sid":'
+
+
+async def test_who_is_told_no_more_is_told_so(mia: Server) -> None:
+    """By a reset, and by a mistake of ours."""
+    url = mia.url("mia")
+    async with Raw.open(url) as raw:
+        path = await begun(mia, raw)
+        raw.write(request("GET", path))
+        await until("it waits", lambda: mia.driver.asked == 1)
+        mia.driver.reset()
+        head, _ = await raw.answer()
+        assert head[0].startswith("HTTP/1.1 200"), "the session ends before"
+    running = mia.space.running["mia"]
+    running.engine.interpose(lambda given: 1 / 0)  # type: ignore[arg-type, return-value]
+    async with Raw.open(url, request("GET", POLL)) as raw:
+        assert (await raw.head())[0] == "HTTP/1.1 500 Internal Server Error"
+        assert await raw.rest() == b"0\r\n\r\n"
+    running.engine.interpose(None)
+
+
+async def test_a_space_that_is_gone_answers_503(mia: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mia.driver, "_closed", True)
+    async with Raw.open(mia.url("mia"), request("GET", POLL)) as raw:
+        assert (await raw.head())[0] == "HTTP/1.1 503 Service Unavailable"
+        assert await raw.rest() == b"0\r\n\r\n"
+
+
+async def test_an_answer_of_nothing_ends_the_connection(mia: Server) -> None:
+    running = mia.space.running["mia"]
+    running.engine.interpose(lambda given: [Answer(given.call, None)])  # type: ignore[union-attr]
+    async with Raw.open(mia.url("mia"), request("GET", POLL)) as raw:
+        assert await raw.rest() == b""
+
+
+async def test_idle_connections_are_closed(mia: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = mia.url("mia")
+    (server,) = (runner.server for runner in mia._runners)
+    assert isinstance(server, entrance.Entrance)
+    async with Raw.open(url) as used, Raw.open(url) as unused, Raw.open(url) as waiting:
+        path = await begun(mia, waiting)
+        await opened(used)
+        waiting.write(request("GET", path))
+        await until("it waits", lambda: mia.driver.asked == 1)
+        server.sweep()
+        await opened(used)
+        server.sweep()
+        assert await unused.rest() == b""
+        await opened(used)
+        await mia.driver.advance(25)
+        assert (await waiting.answer())[1] == b"2"
+
+
+async def test_the_end_closes_connections() -> None:
+    async with Server(Options(["mia"], port=0, seed=7, clock=ManualClock())) as running:
+        raw = Raw(*await asyncio.open_connection("127.0.0.1", int(running.url("mia").rpartition(":")[2])))
+        await opened(raw)
+    assert await raw.rest() == b""
+    raw.writer.close()
+
+
+async def test_a_mistake_in_a_read_costs_one_connection(mia: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = mia.url("mia")
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context["exception"]))
+    async with Raw.open(url) as raw:
+        await opened(raw)
+        with monkeypatch.context() as patch:
+            patch.setattr(Driver, "put", lambda *given: 1 / 0)
+            raw.write(request("GET", POLL))
+            assert await raw.rest() == b""
+    assert [type(error) for error in told] == [ZeroDivisionError]
+    async with Raw.open(url) as raw:
+        await opened(raw)
