@@ -208,12 +208,12 @@ class Visitor(asyncio.Protocol):
         """Close it if no request came since this was called last, and nobody waits."""
         if self._opening is not None or self._full:
             return
-        if not self._idle:
-            self._idle = True
-        elif self._held:
-            # It has its own patience with what comes by and by.
+        if self._held:
+            # A part of a request. aiohttp's connection has a patience of its own with what comes by and by.
             data, self._held = self._held, b""
             self._hand_on(data)
+        elif not self._idle:
+            self._idle = True
         else:
             self.end()
 
