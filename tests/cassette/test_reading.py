@@ -145,3 +145,21 @@ def test_other_servers_are_read_as_what_they_are() -> None:
     [turn] = reading.pass_by(said("client", '["1","1","t","e",{}]'))
     assert turn.message is None
     assert not reading.foreign(1)
+
+
+def test_nobody_compares_a_thousand_levels() -> None:
+    """What walks through them would end in the middle; 200 are more than anybody has."""
+
+    def read(levels: int, data: bytes | None = None) -> Turn:
+        text = '{"type":"a","x":' + "[" * levels + "{}" + "]" * levels + "}"
+        reading = Reading()
+        reading.pass_by(tapes.opened("/ws"))
+        [turn] = reading.pass_by(tapes.said("server", text if data is None else data))
+        return turn
+
+    assert read(190).message is not None
+    wide = read(0, ('{"type":"a","x":[' + ",".join(["[]"] * 500) + "]}").encode())
+    assert wide.message is not None
+    for levels in (250, 1000):
+        turn = read(levels)
+        assert (turn.message, turn.why) == (None, "more than 200 lists and objects in each other")
