@@ -9,6 +9,7 @@ from simulator.cassette.entries import Cut, Header, Upgraded
 from simulator.cassette.envelopes import ENGINE, GATEWAY, PHOENIX, PLAIN, TYPED
 from simulator.cassette.reading import Reading, backend_of
 from simulator.core.errors import UnknownBackend
+from simulator.core.wire import Turn
 from tests.cassette import tapes
 from tests.cassette.tapes import said
 
@@ -150,16 +151,14 @@ def test_other_servers_are_read_as_what_they_are() -> None:
 def test_nobody_compares_a_thousand_levels() -> None:
     """What walks through them would end in the middle; 200 are more than anybody has."""
 
-    def read(levels: int, data: bytes | None = None) -> Turn:
-        text = '{"type":"a","x":' + "[" * levels + "{}" + "]" * levels + "}"
+    def read(x: str) -> Turn:
         reading = Reading()
         reading.pass_by(tapes.opened("/ws"))
-        [turn] = reading.pass_by(tapes.said("server", text if data is None else data))
+        [turn] = reading.pass_by(said("server", f'{{"type":"a","x":{x}}}'))
         return turn
 
-    assert read(190).message is not None
-    wide = read(0, ('{"type":"a","x":[' + ",".join(["[]"] * 500) + "]}").encode())
-    assert wide.message is not None
+    assert read("[" * 190 + "]" * 190).message is not None
+    assert read("[" + ",".join(["[]"] * 500) + "]").message is not None
     for levels in (250, 1000):
-        turn = read(levels)
+        turn = read("[" * levels + "]" * levels)
         assert (turn.message, turn.why) == (None, "more than 200 lists and objects in each other")

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from simulator.cassette.entries import Beside, Closed, Entry, Exchange, TapedRequest, TapedResponse
 from simulator.core.errors import StartError
+from simulator.drive.outcome import Manner
 from simulator.drive.target import Target
 from simulator.drive.verify import Wanted, verify
 from tests.cassette import tapes
@@ -245,6 +246,8 @@ async def test_answers_that_never_come_and_answers_that_nobody_can_compare(tmp_p
         await socket.send_str(f'{{"type":"yo","x":{deep}}}')
         while True:
             await socket.ping()
+            # Both are in one loop here.
+            await asyncio.sleep(0)
 
     path = written(tmp_path, opened("/ws"), said("client", '{"type":"hi"}'), said("server", '{"type":"yo"}'))
     async with odd(talk) as url, asyncio.timeout(10):
