@@ -48,8 +48,9 @@ def load(text: str) -> Any:
         else:
             problem = f"is not YAML: {problem}"
         raise Flaw(mark.line if mark else 0, problem) from None
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise Flaw(0, f"is not YAML: {str(error).splitlines()[0]}") from None
+    except (YAMLError, ValueError, LookupError, ArithmeticError, AttributeError, TypeError, RecursionError) as error:
+        # Those in the middle are what the library's own constructors say of a tagged scalar such as `!!bool x`.
+        raise Flaw(0, f"is not YAML: {(str(error) or repr(error)).splitlines()[0]}") from None
 
 
 def _measure(yaml: Any, text: str) -> None:

@@ -49,7 +49,7 @@ _WEBSOCKET = "websocket"
 class Machine:
     """The faults of one engine."""
 
-    __slots__ = ("_calls", "_envelope", "_links", "_names", "_size", "_take", "_world", "faults")
+    __slots__ = ("_calls", "_ends", "_envelope", "_links", "_names", "_size", "_take", "_world", "faults")
 
     def __init__(self, take: Callable[[Input], list[Output]], backend: Backend, world: World) -> None:
         """Strikes what passes before and behind the wire's `take`."""
@@ -61,6 +61,8 @@ class Machine:
         self._links: dict[Link, Way] = {}
         self._calls = Calls(backend, world, self._say)
         self._size = 0
+        self._ends: list[Detached | Aborted] = []
+        """Of which the wire has not heard."""
 
     def use(self, faults: Iterable[Fault], links: Iterable[Link], calls: Mapping[CallId, Asked]) -> None:
         """Let these strike from now on; links and calls that are open. LOOK has to be taken next."""
@@ -104,13 +106,22 @@ class Machine:
             self._drain(given, out)
         else:
             self._down(self._take(given), out)
+        if self._ends:
+            self._tell_ends(out)
         return out
 
     def answer(self, answer: Answer) -> list[Output]:
         """What the rules answer to a request."""
         out: list[Output] = []
         self._down([answer], out)
+        if self._ends:
+            self._tell_ends(out)
         return out
+
+    def _tell_ends(self, out: list[Output]) -> None:
+        """The wire hears of what was cut once all is done that it had said before: it may have armed timers there."""
+        while self._ends:
+            self._down(self._take(self._ends.pop(0)), out)
 
     def _say(self, fault: Fault, what: str) -> None:
         self._world.log("info", f"fault {fault.name} strikes {what}", struck=fault.struck)
@@ -321,11 +332,11 @@ class Machine:
         self._forget(way, out)
         if way.asked is not None:
             self._calls.pop(way.number)
-            self._down(self._take(Aborted(way.number)), out)
+            self._ends.append(Aborted(way.number))
             return
         code = (1005 if effect.code is None else effect.code) if isinstance(effect, Shut) else 1006
         # Where the wire itself has ended it, it knows no such link any more.
-        self._down(self._take(Detached(way.number, code)), out)
+        self._ends.append(Detached(way.number, code))
 
     def _forget(self, way: Way, out: list[Output]) -> None:
         for side in (way.up, way.down):
