@@ -47,7 +47,7 @@ def _head(data: Mapping[str, Any]) -> str:
         f"- rounds of messages of {options['seconds']:g} s, {options['connections']:,} idle clients, "
         f"{machine['open_files']:,} files that a process may open",
         f"- {versions}",
-        f"- seconds that each part took: {', '.join(f'{name} {seconds}' for name, seconds in data['took'].items())}",
+        f"- seconds that each part took: {', '.join(f'{name} {seconds}' for name, seconds in data.get('took', {}).items())}",
     ]
     if machine["load_before"] > BUSY * machine["cores"]:
         lines += [
