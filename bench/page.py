@@ -38,6 +38,7 @@ def _head(data: Mapping[str, Any]) -> str:
         "`make bench ARGS=--quick`: a first look, fewer rows and short rounds" if options["quick"] else "`make bench`"
     )
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items() if version)
+    took = ", ".join(f"{name} {seconds}" for name, seconds in data.get("took", {}).items())
     lines = [
         f"Written by {kinds}; do not edit. Figures are medians of {options['rounds']} rounds that take turns, with "
         "the least and the greatest behind them; trust ratios, which are between two rows of the same round.",
@@ -47,7 +48,7 @@ def _head(data: Mapping[str, Any]) -> str:
         f"- rounds of messages of {options['seconds']:g} s, {options['connections']:,} idle clients, "
         f"{machine['open_files']:,} files that a process may open",
         f"- {versions}",
-        f"- seconds that each part took: {', '.join(f'{name} {seconds}' for name, seconds in data.get('took', {}).items())}",
+        f"- seconds that each part took: {took}",
     ]
     if machine["load_before"] > BUSY * machine["cores"]:
         lines += [
