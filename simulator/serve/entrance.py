@@ -128,6 +128,11 @@ class Visitor(asyncio.Protocol):
         if sock is not None:
             # As aiohttp does it: the system notices who is gone without a word.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if self._intake is not None:
+            # The transport has not begun to read yet.
+            self._transport.pause_reading()
+            self._fd = sock.fileno()
+            self._intake.watch(self._fd, self)
         self._visitors.add(self)
 
     def data_received(self, data: bytes) -> None:
@@ -249,14 +254,19 @@ class Visitor(asyncio.Protocol):
             self._read_on()
 
     def _upgrade(self, driver: Driver, running: Running, upgrade: Upgrade) -> None:
-        self._leave()
+        self._visitors.discard(self)
+        # It may be kept as long as the socket is there.
+        self._request.named = None
         policy = running.backend.link(running.seed.settings)
         # What came while the answer had to be waited for came behind the request as well.
         link = links.begin(self._transport, upgrade.headers, policy, self._tail + self._held, self._intake)
         self._held = b""
         if link is None:
+            self._forget()
             driver.aborted(running, upgrade.call)
         else:
+            # The intake reads for the link now.
+            self._fd = -1
             link.start(*driver.attach(running, upgrade.call, link))
 
     def _hand_on(self, data: bytes) -> None:
@@ -277,12 +287,10 @@ class Visitor(asyncio.Protocol):
         self._visitors.discard(self)
         self._forget()
 
-    # Reading: first by the transport, by the intake once a request was answered
+    # Reading: by the intake, where there is one
 
     def _read_on(self) -> None:
         if self._intake is not None:
-            if self._transport.is_reading():
-                self._transport.pause_reading()
             self._fd = self._transport.get_extra_info("socket").fileno()
             self._intake.watch(self._fd, self)
         elif not self._transport.is_reading():

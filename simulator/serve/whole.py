@@ -70,12 +70,16 @@ def read(data: bytes, scheme: str) -> tuple[Request, bytes] | Unfinished | None:
     body = data[end + 2 :]
     base = f"{scheme}://{fields.host}"
     if fields.upgrade:
-        return None if method != "GET" else (Request(method, path, query, fields.lines, b"", (1, 1), base), body)
-    if len(body) != fields.length:
-        return YET if len(body) < fields.length else None
+        if method != "GET":
+            return None
+        body, tail = b"", body
+    else:
+        tail = b""
+        if len(body) != fields.length:
+            return YET if len(body) < fields.length else None
     request = Request(method, path, query, fields.lines, body, (1, 1), base)
     request.named = fields.named
-    return request, b""
+    return request, tail
 
 
 def _read(raw: str) -> Fields | None:
