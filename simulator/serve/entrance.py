@@ -24,7 +24,7 @@ from simulator.serve.calls import Gone
 from simulator.serve.driver import Driver
 from simulator.serve.http import Opening, head_of
 from simulator.serve.intake import Intake
-from simulator.serve.whole import Unfinished, read
+from simulator.serve.whole import read
 
 IDLE = 1800.0
 """Seconds between two looks for connections on which nothing came since the last one. aiohttp gives them an hour."""
@@ -146,9 +146,7 @@ class Visitor(asyncio.Protocol):
             return
         self._idle = False
         found = read(data, self._scheme)
-        if isinstance(found, Unfinished):
-            self._held = data
-        elif found is None or not self._serve(*found):
+        if found is None or not self._serve(found[0], found[1], data):
             self._hand_on(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -203,7 +201,7 @@ class Visitor(asyncio.Protocol):
 
     # Inside
 
-    def _serve(self, request: Request, tail: bytes) -> bool:
+    def _serve(self, request: Request, tail: bytes | None, data: bytes) -> bool:
         opening = self._doors.opening(request)
         if opening is None:
             return False
@@ -211,6 +209,9 @@ class Visitor(asyncio.Protocol):
         assert isinstance(route.body, Buffered)
         if len(request.body) > route.body.limit:
             return False
+        if tail is None:
+            self._held = data
+            return True
         self._request = request
         self._tail = tail
         self._opening = opening
