@@ -57,6 +57,7 @@ def read(data: bytes, scheme: str) -> tuple[Request, bytes | None] | None:
         return None
     method, path, query = line.groups("")
     body = data[end + 2 :]
+    tail: bytes | None
     base = f"{scheme}://{fields.host}"
     if fields.upgrade:
         if method != "GET":
