@@ -292,6 +292,11 @@ class Engine:
                 else:
                     effects.append(written)
 
+    @property
+    def timers(self) -> int:
+        """How many wait for their time."""
+        return len(self._heap) - self._dead
+
     def next_due(self) -> float | None:
         """The instant of the next timer, or None."""
         heap = self._heap

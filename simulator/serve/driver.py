@@ -256,6 +256,11 @@ class Driver:
         return len(self._links)
 
     @property
+    def calling(self) -> int:
+        """How many calls to other servers are under way."""
+        return self._outgoing.busy
+
+    @property
     def asked(self) -> int:
         """How many requests wait for their answers."""
         return len(self._calls)
