@@ -151,8 +151,7 @@ class Episode(Play):
             super()._finish(out)
             return
         self._steps.clear()
-        self._going_on.clear()
-        self._at = 0
+        self._at = self._ahead = 0
         self._started.clear()
         if not self.live:
             self.live = True
