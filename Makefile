@@ -40,7 +40,7 @@ INSTALL_IN = if [ -x $(1)/pip ]; then \
 # Where it is set, as in many containers, each command that a test starts would compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help serve record cassettes test test-slow test-record check docs format bench fuzz sbom audit lock docker clean clients peers
+.PHONY: help serve record cassettes test test-slow test-record check docs format bench fuzz soak sbom audit lock docker clean clients peers
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -94,6 +94,9 @@ format: .venv/.dev ## format, and fix what ruff can fix
 bench: .venv/.dev $(RECORDER) clients peers ## benchmark against aiohttp, Node and Mockoon into bench/results (25 minutes); ARGS="--quick"
 	@$(BIN)/python -m bench $(ARGS)
 
+soak: .venv/.dev ## thousands of clients that behave badly, and what is left of them: MINUTES=10, ARGS="--seed 2 --clients 500"
+	@$(BIN)/python -m tests.soak --minutes $(MINUTES) $(ARGS)
+
 fuzz: .venv/.dev ## what breaks on anything at all: MINUTES=10, ARGS="--jobs 1 chip sockets"
 	@mkdir -p .fuzz
 	@if $(MAKE) -s .venv/fuzz/.installed >.fuzz/install.log 2>&1; then \
@@ -115,7 +118,7 @@ lock: ## the locks anew from pyproject.toml; ARGS=--upgrade takes the newest ver
 	@.lock/bin/uv pip compile $(LOCK_FLAGS) pyproject.toml --group dev -c requirements.lock -c requirements-build.lock \
 		-o requirements-dev.lock
 	@.lock/bin/uv pip compile $(LOCK_FLAGS) pyproject.toml --extra record -o requirements-record.lock
-	@.lock/bin/uv pip compile $(LOCK_FLAGS) pyproject.toml --group bench -c requirements.lock -o requirements-bench.lock
+	@.lock/bin/uv pip compile $(LOCK_FLAGS) pyproject.toml --extra uvloop -c requirements.lock -o requirements-bench.lock
 	@.lock/bin/uv pip compile $(LOCK_FLAGS) pyproject.toml --group fuzz -c requirements-dev.lock -o requirements-fuzz.lock
 	@.lock/bin/uv pip compile $(LOCK_FLAGS) --group supply -c requirements-dev.lock -o requirements-supply.lock
 	@rm -rf .lock

@@ -19,6 +19,7 @@ from simulator.serve.admin.complaint import Complaint
 from simulator.serve.admin.feed import feed_of
 from simulator.serve.admin.shapes.channels import Send
 from simulator.serve.admin.shapes.messages import Find, Wait
+from simulator.serve.by_hand import Unfinished
 from simulator.serve.clock import ManualClock
 from simulator.serve.spaces import Crowded, Place
 
@@ -225,7 +226,11 @@ class Inside:
         if not 0 <= seconds <= clocks.LAST - driver.clock.now():
             raise SimulatorError(f"advance({seconds!r}): expected seconds from 0 on, and no clock goes beyond 9000")
         with self.place:
-            if not await driver.advance(seconds):
+            try:
+                moved = await driver.advance(seconds)
+            except Unfinished as unfinished:
+                raise SimulatorError(f"advance({seconds!r}): {unfinished}") from None
+            if not moved:
                 raise SimulatorError("there was a reset meanwhile: the clock stands where it started")
 
     def reset(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from simulator.cassette.coverage import Coverage, Miss
 from simulator.cassette.envelopes import GATEWAY, PHOENIX
 from simulator.cassette.match import nearest, shown
+from simulator.cassette.strands import Line
 from simulator.cassette.walk import Found, Manner, Seat
 from simulator.core.actions import Action, Close, Reply
 from simulator.core.events import Conn
@@ -47,6 +48,22 @@ class Misses:
             then = self._then(seat)
         what = shown(message.args[0] if len(message.args) == 1 else list(message.args))
         self.miss(Miss(seat.walk.number, message.name, what, why, plan.path, at, differences, then))
+
+    def too_deep(self, seat: Seat, conn: Conn, message: Message) -> list[Action]:
+        """One that nobody can compare: JSON may be some thousand levels deep, and what walks through it may not."""
+        found = Found(None, None, why="has too many lists and objects in each other")
+        return self.answered(seat, conn, found, Message(message.name, (), message.ref, message.topic))
+
+    def leaving(self, seat: Seat, unheard: Line | None) -> None:
+        """Tell of a client that left before the end."""
+        path, last, unsaid = seat.walk.plan.path, seat.strand.lines[max(seat.used, default=0)], seat.unsaid()
+        if unsaid is not None:
+            then = f"the client's next on the tape is {path}:{unsaid.line}, {unsaid.told()}"
+        elif unheard is not None:
+            then = f"it has not heard {path}:{unheard.line}, {unheard.told()}"
+        else:
+            return
+        self._world.log("info", f"client {seat.walk.number} left after {path}:{last.line}, {last.told()}; {then}")
 
     @staticmethod
     def _then(seat: Seat) -> str:

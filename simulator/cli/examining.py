@@ -87,7 +87,7 @@ def versions() -> Iterator[Finding]:
         except metadata.PackageNotFoundError:
             missing.append(name)
     if missing:
-        todo = f"pip install --force-reinstall {_DISTRIBUTION}"
+        todo = f"pip install {' '.join(missing)}"
         yield Finding("libraries", "wrong", f"not installed: {', '.join(missing)}", todo)
     else:
         yield Finding("libraries", "ok", ", ".join(found))

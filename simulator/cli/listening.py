@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from simulator.cli.words import Number
+from simulator.cli.words import Number, Seconds
 from simulator.core.errors import SimulatorError
 
 _Command = TypeVar("_Command")
@@ -37,6 +37,35 @@ _OPTIONS = (
         show_default=True,
         metavar="NUMBER",
         help="How many frames a space's journal keeps, the last ones, within 32 MiB (a named space's: 4).",
+    ),
+    _option(
+        "--connections",
+        type=Number(1, 1_000_000),
+        metavar="NUMBER",
+        help="How many connections there may be at once, WebSockets included; more are told 503.  "
+        "[default: 20000, with TLS 4000, fewer where the limit of open files is low]",
+    ),
+    _option(
+        "--space-connections",
+        type=Number(1, 1_000_000),
+        metavar="NUMBER",
+        help="How many of them one space may have, the default one too.  [default: all]",
+    ),
+    _option(
+        "--request-timeout",
+        type=Seconds(0.001),
+        default=60,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long the head of a request may take, a connection rest between two, and a body be silent.",
+    ),
+    _option(
+        "--answer-timeout",
+        type=Seconds(0.001),
+        default=15,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long the answer to a request may lie unread until the connection is cut.",
     ),
     _option(
         "--cassettes",
@@ -74,6 +103,10 @@ def options(
     admin_port: int | None,
     no_admin: bool,
     journal: int,
+    connections: int | None,
+    space_connections: int | None,
+    request_timeout: float,
+    answer_timeout: float,
     folder: Path | None,
     event_loop: str,
     tls: bool,
@@ -107,6 +140,10 @@ def options(
         "admin_port": admin_port,
         "admin": not no_admin,
         "journal": journal,
+        "connections": connections,
+        "space_connections": space_connections,
+        "request_timeout": request_timeout,
+        "answer_timeout": answer_timeout,
         "cassettes": folder,
         "loop": maker(event_loop),
         "tls": secured,

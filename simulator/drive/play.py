@@ -217,6 +217,9 @@ class Play:
 
     def _until(self) -> float:
         """When the tape's client goes on."""
+        if len(self._going_on) != len(self._steps) + 1:
+            # An episode goes on as its client does: steps come while it is played.
+            self._going_on = _going_on(self._steps)
         return self._going_on[self._at]
 
     # ---- the steps

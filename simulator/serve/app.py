@@ -25,6 +25,8 @@ from simulator.serve import scenarios, seeds, trial
 from simulator.serve.admin.guard import is_loopback
 from simulator.serve.admin.site import Pass, Site, mint
 from simulator.serve.clock import ManualClock, WallClock
+from simulator.serve.connections import ANSWER, HANDSHAKE, PATIENCE, Crowd, Patience, files, room
+from simulator.serve.connections import Server as HttpServer
 from simulator.serve.driver import Driver
 from simulator.serve.entrance import Entrance
 from simulator.serve.intake import Intake
@@ -77,6 +79,14 @@ class Options:
     """How many there may be, beside the default one."""
     space_idle: float = IDLE
     """Seconds of real time without a socket or a request after which a space is dropped, 0 for never."""
+    connections: int | None = None
+    """How many there may be at once, WebSockets included; None: what the limit of open files has room for."""
+    space_connections: int | None = None
+    """How many of them one space may have; None: all."""
+    request_timeout: float = PATIENCE
+    """Seconds for a request's head, and between two parts of its body."""
+    answer_timeout: float = ANSWER
+    """Seconds that an answer may lie unread."""
     reporter: Reporter | None = None
     scenario: Path | None = None
     """What the bots do, in place of their backends' own."""
@@ -122,11 +132,19 @@ class Server:
         self._runners: list[web.ServerRunner] = []
         self._spaces: Spaces | None = None
         self._intake: Intake | None = None
+        self._crowd: Crowd | None = None
+        self._listeners: list[asyncio.Server] = []
         if not options.host:
             raise SimulatorError("--host: expected a name or an address, such as 127.0.0.1; 0.0.0.0 is every address")
         if options.spaces < 0 or not 0 <= options.space_idle < inf:
             told = f"--spaces {options.spaces} --space-idle {options.space_idle:g}"
             raise SimulatorError(f"{told}: expected how many, and seconds, both from 0 on")
+        for option, most in (("connections", options.connections), ("space-connections", options.space_connections)):
+            if most is not None and most < 1:
+                raise SimulatorError(f"--{option} {most}: expected how many, from 1 on")
+        if not (0 < options.request_timeout < inf and 0 < options.answer_timeout < inf):
+            told = f"--request-timeout {options.request_timeout:g} --answer-timeout {options.answer_timeout:g}"
+            raise SimulatorError(f"{told}: expected seconds, above 0")
         token = options.admin_token
         if token is not None and (not token.isprintable() or token != token.strip() or not token):
             raise SimulatorError(
@@ -264,8 +282,11 @@ class Server:
         else:
             self._recording = self._options.onlooker
         self._plan = replace(self._plan, recording=self._recording)
-        self._spaces = Spaces(self._plan, self.space, self._options.spaces, self._options.space_idle)
+        options = self._options
+        connections = inf if options.space_connections is None else options.space_connections
+        self._spaces = Spaces(self._plan, self.space, options.spaces, options.space_idle, connections)
         self._intake = Intake.here(asyncio.get_running_loop())
+        self._crowd = self._spaces.crowd = self._counted()
         try:
             why = await trial.check(self._intake)
             if why is not None:
@@ -280,7 +301,7 @@ class Server:
             if self._options.admin and self._options.admin_port is not None:
                 control = Control(self.spaces, Site(self._key, None, lambda: self.served, self._options.cassettes))
                 port = self._options.admin_port
-                self.admin = await self._open(_plain(control), port, "the control API", "--admin-port")
+                self.admin = await self._open(HttpServer(control, self._crowd), port, "the control API", "--admin-port")
         except BaseException:
             await self.stop()
             if self._recording is not None:
@@ -297,22 +318,40 @@ class Server:
         handler = Port(self.spaces, backend, control, own_links, self._intake)
         port = backend.port if options.port is None else options.port
         # Where sockets can't be taken over, everything is aiohttp's.
-        server = Entrance(handler, self._intake) if own_links else _plain(handler)
+        assert self._crowd is not None
+        server = Entrance(handler, self._crowd, self._intake) if own_links else HttpServer(handler, self._crowd)
         url = await self._open(server, port, backend.name, "--port")
         connect = backend.connect(fixtures, url)
         self.served.append(Served(backend.name, url, connect, backend.example(fixtures, connect)))
 
-    async def _open(self, server: web.Server, port: int, who: str, option: str) -> str:
+    async def _open(self, server: HttpServer, port: int, who: str, option: str) -> str:
         host = self._options.host
         runner = web.ServerRunner(server, shutdown_timeout=0.2)
         await runner.setup()
         self._runners.append(runner)
         context = None if self._secured is None else self._secured.context
         try:
-            await _listen(runner, host, port, context)
+            listener = await _listen(server, host, port, context)
         except (OSError, UnicodeError) as error:
             raise StartError(f"{who}: {_why(error, host, port, option)}") from None
-        return f"{'http' if context is None else 'https'}://{_reachable(host)}:{runner.addresses[0][1]}"
+        self._listeners.append(listener)
+        bound = listener.sockets[0].getsockname()[1]
+        return f"{'http' if context is None else 'https'}://{_reachable(host)}:{bound}"
+
+    def _counted(self) -> Crowd:
+        """Who counts connections."""
+        options, spaces, fitting = self._options, self.spaces, room(self._secured is not None)
+        most = fitting if options.connections is None else options.connections
+        if most >= files():
+            _log.warning(
+                "--connections %d: this process may open %d files, each connection is one: raise it (ulimit -n)",
+                most,
+                files(),
+            )
+        patience = Patience(options.request_timeout, options.answer_timeout)
+        return Crowd(
+            most, patience, lambda: sum(place.driver.linked for place in spaces), self.reporter.log("connections")
+        )
 
     async def stop(self) -> None:
         """Say goodbye as the real servers do, and let go of everything."""
@@ -320,6 +359,8 @@ class Server:
             self._watch.stop()
         if self._spaces is not None:
             await self._spaces.close()
+        for listener in self._listeners:
+            listener.close()
         for runner in self._runners:
             await runner.cleanup()
         if self._recording is not None:
@@ -331,6 +372,7 @@ class Server:
         self.shelf.clear()
         self._plan.house.close()
         self._runners.clear()
+        self._listeners.clear()
         self.served.clear()
         self.admin = None
 
@@ -342,18 +384,16 @@ class Server:
         await self.stop()
 
 
-async def _listen(runner: web.ServerRunner, host: str, port: int, context: ssl.SSLContext | None) -> None:
-    site = web.TCPSite(runner, host, port, backlog=1024, ssl_context=context)
-    await site.start()
+async def _listen(server: HttpServer, host: str, port: int, context: ssl.SSLContext | None) -> asyncio.Server:
+    # Not aiohttp's site, which can't say how long a handshake may take.
+    secured: dict[str, Any] = {} if context is None else {"ssl": context, "ssl_handshake_timeout": HANDSHAKE}
+    listener = await asyncio.get_running_loop().create_server(server, host, port, backlog=1024, **secured)
     # A name may have several addresses, localhost for one, and 0 gave each a port of its own.
-    ports = {address[1] for address in runner.addresses}
+    ports = {socket.getsockname()[1] for socket in listener.sockets}
     if len(ports) > 1:
-        await site.stop()
-        await _listen(runner, host, min(ports), context)
-
-
-def _plain(handler: Port | Control) -> web.Server:
-    return web.Server(handler, access_log=None, handler_cancellation=True, auto_decompress=False)
+        listener.close()
+        return await _listen(server, host, min(ports), context)
+    return listener
 
 
 def _checked(space: str) -> str:

@@ -17,6 +17,14 @@ PATIENCE = 0.5
 """And for pongs: long, for a busy machine may run many tests. Who has let it pass is not waited for until he pays."""
 
 
+LONGEST = 30.0
+"""Seconds of real time of one way: years of pings to somebody who answers them are millions of steps."""
+
+
+class Unfinished(Exception):
+    """A clock that is not where it should go, and stays where it has come to."""
+
+
 class Moved(Protocol):
     """What a hand moves: the driver."""
 
@@ -54,10 +62,12 @@ class Hand:
     async def advance(self, seconds: float) -> bool:
         """Move on, instant by instant, and let the peers answer each instant's pings.
 
-        It returns when everything that fell due is written: True, or False when a reset came between.
+        It returns when everything that fell due is written: True, or False when a reset came between. Raises
+        Unfinished after `LONGEST`.
         """
-        clock, driver = self._clock, self._driver
+        clock, driver, time = self._clock, self._driver, asyncio.get_running_loop().time
         async with self._lock:
+            begun = time()
             target, starts = clock.now() + seconds, self._starts
             while (due := self._due()) is not None and due <= target:
                 # Before the next pings: with one of these in hand nobody could tell who has paid.
@@ -69,6 +79,8 @@ class Hand:
                 await asyncio.sleep(0)
                 if self._starts != starts:
                     return False
+                if time() - begun > LONGEST:
+                    raise Unfinished(f"{LONGEST:g} s were not enough: {target - due:g} s of the way are left")
             clock.set(target)
             driver.run_due()
             await self._settle()

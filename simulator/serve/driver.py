@@ -179,18 +179,24 @@ class Driver:
         now, name, note, links, alarm = self._now, running.name, self._note, self._links, self._alarm
 
         def receive(item: Item) -> None:
-            if self._busy or type(item) is not Frame:
+            if self._busy:
                 self.take(running, Got(call, item))
                 return
-            # Nearly all that comes is a frame: this is `take` with `_step`, and what only other inputs need left out.
+            # Nearly all that comes are frames: this is `take` with `_step`, and what only other inputs need left out.
             self._busy = True
             engine = running.engine
             try:
                 time = now()
                 if engine.due <= time:
                     self._carry(running, engine.run_until(time))
-                note(time, name, call, "client", item)
-                for effect in engine.hear(call, item, time):
+                if type(item) is Frame:
+                    note(time, name, call, "client", item)
+                    effects = engine.hear(call, item, time)
+                else:
+                    if type(item) is not Pong or not self._pongs.of_a_beat(call):
+                        note(time, name, call, "client", item)
+                    effects = engine.take(Got(call, item), time)
+                for effect in effects:
                     if type(effect) is Write:
                         written = links.get(effect.link)
                         if written is not None:
@@ -238,6 +244,11 @@ class Driver:
     def linked(self) -> int:
         """How many sockets there are."""
         return len(self._links)
+
+    @property
+    def calling(self) -> int:
+        """How many calls to other servers are under way."""
+        return self._outgoing.busy
 
     @property
     def asked(self) -> int:

@@ -21,13 +21,12 @@ from simulator.core.space import Running
 from simulator.core.wire import Answer, Reset, Upgrade
 from simulator.serve import links
 from simulator.serve.calls import Gone
+from simulator.serve.connections import Crowd
+from simulator.serve.connections import Server as Bounded
 from simulator.serve.driver import Driver
 from simulator.serve.http import Opening, head_of
 from simulator.serve.intake import Intake
 from simulator.serve.whole import Unfinished, read
-
-IDLE = 1800.0
-"""Seconds between two looks for connections on which nothing came since the last one. aiohttp gives them an hour."""
 
 
 class Doors(Protocol):
@@ -42,27 +41,29 @@ class Doors(Protocol):
         ...
 
 
-class Entrance(web.Server):
+class Entrance(Bounded):
     """aiohttp's server, with a protocol of ours before its own."""
 
-    def __init__(self, doors: Doors, intake: Intake | None) -> None:
-        super().__init__(doors, access_log=None, handler_cancellation=True, auto_decompress=False)
+    def __init__(self, doors: Doors, crowd: Crowd, intake: Intake | None) -> None:
+        super().__init__(doors, crowd)
+        # Who is found idle twice has been so for one such time at least, and two at most.
+        self._idle = crowd.patience.request / 2
         self._doors = doors
         self._intake = intake
         self._visitors: set[Visitor] = set()
         self._look: asyncio.TimerHandle | None = None
 
-    def __call__(self) -> asyncio.Protocol:  # type: ignore[override]
-        """The protocol of a new connection."""
+    def protocol(self) -> asyncio.Protocol:
+        """Who speaks with one who was let in."""
         if self._look is None:
-            self._look = asyncio.get_running_loop().call_later(IDLE, self.sweep)
-        return Visitor(self._doors, self._intake, self._visitors, super().__call__)
+            self._look = asyncio.get_running_loop().call_later(self._idle, self.sweep)
+        return Visitor(self._doors, self.crowd, self._intake, self._visitors, self.connection)
 
     def sweep(self) -> None:
         """Close what was idle since the last time."""
         for visitor in [*self._visitors]:
             visitor.rest()
-        self._look = asyncio.get_running_loop().call_later(IDLE, self.sweep) if self._visitors else None
+        self._look = asyncio.get_running_loop().call_later(self._idle, self.sweep) if self._visitors else None
 
     async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109
         """Close all connections that are no links."""
@@ -85,6 +86,7 @@ class Visitor(asyncio.Protocol):
 
     __slots__ = (
         "_call",
+        "_crowd",
         "_doors",
         "_fd",
         "_full",
@@ -97,11 +99,13 @@ class Visitor(asyncio.Protocol):
         "_scheme",
         "_tail",
         "_transport",
+        "_unread",
         "_visitors",
     )
 
-    def __init__(self, doors: Doors, intake: Intake | None, visitors: set[Visitor], make: Make) -> None:
+    def __init__(self, doors: Doors, crowd: Crowd, intake: Intake | None, visitors: set[Visitor], make: Make) -> None:
         self._doors = doors
+        self._crowd = crowd
         self._intake = intake
         self._visitors = visitors
         self._make = make
@@ -110,6 +114,8 @@ class Visitor(asyncio.Protocol):
         self._held = b""
         """A request that is not whole, or that has to wait."""
         self._full = False
+        self._unread: asyncio.TimerHandle | None = None
+        """Runs while the peer does not read."""
         self._idle = False
         self._opening: Opening | None = None
         """Of the request that is under way."""
@@ -129,25 +135,29 @@ class Visitor(asyncio.Protocol):
             # As aiohttp does it: the system notices who is gone without a word.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._visitors.add(self)
+        self._crowd.enters(self)
 
     def data_received(self, data: bytes) -> None:
         """Works a request, or hands the connection on."""
         if self._held:
             data = self._held + data
             self._held = b""
-        if self._opening is not None:
+        if self._opening is not None or self._full:
             self._held = data
             self._read_no_more()
             return
-        self._idle = False
         found = read(data, self._scheme)
         if isinstance(found, Unfinished):
+            # It is looked at again when more of it comes, and handed on when that takes long: see `rest`.
             self._held = data
-        elif found is None or not self._serve(*found):
+            return
+        self._idle = False
+        if found is None or not self._serve(*found):
             self._hand_on(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is closed."""
+        self._calm()
         self._leave()
         opening, self._opening = self._opening, None
         if opening is not None and self._call is not None:
@@ -156,12 +166,17 @@ class Visitor(asyncio.Protocol):
             use.__exit__(None, None, None)
 
     def pause_writing(self) -> None:
-        """The peer does not read."""
+        """The peer does not read: it has some seconds to change its mind, and is not served before."""
         self._full = True
+        loop = asyncio.get_running_loop()
+        self._unread = loop.call_later(self._crowd.patience.answer, self._transport.abort)
 
     def resume_writing(self) -> None:
         """It does again."""
         self._full = False
+        self._calm()
+        if self in self._visitors and self._opening is None and self._fd < 0 and not self._transport.is_closing():
+            self._read_on()
 
     # What the intake calls, beside `data_received`
 
@@ -190,11 +205,17 @@ class Visitor(asyncio.Protocol):
         self._transport.close()
 
     def rest(self) -> None:
-        """Close it if nothing came since this was called last, and nobody waits."""
-        if self._opening is None:
-            if self._idle:
-                self.end()
+        """Close it if no request came since this was called last, and nobody waits."""
+        if self._opening is not None or self._full:
+            return
+        if not self._idle:
             self._idle = True
+        elif self._held:
+            # It has its own patience with what comes by and by.
+            data, self._held = self._held, b""
+            self._hand_on(data)
+        else:
+            self.end()
 
     # Inside
 
@@ -245,10 +266,11 @@ class Visitor(asyncio.Protocol):
         self._transport.write(head + dressed.body)
         if not stays:
             self.end()
-        elif self._fd < 0 and not self._transport.is_closing():
+        elif self._fd < 0 and not self._full and not self._transport.is_closing():
             self._read_on()
 
     def _upgrade(self, driver: Driver, running: Running, upgrade: Upgrade) -> None:
+        self._calm()
         self._leave()
         policy = running.backend.link(running.seed.settings)
         # What came while the answer had to be waited for came behind the request as well.
@@ -263,6 +285,7 @@ class Visitor(asyncio.Protocol):
         """The connection is aiohttp's from now on, with all that was read."""
         transport = self._transport
         intake = self._intake
+        self._calm()
         self._leave()
         if intake is not None and not transport.is_reading():
             transport.resume_reading()
@@ -274,8 +297,16 @@ class Visitor(asyncio.Protocol):
         handler.data_received(data)
 
     def _leave(self) -> None:
-        self._visitors.discard(self)
+        """It is no visitor any more; what is still to be written to it has its time."""
+        if self in self._visitors:
+            self._visitors.remove(self)
+            self._crowd.leaves()
         self._forget()
+
+    def _calm(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     # Reading: first by the transport, by the intake once a request was answered
 

@@ -7,7 +7,7 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import nullcontext, suppress
+from contextlib import aclosing, nullcontext, suppress
 from dataclasses import replace
 from functools import cache, lru_cache
 from http import HTTPStatus
@@ -23,6 +23,7 @@ from simulator.core.space import Running
 from simulator.core.wire import Reset, Upgrade
 from simulator.serve import fallback, forms, links
 from simulator.serve.calls import Gone
+from simulator.serve.connections import Slow, pieces
 from simulator.serve.driver import Driver
 from simulator.serve.intake import Intake
 from simulator.serve.objects import CHUNK, Cleared, Full, Reading, Shelf
@@ -107,6 +108,13 @@ class Exact(web.StreamResponse):
         request.transport.write(self._head + body)
         if self._stored is not None and request.method != "HEAD":
             await self._stream(request, self._stored)
+        elif request.protocol.writing_paused:
+            # Who asks again and again and reads nothing would have all answers wait here.
+            try:
+                await request.writer.drain()
+            except ConnectionError:
+                self._stays = False
+                return
         if not self._stays and not request.content.is_eof():
             _say_no_more(request)
 
@@ -172,8 +180,16 @@ class Door:
             return await self._write(asked, request, missed)
         if isinstance(route.body, Stored):
             return await self._upload(asked, request, route, route.body)
-        stays = await _read(asked, request, route.body)
+        try:
+            stays = await _read(asked, request, route.body)
+        except Slow:
+            return await self._late(asked, request)
         return await self._serve(asked, request, route, stays)
+
+    async def _late(self, asked: web.BaseRequest, request: Request) -> web.StreamResponse:
+        """The rest of a body is not waited for any longer: 408, as Node has it."""
+        self._running.engine.world.log("warning", f"408: the body of {request.method} {request.path} did not come")
+        return await self._write(asked, request, Response(408), stays=False)
 
     async def _serve(self, asked: web.BaseRequest, request: Request, route: Route, stays: bool) -> web.StreamResponse:
         try:
@@ -241,6 +257,8 @@ class Door:
             return await self._write(asked, request, full, _stays(asked, request))
         except Cleared:
             return await self._write(asked, request, Response(503), stays=False)
+        except Slow:
+            return await self._late(asked, request)
         finally:
             if isinstance(request.upload, Upload):
                 self._shelf.settle(request.upload)
@@ -252,8 +270,11 @@ class Door:
             return
         try:
             _invite(asked, request)
-            while not taker.over and (chunk := await asked.content.read(CHUNK)):
-                taker.push(chunk)
+            async with aclosing(pieces(asked, CHUNK)) as chunks:
+                async for chunk in chunks:
+                    taker.push(chunk)
+                    if taker.over:
+                        break
             request.upload = taker.result()
         finally:
             taker.abandon()
@@ -376,9 +397,14 @@ async def _read(asked: web.BaseRequest, request: Request, body: Buffered) -> boo
         return True
     if body.limit:
         _invite(asked, request)
+    if asked.content.is_eof():
+        # Nearly always it came with its head.
+        body_here = asked.content.read_nowait()
+        request.body = body_here[: body.limit]
+        return len(body_here) <= body.limit + body.spare
     kept = bytearray()
     room = body.limit + body.spare
-    async for chunk in asked.content.iter_any():
+    async for chunk in pieces(asked):
         kept += chunk[: max(0, body.limit - len(kept))]
         room -= len(chunk)
         if room < 0:
@@ -388,8 +414,11 @@ async def _read(asked: web.BaseRequest, request: Request, body: Buffered) -> boo
 
 
 async def _pass_over(asked: web.BaseRequest, most: int) -> None:
-    while most > 0 and (chunk := await asked.content.read(CHUNK)):
-        most -= len(chunk)
+    async with aclosing(pieces(asked, CHUNK)) as chunks:
+        async for chunk in chunks:
+            most -= len(chunk)
+            if most <= 0:
+                return
 
 
 def _stays(asked: web.BaseRequest, request: Request) -> bool:

@@ -292,6 +292,15 @@ class Shelf:
 
     # --- the edge's side
 
+    def __len__(self) -> int:
+        """How many objects there are."""
+        return len(self._objects)
+
+    @property
+    def coming(self) -> int:
+        """Uploads that are on their way."""
+        return len(self._writings)
+
     def begin(self) -> Writing:
         """A new upload."""
         writing = Writing(self)

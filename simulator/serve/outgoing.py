@@ -12,6 +12,9 @@ from simulator.core.actions import Call
 from simulator.core.events import Called
 
 _MOST = 1 << 20
+"""Bytes of an answer that are read."""
+CALLS = 1000
+"""Calls of one space under way: each message of a client may make one, and who is called may never answer."""
 
 
 class Outgoing:
@@ -28,6 +31,9 @@ class Outgoing:
 
     def start(self, call: Call, done: Callable[[Called], None]) -> None:
         """Make a call; `done` is called once, whatever becomes of it."""
+        if len(self._tasks) >= CALLS:
+            done(Called(call.key, 0, error=f"{call.url} was not asked: {CALLS} calls are under way already"))
+            return
         task = asyncio.get_running_loop().create_task(self._make(call, done))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -79,6 +79,7 @@ class Port:
         route = find(self._backend.routes, request.method, request.path)
         try:
             place = self._place(target.space, request, route)
+            self._spaces.admit(place)
         except Crowded as crowded:
             return _refuse(503, str(crowded))
         # What is minted leads back here, however the space was named.
@@ -104,6 +105,7 @@ class Port:
             return None
         try:
             place = self._place(name, request, route)
+            self._spaces.admit(place)
         except Crowded:
             return None
         driver = place.driver

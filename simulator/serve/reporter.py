@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _COLOURS = {"debug": "2", "info": "36", "warning": "33", "error": "31", "client": "32", "server": "34"}
 _SHOWN = 2000
+_SPAN, _MOST = 10.0, 1000
+"""So many lines in so many seconds: what clients do in a loop must not fill the operator's disk."""
 
 
 class Pump:
@@ -90,6 +93,7 @@ class Reporter:
         # Closed by who started us: then there is nobody to tell.
         self._stream: TextIO = stream or sys.stderr or io.StringIO()
         self._pump: Pump | None = None
+        self._since, self._lines, self._left_out = 0.0, 0, 0
         self._colour = self._stream.isatty() and not os.environ.get("NO_COLOR") and not self._json
 
     def log(self, backend: str, space: Space | None = None) -> Log:
@@ -137,10 +141,33 @@ class Reporter:
 
     def close(self) -> None:
         """Give what is not written yet a moment."""
+        if self._left_out:
+            self._since = -_SPAN
+            self._counted()
         if self._pump is not None:
             self._pump.close()
 
     def _write(self, level: str, backend: str, text: str, facts: dict[str, object], space: Space | None = None) -> None:
+        # Who asks for frames wants all there is.
+        if self.frames or self._counted():
+            self._told(level, backend, text, facts, space)
+
+    def _counted(self) -> bool:
+        """Whether one more line is not too many by now."""
+        now = time.monotonic()
+        if now - self._since > _SPAN:
+            left_out, self._since, self._lines, self._left_out = self._left_out, now, 0, 0
+            if left_out:
+                self._told(
+                    "warning", "simulator", f"{left_out} lines were left out: more than {_MOST} in {_SPAN:g} s", {}
+                )
+        self._lines += 1
+        if self._lines > _MOST:
+            self._left_out += 1
+            return False
+        return True
+
+    def _told(self, level: str, backend: str, text: str, facts: dict[str, object], space: Space | None = None) -> None:
         if self._json:
             told = {key: _cut(value) if isinstance(value, str) else value for key, value in facts.items()}
             at = {"backend": backend} if space is None else {"backend": backend, "space": space.name}
@@ -186,7 +213,8 @@ class _Relay(logging.Handler):
     def __init__(self, reporter: Reporter) -> None:
         super().__init__(logging.DEBUG)
         self._reporter = reporter
-        self._last = ("", 0.0)
+        self._said: dict[str, float] = {}
+        """What was said lately, and when."""
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
@@ -198,12 +226,28 @@ class _Relay(logging.Handler):
             return
         elif error is not None:
             text = f"{text}: {error!r}"
-        # asyncio says the same for each of a thousand connections that it can't accept: once in five seconds will do.
-        said, when = self._last
-        if said == text and record.created - when < 5:
+        again = _AGAIN
+        if text.startswith(_NO_FILES[0]):
+            # asyncio says it for each of a thousand connections that it can't accept, and a second later anew.
+            name, level, text, again = "simulator", "warning", _NO_FILES[1], _CONDITION
+        elif name == "simulator" and "TLS" in text:
+            again = _CONDITION
+        when = self._said.pop(text, -again)
+        if record.created - when < again:
+            self._said[text] = when
             return
-        self._last = (text, record.created)
+        self._said[text] = record.created
+        if len(self._said) > _KNOWN:
+            del self._said[next(iter(self._said))]
         self._reporter._write(level, name, text, {})
+
+
+_AGAIN, _CONDITION, _KNOWN = 5.0, 60.0, 100
+"""Seconds until the same is said again, of one client's request and of what goes on; and how much is remembered."""
+_NO_FILES = (
+    "socket.accept() out of system resource",
+    "no more files can be opened (ulimit -n): clients wait, and accepting is tried again each second",
+)
 
 
 def _no_http(why: str) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from simulator.core.backend import Backend
 from simulator.core.space import Journal, Space
 from simulator.serve.clock import ManualClock, WallClock
+from simulator.serve.connections import Crowd
 from simulator.serve.driver import Driver
 from simulator.serve.litter import Litter
 from simulator.serve.objects import House, Shelf
@@ -133,11 +135,14 @@ class Place:
 class Spaces:
     """All of them. Names are checked by who brings them, see `selector.check`."""
 
-    def __init__(self, plan: Plan, default: Space, most: int = MOST, idle: float = IDLE) -> None:
-        """With `idle` 0 none is ever dropped for that."""
+    def __init__(
+        self, plan: Plan, default: Space, most: int = MOST, idle: float = IDLE, connections: float = inf
+    ) -> None:
+        """With `idle` 0 none is ever dropped for that; one space has at most so many `connections`."""
         self._plan = plan
         self._most = most
         self._idle = idle
+        self._connections = connections
         self._loop = asyncio.get_running_loop()
         self._litter = Litter()
         self._tell = plan.reporter.log("spaces")
@@ -146,6 +151,8 @@ class Spaces:
         self._marked: dict[str, Place] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._ends: set[asyncio.Task[None]] = set()
+        self.crowd: Crowd | None = None
+        """Who counts connections, for who asks how many there are."""
         self.bodies = 0
         """Bytes of control calls that are under way."""
 
@@ -168,6 +175,13 @@ class Spaces:
     def of_session(self, ticket: str) -> Place:
         """The space of a session's name; the default one where the name bears no mark."""
         return self._marked.get(ticket[:8], self.default)
+
+    def admit(self, place: Place) -> None:
+        """One more request. Raises Crowded where the space has all the connections that it may have."""
+        driver = place.driver
+        if driver.linked + driver.asked >= self._connections:
+            where = f"the space {place.name}" if place.name else "the default space"
+            raise Crowded(f"{where} has {self._connections} connections already: --space-connections lets more in")
 
     def make(
         self,

@@ -210,7 +210,7 @@ class Phoenix:
             if self._profile.drops_malformed_vsn:
                 return [Answer(asked.call, None)]
             version = None
-        if version is None:
+        if version is None or (polls and self._polling.full):
             return [Answer(asked.call, status(403) if polls else Response(403))]
         socket = self._waiting[asked.call] = Socket(asked.call, request, self._serializers[version], polls)
         socket.since = self._world.now()

@@ -48,6 +48,8 @@ class PollPolicy:
     """Messages that wait for a poll; one more ends the session as if nobody polled. Phoenix knows no bound."""
     room: int = 4 << 20
     """Characters of these; more end the session, too."""
+    sessions: int = 10_000
+    """At once; one more is refused as the rules refuse: no socket stands for them, of which the system has a limit."""
 
 
 class Pending:
@@ -117,6 +119,14 @@ class Polling:
     def owes(self) -> Collection[tuple[Hashable, int]]:
         """Answered polls whose client has not polled again yet, as (session, number of the answer)."""
         return self._owed.items()
+
+    @property
+    def full(self) -> bool:
+        """Whether there are as many sessions as there may be; the operator is told."""
+        full = len(self._sessions) >= self._policy.sessions
+        if full:
+            self._world.log("warning", f"refused: {self._policy.sessions} sessions poll already")
+        return full
 
     def find(self, request: Request) -> Session | None:
         """The session whose token the request brings."""

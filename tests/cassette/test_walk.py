@@ -312,3 +312,15 @@ def test_who_shows_an_id_while_its_only_place_is_taken_begins_anew() -> None:
     assert live != token
     replay.connect("other", f"/x/?token={live}")
     assert replay.coverage.walks == 2
+
+
+def test_too_deep_to_be_compared() -> None:
+    """The connection stays, and the client is told what others are."""
+    replay = chip()
+    deep = "[" * 1000 + "]" * 1000
+    replay.play(f'client connects\nclient >> {{"type":"send_msg","text":{deep}}}\n')
+    replay.play(START.partition("\n")[2])
+    assert replay.warnings() == [
+        "client 1: send_msg has too many lists and objects in each other; the client's next on the tape is "
+        "talk.yaml:11, start_chat"
+    ]

@@ -44,6 +44,7 @@ from simulator.core.wire import (
 )
 from simulator.core.world import World, silent
 from simulator.serve.clock import WallClock
+from simulator.serve.connections import Crowd, Patience
 from simulator.serve.driver import Driver
 from simulator.serve.entrance import Entrance
 from simulator.serve.http import Door
@@ -227,10 +228,11 @@ async def serve(settings: Settings, port: int, engine: bool = False) -> AsyncIte
     driver = Driver(space, clock)
     intake = Intake.here(asyncio.get_running_loop())
     door = Door(driver, running, own_links=True, shelf=Shelf(), intake=intake)
+    crowd = Crowd(10_000, Patience(), lambda: driver.linked, silent)
     runners: list[web.ServerRunner] = []
     try:
         for host in ("127.0.0.1", "::1"):
-            runner = web.ServerRunner(Entrance(door, intake), shutdown_timeout=0.2)
+            runner = web.ServerRunner(Entrance(door, crowd, intake), shutdown_timeout=0.2)
             await runner.setup()
             try:
                 await web.TCPSite(runner, host, port, backlog=1024).start()

@@ -117,6 +117,7 @@ def test_timers_are_a_dictionary(steps: list[tuple[str, str, int, int]]) -> None
             model.pop((owner, name), None)
         else:
             model = {key: value for key, value in model.items() if key[0] != owner}
+        assert stage.engine.timers == len(model)
         assert stage.engine.next_due() == min((at for at, _ in model.values()), default=None)
     assert fired == expected
 

@@ -17,6 +17,7 @@ from simulator.core.bot import ACTS
 from simulator.serve.admin import about
 from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock
+from simulator.serve.connections import room
 from tests.served import Raw, admin, ask, prompt, request
 
 
@@ -132,6 +133,13 @@ async def test_metrics() -> None:
             assert first["simulator_frames_total", "chip", "client", ""] == 1
             assert first["simulator_frames_total", "chip", "server", ""] == 1
             assert first["simulator_journal_frames_total", ""] == 2
+            assert first["simulator_sockets", ""] == 1
+            assert first["simulator_talks", "chip", ""] == len(simulator.space.running["chip"].engine.rules.talks())
+            assert first["simulator_timers", "chip", ""] == 2, "a ping and a pong"
+            assert (first["simulator_tcp_connections",], first["simulator_connections_most",]) == (2, room())
+            assert first["simulator_tasks",] >= 2
+            for name in ("calls", "objects", "object_bytes", "uploads"):
+                assert first[f"simulator_{name}", ""] == 0
             assert first["simulator_clock_seconds", ""] == 1767225600
             assert first["simulator_info", __version__] == 1
             assert first["process_resident_memory_bytes",] > 1e6

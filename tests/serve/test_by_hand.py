@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,11 +17,12 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedOK
 
 from simulator import backends
+from simulator.serve import by_hand
 from simulator.serve.app import Options, Server
-from simulator.serve.clock import ManualClock
+from simulator.serve.clock import START, ManualClock
 from tests.backends.concierge.speak import OPEN, frame
 from tests.serve.keeper import until
-from tests.served import SECONDS, admin
+from tests.served import SECONDS, admin, chip
 
 STREET = "8a2d6c1e-90b4-4f37-8e55-1b7f3c9d2a08"
 HISTORY = '{"type":"get_history","before":"2099-01-01T00:00:00Z"}'
@@ -217,3 +219,22 @@ async def test_a_poller_that_is_gone_is_missed_in_time() -> None:
         assert await status(sid) == 200
         await simulator.driver.advance(0.001)
         assert await status(sid) == 400
+
+
+async def test_a_way_that_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten years with a client that answers each ping: the clock stops where it has come to, and can go on."""
+    async with chip(ManualClock()) as simulator, connect(simulator.connect("chip"), proxy=None):
+        url, year = simulator.url("chip"), 366 * 86400
+        monkeypatch.setattr(by_hand, "LONGEST", 0.1)
+        status, told = await admin(url, "POST", "clock/advance", {"seconds": 10 * year})
+        assert status == 409
+        assert re.fullmatch(
+            r"seconds: 0\.1 s were not enough: [\d.e+]+ s of the way are left, so many timers fall due on it; "
+            r"it is 2026-\S+Z now, and goes on from there",
+            told["error"],
+        ), told
+        status, now = await admin(url, "GET", "clock")
+        assert START < now["now"] < START + year
+        assert simulator.driver.linked == 1, "who has answered its pings is still there"
+        status, then = await admin(url, "POST", "clock/advance", {"seconds": 30})
+        assert (status, then["now"]) == (200, now["now"] + 30)

@@ -65,7 +65,8 @@ async def test_which_there_are(tmp_path: Path) -> None:
 def test_the_folder_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cassettes lie in ./cassettes, unless somebody says where."""
     nothing: dict[str, Any] = dict.fromkeys(("admin_port", "tls_ca_out", "tls_cert", "tls_key", "tls_passphrase"))
-    rest = {**nothing, "no_admin": False, "journal": 10, "event_loop": "asyncio", "tls": False}
+    bounds = {"connections": None, "space_connections": None, "request_timeout": 60.0, "answer_timeout": 15.0}
+    rest = {**nothing, **bounds, "no_admin": False, "journal": 10, "event_loop": "asyncio", "tls": False}
     monkeypatch.chdir(tmp_path)
     assert options(folder=None, **rest)["cassettes"] is None
     (tmp_path / "cassettes").mkdir()
@@ -114,6 +115,14 @@ async def test_what_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(cassettes, "_LARGEST", 1000)
         assert (await admin(url, "POST", "cassettes/lanes", {"cassette": text}))[0] == 413
         assert (await admin(url, "POST", "cassettes/lanes", {"cassette": "chip/resume.yaml"}))[0] == 413
+
+
+async def test_what_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cassettes, "_SECONDS", 0.0)
+    async with simulator() as running:
+        for call, asked in (("lanes", {"cassette": tape()}), ("compare", {"a": "chip/resume.yaml", "b": tape()})):
+            status, told = await admin(running.url("chip"), "POST", f"cassettes/{call}", asked)
+            assert (status, "takes longer than 0 s: `simulator cassette show`" in told["error"]) == (413, True)
 
 
 async def test_two() -> None:

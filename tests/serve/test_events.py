@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,10 +14,12 @@ from websockets.asyncio.client import connect
 
 from simulator.core.message import Frame
 from simulator.serve.admin import events, feed
+from simulator.serve.admin.feed import feed_of
 from simulator.serve.app import Server
+from simulator.serve.links import reset
 from tests.backends.mia.chats import GARDEN
 from tests.serve.clients import NAMES, all_five, client, says
-from tests.served import SECONDS, Raw, admin, ask, request
+from tests.served import SECONDS, Raw, admin, ask, prompt, request
 
 
 @pytest.fixture
@@ -281,3 +284,17 @@ async def test_asked_wrongly(server: Server) -> None:
         assert (status, told["error"][: len(why)]) == (400, why)
     head, body = await ask(server.url("chip"), "HEAD", "/__admin/events")
     assert (head[0], body) == ("HTTP/1.1 200 OK", b"")
+
+
+async def test_who_is_gone_before_the_first_word(caplog: pytest.LogCaptureFixture) -> None:
+    async with prompt() as simulator:
+        url = simulator.url("chip")
+        for _ in range(20):
+            async with Raw.open(url, request("GET", "/__admin/events")) as raw:
+                await asyncio.sleep(0)
+                reset(raw.writer.transport)  # type: ignore[arg-type]
+        await ask(url, "GET", "/")
+        async with asyncio.timeout(SECONDS):
+            while feed_of(simulator.spaces.default).onlookers:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []

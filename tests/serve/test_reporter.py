@@ -6,6 +6,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from aiohttp.http_exceptions import BadHttpMessage
@@ -210,3 +211,63 @@ def test_what_is_no_http(root: logging.Logger, why: str, told: str) -> None:
     assert lines[1] == (
         "12:00:00.250 aiohttp.server error Error handling request from 127.0.0.1: ValueError('of ours')"
     )
+
+
+def test_so_many_lines_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("simulator.serve.reporter.time", SimpleNamespace(monotonic=lambda: now[0]))
+    report, stream = reporter(verbose=False)
+    log = report.log("chip")
+    for i in range(1003):
+        log("warning", f"404: /{i}")
+    assert len(stream.getvalue().splitlines()) == 1000
+    now[0] += 10.5
+    log("warning", "after that")
+    assert [line.partition(" ")[2] for line in stream.getvalue().splitlines()[1000:]] == [
+        "simulator warning 3 lines were left out: more than 1000 in 10 s",
+        "chip warning after that",
+    ]
+    for i in range(1001):
+        log("warning", f"404: /{i}")
+    report.close()
+    report.close()
+    told = stream.getvalue().splitlines()
+    assert (len(told), told[-1].partition(" ")[2]) == (
+        2002,
+        "simulator warning 2 lines were left out: more than 1000 in 10 s",
+    )
+    # Who asked for frames reads everything.
+    report, stream = reporter(verbose=True)
+    for _ in range(1500):
+        report.log("chip")("info", "x")
+    assert len(stream.getvalue().splitlines()) == 1500
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds", "told"),
+    [
+        (
+            "socket.accept() out of system resource\nsocket: fd=7",
+            60,
+            "warning no more files can be opened (ulimit -n): ",
+        ),
+        ("a client speaks no TLS, which is spoken here", 60, "warning a client speaks no TLS"),
+        ("refused with 503: crowded", 5, "warning refused with 503"),
+    ],
+)
+def test_what_is_said_again_and_again(root: logging.Logger, text: str, seconds: float, told: str) -> None:
+    report, stream = reporter()
+    report.attach()
+    log = logging.getLogger("simulator")
+    record = log.makeRecord("simulator", logging.WARNING, "", 0, text, (), None)
+    for after, lines in ((0.0, 1), (seconds - 1, 1), (seconds + 1, 2), (seconds + 2, 2)):
+        again = log.makeRecord("simulator", logging.WARNING, "", 0, text, (), None)
+        again.created = record.created + after
+        log.handle(again)
+        # What is said between them changes nothing.
+        log.warning("%s", after)
+        found = [line for line in stream.getvalue().splitlines() if told in line]
+        assert len(found) == lines, after
+    for i in range(200):
+        log.warning("number %d", i)
+    assert len(stream.getvalue().splitlines()) == 206

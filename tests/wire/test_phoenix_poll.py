@@ -318,6 +318,15 @@ def test_what_waits_for_a_poll_is_bounded_in_characters() -> None:
     assert it.host.closed() != []
 
 
+def test_so_many_sessions_poll_and_one_more_is_refused() -> None:
+    it = Poller(poll=PollPolicy(sessions=2))
+    assert [body(it.ask("GET", "vsn=2.0.0")[0])["status"] for _ in range(2)] == [410, 403]
+    # Whoever has one polls on, and who goes makes room.
+    assert it.poll() == []
+    it.host.at(40.0)
+    assert body(it.ask("GET", "vsn=2.0.0")[0])["status"] == 410
+
+
 # ---- bodies
 
 

@@ -17,7 +17,7 @@ from simulator.core.message import Json, Message, Request
 from simulator.core.world import World
 from simulator.wire.phoenix import Onlooker, Phoenix
 from simulator.wire.phoenix_envelope import PhoenixEnvelope
-from simulator.wire.phoenix_poll import ticket
+from simulator.wire.phoenix_poll import PollPolicy, ticket
 from simulator.wire.phoenix_profile import PROFILES
 
 
@@ -34,6 +34,7 @@ def _wire(world: World) -> Phoenix:
         profile=PROFILES[settings.profile],
         idle_timeout=settings.idle_timeout,
         check_origin=same_host if wanted else None,
+        poll=PollPolicy(sessions=settings.kept_polling),
     )
 
 

@@ -96,6 +96,9 @@ class Settings(_Model):
     kept_session_megabytes: int = Field(
         256, ge=1, description="millions of characters kept of all sessions' data; the oldest session goes first"
     )
+    kept_polling: int = Field(
+        10_000, ge=1, description="sessions that poll at once (profile 1.8); one more is refused with 403"
+    )
     kept_images: int = Field(1_000, ge=1, description="images kept; the oldest goes first")
     kept_image_megabytes: int = Field(512, ge=1, description="millions of bytes kept of all images")
     session_data_limit: int = Field(1_000_000, ge=1, description="characters of a session's data, roughly")

@@ -27,7 +27,8 @@ from simulator.wire.socketio_socket import routes
 
 def _wire(world: World) -> socketio.SocketIO:
     settings: Settings = world.settings
-    engine = EngineSettings(settings.ping_interval, settings.ping_timeout, cors=Cors())
+    polling = settings.kept_polling
+    engine = EngineSettings(settings.ping_interval, settings.ping_timeout, cors=Cors(), max_polling=polling)
     return socketio.SocketIO(WireSettings(engine, connect_timeout=settings.connect_timeout), world)
 
 

@@ -158,6 +158,7 @@ class Settings(_Model):
     kept_megabytes: int = Field(
         64, ge=1, description="millions of characters kept of a tenant's messages; who said the most forgets first"
     )
+    kept_polling: int = Field(10_000, ge=1, description="sessions that poll at once; one more is told 403 Forbidden")
     ping_interval: float = Field(25.0, gt=0, le=LONG, description="seconds between Engine.IO's pings")
     ping_timeout: float = Field(20.0, gt=0, le=LONG, description="seconds to wait for the pong")
     connect_timeout: float = Field(

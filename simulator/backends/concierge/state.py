@@ -179,6 +179,7 @@ class Settings(_Model):
     )
     external_access_key: str = Field("", description="the access key there")
     external_secret_key: str = Field("", description="the secret key there")
+    kept_objects: int = Field(10_000, ge=1, description="uploaded objects kept; the oldest go first")
     kept_messages: int = Field(
         100_000, ge=1, description="messages kept of all tenants; the oldest of whoever has most go first"
     )

@@ -26,9 +26,6 @@ REGION = "ap-southeast-1"
 PATTERN = rf"/{BUCKET}(/.*)?|/[A-Za-z][\w-]*/[^/]+"
 """Path style, any key; virtual-host style, keys as get-upload-url makes them, where the host says so."""
 
-MOST = 10_000
-"""Objects kept; the oldest go first. The bytes have a bound of their own, in the store."""
-
 METADATA = 2048
 """Bytes of an object's headers, the user's and the others apart."""
 
@@ -246,7 +243,8 @@ class Store:
             text = "The provided 'x-amz-content-sha256' header does not match what was computed."
             raise Denied(400, "XAmzContentSHA256Mismatch", text, **more)
         self._world.objects.keep(upload.key)
-        for gone in [key, *([next(iter(self._objects))] if len(self._objects) >= MOST else [])]:
+        full = key not in self._objects and len(self._objects) >= self._world.settings.kept_objects
+        for gone in [key, *([next(iter(self._objects))] if full else [])]:
             old = self._objects.pop(gone, None)
             if old is not None:
                 self._world.objects.delete(old.upload.key)

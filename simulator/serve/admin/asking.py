@@ -11,6 +11,7 @@ from aiohttp import web
 
 from simulator.core.space import Running
 from simulator.serve.admin.complaint import Complaint
+from simulator.serve.connections import Slow, pieces
 from simulator.serve.selector import Target
 from simulator.serve.spaces import Crowded, Place, Spaces
 
@@ -93,14 +94,17 @@ class Asking:
     async def json(self, most: int = _BODY) -> Any:
         """Whatever JSON it brings. Raises Complaint."""
         raw = bytearray()
-        async for chunk in self.request.content.iter_any():
-            raw += chunk
-            self.held += len(chunk)
-            self.spaces.bodies += len(chunk)
-            if len(raw) > most:
-                raise Complaint(413, f"the body is longer than {most} bytes")
-            if self.spaces.bodies > _ROOM:
-                raise Complaint(503, f"the bodies of all calls are longer than {_ROOM} bytes: ask again later")
+        try:
+            async for chunk in pieces(self.request):
+                raw += chunk
+                self.held += len(chunk)
+                self.spaces.bodies += len(chunk)
+                if len(raw) > most:
+                    raise Complaint(413, f"the body is longer than {most} bytes")
+                if self.spaces.bodies > _ROOM:
+                    raise Complaint(503, f"the bodies of all calls are longer than {_ROOM} bytes: ask again later")
+        except Slow:
+            raise Complaint(408, "the body did not come: see --request-timeout") from None
         try:
             return orjson.loads(bytes(raw) or b"{}")
         except ValueError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -33,6 +34,8 @@ _SHOWN: Final = 8 << 10
 _ROOM: Final = 24 << 20
 """Characters of all rows together."""
 _DIFFERENCES: Final = 1000
+_SECONDS: Final = 10.0
+"""Of CPU for one that is looked at: what is written otherwise than recorders write takes twenty times as long."""
 _THREAD: Final = ThreadPoolExecutor(1, "cassettes")
 """One at a time: each takes a core, and clients want to be served as well."""
 
@@ -78,12 +81,28 @@ def _listed(own: Path | None) -> list[dict[str, Any]]:
     return told
 
 
+class _Watched(io.BytesIO):
+    """A text of which no more is read once that has taken too long."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        super().__init__(data)
+        self._name = name
+        self._until = time.thread_time() + _SECONDS
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        if time.thread_time() > self._until:
+            why = f"cassette: {self._name} takes longer than {_SECONDS:g} s: `simulator cassette show` takes its time"
+            raise Complaint(413, why)
+        return super().readline(size)
+
+
 def opened(text: str, own: Path | None) -> Tape:
     """One by its name, or itself as text. Raises Complaint, CassetteError."""
     from simulator.cassette.tape import Tape
 
     if "\n" in text:
-        return Tape(io.BytesIO(text.encode("utf-8", "replace")), "the cassette")
+        name = "the cassette"
+        return Tape(_Watched(text.encode("utf-8", "replace"), name), name)
     path = files(own).get(text)
     if path is None:
         known = ", ".join(files(own)) or "none; --cassettes names a folder of them"
@@ -94,7 +113,7 @@ def opened(text: str, own: Path | None) -> Tape:
         raise Complaint(404, f"cassette: {text} can't be read: {error.strerror}") from None
     if data is None:
         raise Complaint(413, f"cassette: {text} is longer than {_LARGEST} bytes: `simulator cassette show` takes it")
-    return Tape(io.BytesIO(data), text)
+    return Tape(_Watched(data, text), text)
 
 
 async def _apart(work: Any, *args: Any) -> Any:

@@ -50,15 +50,17 @@ async def events(asking: Asking) -> Any:
             # Read before there is anything to say: what a stream sees must not depend on how long it took.
             begun = place.driver.space.journal.total
             await feed.catch_up()
-            await response.prepare(asking.request)
-            stream = _Stream(place, feed, test, begun if after is None or after > begun else after)
-            await response.write(b": events\n\n")
+            # From the first word on: who looks on may be gone by then.
             with suppress(ConnectionError, TimeoutError):
+                await response.prepare(asking.request)
+                stream = _Stream(place, feed, test, begun if after is None or after > begun else after)
+                await response.write(b": events\n\n")
                 await _run(stream, response, stirred)
     finally:
         feed.end(stirred)
-    with suppress(ConnectionError):
-        await response.write_eof()
+    if response.prepared:
+        with suppress(ConnectionError):
+            await response.write_eof()
     return response
 
 

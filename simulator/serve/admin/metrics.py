@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,13 @@ class _Collector:
             "simulator_connections", "Clients that are connected, those that poll included.", labels=by_backend
         )
         waiting = GaugeMetricFamily("simulator_requests_waiting", "Requests without an answer.", labels=["space"])
+        sockets = GaugeMetricFamily("simulator_sockets", "Open WebSockets.", labels=["space"])
+        timers = GaugeMetricFamily("simulator_timers", "Timers that wait for their time.", labels=by_backend)
+        talks = GaugeMetricFamily("simulator_talks", "Conversations that are kept.", labels=by_backend)
+        calls = GaugeMetricFamily("simulator_calls", "Calls to other servers without an answer.", labels=["space"])
+        objects = GaugeMetricFamily("simulator_objects", "Uploaded objects that are kept.", labels=["space"])
+        stored = GaugeMetricFamily("simulator_object_bytes", "Bytes of these and of uploads.", labels=["space"])
+        uploads = GaugeMetricFamily("simulator_uploads", "Uploads that are on their way.", labels=["space"])
         clock = GaugeMetricFamily("simulator_clock_seconds", "The space's time, in Unix seconds.", labels=["space"])
         faults = GaugeMetricFamily("simulator_faults", "Faults that may strike.", labels=["space"])
         strikes = CounterMetricFamily(
@@ -72,7 +80,14 @@ class _Collector:
                 frames.add_metric([name, backend, sender], number)
             for running in driver.running:
                 connections.add_metric([name, running.name], sum(1 for _ in running.engine.wire.clients()))
+                timers.add_metric([name, running.name], running.engine.timers)
+                talks.add_metric([name, running.name], len(running.engine.rules.talks()))
             waiting.add_metric([name], driver.asked)
+            sockets.add_metric([name], driver.linked)
+            calls.add_metric([name], driver.calling)
+            objects.add_metric([name], len(place.shelf))
+            stored.add_metric([name], place.shelf.total)
+            uploads.add_metric([name], place.shelf.coming)
             clock.add_metric([name], driver.clock.now())
             faults.add_metric([name], sum(not fault.spent for fault in space.faults))
             for fault in space.faults:
@@ -80,7 +95,14 @@ class _Collector:
         places: list[Place] = [*self._spaces]
         yield InfoMetricFamily("simulator", "Which simulator this is.", {"version": __version__})
         yield GaugeMetricFamily("simulator_spaces", "Spaces, the default one included.", len(places))
-        yield from (frames, journal, connections, waiting, clock, faults, strikes)
+        yield GaugeMetricFamily("simulator_tasks", "Tasks of the event loop.", len(asyncio.all_tasks()))
+        crowd = self._spaces.crowd
+        if crowd is not None:
+            most = GaugeMetricFamily("simulator_connections_most", "TCP connections that there may be.", crowd.most)
+            yield GaugeMetricFamily("simulator_tcp_connections", "TCP connections, of all ports.", crowd.count)
+            yield most
+        yield from (frames, journal, connections, sockets, waiting, calls, timers, talks)
+        yield from (objects, stored, uploads, clock, faults, strikes)
 
 
 CALLS = (

@@ -10,6 +10,7 @@ from simulator.core.errors import SimulatorError
 from simulator.serve.admin.asking import Asking, no_more
 from simulator.serve.admin.call import Call
 from simulator.serve.admin.complaint import Complaint
+from simulator.serve.by_hand import Unfinished
 from simulator.serve.clock import LAST, ManualClock, WallClock, parse, written
 
 _LONGEST = 10 * 366 * 86400
@@ -83,7 +84,12 @@ async def _move(asking: Asking, key: str, way: Callable[[float], float]) -> Any:
     if driver.clock.now() + seconds > LAST:
         raise Complaint(400, f"{key}: no clock goes beyond {written(LAST)}")
     with place:
-        if not await driver.advance(seconds):
+        try:
+            moved = await driver.advance(seconds)
+        except Unfinished as unfinished:
+            why = f"{key}: {unfinished}, so many timers fall due on it; it is {written(driver.clock.now())} now"
+            raise Complaint(409, f"{why}, and goes on from there") from None
+        if not moved:
             raise Complaint(409, "there was a reset meanwhile: the clock stands where it started")
     return told(driver.clock)
 
@@ -95,7 +101,7 @@ async def reset(asking: Asking) -> Any:
     return told(driver.clock)
 
 
-_MOVES = {409: "The clock runs by itself, or there was a reset meanwhile."}
+_MOVES = {409: "The clock runs by itself, there was a reset meanwhile, or 30 s of real time were not enough."}
 
 CALLS = (
     Call("GET", "clock", clock, "What time it is.", "time:Clock"),
@@ -106,7 +112,7 @@ CALLS = (
         "Moves a manual clock on to an instant, firing all that falls due.",
         "time:Clock",
         takes="time:Instant",
-        fails={409: "It is later already, the clock runs by itself, or there was a reset."},
+        fails={409: "It is later already, the clock runs by itself, there was a reset, or 30 s were not enough."},
     ),
     Call(
         "POST",

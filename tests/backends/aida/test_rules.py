@@ -670,6 +670,12 @@ def test_row_10_no_long_polling_in_1_3(talk: Talk) -> None:
     assert (answer.status, body(answer)) == (404, {"errors": {"detail": "Page not found"}})
 
 
+def test_no_more_sessions_poll_than_the_setting_says() -> None:
+    talk = Talk("aida", settings={"profile": "1.8", "kept_polling": 1})
+    answers = [talk.request("GET", "/socket/longpoll?vsn=2.0.0") for _ in range(2)]
+    assert [json.loads(answer.body)["status"] for answer in answers] == [410, 403]
+
+
 def test_row_45_silence_ends_a_socket() -> None:
     talk = aida(idle_timeout=60.0)
     join(talk)

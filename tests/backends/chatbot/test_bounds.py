@@ -258,3 +258,9 @@ def test_a_join_costs_the_same_among_many_conversations() -> None:
         talk.after(300)
     # The queue of the fixtures was served meanwhile or not: that is a call or two.
     assert all(abs(few - many) <= 0.05 * few for few, many in zip(*costs, strict=True)), costs
+
+
+def test_no_more_sessions_poll_than_the_setting_says() -> None:
+    talk = Talk("chatbot", settings={"kept_polling": 1})
+    statuses = [talk.request("GET", "/socket.io/?EIO=4&transport=polling").status for _ in range(2)]
+    assert statuses == [200, 403]

@@ -282,12 +282,14 @@ def test_who_may_not_list_may_not_know() -> None:
     assert code(http(talk, "GET", OBJECT)) == (403, "AccessDenied")
 
 
-def test_objects_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "MOST", 2)
-    talk, shelf = with_store()
-    for name in "abc":
+def test_objects_are_bounded() -> None:
+    talk, shelf = with_store(kept_objects=2)
+    for name in "abb":
         assert put(talk, path=f"/{name}").status == 200
-    assert [*shelf.kept] == ["1", "2"]
+    assert http(talk, "GET", f"http://{HOST}/{BUCKET}/a").status == 200, "one in the place of another needs no room"
+    assert put(talk, path="/c").status == 200
+    assert len(shelf.kept) == 2
+    assert code(http(talk, "GET", f"http://{HOST}/{BUCKET}/a")) == (404, "NoSuchKey")
     assert code(http(talk, "GET", f"http://{HOST}/{BUCKET}/a")) == (404, "NoSuchKey")
 
 

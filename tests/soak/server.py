@@ -1,0 +1,155 @@
+"""The server that is soaked: the real command in a process of its own, asked by its own control API and by /proc."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from tests.soak.rascals import ANSWER, REQUEST
+
+COMMAND = Path(sys.executable).with_name("simulator")
+SETTINGS = {
+    "bot_delay": 0.05, "outbox_interval": 0,
+    # Small, so that what is kept has reached its bound when the soak begins to measure.
+    "chip.kept_contacts": 300, "chip.kept_messages": 100, "chip.kept_megabytes": 2,
+    "concierge.kept_sessions": 300, "concierge.kept_messages": 1000, "concierge.kept_megabytes": 2,
+    "concierge.kept_objects": 20,
+    "aida.profile": "1.8", "aida.bot": "echo", "aida.kept_sessions": 3000, "aida.kept_session_megabytes": 2,
+    "aida.kept_images": 20, "aida.kept_image_megabytes": 2,
+    "mia.kept_conversations": 300, "mia.kept_messages": 100, "mia.kept_megabytes": 2, "mia.kept_persons": 100,
+    "mia.kept_away": 100, "mia.recovery": 5, "mia.ping_interval": 10, "mia.ping_timeout": 20, "mia.connect_timeout": 25,
+    "chatbot.bot": "echo", "chatbot.kept_conversations": 300, "chatbot.kept_messages": 100, "chatbot.kept_megabytes": 2,
+    "chatbot.idle_timeout": 25, "chatbot.close_after": 2, "chatbot.ping_interval": 10, "chatbot.ping_timeout": 20,
+    "chatbot.connect_timeout": 25,
+}  # fmt: skip
+SPACES = 20
+STORY = {"rules": [{"when": "message", "then": [{"say": "heard {{ text }}"}]}]}
+
+
+class Soaked:
+    """A running server; `with` ends it."""
+
+    def __init__(self, seed: int) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="soak-")
+        ready = Path(self._folder.name) / "ready.json"
+        self.log = Path(self._folder.name) / "log"
+        sets = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={value}")]
+        options = ["--seed", seed, "--journal", 2000, "--spaces", SPACES, "--request-timeout", REQUEST]
+        options += ["--answer-timeout", ANSWER, "--ready-file", ready, "--log-format", "json"]
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [COMMAND, "serve", "--backend", "all", "--port", "0", *map(str, options), *sets],
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                env={**os.environ, "TMPDIR": self._folder.name},
+            )
+        until = time.monotonic() + 60
+        while not ready.exists():
+            if self._process.poll() is not None or time.monotonic() > until:
+                raise SystemExit(f"the server did not start:\n{self.log.read_text()}")
+            time.sleep(0.05)
+        told = json.loads(ready.read_text())
+        self.bases = {one["name"]: one["url"] for one in told["backends"]}
+        self.urls = {one["name"]: one["connect"] for one in told["backends"]}
+        self._admin = urlsplit(told["admin"]["url"])
+        self._http: HTTPConnection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._http is not None:
+            self._http.close()
+        self._process.terminate()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._folder.cleanup()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._process.poll() is None
+
+    def stop(self) -> int:
+        """Ends it as Ctrl-C does; its exit code."""
+        self._process.terminate()
+        return self._process.wait(30)
+
+    def litter(self) -> list[str]:
+        """What it has left in the directory of temporary files."""
+        return [path.name for path in Path(self._folder.name).iterdir() if path.name not in ("ready.json", "log")]
+
+    def _asked(self, method: str, path: str, body: object) -> HTTPResponse:
+        for again in (False, True):
+            # The server ends a connection on which nothing was asked for some seconds.
+            if self._http is None or again:
+                assert self._admin.hostname is not None
+                self._http = HTTPConnection(self._admin.hostname, self._admin.port, timeout=60)
+            try:
+                raw = None if body is None else json.dumps(body).encode()
+                self._http.request(method, f"{self._admin.path}/{path}", raw)
+                return self._http.getresponse()
+            except (OSError, EOFError, ConnectionError):
+                self._http.close()
+                if again:
+                    raise
+            except Exception as error:
+                # http.client's own, of a connection that has just ended.
+                self._http.close()
+                if again:
+                    raise OSError(str(error)) from error
+        raise AssertionError
+
+    def admin(self, method: str, path: str, body: object = None) -> Any:
+        """A control call that works."""
+        response = self._asked(method, path, body)
+        text = response.read()
+        if response.status != 200:
+            raise OSError(f"{method} {path}: {response.status} {text[:300]!r}")
+        return json.loads(text)
+
+    def metrics(self) -> dict[str, float]:
+        """As the text has them: `name{labels}`."""
+        lines = self._asked("GET", "metrics", None).read().decode().splitlines()
+        return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line and line[0] != "#"}
+
+    def rss(self) -> int:
+        """Bytes of memory that are resident now."""
+        pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    def cpu(self) -> float:
+        """Seconds so far."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(") ")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def files(self) -> int:
+        """Open descriptors."""
+        return len([*Path(f"/proc/{self._process.pid}/fd").iterdir()])
+
+    def errors(self) -> list[str]:
+        """What the operator was told of mistakes of the simulator, and what is no line of its log at all."""
+        found = []
+        for line in self.log.read_text(errors="replace").splitlines():
+            try:
+                level = json.loads(line)["level"]
+            except ValueError:
+                level = "error"
+            if level == "error":
+                found.append(line[:500])
+        return found
+
+    def lines(self) -> int:
+        """Of its log."""
+        return self.log.read_bytes().count(b"\n")
