@@ -238,8 +238,8 @@ class Playback:
         seat.knocking[topic] = knocked.conn
         seat.topics[topic] = knocked.topic
         self._by_conn[knocked.conn] = (seat, topic)
-        if knocked.recovers is not None:
-            self._away.pop(knocked.recovers, None)
+        if self._away.pop(knocked.recovers, None) is not None:
+            seat.recovers[topic] = knocked.recovers
         return [*moved, *self._matched(seat, Found(index, comparison), NO_REF)]
 
     def _elsewhere(self, seat: Seat, knocked: Knocked) -> list[Action] | None:

@@ -81,22 +81,32 @@ class Speaking:
         args = changed(seat.short.changed(line.args, cause), lambda text: self._walks.spoken(seat.walk, text, base))
         if door:
             del seat.knocking[topic]
-            return self._decided(seat, conn, line, topic, args)
+            return self._decided(seat, conn, index, topic, args)
         return [self._said(seat, conn, line, index, args)]
 
-    def _decided(self, seat: Seat, conn: Conn, line: Line, topic: str, args: Args) -> list[Action]:
+    def _decided(self, seat: Seat, conn: Conn, index: int, topic: str, args: Args) -> list[Action]:
+        lines = seat.strand.lines
+        line, before = lines[index], seat.recovers.pop(topic, None)
         body = args[-1] if args else {}
         assert not isinstance(body, bytes)
         if line.part is Part.REFUSE:
             return [Refuse(conn, body), *self._turned_away(seat, conn)]
-        seat.conns[topic] = conn
         taped = line.args[-1] if line.args else None
         # By its Socket.IO id a client knows what in a message is its own; the wire has given it another one.
         seat.walk.bindings.bind(taped.get("sid") if isinstance(taped, dict) else None, getattr(conn, "sid", None))
-        held = [item for item in seat.held if seat.strand.lines[item[0]].topic == topic]
+        held = [item for item in seat.held if lines[item[0]].topic == topic]
         seat.held = [item for item in seat.held if item not in held]
-        accept = Accept(conn, body=body if seat.strand.kind == PHOENIX else None)
-        return [accept, *(action for item in held for action in self.play(seat, *item))]
+        actions: list[Action] = []
+        if before is not None:
+            # What goes to him who broke off is what was missed: the wire sends it in front of its answer.
+            seat.conns[topic] = before
+            missed = [item for item in held if item[0] < index and _is_kept(lines[item[0]])]
+            held = [item for item in held if item not in missed]
+            actions += (action for item in missed for action in self.play(seat, *item))
+        seat.conns[topic] = conn
+        actions.append(Accept(conn, body=body if seat.strand.kind == PHOENIX else None))
+        actions += (action for item in held for action in self.play(seat, *item))
+        return actions
 
     @staticmethod
     def _said(seat: Seat, conn: Conn, line: Line, index: int, args: Args) -> Action:
@@ -117,6 +127,11 @@ class Speaking:
         else:
             topic = seat.walk.bindings.to_live(line.topic)
         return Send((conn,), Message(line.name, args, NO_REF, topic), (seat.number, index) if line.asks else None)
+
+
+def _is_kept(line: Line) -> bool:
+    """Whether recovery keeps it for who is away: socket.io-adapter 2.5 does so with no event that wants an answer."""
+    return line.part is Part.SAID and not line.asks
 
 
 def _is_last_word(strand: Strand, index: int) -> bool:

@@ -146,6 +146,8 @@ class Seat:
     """By the tape's topic, who is in."""
     knocking: dict[str, Conn] = field(default_factory=dict)
     """By the tape's topic, who waits at the door."""
+    recovers: dict[str, Conn] = field(default_factory=dict)
+    """By the tape's topic, whom the wire has it that one goes on from."""
     topics: dict[str, str] = field(default_factory=dict)
     """By the tape's topic, the live one."""
     refs: dict[int, object] = field(default_factory=dict)

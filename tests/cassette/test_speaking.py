@@ -119,3 +119,76 @@ def test_a_client_that_is_quicker_hears_all_before_the_end() -> None:
         client is shut 1000
     """)
     assert replay.coverage.complete
+
+
+def recovered(*missed: str | bytes) -> list[Entry]:
+    """A session of `/admin` that broke off and went on in another: what it had missed came in front of its `40`."""
+    pid = "pppppppppppppppppppp"
+    socket = POLLING.replace("polling", "websocket")
+    return [
+        opened(socket),
+        said("server", '0{"sid":"abcdefghijklmnopqrst","upgrades":[],"pingInterval":25000,"pingTimeout":20000}', 0.0),
+        said("client", "40/admin,", 0.0),
+        said("server", f'40/admin,{{"sid":"ABCDEFGHIJKLMNOPQRST","pid":"{pid}"}}', 0.0),
+        said("server", '42/admin,["one","MLkzrCu"]', 0.0),
+        closed(1.0, code=1006),
+        opened(socket, 2.0, 2),
+        said("server", '0{"sid":"bbcdefghijklmnopqrst","upgrades":[],"pingInterval":25000}', 2.0, 2),
+        said("client", f'40/admin,{{"pid":"{pid}","offset":"MLkzrCu"}}', 2.0, 2),
+        *(said("server", data, 2.0, 2) for data in missed),
+        said("server", f'40/admin,{{"sid":"ABCDEFGHIJKLMNOPQRST","pid":"{pid}"}}', 2.1, 2),
+        said("server", '42/admin,["two","MLkzrCz"]', 2.2, 2),
+    ]
+
+
+OPENED = 'server << 0{"sid":"$engine","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":16777216}\n'
+FIRST = 'client >> 40/admin,\nserver << 40/admin,{"sid":"$sid","pid":"$pid"}\nserver << 42/admin,["one","$offset"]\n'
+AGAIN = OPENED.replace("server", "again").replace("$engine", "$other")
+
+
+def test_what_was_missed_comes_in_front_of_the_answer_that_recovers() -> None:
+    tape = recovered(
+        '42/admin,["missed",1,"MLkzrCv"]',
+        '451-/admin,["picture",{"_placeholder":true,"num":0},"MLkzrCw"]',
+        b"\x01\x02",
+        '42/admin,["missed",2,"MLkzrCx"]',
+        '42/admin,7["may I?"]',
+    )
+    replay = stranger(*tape)
+    replay.connect("client", tape[0].path)
+    replay.play(f"{OPENED}{FIRST}client closes 1006\nafter 1")
+    replay.connect("again", tape[0].path)
+    # Recovery keeps nothing that wants an answer: that has its place behind.
+    replay.play(
+        AGAIN
+        + """
+        again >> 40/admin,{"pid":"$pid","offset":"$offset"}
+        after 0.05
+        again is silent
+        after 0.05
+        again << 42/admin,["missed",1,"$a"]
+        again << 451-/admin,["picture",{"_placeholder":true,"num":0},"$b"]
+        again << b'\\x01\\x02'
+        again << 42/admin,["missed",2,"$c"]
+        again << 40/admin,{"sid":"$sid","pid":"$pid"}
+        again << 42/admin,0["may I?"]
+        after 0.1
+        again << 42/admin,["two","$d"]
+    """
+    )
+    assert (replay.unplayed(), replay.coverage.missed) == ([], 0)
+
+
+def test_who_is_not_recovered_hears_what_was_missed_behind_its_answer() -> None:
+    # A tape that begins with the session that goes on: its client is a new one to this server.
+    tape = recovered('42/admin,["missed",1,"MLkzrCv"]')
+    replay = stranger(*tape[6:], factor=0.0)
+    replay.connect("client", tape[0].path)
+    replay.play(f"""
+        {OPENED}
+        client >> 40/admin,{{"pid":"pppppppppppppppppppp","offset":"MLkzrCu"}}
+        server << 40/admin,{{"sid":"$sid","pid":"$pid"}}
+        server << 42/admin,["missed",1,"$a"]
+        server << 42/admin,["two","$b"]
+    """)
+    assert replay.unplayed() == []

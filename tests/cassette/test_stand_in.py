@@ -239,8 +239,8 @@ def test_recovery_goes_on_in_the_next_place() -> None:
     replay.connect("again", SOCKET)
     replay.play(
         OPEN.replace("server", "again").replace("$engine", "$other")
-        + 'again >> 40{"pid":"$pid","offset":"$offset"}\nagain << 40{"sid":"$sid","pid":"$pid"}\n'
-        + 'again << 42["missed","$x"]\nagain << 42["two","$y"]'
+        + 'again >> 40{"pid":"$pid","offset":"$offset"}\nagain << 42["missed","$x"]\n'
+        + 'again << 40{"sid":"$sid","pid":"$pid"}\nagain << 42["two","$y"]'
     )
     assert replay.coverage.walks == 1
     assert replay.unplayed() == []
