@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 
 from simulator.cassette.bindings import dumps, loads
+from simulator.cassette.finding import Found
 from simulator.cassette.strands import Served
-from simulator.cassette.walk import Args, Found, Walk
+from simulator.cassette.walk import Args, Walk
 from simulator.cassette.walks import Walks
 
 

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from simulator.cassette.coverage import Coverage
+from simulator.cassette.finding import Found
 from simulator.cassette.match import Comparison, Masks, Mode
 from simulator.cassette.strands import Line, Strand
 from simulator.cassette.targets import fits
-from simulator.cassette.walk import Args, Found, Seat
+from simulator.cassette.walk import Args, Seat
 from simulator.core.message import Message
 
 _LOOKED_AT: Final = 500
@@ -31,8 +32,8 @@ class Grafts:
     def find(self, seat: Seat, message: Message, topic: str, args: Args) -> tuple[Seat, Found] | None:
         """Where on another connection the client goes on with this message; he is there from then on."""
         for other in seat.kin:
-            found = self._found(other, message, topic, args)
-            if other is not seat and found is not None:
+            found = None if other is seat else self._found(other, message, topic, args)
+            if found is not None:
                 return other, found
         key = (seat.topic(message, topic), message.name)
         left = _LOOKED_AT

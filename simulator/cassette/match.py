@@ -20,6 +20,7 @@ _SHOWN: Final = 80
 _NAMES: Final = 300
 _BYTES: Final = 16
 _MASKED: Final = 1000
+_OF_IDS: Final = (str, int)
 _NAMED: Final = 1000
 """Names whose masks are remembered, and characters of the longest: clients may say any, of any length."""
 
@@ -100,11 +101,13 @@ class Masks:
 class Comparison:
     """What came of one: the differences, and the pairs of values that may differ."""
 
-    __slots__ = ("_loose", "_masks", "differences", "pairs", "short")
+    __slots__ = ("_brief", "_loose", "_masks", "differences", "pairs", "short")
 
-    def __init__(self, masks: tuple[tuple[str, ...], ...], loose: bool) -> None:
+    def __init__(self, masks: tuple[tuple[str, ...], ...], loose: bool, brief: bool = False) -> None:
+        """`brief` is for who only wants to know whether there is any difference: it looks no further than the first."""
         self._masks = masks
         self._loose = loose
+        self._brief = brief
         self.differences: list[Difference] = []
         self.pairs: list[tuple[object, object]] = []
         """Taped and live."""
@@ -123,11 +126,15 @@ class Comparison:
         if isinstance(taped, dict) and isinstance(live, dict):
             for key in {**taped, **live}:
                 self._value((*path, key), taped.get(key, ABSENT), live.get(key, ABSENT))
+                if self._brief and self.differences:
+                    return
         elif isinstance(taped, list) and isinstance(live, list):
             for i in range(max(len(taped), len(live))):
                 one = taped[i] if i < len(taped) else ABSENT
                 other = live[i] if i < len(live) else ABSENT
                 self._value((*path, str(i)), one, other)
+                if self._brief and self.differences:
+                    return
         elif (
             taped is ABSENT or live is ABSENT or taped != live or isinstance(taped, bool) is not isinstance(live, bool)
         ):
@@ -150,7 +157,7 @@ class Comparison:
 
 
 def _same(taped: object, live: object, key: str) -> bool:
-    if is_id(key) and type(taped) in (str, int) and type(live) in (str, int):
+    if type(taped) in _OF_IDS and type(live) in _OF_IDS and is_id(key):
         # Libraries count their requests from 0 or from 1, as numbers or as texts.
         return True
     if taped is ABSENT or live is ABSENT:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from simulator.cassette.coverage import Coverage, Miss, short
 from simulator.cassette.envelopes import GATEWAY, PHOENIX
+from simulator.cassette.finding import Found
 from simulator.cassette.match import Difference, nearest, shown
 from simulator.cassette.strands import Line, Strand
 from simulator.cassette.targets import target
-from simulator.cassette.walk import Found, Manner, Seat, Walk
+from simulator.cassette.walk import Manner, Seat, Walk
 from simulator.core.actions import Action, Close, Refuse, Reply
 from simulator.core.events import Conn, Knocked
 from simulator.core.message import NO_REF, Json, Message, Response

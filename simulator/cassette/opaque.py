@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from simulator.cassette import meanings
@@ -34,6 +35,8 @@ _BLIND = re.compile(rf"{_JWT}|{_ISO}|\b\d{{8}}T\d{{6}}Z\b|\bAWS4-HMAC-SHA256\b")
 """Of words that look like ids: what clients read, and what a presigned URL of S3's says of itself."""
 _UUIDS = re.compile(_UUID)
 _WORDS = re.compile(r"[\w-]{12,}", re.ASCII)
+_REMEMBERED: Final = 200
+"""Characters of a value beyond which it is looked at anew each time."""
 _DIGIT, _LETTER = re.compile(r"\d", re.ASCII), re.compile("[A-Za-z]")
 TOKENS: Final = re.compile(r"[\w-]+", re.ASCII)
 _ANY = re.compile(rf"{_UUID}|[\w-]+?(?={_UUID})|[\w-]+", re.ASCII)
@@ -46,12 +49,19 @@ _ADDRESS = re.compile(r"[/@:?=&\\_-]|[a-z][A-Z]")
 def kind(value: object) -> str:
     """What it looks like; empty for what has a meaning."""
     if isinstance(value, str):
-        return next((name for name, pattern in _KINDS if pattern.fullmatch(value)), "")
+        return _look(value) if len(value) <= _REMEMBERED else _look.__wrapped__(value)
     if type(value) in (int, float) and _TIME_OF_DAY.fullmatch(str(value).partition(".")[0]):
         return "epoch"
     return ""
 
 
+@lru_cache(maxsize=1024)
+def _look(value: str) -> str:
+    # One value is held against thousands.
+    return next((name for name, pattern in _KINDS if pattern.fullmatch(value)), "")
+
+
+@lru_cache(maxsize=1024)
 def named(key: str) -> bool:
     """Whether a key says that its value is an id, or a time."""
     return _NAMED.search(key) is not None
@@ -61,13 +71,17 @@ def alike(taped: object, live: object, key: str) -> bool:
     """Whether two different values may stand for the same: they look alike, or their key says that they are ids."""
     if type(taped) is not type(live) or not isinstance(taped, str | int | float) or isinstance(taped, bool):
         return False
-    found, other = kind(taped), kind(live)
-    if found and found == other:
+    if named(key) or meanings.of_key(key) is not None:
         return True
-    # One in fifteen tokens of 16 characters has no digit.
-    if isinstance(taped, str) and isinstance(live, str) and _token(taped, found) and _token(live, other):
-        return True
-    return named(key) or meanings.of_key(key) is not None
+    other = kind(live)
+    if isinstance(taped, str) and isinstance(live, str):
+        # One in fifteen tokens of 16 characters has no digit.
+        token = _token(live, other)
+        if not other and not token:
+            return False
+        found = kind(taped)
+        return found == other if found and other else token and _token(taped, found)
+    return bool(other) and kind(taped) == other
 
 
 def _token(value: str, found: str) -> bool:

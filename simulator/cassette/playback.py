@@ -13,6 +13,7 @@ from simulator.cassette.claims import claim
 from simulator.cassette.coverage import Coverage
 from simulator.cassette.envelopes import ENGINE
 from simulator.cassette.exchanges import Exchanges
+from simulator.cassette.finding import Found
 from simulator.cassette.grafts import Grafts
 from simulator.cassette.match import Comparison, Masks, Mode
 from simulator.cassette.misses import NOT_ON_THE_TAPE, Misses
@@ -21,7 +22,7 @@ from simulator.cassette.plan import answered
 from simulator.cassette.speaking import ENDS, Speaking
 from simulator.cassette.strands import Plan, Strand
 from simulator.cassette.targets import bare, compared, fits, target, weight
-from simulator.cassette.walk import Found, Manner, Seat, Walk
+from simulator.cassette.walk import Manner, Seat, Walk
 from simulator.cassette.walks import Walks
 from simulator.core.actions import Accept, Action, Cancel, Refuse
 from simulator.core.backend import Backend
@@ -377,6 +378,7 @@ class Playback:
             follows = [at for at in seat.strand.follows[index] if lines[at].answers == index]
             return [action for at in follows for action in self._speaking.play(seat, at, index)]
         seat.used.add(index)
+        seat.at = index
         for other in seat.kin:
             self._grafts.also(seat, index, other)
         return self._speaking.go_on(seat, index)

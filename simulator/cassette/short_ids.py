@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from simulator.cassette import opaque
@@ -95,6 +96,7 @@ class ShortIds:
         return value
 
 
+@lru_cache(maxsize=1024)
 def is_id(key: str) -> bool:
     """Whether the key says that its value is one."""
     return opaque.named(key) or _OF_REQUEST.fullmatch(key) is not None

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Any, Final, TypeAlias
 
-from simulator.cassette import opaque
+from simulator.cassette import finding, opaque
 from simulator.cassette.bindings import Bindings
 from simulator.cassette.envelopes import ENGINE, PHOENIX, PLAIN, TYPED
+from simulator.cassette.finding import Found
 from simulator.cassette.match import Comparison, Masks, Mode
 from simulator.cassette.short_ids import ShortIds
 from simulator.cassette.strands import Line, Part, Plan, Served, Strand, nearest_of
@@ -18,11 +19,6 @@ from simulator.cassette.targets import candidates, compared, fits, looked_into, 
 from simulator.core.events import Conn
 from simulator.core.ids import Ids
 from simulator.core.message import Json, Message, Request
-
-_LOOKED_AT: Final = 2000
-"""Candidates of one name that a message is held against."""
-_BETTER: Final = 50
-"""Further ones, once one fits."""
 
 _ORDERED: Final = (Part.SAID, Part.LEAVE, Part.CLOSE)
 """What comes after all that the server said before it; answers come when they can."""
@@ -118,22 +114,6 @@ class Walk:
             yield served, compared(self, served.exchange.request.path, request, masks, taped, live)
 
 
-@dataclass(slots=True)
-class Found:
-    """What a client's message is on the tape."""
-
-    index: int | None
-    """The line of its strand; None for none."""
-    comparison: Comparison | None
-    """With that line, or with the one that comes nearest."""
-    nearest: int | None = None
-    again: bool = False
-    """It was said before, and is answered as it was then."""
-    why: str = ""
-    often: bool = False
-    """It was said before, and that was all of it."""
-
-
 @dataclass(slots=True, eq=False)
 class Seat:
     """A live connection in the place of a taped one."""
@@ -154,6 +134,8 @@ class Seat:
     """By what the client said, the live ref under which it is answered."""
     used: set[int] = field(default_factory=set)
     """What the client has said."""
+    at: int = 0
+    """And what of it last."""
     short: ShortIds = field(default_factory=ShortIds)
     held: list[tuple[int, int]] = field(default_factory=list)
     """What is due for one who is not let in yet, and what it follows."""
@@ -259,65 +241,43 @@ class Seat:
         return fitting and (topic is None or line.topic == topic)
 
     def _loosely(self, key: tuple[str, str], args: Args, masks: Masks) -> Found:
-        strand = self.strand
-        known = strand.named.get(key, ())
+        lines, known = self.strand.lines, self.strand.named.get(key, ())
         start = self._first.get(key, 0)
         while start < len(known) and known[start] in self.used:
             start += 1
         if start:
             self._first[key] = start
-        unused = (index for index in known[start : start + _LOOKED_AT] if index not in self.used)
-        best = self._best(unused, args, masks)
-        if best is not None and best.index is not None:
-            assert best.comparison is not None
-            if not best.comparison.pairs or self.strand.kind in (TYPED, PLAIN):
-                return best
-            # The very same was said before: another one that only looks like it is not meant.
-            again = self._again(key, args, masks, _BETTER)
-            return again if again.again and again.comparison is not None and not again.comparison.pairs else best
-        again = self._again(key, args, masks)
-        if best is None or again.again or again.often:
-            return again
-        best.why = "is not as it is on the tape"
-        return best
-
-    def _best(self, indexes: Iterable[int], args: Args, masks: Masks) -> Found | None:
-        """Of these lines the one that comes nearest, the first of them; one that is the same without an `index`."""
-        best, least, left = None, (0, 0), _BETTER
-        for index in indexes:
-            comparison = self._against(index, args, masks)
-            distance = len(comparison.differences), len(comparison.pairs)
-            if best is None or distance < least:
-                best = Found(None if distance[0] else index, comparison, index)
-                least = distance
-            if not least[0]:
-                # It fits, but another may fit better: that other item, of which an id is the same.
-                left -= 1
-                if not left or not least[1]:
-                    break
-        return best
-
-    def _again(self, key: tuple[str, str], args: Args, masks: Masks, most: int = _LOOKED_AT) -> Found:
-        """What was said before may be said again where its answer is one by its envelope."""
-        strand = self.strand
-        known = strand.named.get(key, ())
-        used = (index for index in reversed(known[-most:]) if index in self.used)
-        best = self._best(used, args, masks)
-        if best is not None and best.index is not None:
-            if any(strand.lines[at].part is Part.ANSWER for at in strand.follows.get(best.index, ())):
-                best.again = True
-                return best
-            return Found(None, None, best.index, why="is said more often than on the tape", often=True)
-        if best is not None:
-            best.why = "is not on the tape like this"
+        best = finding.fitting(lines, finding.ahead(known, start, self.at, self.used), args, masks)
+        if best is not None and (not best.pairs or self.strand.kind in (TYPED, PLAIN)):
             return best
-        elsewhere = next((indexes[0] for (_, name), indexes in strand.named.items() if name == key[1]), None)
+        # The very same was said before: another one that only looks like it is not meant.
+        again = self._again(known, args, masks, finding.LOOKED_AT if best is None else finding.BETTER)
+        if best is not None:
+            return again if again is not None and again.again and not again.pairs else best
+        if again is not None:
+            return again
+        left = start < len(known)
+        near = finding.around(known, start, self.at, self.used) if left else reversed(known)
+        best = finding.nearest(lines, near, args, masks)
+        if best is not None:
+            best.why = "is not as it is on the tape" if left else "is not on the tape like this"
+            return best
+        elsewhere = next((indexes[0] for (_, name), indexes in self.strand.named.items() if name == key[1]), None)
         why = "is on the tape, but not there" if elsewhere is not None else "is not on the tape"
         return Found(None, None, elsewhere, why=why)
 
-    def _against(self, index: int, args: Args, masks: Masks) -> Comparison:
-        line = self.strand.lines[index]
-        return Comparison(masks.of(line.name), True).args(line.args, args)
+    def _again(self, known: Sequence[int], args: Args, masks: Masks, most: int) -> Found | None:
+        """What was said before may be said again where its answer is one by its envelope."""
+        strand = self.strand
+        used = (index for index in reversed(known[-most:]) if index in self.used)
+        best = finding.fitting(strand.lines, used, args, masks)
+        if best is None:
+            return None
+        assert best.index is not None
+        if any(strand.lines[at].part is Part.ANSWER for at in strand.follows.get(best.index, ())):
+            best.again = True
+            return best
+        return Found(None, None, best.index, why="is said more often than on the tape", often=True)
 
     def unsaid(self) -> Line | None:
         """What the client said first on the tape of what it has not said now."""
@@ -341,14 +301,14 @@ class Seat:
         self._first.clear()
         self._place.clear()
         self._floor.clear()
-        self._unsaid = 0
+        self._unsaid = self.at = 0
 
     def restart(self, used: set[int]) -> None:
         """In another place, of which this was said already."""
         self.used = used
         for kept in (self.refs, self._first, self._place, self._floor):
             kept.clear()
-        self._unsaid = 0
+        self._unsaid = self.at = 0
         self._due.clear()
         self.held.clear()
 

@@ -69,3 +69,14 @@ def test_what_is_told_has_bounds() -> None:
 def test_the_name_that_was_meant() -> None:
     assert nearest("send_mesg", ["send_msg", "ack_chat"]) == "send_msg"
     assert nearest("x", ["send_msg"]) is None
+
+
+@pytest.mark.parametrize(
+    ("taped", "live"),
+    [({"a": 1, "b": 2}, {"a": 3, "b": 4}), ([1, 2], [3, 4]), ({"x": {"a": 1}, "b": 2}, {"x": {"a": 3}, "b": 4})],
+)
+def test_in_brief_there_is_one_difference(taped: object, live: object) -> None:
+    assert len(Comparison((), True).args((taped,), (live,)).differences) == 2
+    [difference] = Comparison((), True, brief=True).args((taped,), (live,)).differences
+    assert difference.expected == 1
+    assert not Comparison((), True, brief=True).args((taped,), (taped,)).differences
