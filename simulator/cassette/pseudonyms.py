@@ -11,6 +11,8 @@ import re
 from hashlib import blake2b
 from typing import Final
 
+from simulator.cassette.echoes import Echoes
+
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
 _BASE36: Final = _LETTERS + "0123456789"
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
@@ -28,13 +30,15 @@ WORD: Final = "redacted"
 class Pseudonyms:
     """One cassette's."""
 
-    __slots__ = ("_key", "_known", "_made", "_tokens", "lenient")
+    __slots__ = ("_key", "_known", "_made", "_tokens", "echoes", "lenient")
 
     def __init__(self, key: bytes) -> None:
         """`key` is 16 to 64 random bytes, to be forgotten with this object."""
         self._key = key
         self._known: dict[str, int] = {}
         self._tokens: dict[str, str] = {}
+        self.echoes = Echoes()
+        """What `token` was asked for; who has come by look or place is known anywhere."""
         self.lenient = False
         """Whether a number that could be a placeholder is taken for one: in an entry that says that it was changed."""
         self._made: set[str] = set()
@@ -62,6 +66,7 @@ class Pseudonyms:
         if is_ours(secret) or self._is_known(secret) or (self.lenient and WORD.startswith(secret)):
             return secret
         if _UUID.fullmatch(secret):
+            self.echoes.learn(secret)
             return _OUR_UUID + f"{self._number(secret.lower()) % 16**12:012x}"
         if is_jwt(secret):
             return self.jwt(secret)
@@ -73,6 +78,7 @@ class Pseudonyms:
             size = min(max(len(secret), 16), 128)
             if len(self._tokens) >= _KEPT:
                 self._tokens.clear()
+            self.echoes.learn(secret)
             put = self._tokens[secret] = (WORD + self._draw(secret, _BASE36, 32)).ljust(size, "0")[:size]
         return put
 

@@ -1,8 +1,9 @@
 """Takes secrets out of what passes, before anything is written, and leaves every other byte as it was.
 
-Three things give a secret away: the key that it stands at (`meanings.py`), how it looks (`prose.py`), and where it
-passes (a header, the auth of a Socket.IO CONNECT). JSON is never taken apart and put together again: the places of
-values are found in the raw text, in JSON inside of strings too, and only they are cut out.
+Four things give a secret away: the key that it stands at (`meanings.py`), how it looks (`prose.py`), where it passes
+(a header, the auth of a Socket.IO CONNECT), and that it was taken out before (`echoes.py`). JSON is never taken apart
+and put together again: the places of values are found in the raw text, in JSON inside of strings too, and only they
+are cut out.
 """
 
 from __future__ import annotations
@@ -132,20 +133,23 @@ class Redactor:
         told = not self._harmless.issuperset(names) and self._told(names)
         door = text.startswith(("40", "0{"))
         looks = prose.suspicious(text) or "\\u00" in text
-        if not (told or door or looks or self._rules.texts):
+        heard = self._names.echoes.heard(text)
+        if not (told or door or looks or heard or self._rules.texts):
             return []
         found: list[Spot] = []
         if door:
             found += self._door(text)
-        self._all(text, found, told, looks, 0)
+        self._all(text, found, told, looks, 0, heard)
         return self._sorted(found)
 
-    def _all(self, text: str, found: list[Spot], told: bool, looks: bool, depth: int) -> None:
+    def _all(self, text: str, found: list[Spot], told: bool, looks: bool, depth: int, heard: bool = True) -> None:
         if told:
             self._moved(found, None, self._keyed(text))
             if self._rules.paths:
                 self._moved(found, None, self._pathed(text))
-        if not (looks or self._rules.texts):
+        # What was just given away may stand there twice.
+        heard = heard or bool(found)
+        if not (looks or heard or self._rules.texts):
             return
         shadow = unescaped(text) if "\\" in text else None
         plain = text if shadow is None else shadow.text
@@ -154,6 +158,8 @@ class Redactor:
         self._moved(found, shadow, prose.spots(plain, self._names))
         if self._rules.query:
             self._moved(found, shadow, prose.parameters(plain, self._names, self._queried))
+        if heard or shadow is not None:
+            self._moved(found, shadow, self._echoed(plain))
         if depth < 2 and _CODED.search(text):
             coded = unquoted(text)
             inner: list[Spot] = []
@@ -275,6 +281,10 @@ class Redactor:
                 put = self._names.number(word) if word.isdecimal() else self._names.token(word)
                 if put != word:
                     yield Spot(scrap.start(), scrap.end(), put, f"text {pattern.pattern}")
+
+    def _echoed(self, text: str) -> Iterator[Spot]:
+        for start, secret in self._names.echoes.found(text):
+            yield Spot(start, start + len(secret), self._names.token(secret), "a secret of before")
 
     # --- where it passes
 

@@ -174,6 +174,63 @@ def test_by_its_looks(given: str, new: str) -> None:
     assert re.fullmatch(new.replace('{"', '\\{"').replace('"}', '"\\}').replace("\\\\}", "\\}"), got), got
 
 
+PRIVATE = "AUwGr2-lESZKPLXm_AAAA"
+"""As Socket.IO makes one that lets its client back in."""
+
+
+@pytest.mark.parametrize("namespace", ["", "/admin,"])
+@pytest.mark.parametrize(
+    "auth", [{"pid": PRIVATE, "offset": "Q8VovVm.0"}, {"who": PRIVATE}, {"pid": [PRIVATE.lower()]}]
+)
+def test_what_was_said_at_the_door_is_a_secret_when_the_server_says_it_back(namespace: str, auth: Any) -> None:
+    """A Node server that emits `socket.handshake.auth`: at a key that says nothing there."""
+    told = json.dumps(auth, separators=(",", ":"))
+    for echo in (f'42{namespace}["auth",{told}]', f"{told}", f"42{json.dumps(['auth', told])}"):
+        one = redactor()
+        assert one.text(echo) is echo
+        door = one.text(f"40{namespace}{told}")
+        new = one.text(echo)
+        assert PRIVATE.lower() not in new.lower()
+        [put] = re.findall(r"redacted\w{13}", door)
+        assert new == echo.replace(PRIVATE, put).replace(PRIVATE.lower(), put)
+        assert one.text(new) is new
+        assert one.count == 2
+
+
+def test_a_secret_of_before_is_one_wherever_it_stands() -> None:
+    one = redactor()
+    one.headers((("Authorization", f"Bearer {PRIVATE}"),))
+    put = one._names.token(PRIVATE)
+    for said in (
+        f"hello {PRIVATE}",
+        f'{{"n":"x/{PRIVATE}/y","{PRIVATE}":[1]}}',
+        f"2\x1e42[{json.dumps(PRIVATE)}]\x1e3",
+        f"/files/{PRIVATE}?x=%20",
+    ):
+        assert one.text(said) == said.replace(PRIVATE, put)
+    packet = one.text(f"b{b64encode(f'of {PRIVATE}'.encode()).decode()}")
+    assert b64decode(packet[1:]).decode() == f"of {put}"
+    assert one.headers((("Location", f"/x/{PRIVATE}"),)) == (("Location", f"/x/{put}"),)
+    assert PRIVATE.encode() not in one.binary(b"\x00\x01" + PRIVATE.encode() + b"\xff")
+    assert one.body(f"<p>{PRIVATE}</p>".encode(), "text/html") == f"<p>{put}</p>".encode()
+    # Escaped, twice in one message, and in a URL in a URL.
+    one = redactor()
+    secret = "ab/cd+1234567890=="
+    put = one._names.token(secret)
+    assert one.text('{"a":"ab\\/cd+1234567890=="}') == f'{{"a":"{put}"}}'
+    assert one.text(f"/?next={quote(quote(secret, safe=''), safe='')}") == f"/?next={put}"
+    one = redactor()
+    assert one.text(f'{{"x":"{PRIVATE}","token":"{PRIVATE}"}}').count("redacted") == 2
+
+
+@pytest.mark.parametrize("secret", ["production", "on", "12", "123456789012", "hello"])
+def test_what_could_be_a_word_is_a_secret_only_at_its_key(secret: str) -> None:
+    one = redactor()
+    one.text(f'{{"password":"{secret}","token":"{secret}"}}')
+    given = f'{{"text":"{secret}"}}'
+    assert one.text(given) is given
+
+
 def test_the_same_secret_has_the_same_placeholder_everywhere() -> None:
     one = redactor()
     sid = one.text('0{"sid":"lv_VI97HAXpY6yYWAAAB"}')[9:29]

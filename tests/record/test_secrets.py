@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -119,12 +120,23 @@ async def test_nothing_planted_is_found(tmp_path: Path, peers: Peers, redact: bo
     sids = raw_sids(tmp_path / "raw")
     assert sids
     assert not [sid for sid in sids if sid in text]
+    # The server says back to whom it recovered what was told at its door, the private id among it.
+    pids, said_back = raw_pids(tmp_path / "raw")
+    assert said_back, "it was planted"
+    assert not [pid for pid in pids if pid in text]
 
 
 def raw_sids(log: Path) -> list[str]:
     """The engine's, whoever has which is that session."""
     rows = [json.loads(line) for line in log.read_text().splitlines()]
     return [json.loads(data[1:])["sid"] for _, _, _, data in rows if data.startswith('0{"sid"')]
+
+
+def raw_pids(log: Path) -> tuple[set[str], list[str]]:
+    """By which clients came back, and the events in which one of them was said."""
+    rows = [str(json.loads(line)[3]) for line in log.read_text().splitlines()]
+    pids = {pid for row in rows for pid in re.findall(r'^40[^{]*\{.*"pid":"([^"]+)"', row)}
+    return pids, [row for row in rows if row.startswith("42") and any(pid in row for pid in pids)]
 
 
 async def answers(request: web.Request) -> web.StreamResponse:
