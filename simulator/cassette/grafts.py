@@ -5,6 +5,7 @@ Such are the ones that `--mode new_episodes` appends: the same client's words on
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -115,12 +116,19 @@ class Grafts:
     def _heard(self, seat: Seat, index: int, other: Seat, at: int) -> None:
         """The same for what the server said then."""
         told = [seat.strand.lines[one] for one in seat.strand.follows.get(index, ())]
+        times = Counter((known.part, known.name) for known in told)
         for one in other.strand.follows.get(at, ()):
             line = other.strand.lines[one]
-            twin = next((known for known in told if (known.part, known.name) == (line.part, line.name)), None)
-            if twin is not None:
+            for twin in told:
+                if (twin.part, twin.name) != (line.part, line.name):
+                    continue
+                comparison = self._compared(line, twin.args)
+                if comparison.otherwise and times[line.part, line.name] > 1:
+                    # Another one of a burst: its rest, where the first connection broke off.
+                    continue
                 told.remove(twin)
-                self._same(other, line, self._compared(line, twin.args))
+                self._same(other, line, comparison)
+                break
 
     def _same(self, other: Seat, line: Line, comparison: Comparison) -> None:
         bindings = other.walk.bindings

@@ -122,6 +122,11 @@ class Comparison:
             self._value((str(i),) if i else (), one, other)
         return self
 
+    @property
+    def otherwise(self) -> bool:
+        """Whether both have a value somewhere, and another one; not only one of them has any."""
+        return any(ABSENT not in (found.expected, found.got) for found in self.differences)
+
     def _value(self, path: tuple[str, ...], taped: object, live: object) -> None:
         if isinstance(taped, dict) and isinstance(live, dict):
             for key in {**taped, **live}:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from simulator.cassette.bindings import changed, dumps
 from simulator.cassette.coverage import Coverage
 from simulator.cassette.envelopes import PHOENIX
-from simulator.cassette.match import Masks
+from simulator.cassette.match import Comparison, Masks
 from simulator.cassette.speaking import Speaking
-from simulator.cassette.strands import Part, Strand
+from simulator.cassette.strands import Line, Part, Strand
 from simulator.cassette.targets import target
 from simulator.cassette.walk import Args, Manner, Seat, Walk
 from simulator.cassette.walks import Walks
@@ -75,6 +75,7 @@ class Moves:
 
     def _move(self, seat: Seat, walk: Walk, strand: Strand, used: Collection[int] = ()) -> list[Action]:
         """To the place of another connection, where this was said already."""
+        told = self._told(seat)
         del seat.walk.seats[seat.strand]
         seat.walk.open -= 1
         seat.walk, seat.strand = walk, strand
@@ -87,9 +88,24 @@ class Moves:
             _, index = seat.join(topic)
             if index is not None:
                 seat.used.add(index)
-                for at in (index, *strand.follows.get(index, ())):
-                    self._coverage.did(strand.lines[at])
+                self._coverage.did(strand.lines[index])
+                for at in strand.follows.get(index, ()):
+                    if self._was_heard(strand.lines[at], told):
+                        self._coverage.did(strand.lines[at])
         return [Cancel(("seat", seat.number)), *self._speaking.go_on(seat, 0)]
+
+    @staticmethod
+    def _told(seat: Seat) -> list[Line]:
+        """What the server said where the client came in."""
+        strand = seat.strand
+        joins = [index for topic in seat.conns for index in seat.joins(topic)]
+        return [strand.lines[at] for index in joins for at in strand.follows.get(index, ())]
+
+    def _was_heard(self, line: Line, told: Sequence[Line]) -> bool:
+        """Another one of a burst was not: its rest, where the recording broke off."""
+        known = [one for one in told if (one.part, one.name) == (line.part, line.name)]
+        masks = self._masks.of(line.name)
+        return len(known) < 2 or any(not Comparison(masks, True).args(line.args, one.args).otherwise for one in known)
 
 
 def doors(strand: Strand) -> set[int]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from simulator.cassette.entries import Entry
 from simulator.cassette.match import Mode
 from tests.cassette import tapes
 from tests.cassette.recordings import Replay
 from tests.cassette.tapes import closed, opened, said
+from tests.cassette.test_stand_in import stranger
 
 OTHER = '"chat_id":"aB3dE5fG7hI9jK1lM3nO5pQ7"'
 
@@ -177,3 +180,85 @@ def test_a_topic_of_another_telling() -> None:
     assert replay.coverage.walks == 1
     # The third connection is another client's.
     assert {line.partition(":")[0] for line in replay.unplayed()} == {"33", "38", "42", "46", "50"}
+
+
+def broken_off(*burst: str) -> list[Entry]:
+    """A session that broke in the midst of a burst: the rest came in the next one, in which the client said more."""
+    socket, pid = tapes.POLLING.replace("polling", "websocket"), "pppppppppppppppppppp"
+    ticks = [f'42["tick",{{"n":{n},"text":"number {"abcdefgh"[n]}"}},"MLkzrC{n}"]' for n in range(6)]
+    return [
+        opened(socket),
+        said("server", '0{"sid":"abcdefghijklmnopqrst","upgrades":[],"pingInterval":25000,"pingTimeout":20000}', 0.0),
+        said("client", "40", 0.0),
+        said("server", f'40{{"sid":"ABCDEFGHIJKLMNOPQRST","pid":"{pid}"}}', 0.0),
+        *(said("client", asked, 0.1) for asked in burst),
+        *(said("server", tick, 0.1) for tick in ticks[:3]),
+        closed(0.2, code=1006),
+        opened(socket, 1.0, 2),
+        said("server", '0{"sid":"bbcdefghijklmnopqrst","upgrades":[],"pingInterval":25000}', 1.0, 2),
+        said("client", f'40{{"pid":"{pid}","offset":"MLkzrC2"}}', 1.0, 2),
+        *(said("server", tick, 1.0, 2) for tick in ticks[3:]),
+        said("server", f'40{{"sid":"ABCDEFGHIJKLMNOPQRST","pid":"{pid}"}}', 1.0, 2),
+        said("client", '42["thanks"]', 1.1, 2),
+        said("server", '42["welcome","MLkzrC9"]', 1.1, 2),
+        closed(2.0, 2),
+    ]
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_what_came_after_a_break_that_did_not_happen_is_told_as_never_played(asked: bool) -> None:
+    burst = ['42["burst"]'] if asked else []
+    tape = broken_off(*burst)
+    replay = stranger(*tape, factor=0.0)
+    replay.connect("client", tapes.POLLING.replace("polling", "websocket"))
+    replay.play(
+        'server << 0{"sid":"$e","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":16777216}\n'
+        'client >> 40\nserver << 40{"sid":"$sid","pid":"$pid"}\n'
+        + "".join(f"client >> {said}\n" for said in burst)
+        + "".join(
+            f'server << 42["tick",{{"n":{n},"text":"number {"abc"[n]}"}},"${n}x"]\n'.replace(f"${n}x", f"$o{n}")
+            for n in range(3)
+        )
+    )
+    connect = 50 + 4 * asked
+    ticks = [f"{connect + 4 * n}: server: tick" for n in (1, 2, 3)]
+    door = [f"{connect}: client: connect (join)", *ticks, f"{connect + 16}: server: connect (admit)"]
+    assert replay.unplayed() == [
+        f"{connect - 9}: client: open",
+        *door,
+        f"{connect + 20}: client: thanks",
+        f"{connect + 24}: server: welcome",
+    ]
+    # Its client waits for them: it is in no place that the tape has.
+    replay.play("after 20\nclient is silent")
+    assert all(f"talk.yaml:{tick}" in replay.coverage.text() for tick in ticks)
+    # And when it goes on with what was said in the next session, that had the rest of the burst all the same.
+    replay.play('client >> 42["thanks"]\nserver << 42["welcome","$o9"]')
+    assert replay.unplayed() == (door if asked else ticks)
+
+
+def test_a_burst_that_went_on_after_the_same_question_was_not_heard_as_a_whole() -> None:
+    def ticks(first: int, conn: int) -> list[Entry]:
+        return [said("server", f'{{"type":"tick","n":{n}}}', conn, conn) for n in range(first, first + 3)]
+
+    tape: list[Entry] = [
+        opened("/x/"),
+        said("client", '{"type":"start"}', 1.0),
+        *ticks(0, 1),
+        closed(1.5, code=1006),
+        opened("/x/", 2.0, 2),
+        said("client", '{"type":"start"}', 2.0, 2),
+        *ticks(2, 2),
+        said("client", '{"type":"thanks"}', 3.0, 2),
+        said("server", '{"type":"welcome"}', 3.0, 2),
+    ]
+    replay = stranger(*tape, factor=0.0)
+    replay.connect("client", "/x/")
+    replay.play(
+        'client >> {"type":"start"}\n'
+        + "".join(f'server << {{"type":"tick","n":{n}}}\n' for n in range(3))
+        + 'client >> {"type":"thanks"}\nserver << {"type":"welcome"}'
+    )
+    # Of the second telling it has heard the first, which is the last of the first one.
+    assert [line.partition(": ")[2] for line in replay.unplayed()] == ["server: tick"] * 2
+    assert replay.coverage.missed == 0
