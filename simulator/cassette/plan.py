@@ -144,7 +144,10 @@ class _Builder:
         made = [self._turn(opened, entry, turn) for turn in turns]
         if isinstance(entry.data, str):
             if opened.strand.kind == ENGINE and entry.data.startswith("0{"):
-                opened.strand.handshake = loads(entry.data[1:])
+                try:
+                    opened.strand.handshake = loads(entry.data[1:])
+                except (ValueError, RecursionError):
+                    self._remark(entry.line, f"what opens the session of conn {entry.conn} is not JSON")
             if entry.sender == "client":
                 self._from_client(entry.data, entry.line)
             elif made and made[-1] is not None and made[-1].part is not Part.ADMIT:
