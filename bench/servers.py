@@ -77,7 +77,7 @@ def _serve(backend: str, *settings: str, fast: bool = False, more: tuple[str, ..
     loop = ("--event-loop", "uvloop" if fast else "asyncio")
     arguments = ("serve", "--backend", backend, "--port", "0", "--log-format", "json", *loop, *more)
     sets = tuple(part for setting in settings for part in ("--set", setting))
-    name = f"{backend}{' on uvloop' if fast else ''} {' '.join((*settings, *more))}".strip()
+    name = f"{backend}{' on uvloop' if fast else ''}"
     if not fast:
         return Server(name, (simulator(), *arguments, *sets))
     return Server(name, (_FAST / "simulator", *arguments, *sets), needs=_UVLOOP)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from simulator.cassette.coverage import Coverage, Miss
+from simulator.cassette.coverage import Coverage, Miss, short
 from simulator.cassette.envelopes import GATEWAY, PHOENIX
-from simulator.cassette.match import nearest, shown
-from simulator.cassette.strands import Line
-from simulator.cassette.walk import Found, Manner, Seat
-from simulator.core.actions import Action, Close, Reply
-from simulator.core.events import Conn
-from simulator.core.message import NO_REF, Message
+from simulator.cassette.match import Difference, nearest, shown
+from simulator.cassette.strands import Line, Strand
+from simulator.cassette.targets import target
+from simulator.cassette.walk import Found, Manner, Seat, Walk
+from simulator.core.actions import Action, Close, Refuse, Reply
+from simulator.core.events import Conn, Knocked
+from simulator.core.message import NO_REF, Json, Message, Response
 from simulator.core.world import World
 
 NOT_ON_THE_TAPE = "not on the tape"
@@ -34,6 +35,23 @@ class Misses:
         if kind == PHOENIX:
             return [Reply(conn, ref, ("error", {"reason": NOT_ON_THE_TAPE}))]
         return [Reply(conn, ref, (404, {"message": NOT_ON_THE_TAPE}))] if kind == GATEWAY else []
+
+    def astray(self, walk: Walk, strand: Strand | None, knocked: Knocked) -> list[Action] | None:
+        """Tell of a connection whose path is on no tape; None where `strand` is played all the same."""
+        path = target(knocked.request)
+        name, why, on_miss = f"the connection {short(path)}", "is not on the tape", self._manner.on_miss
+        if strand is not None:
+            differences = (Difference("path", strand.path, path),)
+            then = "" if on_miss == "close" else "which is played"
+            line = strand.lines[0].line
+            self.miss(Miss(walk.number, name, "", why, walk.plan.path, line, differences, then))
+        else:
+            tapes = ", ".join(plan.path for plan in self._coverage.plans)
+            self.miss(Miss(0, name, "", why, then=f"there is none on {tapes}"))
+        if strand is not None and on_miss != "close":
+            return None
+        refusal: Response | Json = {"message": NOT_ON_THE_TAPE}
+        return [Refuse(knocked.conn, refusal if knocked.topic else Response(404, (), NOT_ON_THE_TAPE.encode()))]
 
     def of(self, seat: Seat, found: Found, message: Message) -> None:
         """Tell of what somebody said, and of the line that comes nearest."""

@@ -10,7 +10,7 @@ from typing import Final, cast
 from simulator.cassette.beyond import Beyond, stranger
 from simulator.cassette.bindings import changed
 from simulator.cassette.claims import claim
-from simulator.cassette.coverage import Coverage, Miss
+from simulator.cassette.coverage import Coverage
 from simulator.cassette.envelopes import ENGINE
 from simulator.cassette.exchanges import Exchanges
 from simulator.cassette.grafts import Grafts
@@ -39,7 +39,7 @@ from simulator.core.events import (
     Received,
     Requested,
 )
-from simulator.core.message import NO_REF, Frame, Json, Message, Request, Response
+from simulator.core.message import NO_REF, Frame, Message, Request, Response
 from simulator.core.world import World
 
 KEPT: Final = 10_000
@@ -137,10 +137,12 @@ class Playback:
             seat = self._sit(request, before.walk, before.walk.next(target(request)) or before.strand)
         if seat is None:
             walk, strand = self.walks.place(request, knocked.auth)
-            if self.beyond is not None and (strand is None or not fits(strand.path, request.path)):
+            astray = strand is None or not fits(strand.path, request.path)
+            if astray and self.beyond is not None:
                 strand = stranger(request, self.backend)
-            if strand is None:
-                return self._unexpected(knocked)
+            elif astray and (refusal := self.misses.astray(walk, strand, knocked)) is not None:
+                return refusal
+            assert strand is not None
             if strand.refusal is not None:
                 return self._refused(walk, strand, knocked)
             seat = self._sit(request, walk, strand)
@@ -207,13 +209,6 @@ class Playback:
             response.status, answered(response.headers), self.walks.spoken(walk, body, knocked.request.base).encode()
         )
         return [Refuse(knocked.conn, told)]
-
-    def _unexpected(self, knocked: Knocked) -> list[Action]:
-        """There is no connection on any tape."""
-        name, tapes = f"the connection {target(knocked.request)}", ", ".join(plan.path for plan in self.coverage.plans)
-        self.misses.miss(Miss(0, name, "", "is not on the tape", then=f"there is none on {tapes}"))
-        refusal: Response | Json = {"message": NOT_ON_THE_TAPE}
-        return [Refuse(knocked.conn, refusal if knocked.topic else Response(404, (), NOT_ON_THE_TAPE.encode()))]
 
     def _joins(self, seat: Seat, knocked: Knocked) -> list[Action]:
         """Into a namespace or topic."""

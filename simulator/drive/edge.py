@@ -250,6 +250,7 @@ class Edge:
                 protocols=protocols,
                 max_msg_size=_LARGEST,
                 autoclose=False,
+                autoping=False,
                 timeout=aiohttp.ClientWSTimeout(ws_close=_FAREWELL),
             )
         except Turned as refused:
@@ -277,7 +278,10 @@ class Edge:
                 if self._taping is not None:
                     self._taping.frame(link, "server", data)
                 self._news(Got(link, Frame(data)))
-            else:
+            elif kind is aiohttp.WSMsgType.PING:
+                with suppress(OSError, aiohttp.ClientError, RuntimeError):
+                    await socket.pong(message.data)
+            elif kind is not aiohttp.WSMsgType.PONG:
                 if kind is aiohttp.WSMsgType.CLOSE:
                     code, reason = message.data or 1005, message.extra or ""
                 elif kind is aiohttp.WSMsgType.ERROR:

@@ -131,7 +131,7 @@ class Episode(Play):
         if not self._deaf:
             self._deaf = True
             self._steps.clear()
-            self._at = self._unsaid = 0
+            self._at = self._ahead = self._unsaid = 0
             for conn in conns:
                 self._listener.failed(conn, why)
 
@@ -150,8 +150,7 @@ class Episode(Play):
             super()._finish(out)
             return
         self._steps.clear()
-        self._going_on.clear()
-        self._at = 0
+        self._at = self._ahead = 0
         self._started.clear()
         if not self.live:
             self.live = True

@@ -180,10 +180,31 @@ def test_a_tape_without_a_connection() -> None:
     assert replay.coverage.missed == 1
 
 
-def test_another_place_than_on_the_tape() -> None:
+ASTRAY = (
+    f"client 1: the connection {tapes.CHIP} is not on the tape; nearest is talk.yaml:6; "
+    f'path: expected "/somewhere?else=1", got "{tapes.CHIP}"'
+)
+
+
+def test_another_place_than_on_the_tape_is_a_miss_and_played() -> None:
     replay = chip(opened("/somewhere?else=1"), said("server", '{"type":"hi"}', 0.0))
     replay.play('client connects\nserver << {"type":"hi"}')
-    assert replay.warnings() == [f"{tapes.CHIP} is on no tape; talk.yaml:6, which is /somewhere?else=1, is played"]
+    assert replay.warnings() == [f"{ASTRAY}; which is played"]
+    assert (replay.coverage.missed, replay.coverage.complete) == (1, False)
+
+
+def test_another_place_that_is_passed_over() -> None:
+    replay = chip(opened("/somewhere?else=1"), said("server", '{"type":"hi"}', 0.0), on_miss="ignore")
+    replay.play('client connects\nserver << {"type":"hi"}')
+    assert replay.warnings() == []
+    assert (replay.coverage.ignored, replay.coverage.complete) == (1, True)
+
+
+def test_another_place_that_is_closed() -> None:
+    replay = chip(opened("/somewhere?else=1"), said("server", '{"type":"hi"}', 0.0), on_miss="close")
+    assert replay.connect().refused == Response(404, (), b"not on the tape")
+    assert replay.warnings() == [ASTRAY]
+    assert replay.coverage.missed == 1
 
 
 def test_nobody_can_act_on_a_tape() -> None:

@@ -12,6 +12,7 @@ from simulator.core.wire import Answer
 from simulator.serve import entrance
 from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock
+from simulator.serve.connections import Connection
 from simulator.serve.driver import Driver
 from tests.backends.mia.chats import GARDEN
 from tests.served import SECONDS, Raw, handshake, request
@@ -94,6 +95,15 @@ async def test_a_request_in_parts(mia: Server) -> None:
         await asyncio.sleep(0.01)
         raw.write(whole[40:])
         assert (await raw.answer())[1].startswith(b"40")
+
+
+async def test_the_head_of_a_request_that_aiohttp_reads_is_not_waited_with(mia: Server) -> None:
+    """Its body may be refused before it is there."""
+    url = mia.url("mia")
+    async with Raw.open(url, request("POST", "/identify-person/x", b"{}")[:-1]) as raw:
+        await until("it is there", lambda: mia._runners[0].server.connections)  # type: ignore[union-attr]
+        raw.write(b"}")
+        assert (await raw.head())[0].startswith("HTTP/1.1 ")
 
 
 async def test_requests_behind_one_that_waits_are_answered_after_it(mia: Server) -> None:
@@ -204,3 +214,95 @@ async def test_a_mistake_in_a_read_costs_one_connection(mia: Server, monkeypatch
     assert [type(error) for error in told] == [ZeroDivisionError]
     async with Raw.open(url) as raw:
         await opened(raw)
+
+
+def of_mia(**options: float) -> Server:
+    settings = [("bot", "none"), ("init_delay", "0")]
+    return Server(Options(["mia"], port=0, seed=7, clock=ManualClock(), settings=settings, **options))  # type: ignore[arg-type]
+
+
+def visitors(running: Server) -> set[entrance.Visitor]:
+    server = running._runners[0].server
+    assert isinstance(server, entrance.Entrance)
+    return server._visitors
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_who_says_nothing_is_closed(again: bool) -> None:
+    async with of_mia(request_timeout=0.1) as running, Raw.open(running.url("mia")) as raw:
+        if again:
+            await opened(raw)
+        assert await raw.rest() == b""
+        assert running._crowd is not None
+        await until("it is gone", lambda: running._crowd.count == 0)
+
+
+async def test_a_body_that_never_ends_is_handed_on_and_ends_there() -> None:
+    async with of_mia(request_timeout=0.2) as running, Raw.open(running.url("mia")) as raw:
+        path = await opened(raw)
+        raw.write(request("POST", path, ROOM)[:-1])
+        assert (await raw.answer(bodiless=True))[0][0] == "HTTP/1.1 408 Request Timeout"
+        await raw.rest()
+
+
+async def test_a_body_that_comes_late_is_worked(mia: Server) -> None:
+    async with Raw.open(mia.url("mia")) as raw:
+        path = await opened(raw)
+        whole = request("POST", path, ROOM)
+        raw.write(whole[:-1])
+        await until("a part is here", lambda: any(visitor._held for visitor in visitors(mia)))
+        server = mia._runners[0].server
+        assert isinstance(server, entrance.Entrance)
+        server.sweep()
+        assert not visitors(mia), "it is aiohttp's"
+        raw.write(whole[-1:])
+        assert (await raw.answer())[1] == b"ok"
+
+
+async def test_who_does_not_read_is_not_served(mia: Server) -> None:
+    async with Raw.open(mia.url("mia")) as raw:
+        await opened(raw)
+        (visitor,) = visitors(mia)
+        visitor.pause_writing()
+        raw.write(request("GET", POLL))
+        await until("it waits", lambda: visitor._held)
+        assert sum(1 for _ in mia.space.running["mia"].engine.wire.clients()) == 1
+        visitor.resume_writing()
+        assert (await raw.answer())[1].startswith(b'0{"sid"')
+        # Before anything came as well.
+        visitor.pause_writing()
+        visitor.resume_writing()
+        await opened(raw)
+
+
+@pytest.mark.parametrize("closing", [False, True])
+async def test_who_never_reads_is_cut(closing: bool) -> None:
+    async with of_mia(answer_timeout=0.05) as running, Raw.open(running.url("mia")) as raw:
+        await opened(raw)
+        (visitor,) = visitors(running)
+        visitor.pause_writing()
+        if closing:
+            # It has left, but what was written has not: its end is waited for as long, and no longer.
+            visitor._leave()
+        assert await raw.rest() == b""
+
+
+async def test_who_does_not_read_may_be_aiohttps(mia: Server) -> None:
+    async with Raw.open(mia.url("mia")) as raw:
+        await opened(raw)
+        (visitor,) = visitors(mia)
+        visitor.pause_writing()
+        visitor._hand_on(request("GET", "/live"))
+        handler = visitor._transport.get_protocol()
+        assert isinstance(handler, Connection)
+        handler.resume_writing()
+        assert (await raw.answer())[0][0] == "HTTP/1.1 200 OK"
+
+
+async def test_a_space_that_is_full_is_told_by_aiohttp() -> None:
+    async with of_mia(space_connections=1) as running, Raw.open(running.url("mia")) as one:
+        path = await begun(running, one)
+        one.write(request("GET", path))
+        await until("it waits", lambda: running.driver.asked == 1)
+        async with Raw.open(running.url("mia"), request("GET", POLL)) as two:
+            assert (await two.answer())[0][0] == "HTTP/1.1 503 Service Unavailable"

@@ -15,6 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from simulator.core.actions import Call
 from simulator.core.events import Called
+from simulator.serve import outgoing
 from simulator.serve.app import Server
 from simulator.serve.clock import ManualClock
 from simulator.serve.outgoing import Outgoing
@@ -271,3 +272,21 @@ async def test_call_that_cannot_be_made_comes_back(url: str) -> None:
     assert called.error.startswith(url)
     await outgoing.close()
     assert not outgoing.busy
+
+
+async def test_calls_under_way_are_bounded(courier: Courier, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outgoing, "CALLS", 2)
+    courier.gate = asyncio.Event()
+    calls = Outgoing()
+    got: list[Called] = []
+    for key in range(3):
+        calls.start(Call(key, "POST", courier.url, (), b"", 10.0), got.append)
+    assert [(one.key, one.status, one.error) for one in got] == [
+        (2, 0, f"{courier.url} was not asked: 2 calls are under way already")
+    ]
+    courier.gate.set()
+    async with asyncio.timeout(SECONDS):
+        while len(got) < 3:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    assert {one.status for one in got[1:]} == {200}
+    await calls.close()

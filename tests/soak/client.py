@@ -10,7 +10,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds that a client waits for what has to come: the machine may be busy."""
 
 

@@ -191,7 +191,9 @@ async def main(given: dict[str, Any]) -> None:
 
     async def telling() -> None:
         while True:
+            before = loop.time()
             await asyncio.sleep(1.0)
+            told.late = max(told.late, loop.time() - before - 1.0)
             tell()
 
     def tell(**more: Any) -> None:

@@ -25,10 +25,10 @@ SETTINGS = {
     "aida.profile": "1.8", "aida.bot": "echo", "aida.kept_sessions": 3000, "aida.kept_session_megabytes": 2,
     "aida.kept_images": 20, "aida.kept_image_megabytes": 2,
     "mia.kept_conversations": 300, "mia.kept_messages": 100, "mia.kept_megabytes": 2, "mia.kept_persons": 100,
-    "mia.kept_away": 100, "mia.recovery": 5, "mia.ping_interval": 10, "mia.ping_timeout": 20, "mia.connect_timeout": 25,
+    "mia.kept_away": 100, "mia.recovery": 5, "mia.ping_interval": 10, "mia.ping_timeout": 50, "mia.connect_timeout": 50,
     "chatbot.bot": "echo", "chatbot.kept_conversations": 300, "chatbot.kept_messages": 100, "chatbot.kept_megabytes": 2,
-    "chatbot.idle_timeout": 25, "chatbot.close_after": 2, "chatbot.ping_interval": 10, "chatbot.ping_timeout": 20,
-    "chatbot.connect_timeout": 25,
+    "chatbot.idle_timeout": 60, "chatbot.close_after": 2, "chatbot.ping_interval": 10, "chatbot.ping_timeout": 50,
+    "chatbot.connect_timeout": 50,
 }  # fmt: skip
 SPACES = 20
 STORY = {"rules": [{"when": "message", "then": [{"say": "heard {{ text }}"}]}]}

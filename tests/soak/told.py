@@ -26,6 +26,8 @@ class Told:
         self._number = number
         self._names = 0
         self._rooms = {name: asyncio.Semaphore(_ROOM.get(name, 1 << 20)) for name in NAMES}
+        self.late = 0.0
+        """Seconds by which this process was late at worst: clients on a machine that is too busy time out by themselves."""
         self.said = 0
         """Messages that had to be answered."""
         self.received = 0
@@ -80,6 +82,7 @@ class Told:
         """As JSON."""
         counts = ("done", "explained", "ended", "uploads", "frames")
         return {
+            "late": [self.late],
             "said": self.said,
             "received": self.received,
             "wild_said": self.wild_said,
