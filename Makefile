@@ -5,6 +5,7 @@
 # .venv/.dev      requirements-dev.lock on top, for check, test and bench
 # .venv/bench     a venv of its own with requirements-bench.lock: the faster loop that `make bench` measures, too
 # .venv/record    a venv of its own with requirements-record.lock: what `simulator record` needs
+# .venv/fuzz      another with requirements-fuzz.lock, .venv/supply with requirements-supply.lock
 
 PYTHON = python3
 RECORD_PYTHON = $(PYTHON)
@@ -14,6 +15,8 @@ BACKEND = chip
 ARGS =
 # How many processes share the tests: auto is one for each core.
 WORKERS = auto
+# How long `make fuzz` looks for what breaks.
+MINUTES = 10
 
 BIN = .venv/bin
 # Of another interpreter, with the mitmproxy that is for it: make test-record RECORD=.venv/record3.13 RECORD_PYTHON=python3.13
@@ -37,7 +40,7 @@ INSTALL_IN = if [ -x $(1)/pip ]; then \
 # Where it is set, as in many containers, each command that a test starts would compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help serve record cassettes test test-slow test-record check docs format bench soak lock docker clean clients peers
+.PHONY: help serve record cassettes test test-slow test-record check docs format bench fuzz soak sbom audit lock docker clean clients peers
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -91,9 +94,22 @@ format: .venv/.dev ## format, and fix what ruff can fix
 bench: .venv/.dev $(RECORDER) clients peers ## benchmark against aiohttp, Node and Mockoon into bench/results (25 minutes); ARGS="--quick"
 	@$(BIN)/python -m bench $(ARGS)
 
-MINUTES = 10
 soak: .venv/.dev ## thousands of clients that behave badly, and what is left of them: MINUTES=10, ARGS="--seed 2 --clients 500"
 	@$(BIN)/python -m tests.soak --minutes $(MINUTES) $(ARGS)
+
+fuzz: .venv/.dev ## what breaks on anything at all: MINUTES=10, ARGS="--jobs 1 chip sockets"
+	@mkdir -p .fuzz
+	@if $(MAKE) -s .venv/fuzz/.installed >.fuzz/install.log 2>&1; then \
+		exec .venv/fuzz/bin/python -m tests.fuzz --minutes $(MINUTES) $(ARGS); \
+	else \
+		exec $(BIN)/python -m tests.fuzz --minutes $(MINUTES) $(ARGS); \
+	fi
+
+sbom: .venv/.dev .venv/supply/.installed ## what requirements.lock installs, as CycloneDX 1.6: build/simulator.cdx.json
+	@.venv/supply/bin/python .ci/sbom.py requirements.lock $(BIN)/python build/simulator.cdx.json
+
+audit: .venv/supply/.installed ## known vulnerabilities of all that is pinned; a report that fails nothing
+	@.venv/supply/bin/python .ci/audit.py
 
 lock: ## the locks anew from pyproject.toml; ARGS=--upgrade takes the newest versions
 	@rm -rf .lock && $(PYTHON) -m venv .lock && .lock/bin/pip install --quiet --disable-pip-version-check $(LOCK_UV)
@@ -102,7 +118,9 @@ lock: ## the locks anew from pyproject.toml; ARGS=--upgrade takes the newest ver
 	@.lock/bin/uv pip compile $(LOCK_FLAGS) pyproject.toml --group dev -c requirements.lock -c requirements-build.lock \
 		-o requirements-dev.lock
 	@.lock/bin/uv pip compile $(LOCK_FLAGS) pyproject.toml --extra record -o requirements-record.lock
-	@.lock/bin/uv pip compile $(LOCK_FLAGS) pyproject.toml --group bench -c requirements.lock -o requirements-bench.lock
+	@.lock/bin/uv pip compile $(LOCK_FLAGS) pyproject.toml --extra uvloop -c requirements.lock -o requirements-bench.lock
+	@.lock/bin/uv pip compile $(LOCK_FLAGS) pyproject.toml --group fuzz -c requirements-dev.lock -o requirements-fuzz.lock
+	@.lock/bin/uv pip compile $(LOCK_FLAGS) --group supply -c requirements-dev.lock -o requirements-supply.lock
 	@rm -rf .lock
 
 # Extras stay, since pip takes `coverage[toml]` for something that was not pinned when the lock says `coverage` alone.
@@ -117,7 +135,7 @@ docker: ## the image chat-simulator
 
 clean: ## remove what make and the tools made
 	rm -rf .venv .lock dist build htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache \
-		.import_linter_cache .hypothesis tests/clients/node_modules \
+		.import_linter_cache .hypothesis .fuzz tests/clients/node_modules \
 		bench/node_modules
 	find simulator tests bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
@@ -162,6 +180,25 @@ $(RECORDER): .venv/.project requirements-record.lock
 	@$(INSTALL_RECORD) --require-hashes -r requirements-record.lock -r requirements-build.lock
 	@$(INSTALL_RECORD) --no-deps --no-build-isolation --editable .
 	@touch $@
+
+.venv/fuzz/.installed: .venv/.runtime requirements-fuzz.lock
+	@$(call MAKE_VENV,.venv/fuzz)
+	@$(call INSTALL_IN,.venv/fuzz/bin) --require-hashes -r requirements-fuzz.lock -r requirements-build.lock
+	@$(call INSTALL_IN,.venv/fuzz/bin) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/supply/.installed: .venv/.runtime requirements-supply.lock
+	@echo "Setting up .venv/supply, once"
+	@$(call MAKE_VENV,.venv/supply)
+	@$(call INSTALL_IN,.venv/supply/bin) --require-hashes -r requirements-supply.lock
+	@touch $@
+
+MAKE_VENV = rm -rf $(1); \
+	if [ -n "$(UV)" ] && command -v "$(UV)" >/dev/null; then \
+		"$(UV)" venv --quiet --python "$$(command -v $(PYTHON))" $(1); \
+	else \
+		$(PYTHON) -m venv $(1); \
+	fi
 
 clients:
 	@if command -v node >/dev/null && command -v npm >/dev/null; then \

@@ -16,8 +16,10 @@ else
     extras=${EXTRAS:+[${EXTRAS// /,}]}
     case $VERSION in
         '') what=$(cd "$ACTION/.." && pwd)$extras ;;
-        [0-9]*) what="chat-simulator$extras==$VERSION" ;;
-        *) what=$VERSION ;;
+        -*) fail "version: $VERSION is no path and no URL" 2 ;;
+        *://*) what="chat-simulator$extras @ $VERSION" ;;
+        */* | .*) what=$VERSION$extras ;;
+        *) fail "version: $VERSION is no path and no URL, and no package index has this project: pick it behind the @ of uses" 2 ;;
     esac
     venv="$TEMP/simulator"
     [ -x "$venv/bin/pip" ] || "$PYTHON" -m venv "$venv" || fail "$PYTHON can't make a venv" 3

@@ -111,7 +111,8 @@ def _render(folder: Path) -> None:
     try:
         results.render(folder, results.read(folder))
     except (OSError, ValueError) as error:
-        sys.exit(f"{folder / results.DATA}: {error}: a run of the benchmark writes it")
+        why = error.strerror if isinstance(error, OSError) else error
+        sys.exit(f"{folder / results.DATA}: {why}: a run of the benchmark writes it")
 
 
 def _write(options: argparse.Namespace, found: Found, facts: dict[str, Any], minutes: float) -> None:

@@ -15,7 +15,7 @@ from bench.pace import Pace
 from bench.process import ROOT, Child, sides
 from bench.rows import Failed, Found, Row
 from bench.servers import Server, missing, url
-from bench.speed import MANY, Path, window
+from bench.speed import MANY, Path, warm_up, window
 from bench.talks import TALKS, between
 
 CONNECTIONS = (1, 50, 500)
@@ -165,8 +165,8 @@ def _race(found: Found, race: list[Case], pace: Pace) -> None:
             for case, row in rows.items():
                 pace.round("growth", number, case.path.title)
                 more = (str(case.spaces),) if case.spaces else ()
-                window(*started[case.path.server], case.path, pace.seconds if number else pace.warm_up, row, *more)
-                if not number:
-                    for figures in (row.figures, row.server, row.generator, row.rate):
-                        figures.clear()
+                if number:
+                    window(*started[case.path.server], case.path, pace.seconds, row, *more)
+                else:
+                    warm_up(*started[case.path.server], case.path, pace, *more)
     found.rows += rows.values()

@@ -22,7 +22,7 @@ class Pace:
 
     @property
     def warm_up(self) -> float:
-        """Seconds before the first round: until then what is compiled as it runs is not compiled."""
+        """Seconds of a window before the first round: until then what is compiled as it runs is not compiled."""
         return 0.4 if self.quick else 1.0
 
     def round(self, part: str, number: int, title: str) -> None:

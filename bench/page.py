@@ -38,6 +38,7 @@ def _head(data: Mapping[str, Any]) -> str:
         "`make bench ARGS=--quick`: a first look, fewer rows and short rounds" if options["quick"] else "`make bench`"
     )
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items() if version)
+    took = ", ".join(f"{name} {seconds}" for name, seconds in data.get("took", {}).items())
     lines = [
         f"Written by {kinds}; do not edit. Figures are medians of {options['rounds']} rounds that take turns, with "
         "the least and the greatest behind them; trust ratios, which are between two rows of the same round.",
@@ -47,7 +48,7 @@ def _head(data: Mapping[str, Any]) -> str:
         f"- rounds of messages of {options['seconds']:g} s, {options['connections']:,} idle clients, "
         f"{machine['open_files']:,} files that a process may open",
         f"- {versions}",
-        f"- seconds that each part took: {', '.join(f'{name} {seconds}' for name, seconds in data['took'].items())}",
+        f"- seconds that each part took: {took}",
     ]
     if machine["load_before"] > BUSY * machine["cores"]:
         lines += [
@@ -107,7 +108,7 @@ def _proof(found: Sequence[Row]) -> str:
             f"*raw asyncio.Protocol* is a server that parses nothing and costs {raw.middle:.2f} us a message, where "
             f"bare aiohttp costs {bare.middle:.2f}: the same generator had {median(raw.rate):,.0f} answers a second "
             f"of it, for {cost:.1f} us of its own CPU each (an answer of the raw server: {raw.middle * 2:.1f} us of "
-            "the server's)."
+            f"the server's). A whole core of the generator would draw {1e6 / cost:,.0f} answers a second."
         )
     if busier:
         names = "; ".join(row.title for row in busier)

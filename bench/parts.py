@@ -157,8 +157,8 @@ PARTS = (
         ("growth",),
         "Growth",
         "CPU for a message where there is more of something: connections, messages of history, spaces. A ratio of 1.0 "
-        "is no growth, less than 1.0 is some. Many connections at once cost any server something, and bare aiohttp "
-        "shows how much.",
+        "is no growth, less than 1.0 is some. One connection alone tells how fast a machine wakes up; many at once "
+        "cost any server something, and bare aiohttp shows how much.",
         (
             Chart(
                 "growth", "CPU for a message: times as quick as where there is less", "ratio",

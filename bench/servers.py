@@ -74,14 +74,13 @@ _UVLOOP = ((_FAST.parent / ".installed", "uvloop is not there, `make bench` inst
 
 def _serve(backend: str, *settings: str, fast: bool = False, more: tuple[str, ...] = ()) -> Server:
     """One of our backends as it is, but that nothing waits on purpose."""
-    arguments = ("serve", "--backend", backend, "--port", "0", "--log-format", "json", *more)
+    loop = ("--event-loop", "uvloop" if fast else "asyncio")
+    arguments = ("serve", "--backend", backend, "--port", "0", "--log-format", "json", *loop, *more)
     sets = tuple(part for setting in settings for part in ("--set", setting))
-    name = f"{backend}{' on uvloop' if fast else ''} {' '.join((*settings, *more))}".strip()
+    name = f"{backend}{' on uvloop' if fast else ''}"
     if not fast:
         return Server(name, (simulator(), *arguments, *sets))
-    module = ("-m", "bench.on_uvloop", "simulator")
-    command: tuple[str | Path, ...] = (_FAST / "python", *module, *arguments, *sets)
-    return Server(name, command, needs=_UVLOOP)
+    return Server(name, (_FAST / "simulator", *arguments, *sets), needs=_UVLOOP)
 
 
 _CHIP = ("bot_delay=0", "outbox_interval=0")

@@ -74,6 +74,8 @@ const talks = {
 
 const talk = process.argv[2] ?? 'echo';
 const http = createServer();
+// Five seconds by default: clients that poll would be cut off while the others still come.
+http.keepAliveTimeout = 60_000;
 // mia's clients can be recovered, as those of the backend can.
 const pinging = process.argv[3] ? { pingInterval: Number(process.argv[3]) } : {};
 const io = new Server(http, { ...pinging, ...(talk === 'mia' ? { connectionStateRecovery: {} } : {}) });

@@ -45,8 +45,8 @@ try:
 except ImportError as error:
     # mitmproxy's own packages bring a Python that has never heard of us.
     _MISSING = (
-        f"the simulator is not installed for this mitmdump ({error}, {sys.executable}): pip install "
-        "'chat-simulator[record]' for it, or use the mitmdump beside the simulator"
+        f"the simulator is not installed for this mitmdump ({error}, {sys.executable}): install it "
+        "there as it is here, with the extra record, or use the mitmdump beside the simulator"
     )
 else:
     _MISSING = ""

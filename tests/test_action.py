@@ -163,6 +163,12 @@ def test_a_token_of_the_job_is_used(job: Job) -> None:
         ({"backend": "chop"}, 3, "it did not get ready: simulator: there is no backend 'chop'; known are: "),
         ({"scenario": "nothing"}, 3, "it did not get ready: simulator: "),
         ({"args": "--set 'x"}, 2, "args: can't be split into words: --set 'x"),
+        (
+            {"version": "0.1.0", "python": sys.executable},
+            2,
+            "version: 0.1.0 is no path and no URL, and no package index",
+        ),
+        ({"version": "--index-url=x/y", "python": sys.executable}, 2, "version: --index-url=x/y is no path and no URL"),
         ({"version": "", "python": "python0"}, 3, "there is no python0: use actions/setup-python before"),
         ({"version": "", "python": "false"}, 3, "false is older than 3.11: use actions/setup-python before"),
     ],

@@ -423,3 +423,12 @@ def test_no_colour_where_no_terminal_is() -> None:
 
 def test_the_command_is_there() -> None:
     assert stat.S_IMODE(COMMAND.stat().st_mode) & stat.S_IXUSR
+
+
+def test_too_little_memory_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def names() -> list[str]:
+        raise MemoryError
+
+    monkeypatch.setattr(backends, "names", names)
+    result = invoke("backends")
+    assert (result.exit_code, result.stderr) == (1, "simulator: there is not enough memory for this\n")

@@ -137,6 +137,7 @@ async def end(writer: asyncio.StreamWriter, over: asyncio.Event) -> None:
         ),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", NOT),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", NOT),
+        (b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 65536, NOT),
         (b'HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{"status":"ill"}', "status 'ill'"),
         (b"\x1b[2J\r\n", "\\x1b[2J\\r\\n"),
         (b"", "Remote end closed connection without response"),
@@ -164,11 +165,12 @@ async def test_health_of_something_else(answer: bytes | None, why: str) -> None:
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"{url}/__admin/health: {why}\n")
 
 
-async def test_an_answer_in_drops_ends_in_time() -> None:
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: "], ids=["body", "head"])
+async def test_an_answer_in_drops_ends_in_time(head: bytes) -> None:
     done, over = asyncio.Event(), asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        writer.write(head)
         while not done.is_set():
             writer.write(b" ")
             with suppress(TimeoutError):

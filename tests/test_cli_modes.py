@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -58,11 +59,11 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 def test_nobody_is_there(mode: str, tmp_path: Path) -> None:
     path = tmp_path / "talk.yaml"
     if mode == "all":
-        path.write_text("old")
+        path.write_text("cassette: 1\n")
     result = run(path, "--mode", mode, "--upstream", UP)
     assert result.exit_code == 3
     assert "--upstream http://127.0.0.1:1: can't connect to http://127.0.0.1:1" in result.stderr
-    assert [one.read_text() for one in tmp_path.iterdir()] == (["old"] if mode == "all" else [])
+    assert [one.read_text() for one in tmp_path.iterdir()] == (["cassette: 1\n"] if mode == "all" else [])
 
 
 @pytest.mark.parametrize(
@@ -153,3 +154,21 @@ def test_an_empty_file_is_none(tmp_path: Path) -> None:
     result = run(path, "--mode", "once", "--upstream", UP)
     assert result.exit_code == 2
     assert "has nothing that could be played" in result.stderr
+
+
+def test_what_is_no_cassette_is_not_written_over(tmp_path: Path) -> None:
+    notes = tmp_path / "README.md"
+    notes.write_text("precious")
+    result = run(notes, "--mode", "all", "--upstream", UP)
+    why = "is no cassette, and mode all would write over it: name another file"
+    assert (result.exit_code, result.stderr) == (2, f"simulator: {notes}: {why}\n")
+    assert notes.read_text() == "precious"
+
+
+@pytest.mark.parametrize("mode", ["once", "all", "new_episodes"])
+def test_what_is_no_file_is_not_replaced_by_one(mode: str, tmp_path: Path) -> None:
+    """It would be `/dev/null`, of the whole machine."""
+    pipe = tmp_path / "talk.yaml"
+    os.mkfifo(pipe)
+    result = run(pipe, "--mode", mode, "--upstream", UP)
+    assert (result.exit_code, result.stderr) == (2, f"simulator: {pipe}: is no file, and --mode {mode} writes one\n")

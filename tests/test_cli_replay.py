@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -392,3 +393,28 @@ def test_wrong_bindings(tmp_path: Path, text: str | None, told: str) -> None:
     nothing = kept(tmp_path, opened(), name="nothing.yaml")
     shown(nothing, "--out", path)
     assert path.read_text().endswith("\nmint: []\nkeep: []\n")
+
+
+def test_a_stranger_s_tape_names_a_pipe_or_a_disk(tmp_path: Path) -> None:
+    """Nothing waits for the one, and the other does not fill the memory."""
+    from simulator.cassette.entries import Beside
+    from simulator.serve.replay import fetch
+
+    folder = tmp_path / "talk.files"
+    folder.mkdir()
+    os.mkfifo(folder / "pipe")
+    with (folder / "disk").open("wb") as file:
+        file.truncate(3 << 30)
+    (folder / "good").write_bytes(b"x")
+    found = [fetch(tmp_path, Beside(f"talk.files/{name}", 1, "")) for name in ("pipe", "disk", "none", "good")]
+    assert found == [None, None, None, b"x"]
+
+
+def test_a_text_report_moves_no_cursor(tmp_path: Path) -> None:
+    from simulator.cassette.coverage import Coverage, Miss
+    from simulator.serve.replay import report
+
+    coverage = Coverage([])
+    coverage.miss(Miss(1, "a\x1b[2J\x9b\u202e\r\nb", "", "is not on the tape"))
+    report(tmp_path / "x.txt", coverage)
+    assert "  client 1: a\\x1b[2J\\x9b\\u{202e}\\r\\nb is not on the tape\n" in (tmp_path / "x.txt").read_text()

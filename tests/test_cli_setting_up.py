@@ -62,6 +62,29 @@ def test_what_the_doctor_prints() -> None:
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
 
 
+@pytest.mark.parametrize(
+    ("missing", "code", "told"),
+    [
+        ("aiohttp", 1, "wrong links       not looked at: import of aiohttp halted; None in sys.modules"),
+        ("pydantic", 1, "wrong ports       not looked at: import of pydantic halted; None in sys.modules"),
+        (
+            "msgspec",
+            2,
+            "simulator: import of msgspec halted; None in sys.modules, and without it there is nothing to look",
+        ),
+    ],
+)
+def test_the_doctor_needs_little_itself(missing: str, code: int, told: str) -> None:
+    run = f"import sys; sys.modules[{missing!r}] = None; from simulator.__main__ import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", run, "doctor", "--backend", "chip"], capture_output=True, text=True,
+        env=clean_environment(), timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == code
+    assert told in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
 async def test_ports() -> None:
     async with prompt() as simulator:
         port = int(simulator.url("chip").rpartition(":")[2])

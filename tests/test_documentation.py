@@ -91,6 +91,28 @@ def test_the_readme_says_the_two_commands() -> None:
     assert re.search(r"```\ngit clone [^\n]+\nmake serve\n```", (ROOT / "README.md").read_text(encoding="utf-8"))
 
 
+def test_nothing_says_that_a_package_index_has_this() -> None:
+    """Who does not have it yet would get somebody else's. What runs is installed, and pip adds an extra to that."""
+    pages = [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("simulator/backends/*/PROTOCOL.md")]
+    tools = [ROOT / "Dockerfile", *ROOT.glob("action/*"), *ROOT.glob("docs/examples/**/*.y*ml")]
+    code = [path for path in ROOT.glob("simulator/**/*") if path.suffix in (".py", ".txt", ".md")]
+    assert min(map(len, (pages, tools, code))) > 3
+    index = re.compile(r"(?:install\b[^\n`]*|\bproject/)\bchat-simulator\b(?!\[\w+\]')|chat-simulator\S*[=~<>]=")
+    anywhere = re.compile(rf"{index.pattern}|install\b[^\n`]*'chat-simulator")
+    found = [
+        (path.name, one[0]) for path in pages + tools for one in anywhere.finditer(path.read_text(encoding="utf-8"))
+    ]
+    found += [(path.name, one[0]) for path in code for one in index.finditer(path.read_text(encoding="utf-8"))]
+    assert found == []
+    for claim in (
+        "pip install chat-simulator",
+        "pip install -U 'chat-simulator'",
+        "pip install chat-simulator==0.1",
+        "/project/chat-simulator/",
+    ):
+        assert index.search(claim), claim
+
+
 # ---- what is typed ----
 
 

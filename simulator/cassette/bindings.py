@@ -17,6 +17,9 @@ from simulator.core.message import Json
 SHORTEST: Final = 6
 """Characters; anything shorter also stands where it means something else."""
 
+LONGEST: Final = 16_384
+"""Characters of what a live side may call its own; a token with many claims has some 8,000."""
+
 
 @dataclass(slots=True)
 class Found:
@@ -57,7 +60,7 @@ class Bindings:
         if isinstance(taped, bool) or not isinstance(taped, str | int) or type(taped) is not type(live):
             return False
         old, new = str(taped), str(live)
-        if len(old) < SHORTEST or len(new) < SHORTEST or old in self._live:
+        if len(old) < SHORTEST or not SHORTEST <= len(new) <= LONGEST or old in self._live:
             return False
         self._live[old] = new
         self._taped.setdefault(new, old)
@@ -109,7 +112,8 @@ class Bindings:
     def _changed(self, text: str, table: dict[str, str]) -> str:
         if not table:
             return text
-        # A pattern of all odd ones would have to be made anew with each of them: milliseconds, where each message has an id so.
+        # A pattern of all odd ones would have to be made anew with each of them: milliseconds, where each message has
+        # an id so.
         odd = [value for value in self._odd if value in text]
         pattern = opaque.finder(self._looks, odd) if odd else self._pattern
 
@@ -159,11 +163,14 @@ def dumps(value: object, default: Callable[[Any], object] | None = None) -> str:
 
 
 def loads(text: str) -> Any:
-    """What `dumps` wrote."""
+    """What `dumps` wrote. Raises ValueError, also where it is too deep for anybody."""
     try:
         return orjson.loads(text)
     except ValueError:
-        return json.loads(text)
+        try:
+            return json.loads(text)
+        except RecursionError:
+            raise ValueError("too many collections in each other") from None
 
 
 def changed(args: Sequence[Json | bytes], change: Callable[[str], str]) -> tuple[Json | bytes, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 from typing import Final
 
 from simulator.cassette.entries import Beside
@@ -60,6 +61,21 @@ class Stream:
         self._chunks = None
         self._room.left += self._held
         self._held = 0
+
+
+def beside(folder: Path, path: str) -> bytes:
+    """A body in a file of its own, in the folder of its cassette or below. Raises OSError, also where it is no file.
+
+    A cassette may be a stranger's: a pipe has no end, and a file may be bigger than the memory.
+    """
+    file = (folder / path).resolve()
+    if not file.is_relative_to(folder.resolve()):
+        raise PermissionError(0, "is not in the folder of the cassette", path)
+    if file.exists() and not file.is_file():
+        raise PermissionError(0, "is no file", path)
+    if (size := file.stat().st_size) > HELD:
+        raise PermissionError(0, f"has {size >> 20} MiB, and may have {HELD >> 20}", path)
+    return file.read_bytes()
 
 
 def hashed(body: bytes) -> Beside:

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 from simulator.cassette.bindings import dumps
 from simulator.cassette.match import ABSENT, Difference, shown
+from simulator.cassette.screen import safe
 from simulator.cassette.strands import Line, Plan, Served, Strand
 
 MOST: Final = 1_000
@@ -19,6 +20,8 @@ _DIFFERENCES: Final = 3
 _PATH: Final = 100
 _KEPT: Final = 1_000
 """Characters of a name, and of each value that differs."""
+_DEEP: Final = 100
+"""Collections in a value; who writes reports as JSON, and who reads them, goes no deeper than a few hundred."""
 _SHOWN: Final = 200
 """Lines that were never played, of which the text tells."""
 
@@ -44,7 +47,8 @@ class Miss:
     def short(self) -> Miss:
         """What is kept of it: a client may say 64 MiB, and say so a thousand times."""
         differences = tuple(
-            replace(one, expected=_brief(one.expected), got=_brief(one.got)) for one in self.differences
+            replace(one, path=_cut(one.path), expected=_brief(one.expected), got=_brief(one.got))
+            for one in self.differences
         )
         return replace(self, name=_cut(self.name), why=_cut(self.why), differences=differences)
 
@@ -119,7 +123,7 @@ class Coverage:
     # --- reports
 
     def text(self) -> str:
-        """For people."""
+        """For people: nothing that clients said moves a terminal's cursor, or looks like a line of ours."""
         total = sum(1 for _ in self._all())
         left = [*self.unplayed()]
         clients = f"{self.walks} client{'' if self.walks == 1 else 's'}"
@@ -132,12 +136,14 @@ class Coverage:
         if self.ignored:
             lines.append(f"passed over in silence: {self.ignored}")
         lines += [f"  {miss.told()}" for miss in self.misses]
+        if self.missed > len(self.misses):
+            lines.append(f"  and {self.missed - len(self.misses)} more that matched nothing")
         if left:
             lines.append("never played:")
             lines += [f"  {plan.path}:{line}: {who}: {what}" for plan, line, _, who, what in left[:_SHOWN]]
             if len(left) > _SHOWN:
                 lines.append(f"  and {len(left) - _SHOWN} more")
-        return "\n".join(lines) + "\n"
+        return "".join(f"{safe(line)}\n" for line in lines)
 
     def json(self) -> dict[str, Any]:
         """For programs."""
@@ -237,7 +243,7 @@ def _brief(value: object) -> object:
     if not isinstance(value, dict | list):
         return value
     told = dumps(value, repr)
-    return value if len(told) <= _KEPT else _cut(told)
+    return value if len(told) <= _KEPT and told.count("[") + told.count("{") <= _DEEP else _cut(told)
 
 
 def _xml(text: str) -> str:

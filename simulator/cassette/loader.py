@@ -28,6 +28,10 @@ def _yaml() -> Any:
     return YAML(typ="safe")
 
 
+_LONGEST = 200
+"""Characters of what the library says."""
+
+
 def load(text: str) -> Any:
     """The value that a text in YAML has. Raises Flaw."""
     from ruamel.yaml.constructor import ConstructorError
@@ -41,7 +45,8 @@ def load(text: str) -> Any:
         return yaml.load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        problem = str(error.problem)
+        # Of a key that is there twice it tells both values, however many lines they have.
+        problem = " ".join(str(error.problem).split())[:_LONGEST]
         if isinstance(error, ConstructorError) and "constructor for the tag" in problem:
             tag = problem.rpartition("tag ")[2].strip("'").replace("tag:yaml.org,2002:", "!!")
             problem = f"the tag {tag} would build an object, which a cassette never does"

@@ -19,6 +19,9 @@ MOST: Final = 20
 _SHOWN: Final = 80
 _NAMES: Final = 300
 _BYTES: Final = 16
+_MASKED: Final = 1000
+_NAMED: Final = 1000
+"""Names whose masks are remembered, and characters of the longest: clients may say any, of any length."""
 
 
 class Mode(StrEnum):
@@ -89,7 +92,7 @@ class Masks:
                 for start in starts
                 if path.startswith(start)
             )
-            if len(self._by_name) < 1000:
+            if len(self._by_name) < _MASKED and len(name) <= _NAMED:
                 self._by_name[name] = found
         return found
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from simulator.cassette.coverage import Coverage, Miss
+from simulator.cassette.coverage import Coverage, Miss, short
 from simulator.cassette.envelopes import GATEWAY, PHOENIX
-from simulator.cassette.match import nearest, shown
-from simulator.cassette.walk import Found, Manner, Seat
-from simulator.core.actions import Action, Close, Reply
-from simulator.core.events import Conn
-from simulator.core.message import NO_REF, Message
+from simulator.cassette.match import Difference, nearest, shown
+from simulator.cassette.strands import Line, Strand
+from simulator.cassette.targets import target
+from simulator.cassette.walk import Found, Manner, Seat, Walk
+from simulator.core.actions import Action, Close, Refuse, Reply
+from simulator.core.events import Conn, Knocked
+from simulator.core.message import NO_REF, Json, Message, Response
 from simulator.core.world import World
 
 NOT_ON_THE_TAPE = "not on the tape"
@@ -34,6 +36,23 @@ class Misses:
             return [Reply(conn, ref, ("error", {"reason": NOT_ON_THE_TAPE}))]
         return [Reply(conn, ref, (404, {"message": NOT_ON_THE_TAPE}))] if kind == GATEWAY else []
 
+    def astray(self, walk: Walk, strand: Strand | None, knocked: Knocked) -> list[Action] | None:
+        """Tell of a connection whose path is on no tape; None where `strand` is played all the same."""
+        path = target(knocked.request)
+        name, why, on_miss = f"the connection {short(path)}", "is not on the tape", self._manner.on_miss
+        if strand is not None:
+            differences = (Difference("path", strand.path, path),)
+            then = "" if on_miss == "close" else "which is played"
+            line = strand.lines[0].line
+            self.miss(Miss(walk.number, name, "", why, walk.plan.path, line, differences, then))
+        else:
+            tapes = ", ".join(plan.path for plan in self._coverage.plans)
+            self.miss(Miss(0, name, "", why, then=f"there is none on {tapes}"))
+        if strand is not None and on_miss != "close":
+            return None
+        refusal: Response | Json = {"message": NOT_ON_THE_TAPE}
+        return [Refuse(knocked.conn, refusal if knocked.topic else Response(404, (), NOT_ON_THE_TAPE.encode()))]
+
     def of(self, seat: Seat, found: Found, message: Message) -> None:
         """Tell of what somebody said, and of the line that comes nearest."""
         plan, lines = seat.walk.plan, seat.strand.lines
@@ -47,6 +66,22 @@ class Misses:
             then = self._then(seat)
         what = shown(message.args[0] if len(message.args) == 1 else list(message.args))
         self.miss(Miss(seat.walk.number, message.name, what, why, plan.path, at, differences, then))
+
+    def too_deep(self, seat: Seat, conn: Conn, message: Message) -> list[Action]:
+        """One that nobody can compare: JSON may be some thousand levels deep, and what walks through it may not."""
+        found = Found(None, None, why="has too many lists and objects in each other")
+        return self.answered(seat, conn, found, Message(message.name, (), message.ref, message.topic))
+
+    def leaving(self, seat: Seat, unheard: Line | None) -> None:
+        """Tell of a client that left before the end."""
+        path, last, unsaid = seat.walk.plan.path, seat.strand.lines[max(seat.used, default=0)], seat.unsaid()
+        if unsaid is not None:
+            then = f"the client's next on the tape is {path}:{unsaid.line}, {unsaid.told()}"
+        elif unheard is not None:
+            then = f"it has not heard {path}:{unheard.line}, {unheard.told()}"
+        else:
+            return
+        self._world.log("info", f"client {seat.walk.number} left after {path}:{last.line}, {last.told()}; {then}")
 
     @staticmethod
     def _then(seat: Seat) -> str:

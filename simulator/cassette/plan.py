@@ -28,9 +28,12 @@ from simulator.cassette.short_ids import Requests
 from simulator.cassette.strands import Line, Part, Plan, Served, Strand, pack
 from simulator.cassette.tape import Tape
 from simulator.core.backend import Backend
+from simulator.core.errors import CassetteError
 from simulator.core.message import NO_REF, Headers, Json, Message
 from simulator.core.wire import Turn
 
+CONNS: Final = 100_000
+"""Connections of one tape, a kilobyte and a half each before anything is said."""
 _BACK: Final = 10_000
 """Values that go both ways, of one tape; what is found beyond them is bound, but not told."""
 
@@ -113,6 +116,9 @@ class _Builder:
     # --- connections
 
     def _begin(self, entry: Opened | Refused) -> Strand:
+        if len(self._plan.strands) >= CONNS:
+            why = f"more than {CONNS:,} connections can't be played: `simulator cassette trim` takes some of them"
+            raise CassetteError(self._plan.path, entry.line, why)
         strand = Strand(entry.conn, entry.path)
         strand.lines.append(Line(entry.line, entry.at, Part.OPEN, True, "open"))
         self._plan.strands.append(strand)
@@ -138,7 +144,10 @@ class _Builder:
         made = [self._turn(opened, entry, turn) for turn in turns]
         if isinstance(entry.data, str):
             if opened.strand.kind == ENGINE and entry.data.startswith("0{"):
-                opened.strand.handshake = loads(entry.data[1:])
+                try:
+                    opened.strand.handshake = loads(entry.data[1:])
+                except (ValueError, RecursionError):
+                    self._remark(entry.line, f"what opens the session of conn {entry.conn} is not JSON")
             if entry.sender == "client":
                 self._from_client(entry.data, entry.line)
             elif made and made[-1] is not None and made[-1].part is not Part.ADMIT:

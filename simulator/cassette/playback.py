@@ -10,7 +10,7 @@ from typing import Final, cast
 from simulator.cassette.beyond import Beyond, stranger
 from simulator.cassette.bindings import changed
 from simulator.cassette.claims import claim
-from simulator.cassette.coverage import Coverage, Miss
+from simulator.cassette.coverage import Coverage
 from simulator.cassette.envelopes import ENGINE
 from simulator.cassette.exchanges import Exchanges
 from simulator.cassette.grafts import Grafts
@@ -19,8 +19,8 @@ from simulator.cassette.misses import NOT_ON_THE_TAPE, Misses
 from simulator.cassette.moves import Moves, doors
 from simulator.cassette.plan import answered
 from simulator.cassette.speaking import ENDS, Speaking
-from simulator.cassette.strands import Line, Plan, Strand
-from simulator.cassette.targets import compared, fits, target
+from simulator.cassette.strands import Plan, Strand
+from simulator.cassette.targets import bare, compared, fits, target, weight
 from simulator.cassette.walk import Found, Manner, Seat, Walk
 from simulator.cassette.walks import Walks
 from simulator.core.actions import Accept, Action, Cancel, Refuse
@@ -39,11 +39,13 @@ from simulator.core.events import (
     Received,
     Requested,
 )
-from simulator.core.message import NO_REF, Frame, Json, Message, Request, Response
+from simulator.core.message import NO_REF, Frame, Message, Request, Response
 from simulator.core.world import World
 
 KEPT: Final = 10_000
 """Places that are remembered; those that are over go first."""
+HELD: Final = 64 << 20
+"""Bytes of the requests with which they began: each may have many header lines."""
 
 
 class Playback:
@@ -72,7 +74,7 @@ class Playback:
         """By the identity of their requests, which they keep."""
         self._by_conn: dict[Conn, tuple[Seat, str]] = {}
         self._away: OrderedDict[Conn, Seat] = OrderedDict()
-        self._numbers = 0
+        self._numbers = self._held = 0
         self.misses = Misses(world, manner, coverage)
         self._speaking = Speaking(world, self.walks, manner, coverage, self._turned_away)
         self._moves = Moves(world, self.walks, self.masks, manner, coverage, self._speaking)
@@ -102,7 +104,10 @@ class Playback:
         """Work one event."""
         match event:
             case Received():
-                return self._received(event.conn, event.message)
+                try:
+                    return self._received(event.conn, event.message)
+                except RecursionError:
+                    return self.misses.too_deep(self._by_conn[event.conn][0], event.conn, event.message)
             case Fired():
                 return self._fired(event)
             case Knocked():
@@ -132,10 +137,12 @@ class Playback:
             seat = self._sit(request, before.walk, before.walk.next(target(request)) or before.strand)
         if seat is None:
             walk, strand = self.walks.place(request, knocked.auth)
-            if self.beyond is not None and (strand is None or not fits(strand.path, request.path)):
+            astray = strand is None or not fits(strand.path, request.path)
+            if astray and self.beyond is not None:
                 strand = stranger(request, self.backend)
-            if strand is None:
-                return self._unexpected(knocked)
+            elif astray and (refusal := self.misses.astray(walk, strand, knocked)) is not None:
+                return refusal
+            assert strand is not None
             if strand.refusal is not None:
                 return self._refused(walk, strand, knocked)
             seat = self._sit(request, walk, strand)
@@ -162,8 +169,9 @@ class Playback:
         self._seats[seat.number] = seat
         self._of_request[id(request)] = seat
         seat.elsewhere = self.beyond is not None and self.beyond.opened(seat)
-        if len(self._seats) > self._most:
-            for old in [old for old in self._seats.values() if old.over][:1]:
+        self._held += weight(request)
+        if len(self._seats) > self._most or self._held > HELD:
+            for old in [old for old in self._seats.values() if old.over][:100]:
                 self._unseat(old)
         self.walks.bind(walk, compared(walk, strand.path, request, self.masks))
         self.coverage.did(strand.lines[0])
@@ -185,7 +193,11 @@ class Playback:
 
     def _unseat(self, seat: Seat) -> None:
         self._seats.pop(seat.number, None)
-        self._of_request.pop(id(seat.request), None)
+        if self._of_request.pop(id(seat.request), None) is not None:
+            self._held -= weight(seat.request)
+        if self.beyond is None:
+            # The walk still knows the place: header lines are no part of it.
+            seat.request = bare(seat.request)
 
     def _refused(self, walk: Walk, strand: Strand, knocked: Knocked) -> list[Action]:
         response = strand.refusal
@@ -197,13 +209,6 @@ class Playback:
             response.status, answered(response.headers), self.walks.spoken(walk, body, knocked.request.base).encode()
         )
         return [Refuse(knocked.conn, told)]
-
-    def _unexpected(self, knocked: Knocked) -> list[Action]:
-        """There is no connection on any tape."""
-        name, tapes = f"the connection {target(knocked.request)}", ", ".join(plan.path for plan in self.coverage.plans)
-        self.misses.miss(Miss(0, name, "", "is not on the tape", then=f"there is none on {tapes}"))
-        refusal: Response | Json = {"message": NOT_ON_THE_TAPE}
-        return [Refuse(knocked.conn, refusal if knocked.topic else Response(404, (), NOT_ON_THE_TAPE.encode()))]
 
     def _joins(self, seat: Seat, knocked: Knocked) -> list[Action]:
         """Into a namespace or topic."""
@@ -276,18 +281,8 @@ class Playback:
         if seat.strand.kind != ENGINE:
             # Of a session nobody tells when it is over: its client may still join again.
             self._unseat(seat)
-        self._tell_leaving(seat, next((line for line in unsaid if line.part not in ENDS), None))
+        self.misses.leaving(seat, next((line for line in unsaid if line.part not in ENDS), None))
         return [Cancel(("seat", seat.number))]
-
-    def _tell_leaving(self, seat: Seat, unheard: Line | None) -> None:
-        path, last, unsaid = seat.walk.plan.path, seat.strand.lines[max(seat.used, default=0)], seat.unsaid()
-        if unsaid is not None:
-            then = f"the client's next on the tape is {path}:{unsaid.line}, {unsaid.told()}"
-        elif unheard is not None:
-            then = f"it has not heard {path}:{unheard.line}, {unheard.told()}"
-        else:
-            return
-        self.world.log("info", f"client {seat.walk.number} left after {path}:{last.line}, {last.told()}; {then}")
 
     # --- what the client says
 

@@ -19,6 +19,25 @@ _CONNS: Final = 10_000
 """Conns that are read at the same time; a tape may begin any number and end none."""
 
 
+DEEP: Final = 200
+"""Lists and objects in each other, beyond which nobody compares a message: what walks through them has no end."""
+
+
+def is_deep(value: object) -> bool:
+    """Whether there are more."""
+    level = [value]
+    for _ in range(DEEP):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, list | tuple | dict)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return False
+    return True
+
+
 def backend_of(header: Header, named: str | None = None) -> Backend | None:
     """Whose tape it is; None where neither it nor `named` says, or where it says a name that is none of ours.
 
@@ -122,6 +141,10 @@ class Reading:
         assert conn.reader is not None
         # One link for all: whatever carries it, a session is one conversation.
         turns = conn.reader.read(entry.sender, 1, Frame(entry.data, entry.via))
+        if isinstance(entry.data, str) and entry.data.count("[") + entry.data.count("{") > DEEP:
+            for turn in turns:
+                if turn.message is not None and is_deep(turn.message.args):
+                    turn.message, turn.why = None, f"more than {DEEP} lists and objects in each other"
         if conn.kind != ENGINE:
             for turn in turns:
                 if turn.message is not None and turn.message.ref is not NO_REF:

@@ -104,14 +104,18 @@ class FileSink:
         if self._error is not None:
             raise self._error
 
+    @property
+    def here(self) -> bool:
+        """Whether that file still has that name."""
+        try:
+            return os.path.samestat(os.fstat(self._file), os.stat(self.path))  # noqa: PTH116
+        except OSError:
+            return False
+
     def _look_for_it(self) -> None:
         """Writing into a file that has no name any more fails in no way, and all of it would be gone."""
         self._deleted = os.fstat(self._file).st_nlink == 0
-        try:
-            there = os.path.samestat(os.fstat(self._file), os.stat(self.path))  # noqa: PTH116
-        except OSError:
-            there = False
-        if not there:
+        if not self.here:
             how = "deleted" if self._deleted else "moved away"
             self._error = FileNotFoundError(
                 errno.ENOENT, f"the cassette was {how} while it was written", str(self.path)

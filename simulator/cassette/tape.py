@@ -19,8 +19,10 @@ from simulator.cassette.quoting import unquote
 from simulator.cassette.records import dump, dump_header
 from simulator.core.errors import CassetteError
 
-__all__ = ["LINE_LIMIT", "Tape", "Torn", "dump", "dump_header", "fast", "open_tape"]
+__all__ = ["LINE_LIMIT", "MARK", "Tape", "Torn", "dump", "dump_header", "fast", "open_tape"]
 
+MARK: Final = b"# recorded from here on\n"
+"""Between what somebody wrote by hand and what a recorder has appended to it, which a crash may have torn."""
 LINE_LIMIT: Final = 64 << 20
 """Bytes of one record; no line is read further."""
 _HEAD_LIMIT: Final = 1 << 20
@@ -49,7 +51,7 @@ class Tape:
     Raises CassetteError, when it is made or while it is walked.
     """
 
-    __slots__ = ("_ended", "_lines", "_steps", "count", "header", "named", "path", "torn")
+    __slots__ = ("_by_hand", "_ended", "_lines", "_steps", "count", "header", "named", "path", "torn")
 
     def __init__(
         self,
@@ -70,6 +72,7 @@ class Tape:
         self._ended = False
         self._steps: list[migrate.Step] = []
         self.header = self._head(steps, today)
+        self._by_hand = self.header.by_hand is not None
 
     def __iter__(self) -> Iterator[Entry]:
         at = 0.0
@@ -178,6 +181,9 @@ class Tape:
                 line = line.rstrip(b"\0")
                 if not line:
                     continue
+            if self._by_hand and line == MARK:
+                self._by_hand = False
+                continue
             if begin is None:
                 # An editor may have indented all entries; the first one says by how much.
                 match = _FIRST.match(line)
@@ -202,7 +208,7 @@ class Tape:
 
     def _entries(self, line: int, block: bytes, last: bool) -> list[Entry]:
         # Who writes by hand does not tear records, and may have an editor that ends no last line.
-        tearable = last and self.header.by_hand is None
+        tearable = last and not self._by_hand
         if not block.endswith(b"\n"):
             if tearable:
                 raise _TornError("the last record is not whole: it was being written when the recorder ended")

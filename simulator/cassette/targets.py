@@ -29,6 +29,17 @@ def target(request: Request) -> str:
     return f"{request.path}?{request.query}" if request.query else request.path
 
 
+def weight(request: Request) -> int:
+    """Bytes that it takes, about."""
+    lines = sum(len(name) + len(value) + 200 for name, value in request.headers)
+    return len(request.path) + len(request.query) + len(request.body) + lines
+
+
+def bare(request: Request) -> Request:
+    """Where it led, without all that came with it."""
+    return Request(request.method, request.path, request.query, base=request.base)
+
+
 def fits(taped: str, live: str) -> bool:
     """Whether two paths lead to the same: ids in them may be others."""
     old, new = (_parts(path.partition("?")[0]) for path in (taped, live))

@@ -262,7 +262,8 @@ class Seat:
         start = self._first.get(key, 0)
         while start < len(known) and known[start] in self.used:
             start += 1
-        self._first[key] = start
+        if start:
+            self._first[key] = start
         unused = (index for index in known[start : start + _LOOKED_AT] if index not in self.used)
         best = self._best(unused, args, masks)
         if best is not None and best.index is not None:
@@ -380,11 +381,9 @@ class Seat:
     def joins(self, topic: str) -> list[int]:
         """The lines in which that very topic is joined."""
         known = self.strand.named
-        return (
-            [*known.get((topic, "connect"), ()), *known.get((topic, "phx_join"), ())]
-            if self.strand.kind in (ENGINE, PHOENIX)
-            else []
-        )
+        if self.strand.kind not in (ENGINE, PHOENIX):
+            return []
+        return [*known.get((topic, "connect"), ()), *known.get((topic, "phx_join"), ())]
 
     def _every_join(self) -> Iterable[Line]:
         return (

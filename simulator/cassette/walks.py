@@ -165,11 +165,6 @@ class Walks:
         candidates = [strand for strand in plan.strands if fits(strand.path, path)] or plan.strands[:1]
         if not candidates:
             return walk, None
-        if not fitting:
-            at = candidates[0].lines[0].line
-            self._world.log(
-                "warning", f"{path} is on no tape; {plan.path}:{at}, which is {candidates[0].path}, is played"
-            )
         return walk, nearest_of(candidates, lambda strand: self._distance(walk, strand, request, auth), (0, 0))
 
     def _distance(self, walk: Walk, strand: Strand, request: Request, auth: Json) -> tuple[int, int]:

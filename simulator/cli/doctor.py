@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 import click
 
 from simulator.cli.words import backend_names, chosen
+from simulator.core.errors import SimulatorError
 
 
 @click.command()
@@ -35,8 +37,15 @@ def doctor(names: tuple[str, ...], as_json: bool) -> None:
     from simulator.serve import startup
 
     with startup.quick():
-        from simulator.cli import examining
-        from simulator.serve import trial  # noqa: F401  # brings aiohttp
+        try:
+            from simulator.cli import examining
+        except ImportError as error:
+            raise SimulatorError(
+                f"{error}, and without it there is nothing to look with: pip install {error.name}"
+            ) from None
+        # What is missing is what it is to find.
+        with suppress(ImportError):
+            from simulator.serve import trial  # noqa: F401  # brings aiohttp
     found = examining.examine(chosen(names or ("all",)))
     wrong = any(one.state == "wrong" for one in found)
     if as_json:

@@ -41,14 +41,13 @@ class Finding:
 
 def examine(names: Sequence[str]) -> list[Finding]:
     """All that there is to find. Raises UnknownBackend."""
-    ports = [(name, backends.load(name).port) for name in names]
     return [
         *versions(),
         *extras(),
         *on_the_path(),
         *links(),
         *loopback(),
-        *(one for name, port in ports for one in port_of(name, port)),
+        *ports(names),
         *proxies(urllib.request.getproxies_environment()),
         *authority(),
         *folders(Path.cwd()),
@@ -87,7 +86,7 @@ def versions() -> Iterator[Finding]:
         except metadata.PackageNotFoundError:
             missing.append(name)
     if missing:
-        todo = f"pip install --force-reinstall {_DISTRIBUTION}"
+        todo = f"pip install {' '.join(missing)}"
         yield Finding("libraries", "wrong", f"not installed: {', '.join(missing)}", todo)
     else:
         yield Finding("libraries", "ok", ", ".join(found))
@@ -141,8 +140,11 @@ def on_the_path() -> Iterator[Finding]:
 
 
 def links() -> Iterator[Finding]:
-    from simulator.serve import trial
-
+    try:
+        from simulator.serve import trial
+    except ImportError as error:
+        yield Finding("links", "wrong", f"not looked at: {error}", "install the libraries that are missing")
+        return
     why = asyncio.run(trial.check())
     if why is None:
         yield Finding("links", "ok", "WebSocket links of our own work on this aiohttp")
@@ -163,6 +165,17 @@ def loopback() -> Iterator[Finding]:
         yield Finding("localhost", "ok", why)
     else:
         yield Finding("localhost", "wrong", why, "use 127.0.0.1 in URLs, or put `127.0.0.1 localhost` into /etc/hosts")
+
+
+def ports(names: Sequence[str]) -> Iterator[Finding]:
+    """Of backends. Raises UnknownBackend."""
+    for name in names:
+        try:
+            port = backends.load(name).port
+        except ImportError as error:
+            yield Finding("ports", "wrong", f"not looked at: {error}", "install the libraries that are missing")
+            return
+        yield from port_of(name, port)
 
 
 def port_of(name: str, port: int) -> Iterator[Finding]:
@@ -188,10 +201,12 @@ def port_of(name: str, port: int) -> Iterator[Finding]:
 
 
 def _taken(check: str, name: str, port: int) -> Finding:
-    from simulator.serve.health import ask
-
     who = holder(port)
     by = f" ({who})" if who else ""
+    try:
+        from simulator.serve.health import ask
+    except ImportError:
+        return Finding(check, "wrong", f"{name}: taken{by}", "end it, if it is none of ours")
     if ask(f"http://127.0.0.1:{port}", 2) is None:
         return Finding(
             check, "note", f"{name}: a simulator serves there already{by}", "use it, or --port 0 for another"
@@ -228,7 +243,8 @@ def _of_proc(port: int) -> str | None:
                 process = link.parents[1]
                 words = process.joinpath("cmdline").read_bytes().rstrip(b"\0").split(b"\0")
                 # The whole line could hold a token.
-                name = " ".join(Path(os.fsdecode(word)).name for word in words[:2])
+                known = 3 if words[1:2] == [b"-m"] else 2
+                name = " ".join(Path(os.fsdecode(word)).name for word in words[:known])
                 return f"{name}, pid {process.name}"
     return None
 
@@ -254,7 +270,7 @@ def authority() -> Iterator[Finding]:
     file = Path(data).expanduser() / "simulator" / "mitmproxy" / "mitmproxy-ca-cert.pem"
     try:
         pem = file.read_text(encoding="ascii")
-        ours = ssl.PEM_cert_to_DER_cert(pem[pem.index("-----BEGIN") :])
+        ours = ssl.PEM_cert_to_DER_cert(pem[pem.find("-----BEGIN") :])
     except FileNotFoundError:
         yield Finding("proxy's CA", "ok", "there is none yet: `simulator record --mode regular` makes it")
         return

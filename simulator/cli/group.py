@@ -65,6 +65,8 @@ class Group(click.Group):
             with suppress(OSError, ValueError, AttributeError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             _fail(f"{error.filename or 'stdout'}: {error.strerror or error}", 1)
+        except MemoryError:
+            _fail("there is not enough memory for this", 1)
         except click.Abort:
             # Ctrl-C where nothing of ours waits for it.
             sys.exit(130)

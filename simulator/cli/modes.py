@@ -143,11 +143,15 @@ def chosen(files: tuple[Path, ...], match: str, clock: str, wish: Wish, tls: boo
         raise SimulatorError(f"--mode {mode}: --upstream URL is missing, it says which server is asked")
     from simulator.cli.verify import pairs
     from simulator.drive.target import Target
+    from simulator.record.modes import settled
 
     target = Target(upstream, pairs("--header", wish.headers), pairs("--query", wish.query), option="--upstream")
     made = Chosen(mode, file, target, wish.insecure, not wish.no_redact, f"--mode {mode}")
-    if mode == "once" or (mode == "new_episodes" and not file.exists()):
-        _once(made)
+    made.mode, why = settled(mode, file)
+    if made.mode == "none":
+        click.echo(f"--mode once: {why}; {made.asked.told} is not asked", err=True)
+    elif why:
+        made.why = f"--mode {mode}: {why}"
     elif mode == "new_episodes":
         if match != "loose":
             raise SimulatorError(
@@ -171,17 +175,6 @@ def _needless(wish: Wish) -> None:
         raise SimulatorError(
             f"{given[0]}: nobody is asked in --mode none, which is the default; say --mode new_episodes, once or all"
         )
-
-
-def _once(made: Chosen) -> None:
-    from simulator.record.modes import settled
-
-    said = made.mode
-    made.mode, why = settled(said, made.file)
-    if made.mode == "none":
-        click.echo(f"--mode once: {why}; {made.asked.told} is not asked", err=True)
-    else:
-        made.why = f"--mode {said}: {why}"
 
 
 def record(

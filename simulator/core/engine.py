@@ -368,10 +368,10 @@ class Engine:
                     self._watched(self._watcher, output, handle(output))
             elif type(output) is Write:
                 self._effects.append(output)
-            elif type(output) in _EVENTS:
-                self._tell(cast("Event", output))
             elif isinstance(output, After):
                 self._arm(ASIDE if type(output.owner) is Aside else WIRE, output)
+            elif type(output) in _EVENTS:
+                self._tell(cast("Event", output))
             elif isinstance(output, Cancel):
                 self._cancel(ASIDE if type(output.owner) is Aside else WIRE, output)
             else:

@@ -44,7 +44,7 @@ class World:
         self.settings = settings
         """The backend's settings, an instance of its settings model."""
         self.log = log
-        self.objects: Objects = objects or Nothing()
+        self.objects: Objects = Nothing() if objects is None else objects
         """Uploads."""
         self.by_hand = by_hand
         """Whether time stands still until somebody moves it: what only spares a real network must not wait for that."""

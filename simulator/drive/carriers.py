@@ -49,6 +49,9 @@ class Carrier(Protocol):
 
     conn: int
 
+    @property
+    def waiting(self) -> int: ...
+
     def begin(self, out: list[Order]) -> None: ...
 
     def write(self, data: str | bytes, out: list[Order]) -> None: ...
@@ -88,6 +91,11 @@ class Socket:
         self._desk = desk
         self._place = place
         self._link: Link | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Nothing: a frame is on its way at once."""
+        return 0
 
     def begin(self, out: list[Order]) -> None:
         """Dial."""
@@ -173,6 +181,11 @@ class Engine:
             self._desk.tell("failed", self.conn, None, self._reason or "the session was not opened")
 
     # ---- what comes in
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that a server which is polled has not taken yet."""
+        return self._client.waiting
 
     def begin(self, out: list[Order]) -> None:
         """Ask for a session."""

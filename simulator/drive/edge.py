@@ -15,6 +15,7 @@ from typing import Any, Final
 import aiohttp
 from yarl import URL
 
+from simulator.cassette.bodies import beside
 from simulator.cassette.entries import Beside
 from simulator.core.message import Frame, Headers, Response
 from simulator.core.wire import Attached, Drop, Got, Link, Shut, Write
@@ -108,6 +109,8 @@ class Edge:
         self._tasks: set[asyncio.Task[None]] = set()
         self._sockets: dict[Link, aiohttp.ClientWebSocketResponse] = {}
         self._writes: dict[Link, asyncio.Queue[Write | Shut | Drop]] = {}
+        self.waiting = 0
+        """Bytes that no server has taken yet."""
         self._woken = asyncio.Event()
         self._broken: BaseException | None = None
 
@@ -169,6 +172,7 @@ class Edge:
             match order:
                 case Write() | Shut() | Drop():
                     if (queue := self._writes.get(order.link)) is not None:
+                        self.waiting += _size(order)
                         queue.put_nowait(order)
                 case Fetch():
                     self._spawn(self._fetch(order))
@@ -176,6 +180,12 @@ class Edge:
                     self._spawn(self._dial(order))
                 case Over():
                     self._woken.set()
+
+    def cut(self) -> None:
+        """End all connections now, whatever waits to be written."""
+        for socket in self._sockets.values():
+            with suppress(OSError, AttributeError):
+                socket.get_extra_info("socket").shutdown(SHUT_RDWR)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -218,10 +228,7 @@ class Edge:
     def _body(self, body: bytes | Beside) -> bytes | None:
         if not isinstance(body, Beside):
             return body or None
-        path = (self._folder / (body.path or "")).resolve()
-        if not path.is_relative_to(self._folder.resolve()):
-            raise PermissionError(0, "is not in the folder of the cassette", body.path)
-        return path.read_bytes()
+        return beside(self._folder, body.path or "")
 
     # ---- sockets
 
@@ -243,6 +250,7 @@ class Edge:
                 protocols=protocols,
                 max_msg_size=_LARGEST,
                 autoclose=False,
+                autoping=False,
                 timeout=aiohttp.ClientWSTimeout(ws_close=_FAREWELL),
             )
         except Turned as refused:
@@ -270,7 +278,10 @@ class Edge:
                 if self._taping is not None:
                     self._taping.frame(link, "server", data)
                 self._news(Got(link, Frame(data)))
-            else:
+            elif kind is aiohttp.WSMsgType.PING:
+                with suppress(OSError, aiohttp.ClientError, RuntimeError):
+                    await socket.pong(message.data)
+            elif kind is not aiohttp.WSMsgType.PONG:
                 if kind is aiohttp.WSMsgType.CLOSE:
                     code, reason = message.data or 1005, message.extra or ""
                 elif kind is aiohttp.WSMsgType.ERROR:
@@ -295,6 +306,7 @@ class Edge:
                 with suppress(OSError, aiohttp.ClientError, RuntimeError):
                     await self._put(socket, order)
             finally:
+                self.waiting -= _size(order)
                 queue.task_done()
 
     @staticmethod
@@ -308,6 +320,10 @@ class Edge:
                 await socket.close(code=order.code or 1000, message=order.reason.encode())
             case Drop():
                 socket.get_extra_info("socket").shutdown(SHUT_RDWR)
+
+
+def _size(order: Write | Shut | Drop) -> int:
+    return len(order.item.data) if isinstance(order, Write) and isinstance(order.item, Frame) else 0
 
 
 def _lines(headers: Headers) -> list[tuple[str, str]]:

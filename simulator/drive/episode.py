@@ -27,6 +27,8 @@ from simulator.drive.script import CLOSE, Ask, Hang, Hear, Open, Say, Script, St
 from simulator.drive.target import Target
 from simulator.drive.wording import Wording
 
+_EACH = 500
+"""Bytes that a step takes beside what is said."""
 PATIENCE = 5.0
 """Seconds in which the server has to say what the client has heard already; then it goes on without."""
 
@@ -82,6 +84,9 @@ class Episode(Play):
         self.live = False
         """The server has heard all that the client has said."""
         self.ending = False
+        self._unsaid = 0
+        """Bytes of steps that are still to come."""
+        self._deaf = False
 
     # ---- what the client does
 
@@ -97,11 +102,12 @@ class Episode(Play):
                         made += self._writer.feed(frame)
         if past:
             made.sort(key=lambda step: step.at)
-        for step in made:
+        for step in made if not self._deaf else ():
             if past or isinstance(step, Open | Say | Hang):
                 self._steps.append(step)
                 self._hearing.expect(step)
                 if isinstance(step, Say):
+                    self._unsaid += len(step.data) + _EACH
                     self._objects.setdefault(step.conn, step.data[:1] in ("{", b"{"))
             elif isinstance(step, Hear) and step.ref is not NO_REF:
                 self._hearing.own(step)
@@ -114,6 +120,20 @@ class Episode(Play):
         step = Ask(at, 0, -self._numbers, taped, f"{request.method} {request.path}", self._seconds)
         self._tokens[id(step)] = (step, token)
         self._steps.append(step)
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that the client has said, and that are not on their way to the server."""
+        return self._unsaid + sum(conn.carrier.waiting for conn in self._conns.values())
+
+    def overrun(self, conns: Iterable[int], why: str) -> None:
+        """The client says more than the server takes: nothing of it is said any more."""
+        if not self._deaf:
+            self._deaf = True
+            self._steps.clear()
+            self._at = self._ahead = self._unsaid = 0
+            for conn in conns:
+                self._listener.failed(conn, why)
 
     def hang(self, conn: int, out: list[Order]) -> None:
         """The client is gone, however it went."""
@@ -130,7 +150,7 @@ class Episode(Play):
             super()._finish(out)
             return
         self._steps.clear()
-        self._at = 0
+        self._at = self._ahead = 0
         self._started.clear()
         if not self.live:
             self.live = True
@@ -141,6 +161,7 @@ class Episode(Play):
         self.outcome.notes.clear()
 
     def _say(self, step: Say, out: list[Order]) -> None:
+        self._unsaid -= len(step.data) + _EACH
         conn = self._conns.get(step.conn)
         if conn is None or conn.state != "open":
             self._hearing.step(step)

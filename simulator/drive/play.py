@@ -50,7 +50,6 @@ class Play:
         self, script: Script, target: Target, bound: Bound, manner: Manner, backend: Backend | None = None
     ) -> None:
         self._steps = script.steps
-        self._going_on = _going_on(script.steps)
         self._kinds = script.kinds
         self._manner = manner
         self.outcome = Outcome(notes=[*script.notes])
@@ -60,7 +59,8 @@ class Play:
         self._wording = Wording(target, bound, self._hearing, self.outcome)
         self._objects = _objects(script.steps)
         self._conns: dict[int, _Conn] = {}
-        self._at = 0
+        self._at = self._ahead = 0
+        """The step that is due, and the client's next one, as far as it was looked for."""
         self._started: set[int] = set()
         """Steps, by their `id`: connections that were begun, ends that were waited with."""
         self._calls: dict[CallId, Carrier | Ask] = {}
@@ -217,7 +217,11 @@ class Play:
 
     def _until(self) -> float:
         """When the tape's client goes on."""
-        return self._going_on[self._at]
+        steps, at = self._steps, max(self._ahead, self._at)
+        while at < len(steps) and isinstance(steps[at], Hear):
+            at += 1
+        self._ahead = at
+        return steps[at].at if at < len(steps) else inf
 
     # ---- the steps
 
@@ -366,14 +370,6 @@ class Play:
         self.over = True
         self._timers.clear()
         out.append(Over())
-
-
-def _going_on(steps: list[Step]) -> list[float]:
-    """Of each step, and of the end, when the tape's client does something next."""
-    times = [inf]
-    for step in reversed(steps):
-        times.append(times[-1] if isinstance(step, Hear) else step.at)
-    return times[::-1]
 
 
 def _objects(steps: list[Step]) -> dict[int, bool]:

@@ -19,6 +19,7 @@ from aiohttp import WSMsgType, web
 from yarl import URL
 
 from simulator.cassette.bodies import INLINE, Stream
+from simulator.cassette.coding import undone
 from simulator.cassette.entries import Beside, TapedRequest, TapedResponse
 from simulator.cassette.recorder import Call, Recorder
 from simulator.cassette.sessions import Line, is_poll
@@ -32,6 +33,10 @@ _ECHO: Final = 2.0
 """Seconds in which a side can answer a close."""
 _CONNECT: Final = 10.0
 """Seconds that the upstream has to take a connection."""
+_HANDSHAKE: Final = 30.0
+"""Seconds that it has to answer a handshake. A request may wait as long as its client does."""
+_TOLD: Final = 1000
+"""Reasons, each with its path, of which clients may have any number."""
 _CHUNK: Final = 1 << 16
 _PASSING: Final = frozenset(
     ("connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "trailer", "te")
@@ -105,10 +110,10 @@ class Relay:
             return await self._socket(asked)
         return await self._request(asked)
 
-    def _failed(self, error: Exception, url: str) -> str:
+    def _failed(self, error: Exception, url: str, seconds: float | None = None) -> str:
         """Once of each reason: a client that tries again and again says nothing new."""
-        text = why(error, url, None)
-        if text not in self._told:
+        text = why(error, url, seconds)
+        if text not in self._told and len(self._told) < _TOLD:
             self._told.add(text)
             self._tell(f"upstream: {text}")
         return text
@@ -192,7 +197,10 @@ class Relay:
             call.request.body = upload.done()
         taped = None
         if response is not None:
-            taped = TapedResponse(response.status, tuple(response.headers.items()), body or None)
+            lines = tuple(response.headers.items())
+            if isinstance(body, bytes):
+                lines, body = undone(lines, body)
+            taped = TapedResponse(response.status, lines, body or None)
         self._recorder.answered(self._now(), call, taped)
 
     # ---- sockets
@@ -210,24 +218,26 @@ class Relay:
         said: list[tuple[str, str]] = []
         LINES.set(said)
         try:
-            upstream = await self._client.ws_connect(
-                URL(url, encoded=True),
-                headers=[line for line in lines if line[0].lower() != "sec-websocket-protocol"],
-                protocols=wanted,
-                max_msg_size=LARGEST,
-                autoclose=False,
-                autoping=False,
-            )
+            async with asyncio.timeout(_HANDSHAKE):
+                upstream = await self._client.ws_connect(
+                    URL(url, encoded=True),
+                    headers=[line for line in lines if line[0].lower() != "sec-websocket-protocol"],
+                    protocols=wanted,
+                    max_msg_size=LARGEST,
+                    autoclose=False,
+                    autoping=False,
+                )
         except Turned as turned:
             response = turned.response
-            taped = TapedResponse(response.status, response.headers, response.body or None)
+            lines, body = undone(response.headers, response.body)
+            taped = TapedResponse(response.status, lines, body or None)
             self._recorder.refused(self._now(), path, headers, taped)
             refusal = web.Response(status=response.status, reason=response.reason, body=response.body)
             refusal.headers.popall("Content-Type", None)
             _dress(refusal, tuple(line for line in response.headers if line[0].lower() not in _PASSING))
             return refusal
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return web.Response(status=502, text=f"{self._failed(error, url)}\n")
+            return web.Response(status=502, text=f"{self._failed(error, url, _HANDSHAKE)}\n")
         chosen = (upstream.protocol,) if upstream.protocol else ()
         client = web.WebSocketResponse(
             protocols=chosen, autoclose=False, autoping=False, compress=False, max_msg_size=LARGEST, decode_text=True
@@ -295,11 +305,11 @@ class _Pair:
             message = await source.receive()
             match message.type:
                 case WSMsgType.TEXT:
-                    self._relay.frame(self._line, sender, message.data)
+                    self._tape(sender, message.data)
                     data, kind = message.data.encode("utf-8", "surrogateescape"), WSMsgType.TEXT
                 case WSMsgType.BINARY:
                     data, kind = bytes(message.data), WSMsgType.BINARY
-                    self._relay.frame(self._line, sender, data)
+                    self._tape(sender, data)
                 case WSMsgType.PING | WSMsgType.PONG:
                     data, kind = bytes(message.data), message.type
                 case WSMsgType.CLOSE:
@@ -325,6 +335,11 @@ class _Pair:
         elif not first:
             self._drop("client")
             self._drop("server")
+
+    def _tape(self, sender: str, data: str | bytes) -> None:
+        # What still comes when the other one has said its last word is heard by nobody.
+        if not self._over:
+            self._relay.frame(self._line, sender, data)
 
     def _drop(self, side: str) -> None:
         if side == "client":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from simulator.cassette.coding import without
 from simulator.cassette.entries import Beside, TapedRequest, TapedResponse
 from simulator.cassette.recorder import Call, Recorder
 from simulator.cassette.sessions import Line
@@ -37,7 +38,8 @@ class Taping:
         if response is None and call.session is None:
             return
         if response is not None:
-            taped = TapedResponse(response.status, response.headers, response.body or None)
+            # The edge has it as it was before it was squeezed.
+            taped = TapedResponse(response.status, without(response.headers), response.body or None)
         self._recorder.answered(self._now(), call, taped)
 
     def opened(self, link: Link, order: Dial, answer: Headers) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ import orjson
 
 from simulator.cassette import envelopes
 from simulator.cassette.compare import MISSING, MOVED, NEW, Change, Difference, Said, compare
+from simulator.cassette.match import nearest
 from simulator.core.backend import Backend
 from simulator.core.message import Json
 from simulator.drive.outcome import Outcome
@@ -128,7 +129,8 @@ def verdict(
             rows.append((place, row))
     rows += [(places.get(id(said), len(taped)), row) for said, row in _unsaid(script, outcome)]
     rows.sort(key=lambda pair: pair[0])
-    return Verdict([row for _, row in rows], [*outcome.notes], exact)
+    unused = [(0, why) for why in ignore.idle()]
+    return Verdict([row for _, row in rows], [*outcome.notes, *unused], exact)
 
 
 def _at_home(value: Any, server: str) -> Any:
@@ -250,10 +252,33 @@ class _Ignored:
 
     def __init__(self, paths: Sequence[str]) -> None:
         self._paths = paths
+        self._idle = dict.fromkeys(paths)
+        """Those that nothing was said for."""
+        self._names: dict[str, None] = {}
 
     def wholly(self, said: Said) -> bool:
         """Whether it is a server's message that does not count."""
-        return said.sender == "server" and (said.name in self._paths or said.message in self._paths)
+        if said.sender != "server":
+            return False
+        self._names |= {said.message or said.name: None, said.name: None}
+        found = [path for path in self._paths if path in (said.name, said.message)]
+        self._used(found)
+        return bool(found)
+
+    def idle(self) -> Iterator[str]:
+        """Of those that did nothing, in words, since a mistyped one would be missed by nobody."""
+        names = self._names
+        for path in self._idle:
+            if path.startswith(("*.", *(f"{name}." for name in names))):
+                yield f"--ignore {path}: no message of the server's has such a value, neither on the tape nor now"
+            else:
+                meant = nearest(path, names) or nearest(path.partition(".")[0], names)
+                hint = "" if meant is None else f"; the nearest is {meant}"
+                yield f"--ignore {path}: the server says no such message, neither on the tape nor now{hint}"
+
+    def _used(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            self._idle.pop(path, None)
 
     def without(self, said: Said) -> Said:
         """A copy without the values that do not count."""
@@ -264,7 +289,10 @@ class _Ignored:
                 None,
             )
             if start is not None:
-                kept = _cut(kept, tuple(path[len(start) :].split(".")))
+                left = _cut(kept, tuple(path[len(start) :].split(".")))
+                if said.sender == "server" and left != kept:
+                    self._used([path])
+                kept = left
         return replace(said, args=kept)
 
 

@@ -66,7 +66,8 @@ async def verify(path: Path, target: Target, wanted: Wanted) -> Verdict:
     outcome = play.outcome
     if not outcome.reached:
         hints = "".join(f"; line {line}: {note}" for line, note in outcome.notes if "redaction took" in note)
-        raise StartError(f"can't play {path} at {target.told}: {outcome.down}{hints}")
+        down = outcome.down or f"no answer within {wanted.manner.timeout:g} s"
+        raise StartError(f"can't play {path} at {target.told}: {down}{hints}")
     if outcome.flooded:
         outcome.notes.append((0, f"more than {FLOOD} messages that are not on the tape: nobody listened any more"))
     for conn, many in groupby(sorted(outcome.after, key=lambda said: said.conn), key=lambda said: said.conn):

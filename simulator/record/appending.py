@@ -17,7 +17,7 @@ from simulator.cassette.recorder import Recorder
 from simulator.cassette.redact import Redactor
 from simulator.cassette.rules import Rules
 from simulator.cassette.sink import FileSink
-from simulator.cassette.tape import open_tape
+from simulator.cassette.tape import MARK, open_tape
 from simulator.core.errors import CassetteError, StartError
 from simulator.serve.replay import fetch
 
@@ -60,6 +60,7 @@ class Appending:
             raise StartError(why) from None
         try:
             with open_tape(path) as tape:
+                self._by_hand = tape.header.by_hand is not None
                 for entry in tape:
                     self._numbers.add(_number(entry))
                     self._at = entry.at
@@ -101,6 +102,10 @@ class Appending:
     def recorder(self) -> Recorder:
         """What writes, from now on."""
         if self._recorder is None:
+            if self._by_hand:
+                # Of a full disk the first record tells.
+                with suppress(OSError):
+                    self._sink.write(MARK)
             started = time.time() - self._at - _GAP
             rules = Rules(texts=self._secrets)
             redactor = Redactor(os.urandom(32), rules) if self._redact else None
@@ -118,15 +123,16 @@ class Appending:
         """What was appended, for people."""
         if self._recorder is None or not (self._recorder.counts.connections or self._recorder.counts.exchanges):
             return f"nothing was appended to {self.path}"
+        lost = f"; {self.failures} of what passed could not be written" if self.failures else ""
         counts = self._recorder.counts
         parts = [(counts.connections, "connection"), (counts.frames, "frame"), (counts.exchanges, "HTTP exchange")]
         told = ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in parts)
-        return f"appended to {self.path}: {told}"
+        return f"appended to {self.path}: {told}{lost}"
 
     def learn(self, playback: Playback) -> None:
         """What was appended can be played at once, where the cassette is short enough to be read again."""
         plan = next((plan for plan in playback.coverage.plans if plan.path == str(self.path)), None)
-        if plan is None or self.path.stat().st_size > _QUICK:
+        if plan is None or not self._sink.here or self.path.stat().st_size > _QUICK:
             return
         try:
             with open_tape(self.path) as tape:

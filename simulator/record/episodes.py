@@ -24,6 +24,8 @@ from simulator.record.whole import whole
 if TYPE_CHECKING:
     from simulator.record.behind import Upstream
 
+WAITING: Final = 16 << 20
+"""Bytes of one client that may wait for a server which does not read them, or has not answered yet."""
 _PAUSE: Final = 0.03
 """Seconds in which what the tape has just said still comes to a poll that waits for it."""
 _ANSWER: Final = 30.0
@@ -230,8 +232,14 @@ class Episodes:
         entries, count = self._upstream.onlooker.strips.entries(talk.numbers, talk.read)
         talk.read = dict.fromkeys((*talk.numbers, POLLS), count)
         talk.episode.feed(entries, talk.numbers, past=not talk.begun)
-        talk.begun = True
+        if not talk.begun:
+            talk.begun, talk.room = True, WAITING + talk.episode.waiting
         talk.edge.poke()
+        if talk.edge.waiting + talk.episode.waiting > talk.room:
+            # Nor is it asked about these once more: it would have to take all of it again.
+            self._upstream.onlooker.strips.give_up(talk.numbers)
+            talk.edge.cut()
+            talk.episode.overrun([*talk.seats], f"took nothing of the last {WAITING >> 20} MiB that a client said")
 
     def _ask(self, talk: Talk, request: Request, call: CallId) -> None:
         self._pump(talk)

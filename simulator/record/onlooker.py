@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from itertools import takewhile
 from typing import Final, TypeVar
 
 from simulator.cassette.entries import Entry, Header
 from simulator.cassette.recorder import Recorder
 from simulator.cassette.records import dump_header
 from simulator.cassette.tape import Tape
+from simulator.cassette.targets import weight
 from simulator.core.events import CallId
 from simulator.core.message import Headers, Request, Response
 from simulator.core.world import Log
@@ -32,10 +36,11 @@ class Strips:
     def __init__(self, told: Callable[[int], None]) -> None:
         """`told` hears of each record whose it is."""
         self._told = told
-        self._strips: dict[int, list[tuple[int, bytes]]] = {}
+        self._strips: dict[int, deque[tuple[int, bytes]]] = {}
         self._count = 0
         self._size = 0
         self.last = 0
+        self._given_up: set[int] = set()
         self.lost: set[int] = set()
         """Connections of which something was forgotten."""
 
@@ -45,16 +50,27 @@ class Strips:
         if found is None:
             return
         number = self.last = int(found[1])
+        if number in self._given_up:
+            return
         if b"/longpoll?" in record and b"\n  http: " in record:
             number = POLLS
         self._count += 1
         self._size += len(record)
-        self._strips.setdefault(number, []).append((self._count, record))
+        self._strips.setdefault(number, deque()).append((self._count, record))
         while self._size > MOST and len(self._strips) > 1:
             oldest = next(key for key in self._strips if key != number)
             self._size -= sum(len(one) for _, one in self._strips.pop(oldest))
             self.lost.add(oldest)
+        if self._size > MOST:
+            self._shorten(number)
         self._told(number)
+
+    def _shorten(self, number: int) -> None:
+        """Of one that talks on and on the latest half is kept: what is new is read at once, and is not old yet."""
+        strip = self._strips[number]
+        while len(strip) > 1 and self._size > MOST // 2:
+            self._size -= len(strip.popleft()[1])
+        self.lost.add(number)
 
     def beside(self, name: str, data: bytes) -> str:
         """Never: nothing of ours is too big to stand in the tape."""
@@ -66,14 +82,20 @@ class Strips:
     def entries(self, numbers: set[int], after: Mapping[int, int]) -> tuple[list[Entry], int]:
         """The records of these, in order, each behind the last that was read of it; and how many there are of all."""
         chosen = [
-            one for number in (*numbers, POLLS) for one in self._strips.get(number, ()) if one[0] > after.get(number, 0)
+            one
+            for number in (*numbers, POLLS)
+            # From their ends: of a long conversation little is new each time.
+            for one in takewhile(partial(_later, after.get(number, 0)), reversed(self._strips.get(number, ())))
         ]
         lines = [dump_header(Header()), *(record for _, record in sorted(chosen))]
         return [*Tape(b"".join(lines).splitlines(keepends=True), "a live client")], self._count
 
-    def forget(self, number: int) -> None:
-        """Nobody asks for it any more."""
-        self._size -= sum(len(one) for _, one in self._strips.pop(number, ()))
+    def give_up(self, numbers: Collection[int]) -> None:
+        """Of these nothing is kept any more."""
+        for number in numbers:
+            self._size -= sum(len(one) for _, one in self._strips.pop(number, ()))
+        self._given_up |= {*numbers}
+        self.lost |= {*numbers}
 
 
 class Onlooker(Recording):
@@ -86,6 +108,8 @@ class Onlooker(Recording):
         self._asked = {}
         self._open = {}
         self._requests: dict[int, tuple[Request, int]] = {}
+        self._weight = 0
+        """Of these."""
         self._calls: dict[CallId, int] = {}
         self._by_call: dict[CallId, Request] = {}
         self._waiting: dict[int, Request] = {}
@@ -137,7 +161,10 @@ class Onlooker(Recording):
 
     def _begins(self, request: Request, number: int) -> None:
         # Kept with it: an identity that is used anew would be somebody else's.
-        _keep(self._requests, id(request), (request, number))
+        self._requests[id(request)] = request, number
+        self._weight += weight(request)
+        while len(self._requests) > _KEPT or (self._weight > MOST and len(self._requests) > 1):
+            self._weight -= weight(self._requests.pop(next(iter(self._requests)))[0])
         self._began(request, number)
 
     def close(self) -> None:
@@ -146,6 +173,10 @@ class Onlooker(Recording):
 
     def discard(self) -> None:
         """There is no file."""
+
+
+def _later(last: int, one: tuple[int, bytes]) -> bool:
+    return one[0] > last
 
 
 def _keep(known: dict[K, V], key: K, value: V) -> None:

@@ -99,7 +99,8 @@ class Taking:
 
     def __init__(self, wanted: Wanted) -> None:
         self._wanted = wanted
-        out = wanted.out
+        # A link stays one: who has it there wants the file that it leads to.
+        out = wanted.out = wanted.out.resolve() if wanted.out.is_symlink() else wanted.out
         self._old = out.exists()
         # The old one is whole until the new one is: it may be the only one that there will ever be.
         self._path = out.with_name(f"{out.stem}.recording{out.suffix}") if self._old else out
@@ -111,7 +112,8 @@ class Taking:
         out, target = wanted.out, wanted.target
         if not out.parent.is_dir():
             raise SimulatorError(f"{out}: there is no directory {out.parent}")
-        if out.is_dir() or (self._old and not os.access(out, os.W_OK)) or not os.access(out.parent, os.W_OK):
+        writable = (not self._old or (out.is_file() and os.access(out, os.W_OK))) and os.access(out.parent, os.W_OK)
+        if not writable:
             raise SimulatorError(f"{out}: can't be written there")
         if self._old and self._path.exists():
             raise SimulatorError(

@@ -26,6 +26,8 @@ class Talk:
     read: dict[int, int] = field(default_factory=dict)
     """By connection, the number of the last record that was read."""
     begun: bool = False
+    room: int = 0
+    """Bytes that may wait for the server."""
     armed: bool = False
     refs: dict[tuple[int, str, str], deque[object]] = field(default_factory=dict)
     """By connection, topic and name, the live refs of messages that wait for an answer."""

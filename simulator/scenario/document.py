@@ -73,6 +73,10 @@ class Document:
         return place
 
 
+_LONGEST = 200
+"""Characters of what the library says."""
+
+
 def parse(text: bytes, path: str, kind: type[FileError], limits: Limits | None = None) -> Document:
     """Read a file that has keys and values at its top. Raises an error of that kind."""
     from ruamel.yaml import YAML
@@ -98,7 +102,9 @@ def parse(text: bytes, path: str, kind: type[FileError], limits: Limits | None =
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         hint = _hint(error.problem or "", decoded, mark.line, mark.column) if mark else ""
-        raise kind(path, mark.line + 1 if mark else 0, f"is not YAML: {error.problem}{hint}") from None
+        # Of a key that is there twice the library tells both values, however many lines they have.
+        problem = " ".join(str(error.problem).split())[:_LONGEST]
+        raise kind(path, mark.line + 1 if mark else 0, f"is not YAML: {problem}{hint}") from None
     except (YAMLError, ValueError, LookupError, ArithmeticError, AttributeError, TypeError) as error:
         # The last five are what the library's own constructors say of a tagged scalar such as `!!bool x`.
         raise kind(path, 0, f"is not YAML: {(str(error) or repr(error)).splitlines()[0]}") from None

@@ -8,6 +8,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from simulator.core.actions import Call
@@ -85,6 +86,7 @@ class Driver:
         self._calls = Calls()
         self._whose: dict[int, Running] = {}
         self._met: dict[int, Met] = {}
+        self._ways: dict[str, tuple[Callable[[int, Item], None], Callable[..., None]]] = {}
         self.onlooker: Onlooker | None = None
         self._numbers = 0
         self._queue: deque[tuple[Running, Given]] = deque()
@@ -176,21 +178,42 @@ class Driver:
         """Tell the engine of a call's socket; what the link has to call for each item, and at its end."""
         self._links[call] = link
         self._whose[call] = running
+        way = self._ways.get(running.name)
+        if way is None:
+            way = self._ways[running.name] = self._way(running)
+        # A link has its call's number: both are drawn from the same counter.
+        self.take(running, Attached(call, call))
+        if self._closed:
+            # The space ended between its answer and this.
+            link.drop()
+        if self.onlooker is not None:
+            self.onlooker.opened(call)
+        receive, closed = way
+        return partial(receive, call), partial(closed, call)
+
+    def _way(self, running: Running) -> tuple[Callable[[int, Item], None], Callable[..., None]]:
+        """What all links of a backend call, each with its number: two functions for each link would take 0.9 KiB."""
         now, name, note, links, alarm = self._now, running.name, self._note, self._links, self._alarm
 
-        def receive(item: Item) -> None:
-            if self._busy or type(item) is not Frame:
+        def receive(call: int, item: Item) -> None:
+            if self._busy:
                 self.take(running, Got(call, item))
                 return
-            # Nearly all that comes is a frame: this is `take` with `_step`, and what only other inputs need left out.
+            # Nearly all that comes are frames: this is `take` with `_step`, and what only other inputs need left out.
             self._busy = True
             engine = running.engine
             try:
                 time = now()
                 if engine.due <= time:
                     self._carry(running, engine.run_until(time))
-                note(time, name, call, "client", item)
-                for effect in engine.hear(call, item, time):
+                if type(item) is Frame:
+                    note(time, name, call, "client", item)
+                    effects = engine.hear(call, item, time)
+                else:
+                    if type(item) is not Pong or not self._pongs.of_a_beat(call):
+                        note(time, name, call, "client", item)
+                    effects = engine.take(Got(call, item), time)
+                for effect in effects:
                     if type(effect) is Write:
                         written = links.get(effect.link)
                         if written is not None:
@@ -207,7 +230,7 @@ class Driver:
             if engine.due < alarm.due:
                 alarm.arm()
 
-        def closed(code: int | None, reason: str = "") -> None:
+        def closed(call: int, code: int | None, reason: str = "") -> None:
             self._links.pop(call, None)
             self._whose.pop(call, None)
             self._met.pop(call, None)
@@ -221,13 +244,6 @@ class Driver:
             if self.onlooker is not None:
                 self.onlooker.closed(call, 1005 if code is None else code, reason)
 
-        # A link has its call's number: both are drawn from the same counter.
-        self.take(running, Attached(call, call))
-        if self._closed:
-            # The space ended between its answer and this.
-            link.drop()
-        if self.onlooker is not None:
-            self.onlooker.opened(call)
         return receive, closed
 
     def met(self, link: int) -> Met | None:

@@ -26,7 +26,7 @@ from simulator.serve.connections import Server as Bounded
 from simulator.serve.driver import Driver
 from simulator.serve.http import Opening, head_of
 from simulator.serve.intake import Intake
-from simulator.serve.whole import Unfinished, read
+from simulator.serve.whole import read
 
 
 class Doors(Protocol):
@@ -134,6 +134,11 @@ class Visitor(asyncio.Protocol):
         if sock is not None:
             # As aiohttp does it: the system notices who is gone without a word.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if self._intake is not None:
+            # The transport has not begun to read yet.
+            self._transport.pause_reading()
+            self._fd = sock.fileno()
+            self._intake.watch(self._fd, self)
         self._visitors.add(self)
         self._crowd.enters(self)
 
@@ -147,12 +152,7 @@ class Visitor(asyncio.Protocol):
             self._read_no_more()
             return
         found = read(data, self._scheme)
-        if isinstance(found, Unfinished):
-            # It is looked at again when more of it comes, and handed on when that takes long: see `rest`.
-            self._held = data
-            return
-        self._idle = False
-        if found is None or not self._serve(*found):
+        if found is None or not self._serve(found[0], found[1], data):
             self._hand_on(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -219,7 +219,7 @@ class Visitor(asyncio.Protocol):
 
     # Inside
 
-    def _serve(self, request: Request, tail: bytes) -> bool:
+    def _serve(self, request: Request, tail: bytes | None, data: bytes) -> bool:
         opening = self._doors.opening(request)
         if opening is None:
             return False
@@ -227,6 +227,11 @@ class Visitor(asyncio.Protocol):
         assert isinstance(route.body, Buffered)
         if len(request.body) > route.body.limit:
             return False
+        if tail is None:
+            # It is looked at again when more of it comes, and handed on when that takes long: see `rest`.
+            self._held = data
+            return True
+        self._idle = False
         self._request = request
         self._tail = tail
         self._opening = opening
@@ -271,14 +276,19 @@ class Visitor(asyncio.Protocol):
 
     def _upgrade(self, driver: Driver, running: Running, upgrade: Upgrade) -> None:
         self._calm()
-        self._leave()
+        self._go()
+        # It may be kept as long as the socket is there.
+        self._request.named = None
         policy = running.backend.link(running.seed.settings)
         # What came while the answer had to be waited for came behind the request as well.
         link = links.begin(self._transport, upgrade.headers, policy, self._tail + self._held, self._intake)
         self._held = b""
         if link is None:
+            self._forget()
             driver.aborted(running, upgrade.call)
         else:
+            # The intake reads for the link now.
+            self._fd = -1
             link.start(*driver.attach(running, upgrade.call, link))
 
     def _hand_on(self, data: bytes) -> None:
@@ -298,22 +308,23 @@ class Visitor(asyncio.Protocol):
 
     def _leave(self) -> None:
         """It is no visitor any more; what is still to be written to it has its time."""
+        self._go()
+        self._forget()
+
+    def _go(self) -> None:
         if self in self._visitors:
             self._visitors.remove(self)
             self._crowd.leaves()
-        self._forget()
 
     def _calm(self) -> None:
         if self._unread is not None:
             self._unread.cancel()
             self._unread = None
 
-    # Reading: first by the transport, by the intake once a request was answered
+    # Reading: by the intake, where there is one
 
     def _read_on(self) -> None:
         if self._intake is not None:
-            if self._transport.is_reading():
-                self._transport.pause_reading()
             self._fd = self._transport.get_extra_info("socket").fileno()
             self._intake.watch(self._fd, self)
         elif not self._transport.is_reading():

@@ -7,8 +7,10 @@ import json
 import os
 import re
 import socket
+import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,7 +92,7 @@ def ask(url: str, timeout: float, token: str | None = None, trust: Trust | None 
         return Ill(f"{target}: answers {status}: expected a simulator, one without --no-admin")
     try:
         well = json.loads(body)["status"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return Ill(f"{target}: something else answers there: expected the health of a simulator")
     return None if well == "ok" else Ill(f"{target}: status {well!r}")
 
@@ -99,15 +101,31 @@ def _get(
     link: http.client.HTTPConnection, path: str, token: str | None, end: float
 ) -> tuple[int, http.client.HTTPMessage, bytes]:
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    link.request("GET", path, headers=headers)
-    with link.getresponse() as answer:
-        body = b""
-        # Byte by byte a slow server could hold us for ever: http.client's time is that of each read.
-        while len(body) < 65536 and (part := answer.read1(65536 - len(body))):
-            body += part
-            if time.monotonic() > end:
-                raise TimeoutError("timed out")
-        return answer.status, answer.headers, body
+    link.connect()
+    # Byte by byte a slow server could hold us for ever, in its head, too: http.client's time is that of each read.
+    cut = threading.Timer(max(end - time.monotonic(), 0), _cut, [link.sock])
+    cut.daemon = True
+    cut.start()
+    try:
+        link.request("GET", path, headers=headers)
+        with link.getresponse() as answer:
+            body = b""
+            while len(body) < 65536 and (part := answer.read1(65536 - len(body))):
+                body += part
+            if time.monotonic() < end:
+                return answer.status, answer.headers, body
+    except (OSError, http.client.HTTPException):
+        if time.monotonic() < end:
+            raise
+    finally:
+        cut.cancel()
+    raise TimeoutError("timed out")
+
+
+def _cut(link: socket.socket) -> None:
+    with suppress(OSError):
+        # Not an SSLSocket's own, which would lose its state under the reader's hands.
+        socket.socket.shutdown(link, socket.SHUT_RDWR)
 
 
 def _told(error: OSError, trust: Trust | None) -> str:

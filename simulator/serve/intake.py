@@ -50,9 +50,10 @@ class Intake:
         return cls(loop) if sys.platform == "linux" and isinstance(loop, asyncio.SelectorEventLoop) else None
 
     def watch(self, fd: int, reader: Reader) -> None:
-        """Read this socket from now on."""
+        """Read this socket from now on; who did before is told no more."""
+        if fd not in self._readers:
+            self._epoll.register(fd, select.EPOLLIN)
         self._readers[fd] = reader
-        self._epoll.register(fd, select.EPOLLIN)
 
     def forget(self, fd: int) -> None:
         """Read it no more. To be called before the socket is closed, as its number is soon another's."""

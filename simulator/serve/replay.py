@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from simulator import backends
 from simulator.cassette import plan as plans
 from simulator.cassette.bindings import dumps
+from simulator.cassette.bodies import beside
 from simulator.cassette.coverage import Coverage
 from simulator.cassette.reading import backend_of
 from simulator.cassette.screen import safe
@@ -95,13 +97,9 @@ def fetch(folder: Path, body: Beside) -> bytes | None:
     """A body that lies beside its cassette, and nowhere else."""
     if body.path is None:
         return None
-    path = folder / body.path
-    try:
-        if not path.resolve().is_relative_to(folder.resolve()):
-            return None
-        return path.read_bytes()
-    except OSError:
-        return None
+    with suppress(OSError):
+        return beside(folder, body.path)
+    return None
 
 
 def _remark(plan: Plan, tell: Callable[[str], None]) -> None:
@@ -125,8 +123,8 @@ def told(paths: Sequence[Path], backend: Backend, coverage: Coverage) -> str:
 
 
 def shown(coverage: Coverage) -> str:
-    """The report for a terminal: what clients said can't move its cursor."""
-    return "".join(f"{safe(line)}\n" for line in coverage.text().splitlines())
+    """The report for people."""
+    return coverage.text()
 
 
 def bindings(path: Path, named: str | None) -> list[Found]:
@@ -216,7 +214,7 @@ def _form(path: Path) -> Callable[[Coverage], bytes]:
     forms: dict[str, Callable[[Coverage], bytes]] = {
         ".json": lambda coverage: json.dumps(coverage.json(), indent=2).encode() + b"\n",
         ".xml": lambda coverage: coverage.junit(),
-        ".txt": lambda coverage: coverage.text().encode("utf-8", "replace"),
+        ".txt": lambda coverage: shown(coverage).encode("utf-8", "replace"),
     }
     if path.suffix not in forms:
         raise SimulatorError(f"--report {path}: expected a file that ends in .json, .xml (JUnit) or .txt")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from enum import Enum
 from functools import lru_cache
-from typing import Final
 
 from msgspec import Struct
 
@@ -30,15 +28,6 @@ _STAYS = frozenset(("", "keep-alive"))
 _UPGRADES = frozenset(("upgrade", "keep-alive, upgrade"))
 
 
-class Unfinished(Enum):
-    """More of a body has to come."""
-
-    YET = 0
-
-
-YET: Final = Unfinished.YET
-
-
 class Fields(Struct, frozen=True):
     """What the header lines of a request say."""
 
@@ -49,10 +38,10 @@ class Fields(Struct, frozen=True):
     upgrade: bool
 
 
-def read(data: bytes, scheme: str) -> tuple[Request, bytes] | Unfinished | None:
-    """The request that these bytes are, and what came behind one that wants a WebSocket.
+def read(data: bytes, scheme: str) -> tuple[Request, bytes | None] | None:
+    """The request that these bytes are, and what came behind one for a WebSocket; with None its body is not all there.
 
-    YET for a part of one; None for what somebody else has to read.
+    None for what somebody else has to read.
     """
     end = data.find(b"\r\n\r\n") + 2
     if not 2 < end <= _LONGEST:
@@ -68,14 +57,19 @@ def read(data: bytes, scheme: str) -> tuple[Request, bytes] | Unfinished | None:
         return None
     method, path, query = line.groups("")
     body = data[end + 2 :]
+    tail: bytes | None
     base = f"{scheme}://{fields.host}"
     if fields.upgrade:
-        return None if method != "GET" else (Request(method, path, query, fields.lines, b"", (1, 1), base), body)
-    if len(body) != fields.length:
-        return YET if len(body) < fields.length else None
+        if method != "GET":
+            return None
+        body, tail = b"", body
+    else:
+        if len(body) > fields.length:
+            return None
+        tail = b"" if len(body) == fields.length else None
     request = Request(method, path, query, fields.lines, body, (1, 1), base)
     request.named = fields.named
-    return request, b""
+    return request, tail
 
 
 def _read(raw: str) -> Fields | None:

@@ -221,6 +221,11 @@ class EngineClient:
 
     # ---- what goes out
 
+    @property
+    def waiting(self) -> int:
+        """Bytes, or characters, that wait for the answer to a post."""
+        return sum(map(len, self._buffer))
+
     def write(self, packets: Sequence[Packet], out: list[Output | Asked]) -> None:
         """Send packets, each a string with its type in front, or bytes."""
         if self._link is not None:

@@ -24,6 +24,7 @@ from simulator.core.wire import (
     Got,
     Hangup,
     Input,
+    Link,
     Output,
     Pause,
     Present,
@@ -111,42 +112,14 @@ class SocketIO:
         return None if found is None else found.call
 
     def take(self, given: Input) -> list[Output]:
-        """Work one input wholly; what it causes, in order.
-
-        Both ways of nearly every message come first and whole, without a call that they can do without: an event of the
-        root namespace that wants no acknowledgement, and an event to one conn over a WebSocket. Whatever is not quite
-        that, is told by the long way, which would do the same with these.
-        """
+        """Work one input wholly; what it causes, in order."""
         if type(given) is Got:
-            if self._telling:
-                self._telling = []
             item = given.item
-            session = self._links.get(given.link)
-            if session is not None and type(item) is Frame:
-                data = item.data
-                client: Client = session.upper
-                if data[:3] == "42[" and (root := client.root) is not None and client.inbox.partial is None:
-                    try:
-                        body = _loads(data[2:])
-                    except ValueError:
-                        pass
-                    else:
-                        if body and type(name := body[0]) is str and name not in _RESERVED:
-                            del body[0]
-                            return [Received(root, Message(name, tuple(body), NO_REF, "/"))]
-            return self._got(given)
+            received = self.heard(given.link, item) if type(item) is Frame else None
+            return self._got(given) if received is None else [received]
         if type(given) is Send:
-            conns = given.conns
-            if len(conns) == 1 and given.ack is None and type(conn := conns[0]) is Socket and conn.state is _OPEN:
-                link, message = conn.session.link, given.message
-                if link is not None and conn.log is None and message.name not in _RESERVED:
-                    try:
-                        text = _dumps([message.name, *message.args]).decode()
-                    except TypeError:
-                        pass
-                    else:
-                        return [Write(link, Frame(conn.event + text))]
-            return self._outbound.send(given)
+            written = self.said(given)
+            return self._outbound.send(given) if written is None else [written]
         if type(given) is Asked:
             return self._asked(given)
         out: list[Output] = []
@@ -181,6 +154,47 @@ class SocketIO:
             case _:  # pragma: no cover
                 assert_never(given)
         return out
+
+    def heard(self, link: Link, frame: Frame) -> Received | None:
+        """An event of the root namespace that wants no acknowledgement; `_got` would do the same with it."""
+        if self._telling:
+            self._telling = []
+        session = self._links.get(link)
+        if session is None:
+            return None
+        data = frame.data
+        client: Client = session.upper
+        if data[:3] == "42[" and (root := client.root) is not None and client.inbox.partial is None:
+            try:
+                body = _loads(data[2:])
+            except ValueError:
+                return None
+            if body and type(name := body[0]) is str and name not in _RESERVED:
+                del body[0]
+                return Received(root, Message(name, tuple(body), NO_REF, "/"))
+        return None
+
+    def said(self, send: Send | Reply) -> Write | None:
+        """An event to one conn over a WebSocket; `Outbound` would do the same with it."""
+        if type(send) is not Send or len(send.conns) != 1 or send.ack is not None:
+            return None
+        conn, message = send.conns[0], send.message
+        if type(conn) is not Socket or conn.state is not _OPEN or message.name in _RESERVED:
+            return None
+        link, log = conn.session.link, conn.log
+        if link is None:
+            return None
+        try:
+            text = _dumps((message.name, *message.args)).decode()
+        except TypeError:
+            return None
+        if log is None or send.volatile:
+            return Write(link, Frame(conn.event + text))
+        now = self._world._now
+        offset = log.offset(now)
+        packet = f'{conn.event}{text[:-1]},"{offset}"]'
+        log.add(now, offset, [packet])
+        return Write(link, Frame(packet))
 
     def _got(self, got: Got) -> list[Output]:
         out: list[Output] = []

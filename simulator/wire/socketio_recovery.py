@@ -87,7 +87,7 @@ class Log:
         """Keep an event."""
         events, limits, before = self._events, self._limits, self._size
         events.append((now, offset, packets))
-        self._size += sum(map(len, packets))
+        self._size += len(packets[0]) if len(packets) == 1 else sum(map(len, packets))
         kept_from = self._kept_from(now)
         while events and (
             len(events) > limits.most_events or self._size > limits.most_characters or events[0][0] < kept_from

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from simulator.cassette import opaque
-from simulator.cassette.bindings import Bindings, changed, dumps, loads
+from simulator.cassette.bindings import LONGEST, Bindings, changed, dumps, loads
 from simulator.core.ids import Ids
 
 UUID = "7d62d551-3030-4100-a260-2d7c4e9693e7"
@@ -40,8 +40,17 @@ def test_one_that_stands_in_another() -> None:
     assert bindings.to_live(bindings.to_taped(live)) == live
 
 
+def test_nobody_reads_what_nobody_can() -> None:
+    for text in ("[" * 200_000, '{"a":'):
+        with pytest.raises(ValueError, match=r"too many collections|Expecting"):
+            loads(text)
+
+
 def test_what_is_not_bound() -> None:
     bindings = Bindings()
+    # A client may call a megabyte its id, and come a thousand times.
+    assert not bindings.bind(UUID, "x" * (LONGEST + 1))
+    assert Bindings().bind(UUID, "x" * LONGEST)
     for taped, live in (("a", "b"), (UUID, 5), (True, False), (None, None), (UUID, "short"), ({}, {})):
         assert not bindings.bind(taped, live)
     assert bindings.bind(UUID, OTHER)

@@ -85,6 +85,26 @@ def test_behind_the_new_the_other_telling_goes_on_with_what_both_ask() -> None:
     assert replay.warnings() == []
 
 
+def test_a_third_telling_and_back_in_the_second() -> None:
+    """Who went over twice still has what only the place between tells."""
+    later = said("client", '{"type":"get_history"}', 12.0, 2)
+    third: list[Entry] = [
+        opened(at=20.0, conn=3),
+        said("client", '{"type":"start_chat"}', 20.1, 3),
+        said("client", '{"type":"send_msg","text":"third"}', 20.2, 3),
+        said("server", '{"type":"hint","of":"third"}', 20.2, 3),
+        closed(29.0, 3),
+    ]
+    replay = Replay(tapes.tape(*tapes.chip(), *again(later), *third, backend="chip"))
+    third_said = 'client >> {"type":"send_msg","text":"third"}\nserver << {"type":"hint","of":"third"}\n'
+    replay.play(START + MORE + third_said + 'client >> {"type":"get_history"}\n')
+    assert replay.warnings() == []
+    assert [text.partition(" of ")[0] for _, text, _ in replay.logged if "goes on as" in text] == [
+        "client 1 goes on as conn 2",
+        "client 1 goes on as conn 3",
+    ]
+
+
 def test_what_both_tell_once_can_not_be_said_twice() -> None:
     idle: list[Entry] = [opened(at=9.1, conn=3), said("client", '{"type":"start_chat"}', 9.2, 3), closed(9.3, 3)]
     replay = Replay(tapes.tape(*tapes.chip(), *idle, *again(), backend="chip"))

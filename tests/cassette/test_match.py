@@ -60,7 +60,10 @@ def test_what_is_told_has_bounds() -> None:
     assert shown(ABSENT) == "nothing"
     assert repr(ABSENT) == "nothing"
     masks = Masks(["*.a"])
+    assert masks.of("x" * 2000) == (("a",),)
+    assert masks._by_name == {}, "a client may say names of megabytes"
     assert all(masks.of(str(i)) == (("a",),) for i in range(1100))
+    assert len(masks._by_name) == 1000
 
 
 def test_the_name_that_was_meant() -> None:

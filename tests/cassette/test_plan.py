@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from simulator.cassette import plan as plans
 from simulator.cassette.entries import Closed, Cut, Entry, Lost
 from simulator.cassette.strands import Part, Plan
+from simulator.core.errors import CassetteError
 from tests.cassette import tapes
 from tests.cassette.tapes import closed, opened, said
 
@@ -78,3 +81,10 @@ def test_what_is_found_has_bounds(monkeypatch: object) -> None:
     text = '"},{"x":"'.join(values)
     plan = read(opened("/a"), said("server", f'[{{"x":"{text}"}}]'), said("client", f'[{{"x":"{text}"}}]'))
     assert len(plan.found) == 10_000
+
+
+def test_of_connections_there_is_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plans, "CONNS", 3)
+    assert len(read(*(opened(conn=i) for i in range(1, 4))).strands) == 3
+    with pytest.raises(CassetteError, match=r"^talk\.yaml:21: more than 3 connections can't be played: .*trim"):
+        read(*(opened(conn=i) for i in range(1, 5)))

@@ -9,6 +9,7 @@ from simulator.cassette.entries import Cut, Header, Upgraded
 from simulator.cassette.envelopes import ENGINE, GATEWAY, PHOENIX, PLAIN, TYPED
 from simulator.cassette.reading import Reading, backend_of
 from simulator.core.errors import UnknownBackend
+from simulator.core.wire import Turn
 from tests.cassette import tapes
 from tests.cassette.tapes import said
 
@@ -145,3 +146,19 @@ def test_other_servers_are_read_as_what_they_are() -> None:
     [turn] = reading.pass_by(said("client", '["1","1","t","e",{}]'))
     assert turn.message is None
     assert not reading.foreign(1)
+
+
+def test_nobody_compares_a_thousand_levels() -> None:
+    """What walks through them would end in the middle; 200 are more than anybody has."""
+
+    def read(x: str) -> Turn:
+        reading = Reading()
+        reading.pass_by(tapes.opened("/ws"))
+        [turn] = reading.pass_by(said("server", f'{{"type":"a","x":{x}}}'))
+        return turn
+
+    assert read("[" * 190 + "]" * 190).message is not None
+    assert read("[" + ",".join(["[]"] * 500) + "]").message is not None
+    for levels in (250, 1000):
+        turn = read("[" * levels + "]" * levels)
+        assert (turn.message, turn.why) == (None, "more than 200 lists and objects in each other")

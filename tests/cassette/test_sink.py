@@ -163,8 +163,11 @@ def test_in_memory() -> None:
 def test_a_file_that_is_moved_away_is_told_at_the_end(tmp_path: Path) -> None:
     sink = FileSink(tmp_path / "x.yaml")
     sink.write(b"a\n")
+    here = [sink.here]
     (tmp_path / "x.yaml").rename(tmp_path / "y.yaml")
+    here.append(sink.here)
     (tmp_path / "x.yaml").write_bytes(b"another")
+    assert [*here, sink.here] == [True, False, False]
     sink.write(b"b\n")
     with pytest.raises(FileNotFoundError, match="moved away while"):
         sink.close()

@@ -17,7 +17,7 @@ from simulator.cassette import loader, shape
 from simulator.cassette.entries import Closed, Entry, Header, Opened, Passed
 from simulator.cassette.migrate import Step
 from simulator.cassette.records import dump, dump_header
-from simulator.cassette.tape import Tape, fast, open_tape
+from simulator.cassette.tape import MARK, Tape, fast, open_tape
 from simulator.core.errors import CassetteError
 from tests.cassette.kinds import entries, frames, heads
 
@@ -356,3 +356,17 @@ def test_kinds_by_hand() -> None:
         "- {at: 1, conn: 1, event: close, code: null, reason: '', by: client}\n"
     )
     assert got == [Opened(0, 1, "/", (("A", "b"), ("A", "c")), line=4), Closed(1, 1, None, "", "client", line=5)]
+
+
+def test_what_was_appended_to_a_hand_written_one_may_be_torn() -> None:
+    """By hand nobody tears a record: a mistake in the last one is told as one. A recorder that is killed does."""
+    for before in (BY_HAND.encode(), BY_HAND.encode() + ONE):
+        for torn in (b"- at: 5.0\n  conn: 1\n", b"- at: 5.0\n  conn: 1\n  from: cl", b"- a"):
+            with pytest.raises(CassetteError):
+                [*tape(before + torn)]
+            got = tape(before + MARK + torn)
+            assert len([*got]) == before.count(b"- at")
+            assert got.torn is not None
+        assert [entry.at for entry in tape(before + MARK + ONE)][-1:] == [1.0]
+        # The mark itself may be torn, too.
+        assert len([*tape(before + MARK[:-5])]) == before.count(b"- at")

@@ -180,10 +180,31 @@ def test_a_tape_without_a_connection() -> None:
     assert replay.coverage.missed == 1
 
 
-def test_another_place_than_on_the_tape() -> None:
+ASTRAY = (
+    f"client 1: the connection {tapes.CHIP} is not on the tape; nearest is talk.yaml:6; "
+    f'path: expected "/somewhere?else=1", got "{tapes.CHIP}"'
+)
+
+
+def test_another_place_than_on_the_tape_is_a_miss_and_played() -> None:
     replay = chip(opened("/somewhere?else=1"), said("server", '{"type":"hi"}', 0.0))
     replay.play('client connects\nserver << {"type":"hi"}')
-    assert replay.warnings() == [f"{tapes.CHIP} is on no tape; talk.yaml:6, which is /somewhere?else=1, is played"]
+    assert replay.warnings() == [f"{ASTRAY}; which is played"]
+    assert (replay.coverage.missed, replay.coverage.complete) == (1, False)
+
+
+def test_another_place_that_is_passed_over() -> None:
+    replay = chip(opened("/somewhere?else=1"), said("server", '{"type":"hi"}', 0.0), on_miss="ignore")
+    replay.play('client connects\nserver << {"type":"hi"}')
+    assert replay.warnings() == []
+    assert (replay.coverage.ignored, replay.coverage.complete) == (1, True)
+
+
+def test_another_place_that_is_closed() -> None:
+    replay = chip(opened("/somewhere?else=1"), said("server", '{"type":"hi"}', 0.0), on_miss="close")
+    assert replay.connect().refused == Response(404, (), b"not on the tape")
+    assert replay.warnings() == [ASTRAY]
+    assert replay.coverage.missed == 1
 
 
 def test_nobody_can_act_on_a_tape() -> None:
@@ -312,3 +333,15 @@ def test_who_shows_an_id_while_its_only_place_is_taken_begins_anew() -> None:
     assert live != token
     replay.connect("other", f"/x/?token={live}")
     assert replay.coverage.walks == 2
+
+
+def test_too_deep_to_be_compared() -> None:
+    """The connection stays, and the client is told what others are."""
+    replay = chip()
+    deep = "[" * 1000 + "]" * 1000
+    replay.play(f'client connects\nclient >> {{"type":"send_msg","text":{deep}}}\n')
+    replay.play(START.partition("\n")[2])
+    assert replay.warnings() == [
+        "client 1: send_msg has too many lists and objects in each other; the client's next on the tape is "
+        "talk.yaml:11, start_chat"
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from simulator.core.message import NO_REF, Frame, Message, Ping, Pong, Request, Response
@@ -62,3 +64,12 @@ def test_bare_request_and_response() -> None:
 @pytest.mark.parametrize("value", [Message("m"), Frame(""), Ping(), Pong(), Request("GET", "/"), Response(200), NO_REF])
 def test_no_room_for_more(value: object) -> None:
     assert not hasattr(value, "__dict__")
+
+
+def test_lines_that_are_known_by_their_names() -> None:
+    request = Request("GET", "/", "", (("Host", "x"), ("Connection", "Keep-Alive, Upgrade")))
+    request.named = {"host": "x", "connection": "Keep-Alive, Upgrade"}
+    assert (request.header("HOST"), request.header("Origin")) == ("x", None)
+    assert (request.tokens("connection"), request.tokens("Origin")) == (["keep-alive", "upgrade"], [])
+    assert request == replace(request)
+    assert replace(request).named is None

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from simulator.cassette.entries import Beside, Closed, Entry, Exchange, TapedRequest, TapedResponse
 from simulator.core.errors import StartError
+from simulator.drive.outcome import Manner
 from simulator.drive.target import Target
 from simulator.drive.verify import Wanted, verify
 from tests.cassette import tapes
@@ -221,3 +222,34 @@ async def test_a_certificate_that_nobody_knows(tmp_path: Path) -> None:
         assert off(await verified(path, url, insecure=True)) == []
     finally:
         await runner.cleanup()
+
+
+async def test_answers_that_never_come_and_answers_that_nobody_can_compare(tmp_path: Path) -> None:
+    """A request that is never answered has its reason; pings without an end, or a thousand levels, end nothing."""
+    wait = asyncio.Event()
+
+    async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await wait.wait()
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(mute, "127.0.0.1", 0)
+    asked = Exchange(0.0, 1, 0.0, TapedRequest("GET", "/x"), TapedResponse(200, (), "{}"))
+    path, wanted = written(tmp_path, asked), Wanted(manner=Manner(timeout=0.2))
+    with pytest.raises(StartError, match=r"can't play .*: no answer within 0\.2 s"):
+        await verify(path, Target(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"), wanted)
+    wait.set()
+    server.close()
+
+    async def talk(socket: web.WebSocketResponse) -> None:
+        deep = "[" * 1000 + "]" * 1000
+        await socket.send_str(f'{{"type":"yo","x":{deep}}}')
+        while True:
+            await socket.ping()
+            # Both are in one loop here.
+            await asyncio.sleep(0)
+
+    path = written(tmp_path, opened("/ws"), said("client", '{"type":"hi"}'), said("server", '{"type":"yo"}'))
+    async with odd(talk) as url, asyncio.timeout(10):
+        verdict = await verify(path, Target(url), wanted)
+    assert verdict.drifted

@@ -416,6 +416,25 @@ def test_a_session_goes_on_by_what_it_was_told(taped: str, live: str) -> None:
     assert write.item == Frame(f'40{{"pid":"{live}","offset":"offset-live-0001"}}')
 
 
+def test_what_is_ignored_and_was_never_said_is_told() -> None:
+    server = Server(tapes.chip())
+    server.opened()
+    server.said(started())
+    server.said(out(77))
+    paths = ["chat_started", "chat_out.msg_out.text", "*.origin", "chat_outt", "chat_out.msg_out.mood", "send_msg.text"]
+    made = verdict(server.script, server.play.outcome, server.backend, ignored=paths)
+    assert [row.outcome for row in made.rows] == ["matched"]
+    assert made.notes == [
+        (0, "--ignore *.origin: no message of the server's has such a value, neither on the tape nor now"),
+        (
+            0,
+            "--ignore chat_outt: the server says no such message, neither on the tape nor now; the nearest is chat_out",
+        ),
+        (0, "--ignore chat_out.msg_out.mood: no message of the server's has such a value, neither on the tape nor now"),
+        (0, "--ignore send_msg.text: the server says no such message, neither on the tape nor now"),
+    ]
+
+
 def test_a_burst_is_heard_in_no_time() -> None:
     """Node's server hangs up on who does not answer its ping meanwhile."""
     count = 2_000

@@ -109,6 +109,8 @@ class Played:
     def __init__(self, simulator: Server, coverage: Coverage, name: str, told: Told, learned: asyncio.Event) -> None:
         self.simulator, self.coverage, self.name, self.told, self.learned = simulator, coverage, name, told, learned
         self.url = simulator.served[0].url
+        self.tape: Any = None
+        self.onlooker: Any = None
 
     async def talk(self, path: Path, talk: Callable[[Client], Awaitable[None]] | None = None) -> None:
         connect = self.simulator.served[0].connect
@@ -135,7 +137,10 @@ async def playing(path: Path, name: str, url: str = "", redact: bool = True, **m
     if upstream is not None:
         upstream.attach(simulator)
     async with simulator:
-        yield Played(simulator, coverage, name, told, learned)
+        played = Played(simulator, coverage, name, told, learned)
+        if upstream is not None:
+            played.tape, played.onlooker = upstream.tape, upstream.onlooker
+        yield played
     if upstream is not None:
         await asyncio.gather(*upstream._tasks, return_exceptions=True)
 
@@ -276,15 +281,19 @@ async def test_ids_of_both_servers_are_one_to_the_client(tmp_path: Path) -> None
         async with speaking(run) as (ask, _):
             again = (await ask("hello"))["id"]
             assert await ask("strange", id=again) == {"type": "strange!", "id": again, "mine": True}
-            assert await ask("bye", id=again) == {"type": "see you"}
+            # Both tell what it says to that; behind what is new alone it is the upstream's.
+            assert await ask("bye", id=again) == {"type": "bye!", "id": again, "mine": True}
         assert run.coverage.matched["by the upstream"] == 2
     assert "s3cret" not in path.read_text()
     is_whole(path)
     async with playing(path, "tape") as run, speaking(run) as (ask, _):
         mine = (await ask("hello"))["id"]
         assert await ask("strange", id=mine) == {"type": "strange!", "id": mine, "mine": True}
-        assert await ask("bye", id=mine) == {"type": "see you"}
+        assert await ask("bye", id=mine) == {"type": "bye!", "id": mine, "mine": True}
         assert run.coverage.missed == 0
+    async with playing(path, "tape") as run, speaking(run) as (ask, _):
+        mine = (await ask("hello"))["id"]
+        assert await ask("bye", id=mine) == {"type": "see you"}
 
 
 @pytest.mark.parametrize("status", [0, 401], ids=["nobody is there", "refused"])
@@ -317,6 +326,46 @@ async def test_a_server_that_hangs_up(tmp_path: Path) -> None:
     with open_tape(path) as tape:
         ends = [(one.conn, one.code, one.by) for one in tape if isinstance(one, Closed)]
     assert ends == [(1, 1000, "client"), (2, 4002, "server")]
+
+
+async def test_a_server_that_reads_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a client says meanwhile waits up to a limit, which is told; then the client is the tape's again."""
+    monkeypatch.setattr("simulator.record.episodes.WAITING", 1 << 20)
+    path, stopped = strange(tmp_path), asyncio.Event()
+
+    async def deaf(socket: web.WebSocketResponse) -> None:
+        assert socket._req is not None
+        assert socket._req.transport is not None
+        socket._req.transport.pause_reading()
+        await stopped.wait()
+
+    async with odd(deaf) as url, playing(path, "tape", url) as run, speaking(run) as (ask, ws):
+        mine = (await ask("hello"))["id"]
+        text = json.dumps({"type": "flood", "x": "y" * 100_000})
+        for _ in range(100):
+            await ws.send_str(text)
+        async with asyncio.timeout(10):
+            await run.told.came.wait()
+        upstream = f"upstream {url}: "
+        assert run.told[0] == f"{upstream}took nothing of the last 1 MiB that a client said"
+        assert await ask("bye", id=mine) == {"type": "see you"}
+        # Neither is it asked once more, nor is what it did not take kept.
+        assert run.coverage.missed == 100
+        assert run.told[1:] == [f"{upstream}is not asked: a client's conversation so far was too long to be kept"]
+        assert run.onlooker.strips._size < 100_000
+        stopped.set()
+
+
+async def test_a_client_that_talks_on_and_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one that is with the server what it has said is not kept for ever."""
+    monkeypatch.setattr("simulator.record.onlooker.MOST", 1 << 18)
+    path = strange(tmp_path)
+    async with odd(echo) as url, playing(path, "tape", url) as run, speaking(run) as (ask, _):
+        await ask("hello")
+        for number in range(40):
+            assert (await ask(f"strange{number}", x="y" * 20_000))["type"] == f"strange{number}!"
+        assert run.onlooker.strips._size < 1 << 18
+        assert run.told == []
 
 
 async def test_a_server_that_says_nothing_and_a_client_that_leaves(tmp_path: Path) -> None:
@@ -371,6 +420,28 @@ async def test_a_torn_tape_is_mended_before_more_comes(tmp_path: Path) -> None:
     path.write_bytes(head + entries + b"".join(b"  " + line for line in rest.splitlines(keepends=True)))
     with pytest.raises(CassetteError, match="can't be appended to as it was edited"):
         Appending(path, True, told.append)
+
+
+async def test_what_is_appended_to_a_hand_written_one_may_be_torn(tmp_path: Path) -> None:
+    """Whatever was torn off: it stays what it was, can be played, and more comes behind it."""
+    path = tmp_path / "talk.yaml"
+    path.write_bytes(tapes.written(*ECHO, tapes.closed(at=9.0), by_hand="the document"))
+    before = path.read_bytes()
+    async with odd(echo) as url, playing(path, "tape", url) as run, speaking(run) as (ask, _):
+        await ask("hello")
+        await ask("strange")
+    whole = path.read_bytes()
+    is_whole(path)
+    ends = [len(before) + end for end in (1, 10, 30, 60)] + [len(whole) - end for end in (1, 9, 25, 80)]
+    for end in ends:
+        path.write_bytes(whole[:end])
+        with open_tape(path) as tape:
+            assert len([*tape]) >= 6
+        tape_again = Appending(path, True, lambda line: None)
+        tape_again.recorder().open(tape_again.now(), "/ws", ())
+        tape_again.close()
+        is_whole(path)
+        assert path.read_bytes().startswith(before)
 
 
 async def test_secrets_are_replaced_unless_they_shall_stay(tmp_path: Path) -> None:
@@ -430,14 +501,24 @@ async def test_one_cassette_has_one_writer_and_one_that_can_be_written(
         Appending(path, True, print)
 
 
-async def test_a_cassette_that_goes_away_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("another", [False, True], ids=["deleted", "replaced"])
+async def test_a_cassette_that_goes_away_is_told(another: bool, tmp_path: Path) -> None:
+    """And nothing is learned of another file that has its name now."""
     path = strange(tmp_path)
-    async with odd(echo) as url, playing(path, "tape", url) as run, speaking(run) as (ask, _):
-        await ask("hello")
-        path.unlink()
-        assert (await ask("strange"))["type"] == "strange!"
+    async with odd(echo) as url, playing(path, "tape", url) as run:
+        async with speaking(run) as (ask, _):
+            await ask("hello")
+            path.unlink()
+            if another:
+                path.write_bytes(tapes.written(*ECHO, tapes.opened("/ws", 10.0, 7), tapes.closed(11.0, 7)))
+            assert (await ask("strange"))["type"] == "strange!"
+        await asyncio.wait_for(run.learned.wait(), 5)
+        [plan] = run.coverage.plans
+        assert [strand.conn for strand in plan.strands] == [1]
+        assert run.tape.told().startswith(f"appended to {path}: 1 connection, ")
     assert "not recorded: writing failed: [Errno 2] the cassette was deleted while it was written" in "".join(run.told)
-    assert not path.exists()
+    assert run.tape.told().endswith("; 1 of what passed could not be written")
+    assert path.exists() is another
 
 
 async def test_a_request_of_nobody(tmp_path: Path) -> None:

@@ -137,6 +137,8 @@ async def test_requests_big_small_streamed_and_refused(tmp_path: Path) -> None:
         if request.path == "/zip":
             plain = "gzip" not in request.headers.get("Accept-Encoding", "")
             return web.Response(body=b"plain" if plain else gzip.compress(b"plain"))
+        if request.path == "/zipped":
+            return web.Response(body=gzip.compress(b'{"token":"s3cret"}'), headers={"Content-Encoding": "gzip"})
         if request.path == "/broken":
             answer = web.StreamResponse(headers={"Content-Length": "1000000"})
             await answer.prepare(request)
@@ -166,6 +168,10 @@ async def test_requests_big_small_streamed_and_refused(tmp_path: Path) -> None:
             assert await answer.read() == big
         async with session.get(f"{made.url}/zip") as answer:
             assert await answer.read() == b"plain"
+        async with session.get(f"{made.url}/zipped", auto_decompress=False) as answer:
+            # Nobody asked for it: the client has it as it came, the tape as it was before.
+            assert gzip.decompress(await answer.read()) == b'{"token":"s3cret"}'
+            assert answer.headers["Content-Encoding"] == "gzip"
         async with session.get(f"{made.url}/stream") as answer:
             assert await answer.read() == b"onetwo"
         with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
@@ -176,8 +182,11 @@ async def test_requests_big_small_streamed_and_refused(tmp_path: Path) -> None:
     await runner.cleanup()
     found = entries(out)
     exchanges = [one for one in found if isinstance(one, Exchange)]
-    assert [one.request.path for one in exchanges] == ["/echo", "/echo", "/zip", "/stream", "/broken"]
-    assert [one.response.body for one in exchanges if one.response][2:4] == ["plain", "onetwo"]
+    assert [one.request.path for one in exchanges] == ["/echo", "/echo", "/zip", "/zipped", "/stream", "/broken"]
+    bodies = [one.response.body for one in exchanges if one.response]
+    assert bodies[2:5] == ["plain", '{"token":"s3cret"}', "onetwo"]
+    assert exchanges[3].response is not None
+    assert "Content-Encoding" not in dict(exchanges[3].response.headers)
     assert isinstance(exchanges[1].request.body, Beside)
     assert exchanges[1].request.body.size == len(big)
     [refused] = [one for one in found if isinstance(one, Refused)]
@@ -344,3 +353,63 @@ async def test_peers_that_break_the_rules_are_told_in_one_line(
         "Error handling request from 127.0.0.1: Invalid char in url path",
     ]
     assert "Traceback" not in "".join(capfd.readouterr())
+
+
+async def test_a_link_stays_one(tmp_path: Path) -> None:
+    """Whether or not there is what it leads to."""
+    real, link = tmp_path / "real.yaml", tmp_path / "link.yaml"
+    link.symlink_to(real.name)
+    async with odd(pong) as url:
+        for _ in range(2):
+            async with taking(link, url) as (made, _), aiohttp.ClientSession() as session:  # noqa: SIM117
+                async with session.ws_connect(f"{made.url}/ws") as ws:
+                    await ws.send_str("hello")
+            assert (link.is_symlink(), real.is_file()) == (True, True)
+            is_whole(real)
+            first = entries(real)[0]
+            assert isinstance(first, Opened)
+            real.write_text("old")
+
+
+async def test_a_handshake_that_is_never_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulator.drive.relay._HANDSHAKE", 0.1)
+    asked = asyncio.Event()
+
+    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asked.wait()
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(never, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with taking(tmp_path / "tape.yaml", url) as (made, told), aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="502"):
+            await session.ws_connect(f"{made.url}/ws")
+        assert told[1:] == [f"upstream: no answer from {url}/ws within 0.1 s"]
+        asked.set()
+    server.close()
+
+
+async def test_what_comes_behind_a_last_word_is_on_no_tape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, ended = tmp_path / "tape.yaml", asyncio.Event()
+
+    async def talk(socket: web.WebSocketResponse) -> None:
+        await socket.receive()
+        await ended.wait()
+        await socket.send_str("late")
+        await socket.receive()
+
+    async with odd(talk) as url, taking(out, url) as (made, _), aiohttp.ClientSession() as session:
+        closed = made._relay.closed
+
+        def tell(*last: Any) -> None:
+            closed(*last)
+            ended.set()
+
+        monkeypatch.setattr(made._relay, "closed", tell)
+        async with session.ws_connect(f"{made.url}/ws", autoclose=False) as ws, asyncio.timeout(5):
+            await ws.send_str("hello")
+            await ws.send_frame(b"\x03\xe8", aiohttp.WSMsgType.CLOSE)
+            assert (await ws.receive()).data == "late"
+    is_whole(out)
+    assert [one.data for one in entries(out) if isinstance(one, Passed)] == ["hello"]

@@ -6,17 +6,24 @@ import asyncio
 import json
 import os
 import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import pytest
+from aiohttp import web
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from simulator.cassette.entries import Exchange, Opened, Passed
+from simulator.cassette.tape import open_tape
 from tests.record.proxied import Peers, Recording, needs_recorder, wait_for
+from tests.record.test_episodes import playing, strange
+from tests.record.test_relayed import taking
 from tests.served import CLIENTS, SECONDS, ask
 
-pytestmark = [pytest.mark.live, pytest.mark.node, needs_recorder]
+pytestmark = pytest.mark.live
 
 JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhbmEtbWFyaW4iLCJpYXQiOjE3NjcyMjU2MDB9.c2lnbmF0dXJlLW9mLW5vYm9keQ"
 SECRETS = {
@@ -54,6 +61,8 @@ FRAME = {
 SIGNED = f"/post?X-Amz-Credential=x&X-Amz-Signature={SECRETS['signature']}&token={SECRETS['query']}"
 
 
+@pytest.mark.node
+@needs_recorder
 @pytest.mark.parametrize(
     "redact", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["redacted", "to see that they were planted"]
 )
@@ -116,3 +125,73 @@ def raw_sids(log: Path) -> list[str]:
     """The engine's, whoever has which is that session."""
     rows = [json.loads(line) for line in log.read_text().splitlines()]
     return [json.loads(data[1:])["sid"] for _, _, _, data in rows if data.startswith('0{"sid"')]
+
+
+async def answers(request: web.Request) -> web.StreamResponse:
+    """What `/echo` and `/post` of the peers do; and there is no Node in it."""
+    if "websocket" not in request.headers.get("Upgrade", "").lower():
+        body = await request.read()
+        return web.Response(body=body, content_type=request.content_type)
+    socket = web.WebSocketResponse(protocols=["chat"])
+    await socket.prepare(request)
+    async for message in socket:
+        await (socket.send_str(message.data) if isinstance(message.data, str) else socket.send_bytes(message.data))
+    return socket
+
+
+@asynccontextmanager
+async def answering() -> AsyncIterator[str]:
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", answers)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+OURS = [what for what in SECRETS if what not in ("own header", "own json", "auth of the root", "auth of a namespace")]
+"""Those that no rule of an operator names, and no namespace has."""
+
+
+async def plant(url: str) -> None:
+    """Whatever a client brings, as `test_nothing_planted_is_found` does."""
+    frame = json.dumps(FRAME, ensure_ascii=False)
+    headers = {"Authorization": f"Bearer {SECRETS['header']}", "Cookie": f"session={SECRETS['cookie']}"}
+    protocols = ["chat", f"token.{SECRETS['subprotocol']}"]
+    json_, form = "application/json", "application/x-www-form-urlencoded"
+    async with aiohttp.ClientSession() as session, asyncio.timeout(SECONDS):
+        async with session.ws_connect(f"{url}/ws?token={SECRETS['query']}", headers=headers, protocols=protocols) as ws:
+            await ws.send_str(frame)
+            assert json.loads((await ws.receive()).data) == FRAME, "the other side gets what was sent"
+            await ws.send_bytes(frame.encode())
+            assert json.loads((await ws.receive()).data) == FRAME
+        body = json.dumps({"password": SECRETS["answer"], "otp": SECRETS["form"]}).encode()
+        for path, data, kind in ((SIGNED, body, json_), ("/post", f"password={SECRETS['form']}&name=x", form)):
+            async with session.post(f"{url}{path}", data=data, headers={"Content-Type": kind}) as answer:
+                assert answer.status == 200
+
+
+@pytest.mark.parametrize("redact", [True, False], ids=["redacted", "to see that they were planted"])
+@pytest.mark.parametrize("mode", ["all", "new_episodes"])
+async def test_nothing_planted_is_found_on_tapes_of_modes(mode: str, redact: bool, tmp_path: Path) -> None:
+    """The relay of our own, and what is appended to a tape."""
+    path = tmp_path / "talk.yaml"
+    async with answering() as url:
+        if mode == "all":
+            async with taking(path, url, redact=redact) as (made, _):
+                await plant(made.url)
+        else:
+            path = strange(tmp_path)
+            async with playing(path, "tape", url, redact) as run:
+                await plant(run.url)
+                assert [line for line in run.told if "reading" in line or "mistake" in line] == []
+    with open_tape(path) as tape:
+        passed = [entry.data for entry in tape if isinstance(entry, Passed)]
+    # In the file bytes are in base64.
+    text = path.read_text() + "".join(data.decode() for data in passed if isinstance(data, bytes))
+    found = [what for what in OURS if SECRETS[what] in text or json.dumps(SECRETS[what])[1:-1] in text]
+    assert found == ([] if redact else OURS)
+    assert sum("send_msg" in str(data) for data in passed) == 4

@@ -46,8 +46,8 @@ def lines(text: str, *names: str) -> list[str]:
         ("vars: {a: 1}", ["1: error: vars: there is no such key; did you mean variables?"]),
         ("rules:\n- when: start\n  them: []", [
             "3: error: rules.0.them: there is no such key; did you mean then?"]),
-        ("rules:\n- when: start\n  thn: []\n- then: []\n- when: start\n  zzz: 1", [
-            "3: error: rules.0.thn: there is no such key; did you mean then?",
+        ("rules:\n- when: start\n  thenx: []\n- then: []\n- when: start\n  zzz: 1", [
+            "3: error: rules.0.thenx: there is no such key; did you mean then?",
             "4: error: rules.1.when: is missing",
             "5: error: rules.2.then: is missing",
             "6: error: rules.2.zzz: there is no such key; there are: when, then, once, while_busy, only, except"]),

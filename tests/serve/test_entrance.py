@@ -97,6 +97,15 @@ async def test_a_request_in_parts(mia: Server) -> None:
         assert (await raw.answer())[1].startswith(b"40")
 
 
+async def test_the_head_of_a_request_that_aiohttp_reads_is_not_waited_with(mia: Server) -> None:
+    """Its body may be refused before it is there."""
+    url = mia.url("mia")
+    async with Raw.open(url, request("POST", "/identify-person/x", b"{}")[:-1]) as raw:
+        await until("it is there", lambda: mia._runners[0].server.connections)  # type: ignore[union-attr]
+        raw.write(b"}")
+        assert (await raw.head())[0].startswith("HTTP/1.1 ")
+
+
 async def test_requests_behind_one_that_waits_are_answered_after_it(mia: Server) -> None:
     url = mia.url("mia")
     async with Raw.open(url) as raw:

@@ -46,6 +46,28 @@ def test_a_waiting_join_blocks_its_socket() -> None:
     assert it.says(BEAT) == [BEAT_REPLY]
 
 
+def test_the_straight_way_leaves_all_but_the_usual_to_take() -> None:
+    it = host("1.3", JOIN)
+    wire = it.engine.wire
+    assert isinstance(wire, Phoenix)
+    [channel] = [conn for conn in it.conns(Opened) if isinstance(conn, Channel)]
+    usual, said = Reply(channel, "5", ("ok", {})), Frame('["1","5","bot:a","news",{}]')
+    assert wire.said(usual) == Write(1, Frame(f'["1","5","bot:a","phx_reply",{OK13}]'))
+    assert wire.heard(1, said) == Received(channel, Message("news", ({},), "5", "bot:a"))
+    odd = (
+        Send((channel,), Message("news", ({},))), Reply("stranger", "5", ("ok", {})), Reply(channel, "5"),
+        Reply(channel, "5", ("ok", {"a": float("inf")})), Reply(channel, "5", (1, {})),
+    )  # fmt: skip
+    assert [wire.said(one) for one in odd] == [None] * 5
+    for other in (BEAT, "garbage", '["1","5","bot:b","news",{}]', '["7","5","bot:a","news",{}]', JOIN):
+        # Another join_ref is a stale channel's for 1.8 alone.
+        assert (wire.heard(1, Frame(other)) is None) == (other[:4] != '["7"')
+    assert wire.heard(2, said) is None
+    it.says(LATER)
+    assert wire.said(usual) is None, "a join waits"
+    assert wire.heard(1, said) is None, "a join waits"
+
+
 def test_a_refused_join_lets_the_rest_go_on() -> None:
     it = host("1.3")
     it.says(LATER, '["7","8","bot:b","ok",{}]')

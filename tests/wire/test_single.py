@@ -79,6 +79,23 @@ def opened(wire: Single, call: int = 1) -> Peer:
     return peer
 
 
+# ---- the straight way ----
+
+
+def test_the_straight_way_leaves_all_but_the_usual_to_take() -> None:
+    wire = single()
+    peer = opened(wire)
+    assert wire.heard(10, HI_FRAME) == Received(peer, HI)
+    assert wire.said(Send((peer,), HI)) == Write(10, HI_FRAME)
+    odd = Message("x", (1,))
+    assert wire.heard(11, HI_FRAME) is wire.heard(10, Frame("x")) is None
+    for send in (Send((peer, peer), HI), Send((), HI), Send(("stranger",), HI), Send((peer,), odd), Reply(peer, None)):
+        assert wire.said(send) is None
+    wire.take(Detached(10))
+    assert wire.said(Send((peer,), HI)) is None
+    assert wire.heard(10, HI_FRAME) is None
+
+
 # ---- the door ----
 
 

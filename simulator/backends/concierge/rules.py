@@ -50,6 +50,9 @@ from simulator.wire.gateway import (
 MOST = 2**53 - 1
 """JavaScript's Number.MAX_SAFE_INTEGER."""
 
+_Rarer: TypeAlias = Knocked | Opened | Malformed | Acked | Closed | Requested | Fired | Acted | Called
+"""All but Received."""
+
 Done: TypeAlias = tuple[dict[str, Json], list[Action]]
 """The body of an answer with status 200, and what follows it."""
 
@@ -97,18 +100,17 @@ class ConciergeRules:
 
     def handle(self, event: Event) -> list[Action]:
         """Work one event."""
-        if type(event) is Received and not self._desk.asleep:
+        if type(event) is Received:
+            # Its knock has woken everybody.
             return self._received(event)
         if self._desk.asleep:
             return [*self._desk.wake(), *self._handle(event)]
         return self._handle(event)
 
-    def _handle(self, event: Event) -> list[Action]:
+    def _handle(self, event: _Rarer) -> list[Action]:
         match event:
             case Acted():
                 return self._desk.acted(event.talk, event.act)
-            case Received():
-                return self._received(event)
             case Knocked():
                 return self._knocked(event)
             case Opened():

@@ -37,6 +37,8 @@ def text(value: Json | bytes) -> str:
 
     Not by recursion: how deep a value goes is its sender's choice.
     """
+    if isinstance(value, str):
+        return value
     if not isinstance(value, list):
         return _text(value)
     # An array in an array has no brackets either: only an empty one differs from its elements.

@@ -27,7 +27,10 @@ class Msg:
         self.created = created
         self.status = "sent"
         # Roughly what it takes in memory, in characters.
-        self.size = 100 + sum(len(part) if isinstance(part, str) else 8 for part in js.parts(content))
+        if isinstance(content, str):
+            self.size = 100 + len(content)
+        else:
+            self.size = 100 + sum(len(part) if isinstance(part, str) else 8 for part in js.parts(content))
 
     @property
     def outgoing(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -34,7 +35,13 @@ def _instant(text: str) -> str:
 
 def instant(seconds: float) -> str:
     """JavaScript's toISOString: milliseconds, UTC."""
-    return datetime.fromtimestamp(int(seconds * 1000) / 1000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    millis = int(seconds * 1000)
+    return f"{_second(millis // 1000)}.{millis % 1000:03}Z"
+
+
+@lru_cache(8)
+def _second(number: int) -> str:
+    return datetime.fromtimestamp(number, UTC).isoformat()[:-6]
 
 
 class _Model(BaseModel):

@@ -1,0 +1,129 @@
+"""`make fuzz`: every target for its share of the time, and a table of what came of it.
+
+Where atheris is installed, two thirds of a target's time are led by what its inputs reach; hypothesis has the rest. Corpus
+and findings stay in .fuzz/, so that the next run goes on from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from tests.fuzz.targets import TARGETS
+
+FOLDER = Path(".fuzz")
+_COVERED = re.compile(r"^#\d+\s+(INITED|NEW|REDUCE|DONE|pulse)\s.*?cov: (\d+)", re.MULTILINE)
+_PATIENCE = 120
+"""Seconds beyond its time after which a process is held to hang."""
+
+
+def main() -> int:
+    """0 where nothing was found."""
+    parser = argparse.ArgumentParser(prog="make fuzz", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help="all, where none is named")
+    told = parser.parse_args()
+    names = told.targets or [*TARGETS]
+    led = find_spec("atheris") is not None
+    if not led:
+        print("atheris is not installed here (it has wheels for CPython on Linux): hypothesis alone, led by nothing")
+    share = max(2, int(told.minutes * 60 * told.jobs / len(names)))
+    with ThreadPoolExecutor(told.jobs) as pool:
+        rows = [*pool.map(lambda name: one(name, share, led), names)]
+    print(table(rows))
+    (FOLDER / "report.json").write_text(json.dumps(rows, indent=1))
+    return 1 if any(row["kinds"] or row["hung"] for row in rows) else 0
+
+
+def one(name: str, seconds: int, led: bool) -> dict[str, Any]:
+    """One target's row."""
+    folder = FOLDER / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.json"):
+        old.unlink()
+    row: dict[str, Any] = {
+        "target": name,
+        "tried": 0,
+        "seconds": 0.0,
+        "before": 0,
+        "covered": 0,
+        "kinds": {},
+        "left": {},
+    }
+    row["hung"] = []
+    shares = {"guided": seconds * 2 // 3, "unguided": seconds - seconds * 2 // 3} if led else {"unguided": seconds}
+    for kind, time in shares.items():
+        said = _run(kind, name, folder, time, row)
+        covered = [int(found[1]) for found in _COVERED.findall(said)]
+        if covered:
+            row["before"], row["covered"] = covered[0], max(covered)
+    row["corpus"] = len([*(folder / "corpus").glob("*")]) if led else 0
+    return row
+
+
+def _run(kind: str, name: str, folder: Path, seconds: int, row: dict[str, Any]) -> str:
+    log = folder / f"{kind}.log"
+    command = [sys.executable, "-m", f"tests.fuzz.{kind}", name, str(folder), str(seconds)]
+    try:
+        with log.open("wb") as out:
+            done = subprocess.run(
+                command, stdout=out, stderr=subprocess.STDOUT, timeout=seconds + _PATIENCE, check=False
+            )
+        if done.returncode:
+            row["hung"].append(f"{kind} ended with {done.returncode}: {log}")
+    except subprocess.TimeoutExpired:
+        row["hung"].append(f"{kind} went on for ever: {log}")
+    figures = folder / f"{kind}.json"
+    if figures.exists():
+        found = json.loads(figures.read_bytes())
+        row["tried"] += found["tried"]
+        row["seconds"] += found["seconds"]
+        for what, count in found["kinds"].items():
+            row["kinds"][what] = row["kinds"].get(what, 0) + count
+        for what, count in found["at last"].items():
+            row["left"][what] = max(row["left"].get(what, 0), count - found["at first"].get(what, count))
+    return log.read_text(errors="replace")
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """For people."""
+    heads = ("target", "inputs", "each s", "branches", "new", "corpus", "failures", "left over")
+    lines = [heads]
+    for row in rows:
+        over = [f"{count} {what}" for what, count in row["left"].items() if what != "KiB" and count > 0]
+        lines.append((
+            row["target"], f"{row['tried']:,}", f"{row['tried'] / max(1.0, row['seconds']):,.0f}", f"{row['covered']:,}",
+            f"+{row['covered'] - row['before']:,}", f"{row['corpus']:,}", str(len(row["kinds"]) + len(row["hung"])),
+            ", ".join(over) or f"nothing ({row['left'].get('KiB', 0) / 1024:+.0f} MiB)",
+        ))  # fmt: skip
+    total = sum(row["tried"] for row in rows)
+    lines.append(
+        ("together", f"{total:,}", "", "", "", "", str(sum(len(row["kinds"]) + len(row["hung"]) for row in rows)), "")
+    )
+    widths = [max(len(line[i]) for line in lines) for i in range(len(heads))]
+    text = [
+        "  ".join(
+            cell.ljust(widths[i]) if i in (0, 7) else cell.rjust(widths[i]) for i, cell in enumerate(line)
+        ).rstrip()
+        for line in lines
+    ]
+    for row in rows:
+        text += [
+            f"\n{row['target']}: {what}, {count} times: .fuzz/{row['target']}/found-*.txt"
+            for what, count in row["kinds"].items()
+        ]
+        text += [f"\n{row['target']}: {what}" for what in row["hung"]]
+    return "\n".join(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
