@@ -131,8 +131,7 @@ class Episode(Play):
         if not self._deaf:
             self._deaf = True
             self._steps.clear()
-            self._going_on.clear()
-            self._at = self._unsaid = 0
+            self._at = self._ahead = self._unsaid = 0
             for conn in conns:
                 self._listener.failed(conn, why)
 

@@ -163,9 +163,7 @@ async def plant(url: str) -> None:
     protocols = ["chat", f"token.{SECRETS['subprotocol']}"]
     json_, form = "application/json", "application/x-www-form-urlencoded"
     async with aiohttp.ClientSession() as session, asyncio.timeout(SECONDS):
-        async with session.ws_connect(
-            f"{url}/ws?token={SECRETS['query']}", headers=headers, protocols=protocols
-        ) as ws:
+        async with session.ws_connect(f"{url}/ws?token={SECRETS['query']}", headers=headers, protocols=protocols) as ws:
             await ws.send_str(frame)
             assert json.loads((await ws.receive()).data) == FRAME, "the other side gets what was sent"
             await ws.send_bytes(frame.encode())
