@@ -292,7 +292,8 @@ class Shelf:
 
     # --- the edge's side
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
         """How many objects there are."""
         return len(self._objects)
 

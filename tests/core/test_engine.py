@@ -382,3 +382,26 @@ def test_next_due_passes_over_the_dead(stage: Stage) -> None:
         stage.engine.take(Called(key, 200))
         dues.append(stage.engine.next_due())
     assert dues == [101.0, 102.0, 104.0, None]
+
+
+class Straight(StageWire):
+    """A wire whose frames are messages, and whose messages leave in a way of their own, but for one."""
+
+    def heard(self, link: int, frame: Frame) -> Received | None:
+        return Received("one", Message(str(frame.data)))
+
+    def said(self, send: Send | Reply) -> Write | None:
+        return Write(1, Frame("straight")) if isinstance(send, Send) and send.message.name == "short" else None
+
+
+def test_the_straight_way_does_what_is_due_at_once() -> None:
+    stage = Stage()
+    engine = Engine(
+        Straight(stage), StageRules(stage), StageBot(stage), World(now=100.0, ids=Ids.seeded(1), seed=0, settings=0)
+    )
+    stage.engine = engine
+    stage.rules_say["hi"] = [After(0.0, "one", "now"), Send(("one",), Message("short"))]
+    stage.rules_say["now"] = [Send(("one",), Message("long"))]
+    stage.wire_says["long"] = [Write(1, Frame("by take"))]
+    assert engine.hear(1, Frame("hi"), 100.0) == [Write(1, Frame("straight")), Write(1, Frame("by take"))]
+    assert engine.due > 100.0

@@ -223,6 +223,8 @@ class Soak:
         self.amiss += [f"the server's log: {line}" for line in server.errors()[:5]]
         never = [name for name in ("stay", "chat", "poll", "vanish", "half_open") if not told["done"].get(name)]
         self.amiss += [f"nobody came to {name}" for name in never]
+        if told["done"].get("upload") and not told["uploads"].get("read back"):
+            self.amiss.append("no upload could be read back")
 
     @property
     def _judges_trend(self) -> bool:

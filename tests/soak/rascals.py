@@ -224,6 +224,7 @@ async def upload(told: Told, dice: random.Random, abort: bool = False, space: st
         # Another upload may have pushed it out already: the bound is low here.
         if status == 200 and back != image:
             raise Wrong("aida: an image came back as another")
+        told.uploads["read back"] += status == 200
         told.uploads["whole"] += 1
         await told.leave(person, client, space)
     except Ended:

@@ -242,8 +242,8 @@ class AidaRules:
         return [Reply(client.conn, message.ref, _OK)]
 
     def _put_data(self, client: Client, received: Received, command: PutData) -> list[Action]:
-        self._merge(self._known(command.session), command.data)
-        return [Reply(client.conn, received.message.ref, _OK)]
+        # One that is there has needed no model.
+        raise Crash(f"there is no session {command.session}")
 
     def _delete_session(self, client: Client, received: Received, command: DeleteSession) -> list[Action]:
         self._state.delete_session(command.session)

@@ -85,7 +85,7 @@ class _Collector:
             waiting.add_metric([name], driver.asked)
             sockets.add_metric([name], driver.linked)
             calls.add_metric([name], driver.calling)
-            objects.add_metric([name], len(place.shelf))
+            objects.add_metric([name], place.shelf.count)
             stored.add_metric([name], place.shelf.total)
             uploads.add_metric([name], place.shelf.coming)
             clock.add_metric([name], driver.clock.now())
