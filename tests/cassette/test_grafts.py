@@ -244,6 +244,7 @@ def test_a_burst_that_went_on_after_the_same_question_was_not_heard_as_a_whole()
     tape: list[Entry] = [
         opened("/x/"),
         said("client", '{"type":"start"}', 1.0),
+        said("server", '{"type":"hello"}', 1.0),
         *ticks(0, 1),
         closed(1.5, code=1006),
         opened("/x/", 2.0, 2),
@@ -255,7 +256,7 @@ def test_a_burst_that_went_on_after_the_same_question_was_not_heard_as_a_whole()
     replay = stranger(*tape, factor=0.0)
     replay.connect("client", "/x/")
     replay.play(
-        'client >> {"type":"start"}\n'
+        'client >> {"type":"start"}\nserver << {"type":"hello"}\n'
         + "".join(f'server << {{"type":"tick","n":{n}}}\n' for n in range(3))
         + 'client >> {"type":"thanks"}\nserver << {"type":"welcome"}'
     )
