@@ -8,7 +8,7 @@ import pytest
 
 from simulator.cassette.entries import Entry
 from tests.cassette.tapes import POLLING, closed, opened, said
-from tests.cassette.test_stand_in import PHOENIX, entered, phoenix, session, stranger
+from tests.cassette.test_stand_in import PHOENIX, SOCKET, entered, phoenix, session, stranger
 
 
 def test_the_server_closes_at_its_time() -> None:
@@ -124,15 +124,14 @@ def test_a_client_that_is_quicker_hears_all_before_the_end() -> None:
 def recovered(*missed: str | bytes) -> list[Entry]:
     """A session of `/admin` that broke off and went on in another: what it had missed came in front of its `40`."""
     pid = "pppppppppppppppppppp"
-    socket = POLLING.replace("polling", "websocket")
     return [
-        opened(socket),
+        opened(SOCKET),
         said("server", '0{"sid":"abcdefghijklmnopqrst","upgrades":[],"pingInterval":25000,"pingTimeout":20000}', 0.0),
         said("client", "40/admin,", 0.0),
         said("server", f'40/admin,{{"sid":"ABCDEFGHIJKLMNOPQRST","pid":"{pid}"}}', 0.0),
         said("server", '42/admin,["one","MLkzrCu"]', 0.0),
         closed(1.0, code=1006),
-        opened(socket, 2.0, 2),
+        opened(SOCKET, 2.0, 2),
         said("server", '0{"sid":"bbcdefghijklmnopqrst","upgrades":[],"pingInterval":25000}', 2.0, 2),
         said("client", f'40/admin,{{"pid":"{pid}","offset":"MLkzrCu"}}', 2.0, 2),
         *(said("server", data, 2.0, 2) for data in missed),
@@ -155,9 +154,9 @@ def test_what_was_missed_comes_in_front_of_the_answer_that_recovers() -> None:
         '42/admin,7["may I?"]',
     )
     replay = stranger(*tape)
-    replay.connect("client", tape[0].path)
+    replay.connect("client", SOCKET)
     replay.play(f"{OPENED}{FIRST}client closes 1006\nafter 1")
-    replay.connect("again", tape[0].path)
+    replay.connect("again", SOCKET)
     # Recovery keeps nothing that wants an answer: that has its place behind.
     replay.play(
         AGAIN
@@ -183,7 +182,7 @@ def test_who_is_not_recovered_hears_what_was_missed_behind_its_answer() -> None:
     # A tape that begins with the session that goes on: its client is a new one to this server.
     tape = recovered('42/admin,["missed",1,"MLkzrCv"]')
     replay = stranger(*tape[6:], factor=0.0)
-    replay.connect("client", tape[0].path)
+    replay.connect("client", SOCKET)
     replay.play(f"""
         {OPENED}
         client >> 40/admin,{{"pid":"pppppppppppppppppppp","offset":"MLkzrCu"}}
