@@ -46,8 +46,13 @@ def ahead(known: Sequence[int], start: int, at: int, used: Collection[int]) -> I
     Whoever has left out a message goes on far behind it, on a long tape.
     """
     half = LOOKED_AT // 2
+    for index in known[start : start + half]:
+        if index not in used:
+            yield index
     on = max(bisect_right(known, at), start + half)
-    return (index for index in chain(known[start : start + half], known[on : on + half]) if index not in used)
+    for index in known[on : on + half]:
+        if index not in used:
+            yield index
 
 
 def around(known: Sequence[int], start: int, at: int, used: Collection[int]) -> Iterator[int]:
