@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simulator.cli.files import new_file, spared
+from simulator.cli.files import new_file, spared, writable
 from simulator.cli.told import FILE, complete, json_line, piped, say, warn
 from simulator.cli.words import Fixtures, Scenario, Seconds, Setting, check_paths, fixture_files
 from simulator.core.errors import SimulatorError, StartError
@@ -106,8 +106,7 @@ def verify(
                 raise SimulatorError(f"--{name} is for a backend that is served here: leave out --target")
     if report is not None:
         spared("--report", report, [file])
-    if report is not None and not report.resolve().parent.is_dir():
-        raise SimulatorError(f"--report {report}: there is no folder {report.resolve().parent}")
+        writable("--report", report, anew=True)
     from simulator.drive import report as writing
 
     where = target or f"the {backend} backend"
