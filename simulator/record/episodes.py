@@ -7,6 +7,7 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from simulator.cassette.coverage import short
 from simulator.cassette.playback import Playback
 from simulator.cassette.strands import Part
 from simulator.cassette.walk import Seat, Walk
@@ -20,6 +21,7 @@ from simulator.record.ear import Ear
 from simulator.record.onlooker import POLLS
 from simulator.record.talk import Talk
 from simulator.record.whole import whole
+from simulator.wire.single import flaw
 
 if TYPE_CHECKING:
     from simulator.record.behind import Upstream
@@ -107,6 +109,11 @@ class Episodes:
         if (talk is None and known) or (stores and route in ("put", "object")):
             return None
         if not self._upstream.onlooker.sees(asked.request):
+            return None
+        if flaw(asked.request) is None:
+            # Asked without its upgrade, the server would answer what its client can't use.
+            where = f"{short(asked.request.path)}, where {self._playback.backend.name} has none"
+            self._upstream.tell(f"is not asked for a WebSocket at {where}")
             return None
         body = self._upstream.content(asked)
         if body is None:

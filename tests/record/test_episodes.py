@@ -407,6 +407,48 @@ async def test_a_connection_that_is_on_no_tape(name: str, tmp_path: Path) -> Non
     assert heard(name, tmp_path / "first.yaml") == heard(name, tmp_path / "second.yaml")
 
 
+async def test_a_strangers_connection_to_another_place(tmp_path: Path) -> None:
+    """Nobody knows a stranger's paths: a handshake is one wherever it is said."""
+    path = strange(tmp_path)
+    async with odd(echo) as url, playing(path, "tape", url) as run:
+        async with speaking(run, "/other?room=1") as (ask, _):
+            assert await ask("strange") == {"type": "strange!", "id": None, "mine": False}
+        assert (run.coverage.missed, run.told) == (0, [])
+    is_whole(path)
+    async with playing(path, "tape") as run:
+        async with speaking(run, "/other?room=1") as (ask, _):
+            assert (await ask("strange"))["type"] == "strange!"
+        assert run.coverage.missed == 0
+        async with speaking(run, "/third") as (ask, _):
+            assert (await ask("hello"))["type"] == "welcome"
+        assert [miss.name for miss in run.coverage.misses] == ["the connection /third"]
+
+
+async def test_a_socket_where_the_backend_has_none(tmp_path: Path) -> None:
+    """It is not asked for as a page: the server's answer to that is of no use to who wants a socket."""
+    path = tmp_path / "talk.yaml"
+    path.write_bytes(tapes.written(tapes.opened(), tapes.closed(at=9.0), backend="chip"))
+    asked: list[str] = []
+
+    async def handle(request: web.BaseRequest) -> web.Response:
+        asked.append(request.path)
+        return web.Response(text="a page")
+
+    runner = web.ServerRunner(web.Server(handle))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with aiohttp.ClientSession() as session, playing(path, "chip", url) as run, asyncio.timeout(10):
+        for _ in range(2):
+            with pytest.raises(aiohttp.WSServerHandshakeError, match="404"):
+                await session.ws_connect(f"{run.url}/other")
+        async with session.get(f"{run.url}/other") as answer:
+            assert await answer.text() == "a page"
+        assert run.told == [f"upstream {url}: is not asked for a WebSocket at /other, where chip has none"]
+    await runner.cleanup()
+    assert asked == ["/other"]
+
+
 async def test_a_torn_tape_is_mended_before_more_comes(tmp_path: Path) -> None:
     path = strange(tmp_path)
     whole = path.read_bytes()
