@@ -216,6 +216,12 @@ class Tapes:
         return 1 if failed else 0
 
 
+def unplayed(how: How) -> None:
+    """Tell what an option comes to where all is recorded: a CI that takes the report along would look for it."""
+    if how.report is not None:
+        click.echo(f"--report {how.report}: nothing is played in this run, so none is written", err=True)
+
+
 def prepare(files: tuple[Path, ...], backend: str | None, how: How, upstream: Upstream | None = None) -> Tapes:
     """Read what is to be played; remarks on it go to stderr. Raises SimulatorError."""
     from simulator.serve import replay

@@ -153,7 +153,23 @@ def _run(file: Path, target: str | None, backend: str | None, options: dict[str,
     if target is not None:
         chosen = Target(target, headers, query)
         return asyncio.run(verify(file, chosen, wanted))
+    _theirs(file, backend or "")
     return asyncio.run(_served(file, backend or "", options, headers, query, wanted))
+
+
+def _theirs(file: Path, backend: str) -> None:
+    """Raises CassetteError for a tape of another backend: that one would answer every handshake with 404."""
+    from simulator import backends
+    from simulator.cassette.tape import open_tape
+    from simulator.core.errors import CassetteError
+
+    name = backends.load(backend).name
+    with open_tape(file) as tape:
+        theirs = tape.header.backend
+        if theirs in backends.names() and theirs != name:
+            raise CassetteError(
+                str(file), tape.named, f"is a tape of {theirs}, and {name} is served: --backend {theirs}"
+            )
 
 
 async def _served(

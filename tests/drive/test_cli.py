@@ -155,6 +155,7 @@ def test_nobody_there(good: Path, tmp_path: Path) -> None:
     (["--backend", "chip", "--scenario", "nothing"], "nothing"),
     (["--target", "http://h", "--query", "token"], "--query token: expected NAME=VALUE"),
     (["--backend", "nobody"], "there is no backend 'nobody'"),
+    (["--backend", "mia"], "good.yaml:2: is a tape of chip, and mia is served: --backend chip"),
     (["--backend", "chip", "--set", "nothing=1"], "there is no such setting"),
     (["--backend", "chip", "--fresh", "id"], "--fresh id: expected MESSAGE.PATH, such as send_msg.text"),
     (["--backend", "chip", "--fresh", "send_msg.id"], "--fresh send_msg.id: the client says nothing there"),
