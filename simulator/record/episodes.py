@@ -47,7 +47,7 @@ class Episodes:
         self._fresh: dict[int, tuple[Seat, Talk]] = {}
         """By the identity of their requests, connections that are about to open."""
         self._by_number: dict[int, Talk] = {}
-        self._calls: dict[CallId, tuple[str, bool]] = {}
+        self._calls: dict[CallId, tuple[Request, bool]] = {}
         self._actions: list[Action] = []
         self._learning = False
 
@@ -129,7 +129,7 @@ class Episodes:
                 if found is None:
                     return None
                 talk = found
-        self._calls[asked.call] = (request.base, stores)
+        self._calls[asked.call] = (asked.request, stores)
         self._playback.passed_on()
         asyncio.get_running_loop().call_later(_PAUSE, self._ask, talk, request, asked.call)
         return [Cancel(("seat", one.number)) for other in talk.seats.values() for one in other.kin]
@@ -302,6 +302,6 @@ class Episodes:
         if talk.walk is not None:
             self._talks.pop(talk.walk.number, None)
 
-    def call(self, call: CallId) -> tuple[str, bool]:
-        """The address under which a request came that has its answer now, and whether it is of a signed upload."""
+    def call(self, call: CallId) -> tuple[Request, bool]:
+        """The request that has its answer now, and whether it is of a signed upload."""
         return self._calls.pop(call)

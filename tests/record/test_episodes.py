@@ -309,6 +309,7 @@ async def test_a_server_that_can_not_be_had(status: int, tmp_path: Path) -> None
             # The tape goes on, and what is not on it is a miss as ever.
             assert await ask("bye", id=mine) == {"type": "see you"}
             assert [miss.name for miss in run.coverage.misses] == ["strange"]
+            assert run.coverage.matched["by the upstream"] == 0
     [line] = run.told
     assert ("the handshake was answered with HTTP 401" if status else "can't connect to http://127.0.0.1:1/ws") in line
     assert path.read_bytes() == before
@@ -589,4 +590,5 @@ async def test_a_request_of_nobody(tmp_path: Path) -> None:
         async with playing(path, "tape", url) as run, session.post(f"{run.url}/api/x?a=2", data="ho") as answer:
             assert answer.status == 502
             assert "can't connect" in await answer.text()
+        assert ([miss.name for miss in run.coverage.misses], run.coverage.matched) == (["POST /api/x?a=2"], {})
     is_whole(path)
