@@ -307,6 +307,12 @@ class Server:
             if self._recording is not None:
                 self._recording.discard()
             raise
+        if self._crowd.most >= files():
+            _log.warning(
+                "--connections %d: this process may open %d files, each connection is one: raise it (ulimit -n)",
+                self._crowd.most,
+                files(),
+            )
         self.driver.start()
         if self._watch is not None:
             self._watch.start()
@@ -342,12 +348,6 @@ class Server:
         """Who counts connections."""
         options, spaces, fitting = self._options, self.spaces, room(self._secured is not None)
         most = fitting if options.connections is None else options.connections
-        if most >= files():
-            _log.warning(
-                "--connections %d: this process may open %d files, each connection is one: raise it (ulimit -n)",
-                most,
-                files(),
-            )
         patience = Patience(options.request_timeout, options.answer_timeout)
         return Crowd(
             most, patience, lambda: sum(place.driver.linked for place in spaces), self.reporter.log("connections")

@@ -186,8 +186,6 @@ class Driver:
         if self._closed:
             # The space ended between its answer and this.
             link.drop()
-        if self.onlooker is not None:
-            self.onlooker.opened(call)
         receive, closed = way
         return partial(receive, call), partial(closed, call)
 
@@ -326,6 +324,9 @@ class Driver:
             elif type(given) is Asked and given.route.via:
                 self._seen(running, given, "client", given.request.body, engine.world.now())
             self._carry(running, engine.take(given), type(given) is Beat)
+            if type(given) is Attached and self.onlooker is not None:
+                # Not before: a socket may come while its handshake is still being worked.
+                self.onlooker.opened(given.link)
         except Exception as error:
             self._failed(given, error)
 

@@ -271,7 +271,13 @@ class Visitor(asyncio.Protocol):
         self._transport.write(head + dressed.body)
         if not stays:
             self.end()
-        elif self._fd < 0 and not self._full and not self._transport.is_closing():
+            return
+        if self._tail:
+            # Behind a handshake that was refused: the next request.
+            self._held, self._tail = self._tail + self._held, b""
+            if self._fd >= 0:
+                asyncio.get_running_loop().call_soon(self._go_on)
+        if self._fd < 0 and not self._full and not self._transport.is_closing():
             self._read_on()
 
     def _upgrade(self, driver: Driver, running: Running, upgrade: Upgrade) -> None:

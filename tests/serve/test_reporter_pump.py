@@ -40,7 +40,7 @@ def test_a_reader_that_is_gone_stops_nobody() -> None:
 def test_what_is_said_again_at_once_is_said_once() -> None:
     stream = io.StringIO()
     relay = _Relay(Reporter(lambda: 0.0, stream=stream))
-    for text, created in (("full", 0.0), ("full", 1.0), ("full", 6.0), ("other", 6.5), ("full", 7.0)):
+    for text, created in (("full", 0.0), ("full", 1.0), ("full", 6.0), ("other", 6.5), ("full", 7.0), ("full", 11.0)):
         record = logging.LogRecord("asyncio", logging.ERROR, "", 0, text, None, None)
         record.created = created
         relay.emit(record)
