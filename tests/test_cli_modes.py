@@ -98,15 +98,16 @@ def test_a_backend_that_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.live
 @pytest.mark.parametrize("command", ["replay", "serve"])
 async def test_recorded_played_and_grown(command: str, tmp_path: Path) -> None:
-    path = tmp_path / "talk.yaml"
+    path, report = tmp_path / "talk.yaml", tmp_path / "report.json"
     serving = command == "serve"
 
     def begun(mode: str, url: str) -> AbstractAsyncContextManager[Playing]:
         if serving:
             # As in a container, where variables say it.
             options = {"SIMULATOR_MODE": mode, "SIMULATOR_UPSTREAM": url, "SIMULATOR_CASSETTE": str(path)}
+            options["SIMULATOR_REPORT"] = str(report)
             return playing(tmp_path, "--backend", "chip", command="serve", **options)
-        return playing(tmp_path, path, "--mode", mode, "--upstream", url)
+        return playing(tmp_path, path, "--mode", mode, "--upstream", url, "--report", report)
 
     async def talk(base: str, *texts: str) -> list[str]:
         heard = []
@@ -122,13 +123,14 @@ async def test_recorded_played_and_grown(command: str, tmp_path: Path) -> None:
         async with begun("once", url) as run:
             assert await talk(run.connect.replace("ws", "http", 1)) == ["chat_started"]
             code, out, errors = await run.end()
-        assert (code, errors) == (0, "")
+        assert (code, errors) == (0, f"--report {report}: nothing is played in this run, so none is written\n")
+        assert not report.exists()
         assert f"--mode once: there is no {path} yet: recording {url} into {path}\n" in out
         assert f"{path}: 1 connection, 2 frames" in out
         async with begun("once", url) as run:
             assert await talk(run.base) == ["chat_started"]
             code, out, errors = await run.end()
-        assert code == 0
+        assert (code, json.loads(report.read_bytes())["walks"]) == (0, 1)
         assert f"--mode once: {path} is there, and is played; {url} is not asked\n" in errors
         async with begun("new_episodes", url) as run:
             assert await talk(run.base, history) == ["chat_started", "history"]

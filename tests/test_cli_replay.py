@@ -188,6 +188,7 @@ def refused(*arguments: object) -> Result:
         (["--backend", "mia"], "talk.yaml:2: is a tape of chip, and can't be played as mia: --backend chip\n"),
         (["--report", "x.pdf"], "--report x.pdf: expected a file that ends in .json, .xml (JUnit) or .txt\n"),
         (["--report", "nowhere/x.txt"], "--report nowhere/x.txt: there is no such directory\n"),
+        (["--report", f"{'x' * 300}.txt"], ".txt: File name too long\n"),
         (["--timing", "slow"], "expected recorded, burst, or scale=0.5 (from 0 to 1000)"),
         (["--timing", "scale=-1"], "expected recorded, burst, or scale=0.5 (from 0 to 1000)"),
         (["--ignore", "text"], "--ignore text: expected MESSAGE.PATH, such as send_msg.text, or *.PATH for all\n"),
@@ -266,6 +267,25 @@ def test_a_report_that_can_not_be_written(tmp_path: Path) -> None:
         report(tmp_path / "x.txt", Coverage([]))
     report(tmp_path / "y.txt", Coverage([]))
     assert (tmp_path / "y.txt").read_text().startswith("replay: 0 clients")
+
+
+def test_a_report_is_tried_at_the_start(tmp_path: Path) -> None:
+    """Nothing is left of it, and what is there stays; whoever reads a pipe may come later."""
+    from simulator.cli.files import writable
+    from simulator.core.errors import SimulatorError
+
+    new, old, pipe, folder = (tmp_path / name for name in ("new.txt", "old.txt", "pipe.txt", "folder.txt"))
+    old.write_text("before")
+    os.mkfifo(pipe)
+    folder.mkdir()
+    (tmp_path / "link.txt").symlink_to(new)
+    for path in (new, old, pipe, tmp_path / "link.txt"):
+        for anew in (False, True):
+            writable("--report", path, anew)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.txt", "link.txt", "old.txt", "pipe.txt"]
+    assert old.read_text() == "before"
+    with pytest.raises(SimulatorError, match="can't be written there"):
+        writable("--report", folder)
 
 
 GUARDED = """

@@ -62,6 +62,21 @@ def test_what_the_doctor_prints() -> None:
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
 
 
+def test_the_doctor_s_lines_break_between_words_of_a_terminal() -> None:
+    words = "aiohttp 3.14, ruamel-yaml 0.19, and /a/very/long/path/that/no/terminal/of/forty/has/room/for"
+    command = "pip install what-is-to-be-copied and-stays-in-one-line-however-long"
+    found = Finding("extra uvloop", "note", words, command)
+    lines = examining.shown(found, colour=False, columns=40)
+    first, *more, last = lines
+    assert (first, len(more) > 1, last) == ("note  extra uvloop aiohttp 3.14,", True, " " * 18 + f"-> {command}")
+    assert " ".join([first.removeprefix("note  extra uvloop "), *map(str.strip, more)]) == words
+    assert [line for line in lines[:-1] if len(line) > 40 and "/a/very" not in line] == []
+    assert {line[:18] for line in more} == {" " * 18}
+    # Too narrow for any margin, or no terminal: as it is.
+    for columns in (30, None):
+        assert examining.shown(found, colour=False, columns=columns) == [f"note  extra uvloop {words}", last]
+
+
 @pytest.mark.parametrize(
     ("missing", "code", "told"),
     [

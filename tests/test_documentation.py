@@ -17,7 +17,7 @@ import click
 import pytest
 from pydantic import BaseModel
 
-from docs.generated import cassette, commands, control, messages, settings
+from docs.generated import cassette, commands, control, messages, scenario, settings
 from docs.generated.words import Undocumented
 from simulator import backends
 from simulator.cassette import entries
@@ -205,6 +205,20 @@ def properties(schema: Any) -> set[str]:
     return {*own, *(key for part in schema.values() for key in properties(part))}
 
 
+def mute(site: Path, place: str) -> tuple[int, list[str]]:
+    """How many keys and parameters the tables of a page have, and those without a word."""
+    rows = re.findall(r"<tr>\s*<td><code>(.*?)</code></td>(.*?)</tr>", read(site, place), re.DOTALL)
+    return len(rows), [row[0] for row in rows if re.search(r"<td>\s*</td>\s*$", row[1])]
+
+
+def test_every_key_has_words(site: Path) -> None:
+    """A key with its type alone leaves the reader where they were."""
+    for place, least in (("reference/scenario.html", 150), ("reference/control-api.html", 350)):
+        there_are, wordless = mute(site, place)
+        assert there_are > least
+        assert wordless == [], place
+
+
 def test_every_key_of_a_scenario(site: Path) -> None:
     keys = properties({"properties": json_schema()["properties"], "defs": [*json_schema()["$defs"].values()]})
     assert len(keys) > 60
@@ -276,7 +290,29 @@ def message() -> None:
     [*messages._side("From the client", backends.load("chip"), {"mute": Nameless}, {}, "validation", {})]
 
 
-@pytest.mark.parametrize("made", [option, command, call, setting, message], ids=lambda made: made.__name__)
+def parameter() -> None:
+    [
+        *control._call(
+            "get",
+            "/__admin/mute",
+            {"summary": "It.", "parameters": [{"name": "key", "in": "query", "schema": {}}], "responses": {}},
+        )
+    ]
+
+
+def shape() -> None:
+    [*control.shape("Mute", Mute.model_json_schema(), {})]
+
+
+def part_of_a_scenario() -> None:
+    [*scenario._section("Mute", {"anyOf": [{"type": "string"}, Mute.model_json_schema()]}, {"$defs": {}})]
+
+
+@pytest.mark.parametrize(
+    "made",
+    [option, command, call, parameter, shape, part_of_a_scenario, setting, message],
+    ids=lambda made: made.__name__,
+)
 def test_what_has_no_words_fails_the_build(made: Callable[[], None]) -> None:
     with pytest.raises(Undocumented, match=r"mute|key"):
         made()

@@ -28,7 +28,7 @@ def page() -> str:
                 parts += _call(method, path, operations[method])
     parts.append("## Shapes")
     for name, schema in sorted(description["components"]["schemas"].items()):
-        parts += shape(name, schema)
+        parts += shape(name, schema, description)
     return "\n\n".join(parts) + "\n"
 
 
@@ -38,12 +38,12 @@ def link(target: str) -> str:
     return f"[{name}](#shape-{name.lower()})"
 
 
-def shape(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
-    """A shape with its keys."""
+def shape(name: str, schema: Mapping[str, Any], whole: Mapping[str, Any]) -> Iterator[str]:
+    """A shape of the whole description with its keys. Raises Undocumented."""
     yield f"### {name} {{ #shape-{name.lower()} }}"
     if words := schema.get("description"):
         yield words
-    if rows := keys(schema, link):
+    if rows := keys(schema, link, name, whole):
         yield rows
     elif "properties" not in schema:
         yield f"Is {kind(schema, link)}."
@@ -56,7 +56,12 @@ def _call(method: str, path: str, operation: Mapping[str, Any]) -> Iterator[str]
     if words := operation.get("description"):
         yield words
     rows = [
-        [code(one["name"]), one["in"], kind(one["schema"], link), cell(one.get("description", ""))]
+        [
+            code(one["name"]),
+            one["in"],
+            kind(one["schema"], link),
+            cell(told(f"{name}: {one['name']}", one.get("description"))),
+        ]
         for one in operation.get("parameters", ())
         if "name" in one
     ]

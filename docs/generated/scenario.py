@@ -18,7 +18,7 @@ def page() -> str:
         "prints this as JSON Schema for editors, `simulator scenario check` holds a file against it.",
         "## The file",
         told("the scenario", schema.get("description")),
-        keys(schema, _linker(schema)),
+        keys(schema, _linker(schema), "the scenario", schema),
     ]
     for name, part in sorted(schema["$defs"].items(), key=lambda one: _title(one[0])):
         if name != "JsonValue":
@@ -57,7 +57,7 @@ def _section(name: str, part: Mapping[str, Any], schema: Mapping[str, Any]) -> I
         yield words
     forms = part.get("anyOf", [part])
     for form in forms:
-        rows = keys(form, link)
+        rows = keys(form, link, _title(name), schema)
         if not rows:
             said = form.get("description", "")
             yield f"Short: {kind(form, link)}. {said}".strip()

@@ -70,12 +70,30 @@ def _bounds(schema: Mapping[str, Any]) -> str:
     return f" ({', '.join(found)})" if found else ""
 
 
-def keys(schema: Mapping[str, Any], link: Callable[[str], str]) -> str:
-    """The table of an object's keys; an empty text where it has none."""
+def said(part: Mapping[str, Any], whole: Mapping[str, Any]) -> str:
+    """What a part of a schema says of itself, else what it refers to says; an empty text where neither does."""
+    words = part.get("description", "")
+    if words or "$ref" not in part:
+        return str(words)
+    found: Any = whole
+    for step in part["$ref"].removeprefix("#/").split("/"):
+        found = found[int(step)] if isinstance(found, list) else found[step]
+    return said(found, whole)
+
+
+def keys(
+    schema: Mapping[str, Any], link: Callable[[str], str], owner: str = "", whole: Mapping[str, Any] | None = None
+) -> str:
+    """The table of an object's keys; an empty text where it has none.
+
+    With `whole`, the document in which references lead somewhere, each key needs words: else raises Undocumented, with
+    the owner's name.
+    """
     asked = schema.get("required", ())
     rows = []
     for name, part in schema.get("properties", {}).items():
         default = part.get("default")
         unset = "required" if name in asked else "" if default is None else code(json.dumps(default))
-        rows.append([code(name), kind(part, link), unset, cell(part.get("description", ""))])
+        words = part.get("description", "") if whole is None else told(f"{owner}'s key {name}", said(part, whole))
+        rows.append([code(name), kind(part, link), unset, cell(words)])
     return table(["key", "what", "default", ""], rows) if rows else ""

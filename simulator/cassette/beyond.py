@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from simulator.cassette.envelopes import home_of
 from simulator.cassette.strands import Line, Part, Strand
@@ -12,6 +12,9 @@ from simulator.core.actions import Action
 from simulator.core.backend import Backend
 from simulator.core.events import Conn, Knocked, Requested
 from simulator.core.message import Message, Request
+
+COUNTED: Final = "by the upstream"
+"""How reports call what went there."""
 
 
 class Beyond(Protocol):

@@ -81,6 +81,12 @@ class Coverage:
         """A line was played or matched, an exchange answered, a refusal given."""
         self._done[what] = self._done.get(what, 0) + 1
 
+    def unmatched(self, how: str) -> None:
+        """One that was counted so came to nothing."""
+        self.matched[how] -= 1
+        if not self.matched[how]:
+            del self.matched[how]
+
     def miss(self, miss: Miss) -> None:
         """A message matched nothing."""
         self.missed += 1

@@ -57,7 +57,7 @@ class Exchanges:
         if walk is None or served is None:
             # A browser looks at more pictures than were recorded, and asks before it posts.
             if live is None or request.method not in _ASKS:
-                self._tell(request)
+                self.missed(request)
             return live or [Respond(asked.call, self._unknown(asked))]
         walk.asked.add(served)
         playback.coverage.did(served)
@@ -149,8 +149,8 @@ class Exchanges:
             return playback.backend.miss(request, missed)
         return Response(404, (("Content-Type", "text/plain"),), b"not on the tape")
 
-    def _tell(self, request: Request) -> None:
-        """Of one that matches nothing."""
+    def missed(self, request: Request) -> None:
+        """Tell of one that matches nothing."""
         why, then = "is not on the tape", ""
         said = shown(request.body.decode(errors="replace"))
         path, line, differences = self._near(request)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from math import inf
 from typing import Final, cast
 
-from simulator.cassette.beyond import Beyond, stranger
+from simulator.cassette.beyond import COUNTED, Beyond, stranger
 from simulator.cassette.bindings import changed
 from simulator.cassette.claims import claim
 from simulator.cassette.coverage import Coverage
@@ -385,13 +385,18 @@ class Playback:
 
     def turned_down(self, seat: Seat, conn: Conn, message: Message) -> list[Action]:
         """What was meant for the real server, which can not be asked: it is a miss after all, and the tape goes on."""
-        args = changed(message.args, seat.walk.bindings.to_taped)
-        topic = self._by_conn[conn][1] if conn in self._by_conn else ""
-        found = seat.find(message, topic, args, self.masks, self.manner.match)
+        self.coverage.unmatched(COUNTED)
+        taped, topic = seat.walk.bindings.to_taped, self._by_conn[conn][1] if conn in self._by_conn else ""
+        found = seat.find(message, topic, changed(message.args, taped), self.masks, self.manner.match)
         if found.index is not None:
             return self._matched(seat, found, message.ref)
         return [*self.misses.answered(seat, conn, found, message), *self._speaking.due(seat)]
 
     def passed_on(self) -> None:
         """Something went to the real server."""
-        self.coverage.matched["by the upstream"] += 1
+        self.coverage.matched[COUNTED] += 1
+
+    def unanswered(self, request: Request) -> None:
+        """A request went to the real server, and no answer came: it is a miss after all."""
+        self.coverage.unmatched(COUNTED)
+        self._exchanges.missed(request)

@@ -22,7 +22,7 @@ from simulator.core.backend import Backend, Buffered, Miss, Route
 from simulator.core.bot import SilentBot
 from simulator.core.link import LinkPolicy
 from simulator.core.message import Headers, Request, Response
-from simulator.core.wire import Wire
+from simulator.core.wire import Asked, Output, Wire
 from simulator.core.world import World
 from simulator.wire import nodehttp
 from simulator.wire.engineio_http import Cors
@@ -31,7 +31,7 @@ from simulator.wire.gateway import Gateway
 from simulator.wire.phoenix import Phoenix
 from simulator.wire.phoenix_profile import PROFILES
 from simulator.wire.rawjson import RawJson
-from simulator.wire.single import Flaw, Policy, Single
+from simulator.wire.single import Flaw, Policy, Single, flaw
 from simulator.wire.socketio import SocketIO
 from simulator.wire.socketio_recovery import Recovery
 from simulator.wire.socketio_socket import Settings as WireSettings
@@ -43,6 +43,7 @@ PORT = 8080
 _LARGEST = 8 << 20
 """Bytes of a request's body."""
 _REST = Route(TAPE, ".*", body=Buffered(_LARGEST))
+_DOOR = Route("door", ".*", frozenset({"GET"}))
 
 
 def played(backend: Backend, plans: Sequence[Plan], manner: Manner, coverage: Coverage) -> Backend:
@@ -164,9 +165,29 @@ def _wire(kind: str, strands: Sequence[Strand], world: World) -> Wire:
         old = {strand.profile for strand in strands} == {"1.3"}
         return Phoenix(world, topics=("*",), profile=PROFILES["1.3" if old else "1.8"])
     if kind == GATEWAY:
-        return Gateway(AnyAction(), "door", idle=0, longest=0, now=world.now, plain=_refuse)
+        return _OpenGateway(AnyAction(), _DOOR.name, idle=0, longest=0, now=world.now, plain=_refuse)
     codec = RawJson() if kind == TYPED else Plain()
-    return Single(codec, "door", Policy(settings.ping_interval, 0), _refuse)
+    return _Open(codec, _DOOR.name, Policy(settings.ping_interval, 0), _refuse)
+
+
+def _at_the_door(asked: Asked) -> Asked:
+    """Nobody knows a stranger's paths: a handshake is one wherever it is said."""
+    shown = asked.route is _REST and flaw(asked.request) is None
+    return Asked(asked.call, asked.request, _DOOR) if shown else asked
+
+
+class _Open(Single):
+    __slots__ = ()
+
+    def _asked(self, asked: Asked) -> list[Output]:
+        return super()._asked(_at_the_door(asked))
+
+
+class _OpenGateway(Gateway):
+    __slots__ = ()
+
+    def _asked(self, asked: Asked) -> list[Output]:
+        return super()._asked(_at_the_door(asked))
 
 
 def _engine(strands: Sequence[Strand]) -> WireSettings:
@@ -186,7 +207,7 @@ def _routes(kind: str, strands: Sequence[Strand]) -> tuple[Route, ...]:
         return engine_routes(_engine(strands))
     doors = dict.fromkeys(_pattern(strand.path) for strand in strands)
     if kind != PHOENIX:
-        return tuple(Route("door", door, frozenset({"GET"})) for door in doors)
+        return tuple(replace(_DOOR, pattern=door) for door in doors)
     polls = dict.fromkeys(re.sub(r"/(websocket|longpoll)(?=/\?$)", "", door) for door in doors)
     return (
         *(Route("websocket", f"{door}/websocket/?") for door in polls),

@@ -238,6 +238,7 @@ def serve(
     tls = where["tls"] or where["tls_cert"] is not None
     asking = _asking(every, cassettes, scenario, tape, clock, how, wish, tls)
     if asking is not None and asking.records:
+        playing.unplayed(how)
         startup.leave(modes.record(asking, every[0], host, port, ready_file, log_format == "json"))
     with startup.quick():
         from simulator.serve import clock as clocks

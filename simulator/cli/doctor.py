@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from contextlib import suppress
 
@@ -54,7 +55,9 @@ def doctor(names: tuple[str, ...], as_json: bool) -> None:
         rows = [{"check": one.check, "state": one.state, "what": one.what, "todo": one.todo} for one in found]
         json_line({"ok": not wrong, "findings": rows})
     else:
+        terminal = sys.stdout.isatty()
+        columns = shutil.get_terminal_size().columns if terminal else None
         for one in found:
-            for line in examining.shown(one, colour=sys.stdout.isatty() and examining.colours()):
+            for line in examining.shown(one, terminal and examining.colours(), columns):
                 click.echo(line)
     sys.exit(1 if wrong else 0)

@@ -13,6 +13,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import textwrap
 import urllib.request
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -25,6 +26,10 @@ from simulator.serve.printable import printable
 
 _DISTRIBUTION = "chat-simulator"
 _COLOURS = {"ok": "32", "note": "33", "wrong": "31;1"}
+_MARGIN = 18
+"""Where what is found begins: behind the state and the check."""
+_NARROWEST = 20
+"""Below that the terminal may wrap it."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -57,12 +62,17 @@ def examine(names: Sequence[str]) -> list[Finding]:
     ]
 
 
-def shown(one: Finding, colour: bool) -> list[str]:
-    """Its lines for a terminal."""
+def shown(one: Finding, colour: bool, columns: int | None = None) -> list[str]:
+    """Its lines for a terminal of so many columns, between words; what is to be typed stays whole, for it is copied."""
     state = f"{one.state:5}"
     state = f"\x1b[{_COLOURS[one.state]}m{state}\x1b[0m" if colour else state
-    lines = [f"{state} {one.check:11} {printable(one.what)}"]
-    return [*lines, f"{'':5} {'':11} -> {printable(one.todo)}"] if one.todo else lines
+    told = [printable(one.what)]
+    # A check with a long name pushes its own line.
+    room = (columns or 0) - max(_MARGIN, len(f"{one.state:5} {one.check} "))
+    if room >= _NARROWEST:
+        told = textwrap.wrap(told[0], room, break_long_words=False, break_on_hyphens=False)
+    lines = [f"{state} {one.check:11} {told[0]}", *(" " * _MARGIN + line for line in told[1:])]
+    return [*lines, f"{' ' * _MARGIN}-> {printable(one.todo)}"] if one.todo else lines
 
 
 def colours() -> bool:

@@ -37,6 +37,33 @@ def spared(option: str, out: Path, files: Iterable[Path]) -> None:
         raise SimulatorError(f"{option} {out}: is the cassette itself, and would take its place: name another file")
 
 
+def writable(option: str, out: Path, anew: bool = False) -> None:
+    """What is written at the end can be written, as far as one sees at the start. Raises SimulatorError.
+
+    With `anew` another file takes its place, so its folder has to take one.
+    """
+    import tempfile
+
+    from simulator.core.errors import SimulatorError
+
+    if not out.resolve().parent.is_dir():
+        raise SimulatorError(f"{option} {out}: there is no such directory")
+    try:
+        there = out.exists()
+        if there and not out.is_file():
+            # A pipe has no reader yet, perhaps: nothing is opened.
+            if out.is_dir() or not os.access(out, os.W_OK):
+                raise OSError(0, "can't be written there")
+            return
+        if anew:
+            tempfile.TemporaryFile(dir=out.resolve().parent).close()
+        out.open("ab").close()
+        if not there:
+            out.resolve().unlink(missing_ok=True)
+    except OSError as error:
+        raise SimulatorError(f"{option} {out}: {error.strerror}") from None
+
+
 @contextmanager
 def new_file(out: Path, force: bool) -> Iterator[Callable[[str], object]]:
     """A text file that is there when all of it was written, not before; a new one is readable for its owner alone."""

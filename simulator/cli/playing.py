@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from simulator.cli.files import spared
+from simulator.cli.files import spared, writable
 from simulator.cli.modes import Wish
 from simulator.cli.words import Words, check_paths
 
@@ -216,6 +216,12 @@ class Tapes:
         return 1 if failed else 0
 
 
+def unplayed(how: How) -> None:
+    """Tell what an option comes to where all is recorded: a CI that takes the report along would look for it."""
+    if how.report is not None:
+        click.echo(f"--report {how.report}: nothing is played in this run, so none is written", err=True)
+
+
 def prepare(files: tuple[Path, ...], backend: str | None, how: How, upstream: Upstream | None = None) -> Tapes:
     """Read what is to be played; remarks on it go to stderr. Raises SimulatorError."""
     from simulator.serve import replay
@@ -224,6 +230,7 @@ def prepare(files: tuple[Path, ...], backend: str | None, how: How, upstream: Up
     if how.report is not None:
         spared("--report", how.report, (*files, *([] if how.bindings is None else [how.bindings])))
         replay.check_report(how.report)
+        writable("--report", how.report)
     chosen = None if how.bindings is None else replay.overrides(how.bindings)
     stand_in, coverage = replay.prepare(files, backend, manner, _complain, chosen)
     return Tapes(stand_in, coverage, replay.told(files, stand_in, coverage), how, upstream)

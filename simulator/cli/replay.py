@@ -86,6 +86,7 @@ def replay(
 
     chosen = modes.chosen(files, how.match, clock, wish, where["tls"] or where["tls_cert"] is not None)
     if chosen.records:
+        playing.unplayed(how)
         startup.leave(modes.record(chosen, backend, host, port, ready_file))
     with startup.quick():
         from simulator.serve import clock as clocks

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simulator.cli.files import new_file, spared
+from simulator.cli.files import new_file, spared, writable
 from simulator.cli.told import FILE, complete, json_line, piped, say, warn
 from simulator.cli.words import Fixtures, Scenario, Seconds, Setting, check_paths, fixture_files
 from simulator.core.errors import SimulatorError, StartError
@@ -106,8 +106,7 @@ def verify(
                 raise SimulatorError(f"--{name} is for a backend that is served here: leave out --target")
     if report is not None:
         spared("--report", report, [file])
-    if report is not None and not report.resolve().parent.is_dir():
-        raise SimulatorError(f"--report {report}: there is no folder {report.resolve().parent}")
+        writable("--report", report, anew=True)
     from simulator.drive import report as writing
 
     where = target or f"the {backend} backend"
@@ -154,7 +153,23 @@ def _run(file: Path, target: str | None, backend: str | None, options: dict[str,
     if target is not None:
         chosen = Target(target, headers, query)
         return asyncio.run(verify(file, chosen, wanted))
+    _theirs(file, backend or "")
     return asyncio.run(_served(file, backend or "", options, headers, query, wanted))
+
+
+def _theirs(file: Path, backend: str) -> None:
+    """Raises CassetteError for a tape of another backend: that one would answer every handshake with 404."""
+    from simulator import backends
+    from simulator.cassette.tape import open_tape
+    from simulator.core.errors import CassetteError
+
+    name = backends.load(backend).name
+    with open_tape(file) as tape:
+        theirs = tape.header.backend
+        if theirs in backends.names() and theirs != name:
+            raise CassetteError(
+                str(file), tape.named, f"is a tape of {theirs}, and {name} is served: --backend {theirs}"
+            )
 
 
 async def _served(

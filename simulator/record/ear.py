@@ -121,9 +121,11 @@ class Ear:
     def answered(self, token: Hashable, response: Response | None, why: str) -> None:
         """A request has its answer."""
         call = cast("CallId", token)
-        base, stores = self._episodes.call(call)
+        request, stores = self._episodes.call(call)
+        base = request.base
         if response is None:
             self._upstream.tell(why)
+            self._playback.unanswered(request)
             self._episodes.do(Respond(call, Response(502, (("Content-Type", "text/plain"),), f"{why}\n".encode())))
             return
         self.talk.heard = True

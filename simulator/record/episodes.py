@@ -7,6 +7,7 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from simulator.cassette.coverage import short
 from simulator.cassette.playback import Playback
 from simulator.cassette.strands import Part
 from simulator.cassette.walk import Seat, Walk
@@ -20,6 +21,7 @@ from simulator.record.ear import Ear
 from simulator.record.onlooker import POLLS
 from simulator.record.talk import Talk
 from simulator.record.whole import whole
+from simulator.wire.single import flaw
 
 if TYPE_CHECKING:
     from simulator.record.behind import Upstream
@@ -45,7 +47,7 @@ class Episodes:
         self._fresh: dict[int, tuple[Seat, Talk]] = {}
         """By the identity of their requests, connections that are about to open."""
         self._by_number: dict[int, Talk] = {}
-        self._calls: dict[CallId, tuple[str, bool]] = {}
+        self._calls: dict[CallId, tuple[Request, bool]] = {}
         self._actions: list[Action] = []
         self._learning = False
 
@@ -108,6 +110,11 @@ class Episodes:
             return None
         if not self._upstream.onlooker.sees(asked.request):
             return None
+        if flaw(asked.request) is None:
+            # Asked without its upgrade, the server would answer what its client can't use.
+            where = f"{short(asked.request.path)}, where {self._playback.backend.name} has none"
+            self._upstream.tell(f"is not asked for a WebSocket at {where}")
+            return None
         body = self._upstream.content(asked)
         if body is None:
             return None
@@ -122,7 +129,7 @@ class Episodes:
                 if found is None:
                     return None
                 talk = found
-        self._calls[asked.call] = (request.base, stores)
+        self._calls[asked.call] = (asked.request, stores)
         self._playback.passed_on()
         asyncio.get_running_loop().call_later(_PAUSE, self._ask, talk, request, asked.call)
         return [Cancel(("seat", one.number)) for other in talk.seats.values() for one in other.kin]
@@ -295,6 +302,6 @@ class Episodes:
         if talk.walk is not None:
             self._talks.pop(talk.walk.number, None)
 
-    def call(self, call: CallId) -> tuple[str, bool]:
-        """The address under which a request came that has its answer now, and whether it is of a signed upload."""
+    def call(self, call: CallId) -> tuple[Request, bool]:
+        """The request that has its answer now, and whether it is of a signed upload."""
         return self._calls.pop(call)

@@ -121,6 +121,9 @@ def _hint(problem: str, text: str, number: int, column: int) -> str:
         return ": it is a tab, and YAML indents by blanks"
     if problem == "found character that cannot start any token":
         return f": a text that begins with {line[column : column + 1]!r} goes in quotes"
+    if problem.startswith("did not find expected ','") and line[column : column + 1] == "?":
+        # YAML 1.2 allows it, libyaml does not.
+        return ": a text with a question mark goes in quotes where it stands in braces or brackets"
     if problem == "found unhashable key":
         return ": a text that begins with {{ goes in quotes"
     if problem == "found unknown escape character":

@@ -179,16 +179,18 @@ class FaultSpec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    type: Literal[
+    type: Annotated[Literal[
         "latency", "bandwidth", "slow_close", "timeout", "reset_peer", "slicer", "limit_data", "close", "malformed",
         "duplicate", "reorder", "drop", "dropped_ack", "starved_ping", "oversized", "refused_handshake",
         "failed_upload",
-    ]  # fmt: skip
+    ], Field(description="What goes wrong: docs/faults.md has each with its attributes.")]  # fmt: skip
     name: str | None = Field(default=None, pattern=r"^[\w.-]{1,100}$", description="Minted where it is left out.")
     stream: Literal["upstream", "downstream"] | None = Field(default=None, description="From the client, or to it.")
     toxicity: float = Field(default=1.0, ge=0, le=1, description="How probable a strike is.")
-    attributes: dict[str, Any] = Field(default_factory=dict, validate_default=True)
-    match: Match = Field(default_factory=Match)
+    attributes: dict[str, Any] = Field(
+        default_factory=dict, validate_default=True, description="What belongs to the type: how long, how much, how."
+    )
+    match: Match = Field(default_factory=Match, description="What it is about; left out, all.")
     count: int | None = Field(default=None, ge=1, description="After so many strikes it is spent.")
     backend: str | None = Field(default=None, description="Only at this one.")
     transport: Literal["websocket", "polling", "http"] | None = Field(default=None, description="Only over this one.")

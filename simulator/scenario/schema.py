@@ -19,7 +19,9 @@ class Rule(Shape):
     """What to do when something is so."""
 
     when: When
+    """What has to be so."""
     then: Steps
+    """What is done then, one step after the other."""
     once: bool = False
     """Only the first time in a talk."""
     while_busy: Busy | None = None
@@ -70,6 +72,7 @@ class Scenario(Shape):
     start: Text | None = None
     """The state in which a talk begins; left out, the first."""
     states: dict[Text, State] = Field(default_factory=dict)
+    """Parts of the story, by name; without any, all rules hold all the time."""
     faults: Annotated[list[FaultSpec], Field(max_length=1000), LISTED] = Field(default_factory=list)
     """What goes wrong on the way between the clients and the backend, from the beginning."""
     rules: list[Rule] = Field(default_factory=list)

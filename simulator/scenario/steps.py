@@ -50,6 +50,7 @@ class Status(Shape):
     """Change the status of the client's last message."""
 
     status: Literal["sent", "delivered", "read", "failed"]
+    """What becomes of it: which of these a client is told depends on the backend."""
 
     short: ClassVar[str] = "status"
 
@@ -83,6 +84,7 @@ class Picture(Shape):
     """Send a picture."""
 
     url: Address
+    """Where clients find it; `{{ ... }}` is filled in."""
     text: str = ""
     """What is said with it."""
     type: str = "image/jpeg"
@@ -95,6 +97,7 @@ class File(Shape):
     """Send a file."""
 
     url: Address
+    """Where clients find it; `{{ ... }}` is filled in."""
     text: str = ""
     """What is said with it."""
     type: str = "application/octet-stream"
@@ -140,7 +143,9 @@ class Count(Shape):
     """Add to a counter, which begins at 0."""
 
     name: Name
+    """Of the counter: a variable of the talk."""
     by: int = 1
+    """How much; less than 0 takes away."""
 
     short: ClassVar[str] = "name"
 
@@ -173,6 +178,7 @@ class Option(Shape):
     """One of several ways."""
 
     then: Steps
+    """What is done if the lot falls on it."""
     weight: Annotated[float, Field(gt=0, le=1_000_000)] = 1
     """How likely it is beside the others."""
 

@@ -222,7 +222,5 @@ def _form(path: Path) -> Callable[[Coverage], bytes]:
 
 
 def check_report(path: Path) -> None:
-    """Before anything is served. Raises SimulatorError where that can't be written."""
+    """Before anything is served. Raises SimulatorError where the name says no form."""
     _form(path)
-    if not path.parent.is_dir():
-        raise SimulatorError(f"--report {path}: there is no such directory")

@@ -378,6 +378,17 @@ def test_a_stranger_is_recorded_too(tmp_path: Path) -> None:
         assert sim.credentials == {}
         says(socket, "start_chat")
         sim.wait_for(text="chat_started")
+        # No document says what its clients may say.
+        assert sim.violations == []
+
+
+def test_a_stranger_s_clients_break_no_document(tmp_path: Path) -> None:
+    tape = tmp_path / "a.yaml"
+    tape.write_text(SAMPLE.read_text(encoding="utf-8").replace("backend: 'chip'", "backend: null", 1), encoding="utf-8")
+    with Simulator(cassette=tape) as sim, connect(sim.connect_url) as socket:
+        says(socket, "start_chat")
+        sim.wait_for("start_chat")
+        assert (sim.violations, [message.violations for message in sim.find("start_chat")]) == ([], [()])
 
 
 def test_the_package_imports_nothing_heavy_before_it_is_used() -> None:

@@ -34,6 +34,15 @@ def covered() -> Coverage:
     return made
 
 
+def test_what_came_to_nothing_is_not_counted() -> None:
+    made = covered()
+    made.matched["by the upstream"] += 2
+    made.unmatched("by the upstream")
+    assert "matched: by the upstream 1\n" in made.text()
+    made.unmatched("by the upstream")
+    assert "by the upstream" not in made.text()
+
+
 def test_as_text() -> None:
     assert covered().text() == (
         "replay: 2 clients, 1 of 5 lines played, 2 messages without a match\n"

@@ -325,6 +325,30 @@ def test_strangers_on_a_raw_socket(frames: tuple[str, str], kind: str) -> None:
     assert refused.status == 426
 
 
+@pytest.mark.parametrize(
+    ("client", "server"),
+    [
+        ('{"type":"hi"}', '{"type":"ho"}'),
+        ('{"action":"go","data":{"route":"a/b","body":{}}}', '{"channel":"a/b","status":200,"body":{}}'),
+    ],
+    ids=["typed", "gateway"],
+)
+def test_a_strangers_socket_elsewhere(client: str, server: str) -> None:
+    """Its paths are known from the tape alone: another one is a miss, and no page."""
+    replay = stranger(opened("/ws"), said("client", client, 1.0), said("server", server, 1.0))
+    replay.connect("client", "/other")
+    replay.play(f"client >> {client}\nserver << {server}")
+    [miss] = replay.coverage.misses
+    assert (miss.name, miss.differences[0].told()) == ("the connection /other", 'path: expected "/ws", got "/other"')
+    page = replay.connect("page", "/other", headers=(("Host", "x"),)).refused
+    assert page is not None
+    assert page.status == 404
+    closing = stranger(opened("/ws"), on_miss="close")
+    refused = closing.connect("client", "/other").refused
+    assert refused is not None
+    assert (refused.status, refused.body) == (404, b"not on the tape")
+
+
 def test_strangers_bytes_and_pings() -> None:
     replay = stranger(opened("/x"), said("client", b"\0", 1.0), said("server", b"\1", 1.0))
     client = replay.connect("client", "/x")

@@ -38,6 +38,7 @@ def test_a_reset_brings_back_what_there_was_at_the_start() -> None:
     first = fault("drop", "first", toxicity=0.5)
     talk.fault(first)
     talk.space.faults.keep()
+    assert [*talk.space.faults.first] == [first]
     talk.fault(fault("close", "second", message="history"))
     for _ in range(10):
         socket.send(HISTORY)

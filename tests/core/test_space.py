@@ -163,6 +163,18 @@ def test_journal_may_grow_while_it_is_read() -> None:
     assert [entry.number for entry in journal] == [4, 5, 6]
 
 
+def test_who_listens_to_a_journal_need_not_count_it() -> None:
+    journal, heard = Journal(most=4), []
+    assert journal.most == 4
+    journal.listen(lambda: heard.append(journal.total))
+    journal.add(0.0, "chip", 1, "client", Frame("a"))
+    assert heard == [1]
+    assert dict(journal.tally()) == {("chip", "client"): 1}
+    journal.listen(None)
+    journal.add(0.0, "chip", 1, "client", Frame("b"))
+    assert (heard, dict(journal.tally())) == ([1], {("chip", "client"): 2})
+
+
 def test_empty_journal_is_one() -> None:
     journal = Journal(most=1)
     assert Space(Clock(), 7, journal=journal).journal is journal

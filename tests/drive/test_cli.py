@@ -155,11 +155,13 @@ def test_nobody_there(good: Path, tmp_path: Path) -> None:
     (["--backend", "chip", "--scenario", "nothing"], "nothing"),
     (["--target", "http://h", "--query", "token"], "--query token: expected NAME=VALUE"),
     (["--backend", "nobody"], "there is no backend 'nobody'"),
+    (["--backend", "mia"], "good.yaml:2: is a tape of chip, and mia is served: --backend chip"),
     (["--backend", "chip", "--set", "nothing=1"], "there is no such setting"),
     (["--backend", "chip", "--fresh", "id"], "--fresh id: expected MESSAGE.PATH, such as send_msg.text"),
     (["--backend", "chip", "--fresh", "send_msg.id"], "--fresh send_msg.id: the client says nothing there"),
     (["--backend", "chip", "--fresh", "send_msg.text"], "--fresh send_msg.text: 'hello' is too short to be found"),
-    (["--backend", "chip", "--report", "/nowhere/x.xml"], "--report /nowhere/x.xml: there is no folder /nowhere"),
+    (["--backend", "chip", "--report", "/nowhere/x.xml"], "--report /nowhere/x.xml: there is no such directory"),
+    (["--backend", "chip", "--report", f"{'x' * 300}.xml"], ".xml: File name too long"),
 ])  # fmt: skip
 def test_wrong_options(good: Path, args: list[str], why: str) -> None:
     result = run(good, *args)

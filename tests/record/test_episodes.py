@@ -309,6 +309,7 @@ async def test_a_server_that_can_not_be_had(status: int, tmp_path: Path) -> None
             # The tape goes on, and what is not on it is a miss as ever.
             assert await ask("bye", id=mine) == {"type": "see you"}
             assert [miss.name for miss in run.coverage.misses] == ["strange"]
+            assert run.coverage.matched["by the upstream"] == 0
     [line] = run.told
     assert ("the handshake was answered with HTTP 401" if status else "can't connect to http://127.0.0.1:1/ws") in line
     assert path.read_bytes() == before
@@ -405,6 +406,48 @@ async def test_a_connection_that_is_on_no_tape(name: str, tmp_path: Path) -> Non
         await run.talk(tmp_path / "second.yaml")
         assert run.coverage.missed == 0
     assert heard(name, tmp_path / "first.yaml") == heard(name, tmp_path / "second.yaml")
+
+
+async def test_a_strangers_connection_to_another_place(tmp_path: Path) -> None:
+    """Nobody knows a stranger's paths: a handshake is one wherever it is said."""
+    path = strange(tmp_path)
+    async with odd(echo) as url, playing(path, "tape", url) as run:
+        async with speaking(run, "/other?room=1") as (ask, _):
+            assert await ask("strange") == {"type": "strange!", "id": None, "mine": False}
+        assert (run.coverage.missed, run.told) == (0, [])
+    is_whole(path)
+    async with playing(path, "tape") as run:
+        async with speaking(run, "/other?room=1") as (ask, _):
+            assert (await ask("strange"))["type"] == "strange!"
+        assert run.coverage.missed == 0
+        async with speaking(run, "/third") as (ask, _):
+            assert (await ask("hello"))["type"] == "welcome"
+        assert [miss.name for miss in run.coverage.misses] == ["the connection /third"]
+
+
+async def test_a_socket_where_the_backend_has_none(tmp_path: Path) -> None:
+    """It is not asked for as a page: the server's answer to that is of no use to who wants a socket."""
+    path = tmp_path / "talk.yaml"
+    path.write_bytes(tapes.written(tapes.opened(), tapes.closed(at=9.0), backend="chip"))
+    asked: list[str] = []
+
+    async def handle(request: web.BaseRequest) -> web.Response:
+        asked.append(request.path)
+        return web.Response(text="a page")
+
+    runner = web.ServerRunner(web.Server(handle))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with aiohttp.ClientSession() as session, playing(path, "chip", url) as run, asyncio.timeout(10):
+        for _ in range(2):
+            with pytest.raises(aiohttp.WSServerHandshakeError, match="404"):
+                await session.ws_connect(f"{run.url}/other")
+        async with session.get(f"{run.url}/other") as answer:
+            assert await answer.text() == "a page"
+        assert run.told == [f"upstream {url}: is not asked for a WebSocket at /other, where chip has none"]
+    await runner.cleanup()
+    assert asked == ["/other"]
 
 
 async def test_a_torn_tape_is_mended_before_more_comes(tmp_path: Path) -> None:
@@ -547,4 +590,5 @@ async def test_a_request_of_nobody(tmp_path: Path) -> None:
         async with playing(path, "tape", url) as run, session.post(f"{run.url}/api/x?a=2", data="ho") as answer:
             assert answer.status == 502
             assert "can't connect" in await answer.text()
+        assert ([miss.name for miss in run.coverage.misses], run.coverage.matched) == (["POST /api/x?a=2"], {})
     is_whole(path)

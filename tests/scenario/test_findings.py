@@ -360,6 +360,11 @@ def test_a_scenario_with_nothing_wrong() -> None:
             b"a:\n  - say: b\n\t- say: c\n",
             ":3: is not YAML: found a tab character that violates indentation: it is a tab",
         ),
+        (
+            b"rules:\n- then: [{say: Tea?}]",
+            ":2: is not YAML: did not find expected ',' or '}': a text with a question mark goes in quotes",
+        ),
+        (b"a: {b: c", ":2: is not YAML: did not find expected ',' or '}'"),
         (b"say: {{ text }}", ":1: is not YAML: found unhashable key: a text that begins with {{ goes in quotes"),
         (
             b"say: {{ text }} again",

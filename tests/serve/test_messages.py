@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Collection
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -302,6 +303,15 @@ async def test_asked_wrongly(server: Server) -> None:
 
 
 # --- what it costs
+
+
+async def test_the_longest_pattern_behind_the_question_mark_has_room_in_a_request_s_line(server: Server) -> None:
+    """Four bytes of UTF-8, each three of a URL: what is longer than a line is refused by aiohttp, in its own words."""
+    longest = quote("\U0001f600" * 500)
+    assert (await call(server, "GET", f"messages?pattern={longest}"))[0] == 200
+    status, told = await call(server, "GET", f"messages?pattern={'x' * 501}")
+    assert (status, "pattern: " in told["error"]) == (400, True)
+    assert (await call(server, "POST", "messages/find", {"pattern": "x" * 1000}))[0] == 200
 
 
 async def test_fifty_thousand_frames_stay_within_the_bound(server: Server) -> None:

@@ -100,6 +100,9 @@ def test_one_post_at_a_time() -> None:
     polled = opened()
     for number in range(3):
         polled.take(Send((polled.conn,), Message("n", (number, b"x"))))
+    assert polled.client._engine.waiting == 2 * (len('451-["n",0,{"_placeholder":true,"num":0}]') + len(b"x")), (
+        "one is out"
+    )
     hole = '{"_placeholder":true,"num":0}'
     posts = [f'451-["n",{number},{hole}]' for number in range(3)]
     assert polled.new() == [f"{posts[0]}\x1ebeA=="]

@@ -171,6 +171,14 @@ def test_aborted_before_and_after_the_answer() -> None:
     assert it.closed() == [("<socket 1>", 1006), ("<socket 3>", 1006)]
 
 
+def test_rules_end_a_socket_without_a_close_frame() -> None:
+    it = host("1.8", JOIN)
+    socket, channel = it.conns(Opened)
+    assert it.act(Close(socket, 1006)) == [Drop(1)]
+    assert it.closed() == [(repr(channel), 1006), (repr(socket), 1006)]
+    assert it.act(Close(socket, 1006), Close(channel, 1006)) == []
+
+
 @pytest.mark.parametrize("conn", ["stranger", 1, None])
 def test_strangers_are_passed_over(conn: object) -> None:
     it = host()

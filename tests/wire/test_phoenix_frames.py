@@ -270,6 +270,9 @@ def test_v2_writes() -> None:
     assert NEW2.reply(1, 2, "t", "ok", {"a": 1}).data == '[1,2,"t","phx_reply",{"response":{"a":1},"status":"ok"}]'
     assert NEW2.reply(1, 2, "t", "ok", []).data == '[1,2,"t","phx_reply",{"response":[],"status":"ok"}]'
     assert OLD2.reply("j", "r", "t", "ok", {}).data == '["j","r","t","phx_reply",{"status":"ok","response":{}}]'
+    assert OLD2.reply("j", "\u00e9\u007f", "t", "ok", {}).data == (
+        '["j","\u00e9\u007f","t","phx_reply",{"status":"ok","response":{}}]'
+    )
     assert NEW2.push("j", None, "t", "e", {"a": 1}).data == '["j",null,"t","e",{"a":1}]'
     assert NEW2.broadcast("t", "e", {}).data == '[null,null,"t","e",{}]'
 

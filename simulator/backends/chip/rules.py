@@ -88,7 +88,7 @@ class ChipRules:
             found, act = self._talks.get(event.talk), event.act
             if type(act) is bot.Say and act.agent is None and found is not None and not found[1].agent:
                 # Nearly always; nothing can be wrong with it.
-                return self._say(found[0], found[1], act.text, None)
+                return self._say(found[2], found[1], act.text, None)
             return self._acted(event)
         match event:
             case Fired():
@@ -302,18 +302,14 @@ class ChipRules:
 
     # --- the outbox
 
-    def _queue(self, channel: str, contact: Contact, msg: Msg, agent: Agent | None) -> list[Action] | None:
-        """Queue a message to a contact, on the channel of that UUID; None when its outbox is full."""
-        outbox = self._state.outbox(channel, contact.chat_id)
+    def _queue(self, outbox: Outbox, contact: Contact, msg: Msg, agent: Agent | None) -> list[Action] | None:
+        """Queue a message to a contact; None when its outbox is full."""
         if len(outbox.items) >= self._kept_messages or outbox.room.left < msg.size:
             return None
         # The live time is the server's clock when the send request came, not the row's created_on (web/server.go).
         nanos = msg.created * 1000 + msg.id * 7919 % 1000
         nanos -= nanos % self._grain
         outbox.put(msg, msg.item(agent, gotime.nano(nanos, self._zone), self._storage_url))
-        # History knows four origins, told by what made the message; a live one passes through what Courier said.
-        if msg.origin not in ("flow", "broadcast", "ticket", "chat"):
-            msg.origin = "chat"
         contact.add(msg)
         return self._look_later(outbox)
 
@@ -323,12 +319,13 @@ class ChipRules:
         if self._outbox_interval:
             outbox.armed = True
             return [After(self._outbox_interval, outbox, "look")]
-        return self._look(outbox)
+        return self._release(outbox)
 
     def _look(self, outbox: Outbox) -> list[Action]:
         outbox.armed = False
-        if not outbox.ready or not outbox.items:
-            return []
+        return self._release(outbox) if outbox.ready and outbox.items else []
+
+    def _release(self, outbox: Outbox) -> list[Action]:
         outbox.ready = False
         sockets = self._sockets.get(outbox.chat_id)
         # The real key is `<chat id>@<channel>`, cut at every @: a chat id with an address in it is never found again
@@ -384,9 +381,13 @@ class ChipRules:
         size = weight(order.text, order.attachments)
         created = round(self._world.now() * 1_000_000)
         row = Msg(created, order.id, True, order.text, size, order.attachments, order.origin, order.user)
-        actions = self._queue(channel.uuid, order.contact, row, order.agent)
+        outbox = self._state.outbox(channel.uuid, order.contact.chat_id)
+        actions = self._queue(outbox, order.contact, row, order.agent)
         if actions is None:
             return 500, {"error": "unable to queue message"}, []
+        # History knows four origins, told by what made the message; a live one passes through what Courier said.
+        if row.origin not in ("flow", "broadcast", "ticket", "chat"):
+            row.origin = "chat"
         return 200, {"status": "queued"}, actions
 
     # --- the bot and the operator
@@ -402,14 +403,15 @@ class ChipRules:
         if why is not None:
             self._world.log("warning", why)
             return []
+        outbox = self._state.outbox(channel, contact.chat_id)
         match act:
             case bot.Say():
                 agent = self._agent(contact) if act.agent is None else self._state.find_agent(act.agent)
-                return self._say(channel, contact, act.text, agent)
+                return self._say(outbox, contact, act.text, agent)
             case bot.Picture() | bot.File():
-                return self._say(channel, contact, act.text, self._agent(contact), (f"{act.type}:{act.url}",))
+                return self._say(outbox, contact, act.text, self._agent(contact), (f"{act.type}:{act.url}",))
             case bot.Stream():
-                return self._say(channel, contact, "".join(act.chunks), self._agent(contact))
+                return self._say(outbox, contact, "".join(act.chunks), self._agent(contact))
             case bot.HandOff():
                 contact.agent = getattr(self._state.find_agent(act.agent), "id", 0)
                 return []
@@ -432,13 +434,13 @@ class ChipRules:
         return self._state.agent(contact.agent) if contact.agent else None
 
     def _say(
-        self, channel: str, contact: Contact, text: str, agent: Agent | None, attachments: tuple[str, ...] = ()
+        self, outbox: Outbox, contact: Contact, text: str, agent: Agent | None, attachments: tuple[str, ...] = ()
     ) -> list[Action]:
         origin, user = ("chat", agent.id) if agent is not None else ("flow", 0)
         size = weight(text, attachments) if attachments else ROW + len(text)
         created = round(self._world.now() * 1_000_000)
         msg = Msg(created, contact.new_id(), True, text, size, attachments, origin, user)
-        actions = self._queue(channel, contact, msg, agent)
+        actions = self._queue(outbox, contact, msg, agent)
         if actions is None:
             self._world.log("warning", "the outbox is full, the answer is lost", chat_id=contact.chat_id)
             return []

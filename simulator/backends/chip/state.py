@@ -210,8 +210,8 @@ class State:
         self._agents = {user.id: user for user in seed.users}
         self._contacts: dict[tuple[int, str], Contact] = {}
         self._outboxes: dict[tuple[str, str], Outbox] = {}
-        self.talks: dict[str, tuple[str, Contact]] = {}
-        """What `talk` finds for the chats that were started on a socket."""
+        self.talks: dict[str, tuple[str, Contact, Outbox]] = {}
+        """What `talk` finds for the chats that were started on a socket, each with its outbox."""
         self.clients: dict[Conn, Client] = {}
         self.sockets: dict[str, list[Client]] = {}
         """Sockets by chat id, whatever their channel (web/server.go GetClient)."""
@@ -252,7 +252,7 @@ class State:
         """The channel's UUID and the contact that a talk means: `<channel uuid>/<chat id>`, or the chat id alone."""
         found = self.talks.get(name)
         if found is not None:
-            return found
+            return found[:2]
         uuid, _, chat_id = name.rpartition("/")
         if not uuid:
             return next(((c.channel.uuid, c) for c in self._contacts.values() if c.chat_id == chat_id), None)
@@ -307,11 +307,11 @@ class State:
         """A socket has started a chat."""
         client.contact = contact
         client.talk = f"{client.channel.uuid}/{contact.chat_id}"
-        self.talks[client.talk] = (client.channel.uuid, contact)
         contact.channel = client.channel
         # The latest last.
         self._contacts[contact.org, contact.chat_id] = self._contacts.pop((contact.org, contact.chat_id), contact)
         client.outbox = self.outbox(client.channel.uuid, contact.chat_id)
+        self.talks[client.talk] = (client.channel.uuid, contact, client.outbox)
         self.sockets.setdefault(contact.chat_id, []).append(client)
 
     def leave(self, client: Client) -> None:

@@ -30,6 +30,15 @@ _SPACE = {
     "schema": {"type": "string", "pattern": "^([A-Za-z0-9_][A-Za-z0-9._-]{0,63})?$"},
 }
 
+_PARTS = {
+    "channels": "The id of a channel, as `channels` has it, or the name of its session.",
+    "faults": "The name of a fault.",
+    "messages": "The number of a frame.",
+    "scenarios": "The name of the scenario that is played.",
+    "spaces": "The name of a space.",
+}
+"""What stands in a path for the part in braces, by its first part."""
+
 
 def describe(calls: Sequence[Call]) -> dict[str, Any]:
     """The whole description."""
@@ -99,9 +108,8 @@ def _operation(call: Call, schemas: dict[tuple[str, JsonSchemaMode], Any]) -> di
 
 def _in_path(call: Call) -> list[dict[str, Any]]:
     names = re.findall(r"{(\w+)}", call.path)
-    return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}} for name in names
-    ]
+    kept = {"in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+    return [{"name": name, **kept, "description": _PARTS.get(call.path.partition("/")[0], "")} for name in names]
 
 
 def _behind(call: Call) -> list[dict[str, Any]]:

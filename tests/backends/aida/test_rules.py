@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from simulator.core.bot import EchoBot, File, HandOff, Leave, Picture, Say, Stream
-from simulator.core.message import Headers, Response
+from simulator.core.bot import EchoBot, File, HandOff, Leave, Picture, Raw, Say, Stream, Typing
+from simulator.core.message import Headers, Message, Response
 from simulator.core.objects import Upload, UploadFlaw
 from tests.talk import Talk
 
@@ -639,6 +639,27 @@ def test_the_operator_s_acts(talk: Talk, act: Any, text: str) -> None:
     join(talk)
     talk.act(ANA, act)
     talk.play(f'server << [null,null,"$H","btu_msg",{{"text":"{text}","session":"$ANA"}}]')
+
+
+def test_an_act_that_is_no_message_of_aida_s(talk: Talk) -> None:
+    join(talk)
+    talk.act(ANA, Raw("btu_msg", {"any": "thing"}))
+    talk.play('server << [null,null,"$H","btu_msg",{"any":"thing"}]')
+    for who, act in ((ANA, Typing()), (NOBODY, Say("hi")), (NOBODY, Raw("btu_msg"))):
+        talk.act(who, act)
+        talk.play("client is silent")
+
+
+def test_which_session_is_meant(talk: Talk) -> None:
+    join(talk)
+    made, rules = session(talk), talk.running.engine.rules
+    assert [rules.objection(who, Say("")) for who in (made, NOBODY)] == [None, f"there is no session {NOBODY!r}"]
+
+    def named(*args: Any) -> str | None:
+        return rules.talk_of(None, Message("utb_msg", args))
+
+    assert named({"session": made}) == made
+    assert [named(), named([]), named({}), named({"session": 1}), named({"session": NOBODY})] == [None] * 5
 
 
 def test_nothing_is_not_said(talk: Talk) -> None:

@@ -86,6 +86,7 @@ def test_depth() -> None:
         ('"\\n\\u00e9\\x', "invalid character 'x' in string escape code"),
         ('"\\n\\u00e9', "unexpected end of JSON input"),
         ('{"a":1,', "unexpected end of JSON input"),
+        ('{"a":true,}', "invalid character '}' looking for beginning of object key string"),
         ('{"a":[1,', "unexpected end of JSON input"),
         ('{"a":1,"b"', "unexpected end of JSON input"),
     ],

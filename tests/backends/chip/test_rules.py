@@ -10,7 +10,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from simulator.backends.chip.messages import COMMANDS
-from simulator.core.message import Response
+from simulator.core.message import Message, Response
 from tests.talk import UPGRADE, Talk
 
 EVE = "65vbbDAQCdPdEWlEhDGy4utO"
@@ -314,6 +314,23 @@ def chatting(talk: Talk) -> str:
     client.send('{"type":"start_chat"}')
     chat: str = json.loads(client.texts()[0])["chat_id"]
     return chat
+
+
+def test_whose_talk_a_message_is_and_who_is_in_it(chip: Talk) -> None:
+    quiet, client = chip.connect("quiet"), chip.connect("ada")
+    client.send('{"type":"start_chat"}')
+    chat = json.loads(client.texts()[0])["chat_id"]
+    rules, message = chip.running.engine.rules, Message("get_history", ({},))
+    first, second = (present.conns[""] for present in chip.running.engine.wire.clients())
+    assert [rules.talk_of(conn, message) for conn in (first, second, object())] == [None, f"{MAIN}/{chat}", None]
+    assert [*rules.conns_of(chat)] == [*rules.conns_of(f"{MAIN}/{chat}")] == [second]
+    assert [*rules.conns_of("nobody's")] == []
+    quiet.close()
+
+
+def test_courier_is_told_of_a_channel_that_is_not_there(chip: Talk) -> None:
+    answer = sends(chip, EVE, 1, channel="00000000-0000-4000-8000-000000000000")
+    assert (answer.status, json.loads(answer.body)) == (400, {"error": "no such channel"})
 
 
 # --- the door

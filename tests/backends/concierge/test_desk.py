@@ -13,7 +13,7 @@ from simulator.backends.concierge import tokens
 from simulator.backends.concierge.chats import _weight
 from simulator.backends.concierge.state import Seed
 from simulator.core.bot import End, File, HandOff, Leave, Picture, Queue, Raw, Say, Status, Stream, Typing
-from simulator.core.message import Request
+from simulator.core.message import Message, Request
 from simulator.core.wire import Shut
 from tests.backends.concierge.speak import (
     BOBS,
@@ -70,6 +70,22 @@ def test_the_bot_gives_pictures_and_files_back() -> None:
         message = texts(client)[-1]["payload"]["chatMessage"]
         assert (message["contentType"], message["messageContent"]) == (kind, url)
         assert message["metadata"]["file"]["name"] == name.replace("%20", " ")
+
+
+def test_whose_session_is_meant(talk: Talk) -> None:
+    client = connected(talk)
+    connected(talk, "bob", Auth=tokens.mint("not-a-secret", "35", "367", 0, 2_000_000_000))
+    session = good(client, "init-chat-with-concierge", newSession=True)["chatSessionId"]
+    rules = talk.running.engine.rules
+    mine, theirs = (present.conns[""] for present in talk.running.engine.wire.clients())
+
+    def named(conn: Any, *args: Any) -> str | None:
+        return rules.talk_of(conn, Message("ping", args))
+
+    assert named(mine, {"chatSessionId": session}) == session
+    assert named(theirs, {"chatSessionId": session}) is None, "it is another tenant's"
+    assert named(object(), {"chatSessionId": session}) is None
+    assert [named(mine), named(mine, []), named(mine, {"chatSessionId": 1})] == [None] * 3
 
 
 def test_acts(talk: Talk) -> None:

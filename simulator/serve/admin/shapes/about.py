@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from simulator.serve.admin.shapes.form import Told
 
@@ -13,7 +13,9 @@ class Health(Told):
     """It is well."""
 
     status: Literal["ok"]
+    """Always `ok`: a simulator that is not well does not answer."""
     version: str
+    """Of the simulator."""
     backends: list[str]
     """Their names."""
 
@@ -21,25 +23,36 @@ class Health(Told):
 class Description(BaseModel):
     """Of the control API; see https://spec.openapis.org/oas/v3.1.1.html."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     openapi: str
+    """The version of OpenAPI."""
     info: dict[str, Any]
+    """Title, version, and what all calls have in common."""
     servers: list[dict[str, Any]]
+    """Where it is: this simulator, in the space that was asked."""
     paths: dict[str, Any]
+    """Every call."""
     components: dict[str, Any]
+    """Every shape."""
     security: list[dict[str, Any]]
+    """When the token is asked for."""
 
 
 class Version(Told):
     """Which simulator this is, and on what it runs."""
 
     version: str
+    """Of the simulator."""
     python: str
+    """Of the interpreter."""
 
 
 class ActKind(Told):
     """One act of a bot or an agent, at one backend."""
 
     how: Literal["spoken", "approximated", "silent"]
+    """`spoken`: the protocol has it; `approximated`: it has something near; `silent`: nothing goes over the wire."""
     what: str
     """What happens on the wire."""
     schema_: dict[str, Any] = Field(alias="schema")
@@ -63,8 +76,11 @@ class Backend(Told):
     """One backend, as it is reached from where the question came."""
 
     name: str
+    """By which options and calls know it."""
     summary: str
+    """What it is, in one line."""
     transport: str
+    """What it speaks, in words."""
     url: str
     """Its base URL, in the space that was asked."""
     connect: str
@@ -74,11 +90,13 @@ class Backend(Told):
     credentials: dict[str, Any]
     """What a client brings beside the URL."""
     port: int
+    """On which it listens."""
     statuses: list[str]
     """What the act `status` can say."""
     agents: list[str] | None
     """Under which names agents can act; null where any will do."""
     acts: dict[str, ActKind]
+    """What a bot or an agent can do there."""
     commands: dict[str, MessageKind]
     """What clients say."""
     events: dict[str, MessageKind]
@@ -89,3 +107,4 @@ class Backends(Told):
     """All that are served."""
 
     backends: list[Backend]
+    """In the order in which they are served."""

@@ -13,14 +13,18 @@ class Which(Asked):
     """Of one backend alone."""
 
     backend: str | None = None
+    """Its name; left out, all."""
 
 
 class Brief(Told):
     """A client that is connected."""
 
     id: str
+    """By which calls name it."""
     backend: str
+    """Whose client it is."""
     transport: Literal["websocket", "polling", "longpoll"]
+    """How it is connected now."""
     link: int | None
     """The number of its socket; none while it polls."""
     since: str | None
@@ -48,6 +52,7 @@ class Channels(Told):
     """In the order in which they came."""
 
     channels: list[Channel]
+    """Everybody who is connected to the space."""
 
 
 class Ending(Asked):
@@ -56,6 +61,7 @@ class Ending(Asked):
     code: int | None = Field(None, ge=1000, le=4999)
     """Of the close frame, 1000 when left out; 1005 is a close frame without a code, 1006 none at all."""
     reason: str = Field("", max_length=123)
+    """Of the close frame: at most 123 bytes of UTF-8."""
 
 
 class End(Given):
@@ -64,25 +70,33 @@ class End(Given):
     code: int | None = Field(1000, ge=1000, le=4999)
     """Of the close frame; null and 1005 are a close frame without a code, 1006 is none at all."""
     reason: str = Field("", max_length=123)
+    """Of the close frame: at most 123 bytes of UTF-8."""
 
 
 class Ended(Told):
     """What was ended."""
 
     closed: list[str]
+    """Ids of channels."""
     code: int | None
+    """Which it was ended with; null is a close frame without one."""
 
 
 class Send(Given):
     """What to say, and to whom: to these channels, to all that are in a talk, or else to all of the backend."""
 
     backend: str | None = None
+    """Left out, that of the port, or of the channels."""
     channels: list[str] | None = Field(None, min_length=1)
+    """Ids of those who get it; not together with a talk."""
     talk: str | None = None
+    """All who are in that conversation get it, by its name or the last part of it."""
     topic: str | None = None
     """To those who joined it, where there are several; at concierge what stands behind the channel's name."""
     name: str | None = Field(None, examples=["chat_out"])
+    """What the message is called; one of `name`, `raw` and `base64` has to be there."""
     body: JsonValue = None
+    """What it says; judged by the model unless `validate` is false."""
     args: list[JsonValue] | None = None
     """In place of a body: all arguments of a Socket.IO event, or a status and a body of concierge's answers."""
     ack: bool = False

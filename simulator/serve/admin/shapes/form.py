@@ -27,3 +27,4 @@ class Wrong(Told):
     """What is wrong with a call, and what to do about it."""
 
     error: str
+    """In one line: the key, what was expected, and what to do."""

@@ -22,16 +22,21 @@ def _regex(value: str) -> str:
 
 
 Pattern = Annotated[str, AfterValidator(_regex), Field(max_length=1000)]
+Briefly = Annotated[str, AfterValidator(_regex), Field(max_length=500)]
+"""Behind `?`, where each character may be twelve of the 8190 bytes that the line of a request has."""
 
 
 class Criteria(Given):
     """Which messages are meant: those that are all of this. What is left out does not matter."""
 
     backend: str | None = None
+    """At which backend it passed."""
     sender: Sender | None = None
+    """Who said it."""
     kind: Kind | None = None
     """`ack` is an answer to a message, `control` a frame that bears none."""
     name: str | None = Field(None, examples=["send_msg"])
+    """What it is called: the wire's own word."""
     topic: str | None = None
     """Phoenix topic or Socket.IO namespace."""
     link: int | None = None
@@ -80,51 +85,60 @@ class WaitForCount(Wait):
     """So many that pass."""
 
     count: int = Field(ge=1, le=10_000)
+    """How many have to pass."""
 
 
-class Page(Asked):
+class Sifted(Asked):
+    """Criteria that can stand behind `?`: a message has to be all of this."""
+
+    backend: str | None = None
+    """At which backend it passed."""
+    sender: Sender | None = None
+    """Who said it."""
+    kind: Kind | None = None
+    """`ack` is an answer to a message, `control` a frame that bears none."""
+    name: str | None = None
+    """What it is called: the wire's own word."""
+    topic: str | None = None
+    """Phoenix topic or Socket.IO namespace."""
+    link: int | None = None
+    """The number of a socket, or of a session that polls."""
+    channel: str | None = None
+    """The id of a channel, as `channels` has it: of all its sockets."""
+    talk: str | None = None
+    """A conversation, by its name or the last part of it."""
+    text: str | None = None
+    """Stands somewhere in the frame as it passed."""
+    pattern: Briefly | None = None
+    """A regular expression that is found in the frame as it passed; without look-around and back-references.
+    `messages/find` takes a longer one."""
+    violation: bool | None = None
+    """Whether it breaks the documented model."""
+
+
+class Page(Sifted):
     """Which of the journal's messages: the last, or those behind or before a number."""
 
     limit: int = Field(1000, ge=0, le=10_000)
+    """So many at most."""
     after: int | None = Field(None, ge=0)
     """The first ones behind this number, in place of the last ones."""
     before: int | None = Field(None, ge=0)
     """The last ones before this number."""
-    backend: str | None = None
-    sender: Sender | None = None
-    kind: Kind | None = None
-    name: str | None = None
-    topic: str | None = None
-    link: int | None = None
-    channel: str | None = None
-    talk: str | None = None
-    text: str | None = None
-    pattern: Pattern | None = None
-    violation: bool | None = None
 
 
-class Stream(Asked):
+class Stream(Sifted):
     """Which messages a stream has, and from where on."""
 
     after: int | None = Field(None, ge=0)
     """Behind this number, as far as the journal has it; left out, from now on. The header Last-Event-ID goes before."""
-    backend: str | None = None
-    sender: Sender | None = None
-    kind: Kind | None = None
-    name: str | None = None
-    topic: str | None = None
-    link: int | None = None
-    channel: str | None = None
-    talk: str | None = None
-    text: str | None = None
-    pattern: Pattern | None = None
-    violation: bool | None = None
 
 
 class Violated(Asked):
     """Which violations."""
 
     backend: str | None = None
+    """Of its clients alone."""
     after: int = Field(0, ge=0)
     """Behind this number."""
     limit: int = Field(1000, ge=0, le=10_000)
@@ -137,6 +151,7 @@ class Breach(Told):
     path: str
     """Keys and indexes with dots between them; `name` and `topic` are those of the message, "" is the whole body."""
     expected: str
+    """What the model has there."""
     got: str
     """As JSON, cut where it is long."""
     words: str
@@ -155,18 +170,25 @@ class Message(Told):
     time: str
     """ISO 8601, of the space's clock."""
     backend: str
+    """At which it passed."""
     link: int
     """Its socket, or its session that polls."""
     sender: Sender
+    """Who said it."""
     kind: Kind
+    """`ack` is an answer to a message, `control` a frame that bears none."""
     name: str | None = None
+    """What it is called; an answer has the name of what it answers."""
     args: list[Any] | None = None
+    """What it says: its body, or all arguments of a Socket.IO event."""
     topic: str | None = None
+    """Phoenix topic or Socket.IO namespace."""
     raw: str
     """The frame as it passed; bytes as characters of Latin-1."""
     binary: bool | None = None
     """It was a binary frame."""
     via: Literal["polling", "longpoll"] | None = None
+    """How it came where that was no WebSocket."""
     error: str | None = None
     """Why it could not be read."""
     answers: str | None = None
@@ -174,6 +196,7 @@ class Message(Told):
     answers_number: int | None = None
     """And the number of its frame."""
     violations: list[Breach] | None = None
+    """In what it differs from the documented model; left out where in nothing."""
 
 
 class Messages(Told):
@@ -186,6 +209,7 @@ class Messages(Told):
     more: bool
     """Whether there are others that would be on the next page in this direction."""
     messages: list[Message]
+    """The oldest first."""
 
 
 class Found(Told):
@@ -194,36 +218,42 @@ class Found(Told):
     total: int
     """How many there are, those beyond the limit included."""
     messages: list[Message]
+    """The first of them, the oldest first."""
 
 
 class One(Told):
     """One message."""
 
     message: Message
+    """The first that is meant."""
 
 
 class Parts(Told):
     """The messages of one frame."""
 
     messages: list[Message]
+    """Most frames have one; a poll's body may have several."""
 
 
 class Count(Told):
     """How many."""
 
     count: int
+    """How many messages are meant."""
 
 
 class Counted(Count):
     """Those that were waited for."""
 
     messages: list[Message]
+    """The oldest first."""
 
 
 class Late(Told):
     """What did not come in time."""
 
     error: str
+    """In one line: what was looked for, and what came nearest."""
     looked_for: dict[str, Any] | None = None
     """The criteria; left out where the space ended meanwhile, as all that follows."""
     count: int | None = None
@@ -240,16 +270,22 @@ class Removed(Told):
     """How many frames the journal let go."""
 
     removed: int
+    """Frames, not messages."""
 
 
 class Violation(Breach):
     """And whose message that was."""
 
     number: int
+    """Of the frame."""
     time: str
+    """ISO 8601, of the space's clock."""
     backend: str
+    """At which it passed."""
     link: int
+    """Its socket, or its session that polls."""
     name: str | None
+    """What the message is called; null where it could not be read."""
 
 
 class Violations(Told):
@@ -258,3 +294,4 @@ class Violations(Told):
     total: int
     """How many there are, those beyond the limit included."""
     violations: list[Violation]
+    """One message may have several."""
