@@ -252,10 +252,10 @@ async def test_nothing_is_handed_out_after_the_end(end: str) -> None:
 
 
 def fill(link: AnyLink) -> None:
-    """Sends until the kernel takes no more, and then some."""
+    """Sends until the kernel takes no more, and then more than the peer's TLS reads ahead (256 KiB)."""
     while not link.unsent:
         link.send(Frame(b"x" * 60_000))
-    for _ in range(3):
+    for _ in range(12):
         link.send(Frame(b"x" * 60_000))
 
 
