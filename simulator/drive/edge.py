@@ -43,14 +43,16 @@ LINES: ContextVar[list[tuple[str, str]] | None] = ContextVar("LINES", default=No
 async def no_101(response: aiohttp.ClientResponse) -> None:
     """Before anybody gives up on a handshake that was refused, what the server says about it."""
     if response.request_info.headers.get("Sec-WebSocket-Key") and response.status != 101:
-        raise Turned(await _read(response))
+        async with response:
+            raise Turned(await _read(response))
     if response.status == 101 and (lines := LINES.get()) is not None:
         lines.extend(response.headers.items())
 
 
 async def _elsewhere(session: object, context: object, redirect: aiohttp.TraceRequestRedirectParams) -> None:
     if redirect.headers.get("Sec-WebSocket-Key"):
-        raise Turned(await _read(redirect.response))
+        async with redirect.response:
+            raise Turned(await _read(redirect.response))
 
 
 def staying() -> aiohttp.TraceConfig:
@@ -161,6 +163,10 @@ class Edge:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        # Without a word: what was to be said is said. Closed all the same: aiohttp warns of each that isn't when it is
+        # collected, which may be in the middle of somebody else's test.
+        self.cut()
+        await asyncio.gather(*(socket.close() for socket in self._sockets.values()), return_exceptions=True)
 
     def _news(self, news: News) -> None:
         self.carry(self._play.take(news, asyncio.get_running_loop().time()))

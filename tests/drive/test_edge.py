@@ -12,11 +12,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 
 from simulator.cassette.entries import Beside, Closed, Entry, Exchange, TapedRequest, TapedResponse
 from simulator.core.errors import StartError
+from simulator.core.wire import Link
+from simulator.drive.edge import Edge
 from simulator.drive.outcome import Manner
 from simulator.drive.target import Target
 from simulator.drive.verify import Wanted, verify
@@ -34,7 +37,15 @@ def written(tmp_path: Path, *entries: Entry) -> Path:
     return path
 
 
-async def test_frames_and_header_lines_arrive_as_they_were(tmp_path: Path) -> None:
+async def test_frames_and_header_lines_arrive_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sockets: list[aiohttp.ClientWebSocketResponse] = []
+    listen = Edge._listen
+
+    async def watched(edge: Edge, link: Link, socket: aiohttp.ClientWebSocketResponse) -> None:
+        sockets.append(socket)
+        await listen(edge, link, socket)
+
+    monkeypatch.setattr(Edge, "_listen", watched)
     got: list[Any] = []
     ended = asyncio.Event()
 
@@ -67,6 +78,8 @@ async def test_frames_and_header_lines_arrive_as_they_were(tmp_path: Path) -> No
         found = await verified(path, url)
         async with asyncio.timeout(5):
             await ended.wait()
+    # Else aiohttp warns of it, whenever that is collected.
+    assert [socket.closed for socket in sockets] == [True]
     assert off(found) == []
     assert got == [
         ("/chat%2Froom?q=%20x&y", "https://app.example.com", ["a", "b"], None), b"\x00\xff", "Häi 👍",
