@@ -87,6 +87,37 @@ def test_bars_in_tables_are_bars(site: Path) -> None:
     ] == []
 
 
+def unfenced(path: Path) -> str:
+    """A page of Markdown without what it shows as code."""
+    return re.sub(r"^```.*?^```|`[^`\n]*`", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(path: Path) -> set[str]:
+    """Of a page's headings, as GitHub makes them."""
+    fenceless = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    plain = [
+        re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", line) for line in re.findall(r"^#+ (.*)$", fenceless, re.MULTILINE)
+    ]
+    return {re.sub(r"[^\w\- ]", "", line.strip().lower()).replace(" ", "-") for line in plain}
+
+
+def test_links_lead_somewhere_in_the_repository_too() -> None:
+    """Pages are read there before anybody has built the site, which mkdocs looks at."""
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("simulator/**/*.md"), *ROOT.glob("bench/*.md")]
+    links, dead = 0, []
+    for page in (page for page in pages if "node_modules" not in page.parts):
+        for link in re.findall(r"\]\(([^)\s]+)\)", unfenced(page)):
+            place, _, anchor = link.partition("#")
+            if re.match(r"\w+:", link):
+                continue
+            links += 1
+            target = page.parent / place if place else page
+            if not target.exists() or (anchor and target.suffix == ".md" and anchor not in anchors(target)):
+                dead.append((page.relative_to(ROOT).as_posix(), link))
+    assert dead == []
+    assert links > 150
+
+
 def test_the_readme_says_the_two_commands() -> None:
     assert re.search(r"```\ngit clone [^\n]+\nmake serve\n```", (ROOT / "README.md").read_text(encoding="utf-8"))
 
