@@ -17,7 +17,7 @@ import click
 import pytest
 from pydantic import BaseModel
 
-from docs.generated import cassette, commands, control, messages, scenario, settings
+from docs.generated import cassette, commands, control, fields, messages, scenario, settings
 from docs.generated.words import Undocumented
 from simulator import backends
 from simulator.cassette import entries
@@ -286,6 +286,21 @@ def test_every_message(site: Path, backend: Backend) -> None:
         assert {*models} <= codes(part)
         for model in models.values():
             assert {*model.model_json_schema().get("properties", {})} <= codes(generated)
+    there_are, wordless = mute(site, f"protocols/{backend.name}.html")
+    assert there_are > 8
+    assert wordless == []
+
+
+@every
+def test_words_for_keys_are_those_of_keys_that_there_are(backend: Backend) -> None:
+    """Left-over ones would be found by nobody."""
+    keys: set[str] = set()
+    for models, mode in ((backend.commands, "validation"), (backend.events, "serialization")):
+        for name, model in models.items():
+            schema: Any = model.model_json_schema(mode=mode)  # type: ignore[arg-type]
+            for owner, part in ((name, schema), *schema.get("$defs", {}).items()):
+                keys |= {known for key in part.get("properties", {}) for known in (key, f"{owner}.{key}")}
+    assert {*fields.FIELDS[backend.name]} - keys == set()
 
 
 # ---- what has no words fails ----
@@ -321,6 +336,14 @@ def message() -> None:
     [*messages._side("From the client", backends.load("chip"), {"mute": Nameless}, {}, "validation", {})]
 
 
+def key_of_a_message() -> None:
+    [*messages._side("From the client", backends.load("chip"), {"mute": Mute}, {}, "validation", {})]
+
+
+def key_of_a_part() -> None:
+    [*messages._body(backends.load("chip"), "Part", {"properties": {"key": {"$ref": "#/$defs/Mute"}}}, {})]
+
+
 def parameter() -> None:
     [
         *control._call(
@@ -341,7 +364,7 @@ def part_of_a_scenario() -> None:
 
 @pytest.mark.parametrize(
     "made",
-    [option, command, call, parameter, shape, part_of_a_scenario, setting, message],
+    [option, command, call, parameter, shape, part_of_a_scenario, setting, message, key_of_a_message, key_of_a_part],
     ids=lambda made: made.__name__,
 )
 def test_what_has_no_words_fails_the_build(made: Callable[[], None]) -> None:
