@@ -27,6 +27,7 @@ from simulator.cassette.walks import Walks
 from simulator.core.actions import Accept, Action, Cancel, Refuse
 from simulator.core.backend import Backend
 from simulator.core.bot import Act
+from simulator.core.errors import Unmatched
 from simulator.core.events import (
     Acked,
     Called,
@@ -325,11 +326,16 @@ class Playback:
         return [] if seat.conns or seat.knocking else self._left(seat)
 
     def _malformed(self, malformed: Malformed) -> list[Action]:
-        frame = malformed.error.frame
+        conn, error = malformed.conn, malformed.error
+        if isinstance(error, Unmatched):
+            seat = self._by_conn[conn][0]
+            found = [] if seat.elsewhere else self.misses.unjoined(seat, conn, error, self.masks)
+            return found if isinstance(found, list) else self._matched(seat, found, NO_REF)
+        frame = error.frame
         if not isinstance(frame, Frame):
-            self.world.log("warning", f"what the tape has can't be sent: {malformed.error}")
+            self.world.log("warning", f"what the tape has can't be sent: {error}")
             return []
-        return self._received(malformed.conn, Message("", (frame.data,)))
+        return self._received(conn, Message("", (frame.data,)))
 
     def _fired(self, fired: Fired) -> list[Action]:
         owner, number = cast("tuple[str, int]", fired.owner)

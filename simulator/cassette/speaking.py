@@ -8,7 +8,7 @@ from typing import Final, cast
 from simulator.cassette.bindings import changed
 from simulator.cassette.coverage import Coverage
 from simulator.cassette.envelopes import ENGINE, PHOENIX
-from simulator.cassette.strands import Line, Part, Strand
+from simulator.cassette.strands import UNMATCHED, Line, Part, Strand
 from simulator.cassette.walk import Args, Manner, Seat
 from simulator.cassette.walks import Walks
 from simulator.core.actions import Accept, Action, After, Close, Refuse, Reply, Send
@@ -70,8 +70,8 @@ class Speaking:
         if line.part is Part.CLOSE and conn is None:
             conn = next(iter(seat.conns.values()), None)
         if conn is None:
-            if line.part in ENDS:
-                # It is over already.
+            if line.part in ENDS or line.packed == UNMATCHED:
+                # It is over already, or the wire has said it.
                 self._coverage.did(line)
             return []
         self._coverage.did(line)
