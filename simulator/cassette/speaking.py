@@ -67,6 +67,9 @@ class Speaking:
             seat.held.append((index, cause))
             return []
         conn = waits if door else seat.conns.get(topic)
+        if conn is None and (topic in seat.away or (line.part is Part.CLOSE and seat.away and not seat.conns)):
+            seat.held.append((index, cause))
+            return []
         if line.part is Part.CLOSE and conn is None:
             conn = next(iter(seat.conns.values()), None)
         if conn is None:
@@ -106,6 +109,27 @@ class Speaking:
         seat.conns[topic] = conn
         actions.append(Accept(conn, body=body if seat.strand.kind == PHOENIX else None))
         actions += (action for item in held for action in self.play(seat, *item))
+        return actions
+
+    def recovered(self, seat: Seat, conn: Conn, topic: str, before: Conn) -> list[Action]:
+        """In again where it broke off; what fell due meanwhile is what was missed, see `_decided`."""
+        actions = [action for one in seat.kin for action in self.due(one)]
+        seat.away.discard(topic)
+        seat.conns[topic] = before
+        later: list[tuple[Seat, tuple[int, int]]] = []
+        for one in seat.kin:
+            lines, held, one.held = one.strand.lines, one.held, []
+            for item in held:
+                line = lines[item[0]]
+                if line.topic != topic and line.part is not Part.CLOSE:
+                    one.held.append(item)
+                elif _is_kept(line):
+                    actions += self.play(one, *item)
+                else:
+                    later.append((one, item))
+        seat.conns[topic] = conn
+        actions.append(Accept(conn))
+        actions += (action for one, item in later for action in self.play(one, *item))
         return actions
 
     @staticmethod
