@@ -121,7 +121,7 @@ def test_two_namespaces_and_what_recovery_does_not_keep() -> None:
 
 def test_the_other_namespace_is_waited_for() -> None:
     names = ("admin", "shop")
-    tape = [opened(SOCKET), said("server", HELLO, 0.0)]
+    tape: list[Entry] = [opened(SOCKET), said("server", HELLO, 0.0)]
     for name in names:
         tape += [
             said("client", f"40/{name},", 0.0),
