@@ -161,6 +161,8 @@ class Client(asyncio.Protocol):
         self._parse()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        # CPython's own may fail when it is asked to abort what ended by itself with something left to write.
+        self._transport = None
         self._over(Ended(1006))
         self._eof.set()
 
@@ -257,8 +259,8 @@ class Client(asyncio.Protocol):
 
     def deaf(self) -> None:
         """Read no more."""
-        assert self._transport is not None
-        self._transport.pause_reading()
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
 
     def hear(self) -> None:
         """Read again."""

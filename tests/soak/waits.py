@@ -7,8 +7,8 @@ from typing import Any, Self
 
 FULL = 120.0
 """Seconds of a run from which on the deadlines are the long ones."""
-WRITE = 15.0
-"""Seconds that a frame may lie unread: no setting of the server."""
+WRITE, POLL = 15.0, 25.0
+"""Seconds that a frame may lie unread, and until aida forgets who went in the middle of a poll: no settings of the server."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Waits:
     @property
     def left(self) -> float:
         """Until all is gone when everybody has left: the longest timer, and half of it again for a busy machine."""
-        return 1.5 * max(self.ping + self.pong, self.idle, self.request, WRITE) + 5
+        return 1.5 * max(self.ping + self.pong, self.idle, self.request, WRITE, POLL) + 5
 
     @property
     def last(self) -> float:
