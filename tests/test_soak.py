@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import Counter
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from tests.soak.__main__ import Soak
+from tests.soak.__main__ import main as soak
 from tests.soak.people import NAMES, Person, Wrong
 from tests.soak.server import Soaked
 from tests.soak.told import Told
@@ -148,3 +151,29 @@ def test_what_is_left_is_seen(monkeypatch: pytest.MonkeyPatch, name: str) -> Non
 )
 def test_what_does_not_add_up_is_seen(monkeypatch: pytest.MonkeyPatch, amiss: dict[str, Any], why: str) -> None:
     assert why in judged(monkeypatch, {}, **amiss)[0]
+
+
+@pytest.mark.parametrize(
+    "words", [["--clients", "0"], ["--pace", "0"], ["--minutes", "nan"], ["--minutes", "-1"], ["--processes", "0"]]
+)
+def test_what_makes_no_sense_starts_nothing(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["soak", *words])
+    monkeypatch.setattr("tests.soak.__main__.Soaked", None)
+    with pytest.raises(SystemExit) as left:
+        soak()
+    assert left.value.code == 2
+    assert "have to be more than 0" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_server_that_does_not_start_is_3(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["soak", "--seconds", "1", "--clients", "2"])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr("tests.soak.server.COMMAND", tmp_path / "nobody")
+    with pytest.raises(SystemExit) as left:
+        soak()
+    assert left.value.code == 3
+    assert capsys.readouterr().err == "the command simulator is not in this venv: `make soak` installs it\n"

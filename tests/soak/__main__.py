@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -18,6 +20,13 @@ from tests.soak.people import NAMES
 from tests.soak.server import STORY as SCENARIO
 from tests.soak.server import Soaked
 
+EXAMPLES = """\
+  make soak                                       ten minutes, 2,500 clients
+  make soak MINUTES=1 ARGS="--clients 50"         a short one
+  make soak MINUTES=60 ARGS="--seed 7"            an hour of other dice
+
+Exit codes: 0 nothing was left over; 1 something was, or was amiss; 2 bad usage; 3 the server could not start.
+"""
 LEFT = 120.0
 """Seconds in which all has to be gone when everybody has left: the longest timer of the soak's settings is 62."""
 LAST = 300.0
@@ -304,7 +313,13 @@ def _counts(counts: Counter[str]) -> str:
 
 def main() -> int:
     """The command line."""
-    parser = argparse.ArgumentParser("python -m tests.soak", description=__doc__)
+    parser = argparse.ArgumentParser(
+        "python -m tests.soak",
+        usage='make soak MINUTES=10 ARGS="[options]"',
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--minutes", type=float, default=10.0, help="how long (10)")
     parser.add_argument("--seconds", type=float, help="the same in seconds")
     parser.add_argument("--clients", type=int, help="how many come (2500, fewer for a short one)")
@@ -314,10 +329,17 @@ def main() -> int:
     options = parser.parse_args()
     options.seconds = options.minutes * 60 if options.seconds is None else options.seconds
     short = options.seconds < 120
-    options.clients = options.clients or (200 if short else 2500)
-    options.pace = options.pace or (1.0 if short else 5.0)
-    if options.seconds <= 0 or options.clients < options.processes or options.processes < 1:
-        parser.error("--seconds, --clients and --processes have to be more than 0, and no process without a client")
+    options.clients = (200 if short else 2500) if options.clients is None else options.clients
+    options.pace = (1.0 if short else 5.0) if options.pace is None else options.pace
+    if not 0 < options.seconds < math.inf or not 0 < options.pace < math.inf:
+        parser.error("--minutes, --seconds and --pace have to be more than 0")
+    if options.clients < options.processes or options.processes < 1:
+        parser.error("--clients and --processes have to be more than 0, and no process without a client")
+    if not Path("/proc/self/statm").exists():
+        print("the soak reads memory and descriptors of the server in /proc, which is not here: run it on Linux, or in the image", file=sys.stderr)  # fmt: skip
+        return 3
+    # What ends us ends the server, too: it would serve on for nobody.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with Soaked(options.seed) as server:
         soak = Soak(server, options)
         try:

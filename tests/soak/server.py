@@ -10,7 +10,7 @@ import tempfile
 import time
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 from urllib.parse import urlsplit
 
 from tests.soak.rascals import ANSWER, REQUEST
@@ -34,10 +34,17 @@ SPACES = 20
 STORY = {"rules": [{"when": "message", "then": [{"say": "heard {{ text }}"}]}]}
 
 
+def _leave(why: str) -> NoReturn:
+    print(why, file=sys.stderr)
+    raise SystemExit(3)
+
+
 class Soaked:
     """A running server; `with` ends it."""
 
     def __init__(self, seed: int) -> None:
+        if not COMMAND.exists():
+            _leave("the command simulator is not in this venv: `make soak` installs it")
         self._folder = tempfile.TemporaryDirectory(prefix="soak-")
         ready = Path(self._folder.name) / "ready.json"
         self.log = Path(self._folder.name) / "log"
@@ -54,7 +61,11 @@ class Soaked:
         until = time.monotonic() + 60
         while not ready.exists():
             if self._process.poll() is not None or time.monotonic() > until:
-                raise SystemExit(f"the server did not start:\n{self.log.read_text()}")
+                self._process.kill()
+                self._process.wait()
+                told = self.log.read_text()
+                self._folder.cleanup()
+                _leave(f"the server did not start:\n{told}")
             time.sleep(0.05)
         told = json.loads(ready.read_text())
         self.bases = {one["name"]: one["url"] for one in told["backends"]}
