@@ -79,7 +79,10 @@ async def test_row(row: Row) -> None:
         assert (got == (row.answer(), True)) is not missing, MISSING.get(row.name)
         if not missing:
             code = 1006 if isinstance(row.end, Answer) else 1000 if row.end is None else row.end.code or 1005
-            assert (await within(server.closed))[0] == code
+            closed, told = await within(server.closed)
+            assert closed == code
+            if isinstance(row.end, Answer):
+                assert told == row.end.told()
             assert server.got.qsize() == len(row.items)
 
 
