@@ -47,6 +47,7 @@ def chip(
     reporter: Reporter | None = None,
     admin_port: int | None = None,
     journal: int = KEPT,
+    own_links: bool = True,
     **settings: Any,
 ) -> Server:
     """A Server of chip on a free port, to be entered with `async with`."""
@@ -62,6 +63,7 @@ def chip(
             admin_token=admin_token,
             admin_port=admin_port,
             journal=journal,
+            own_links=own_links,
             reporter=reporter,
         )
     )

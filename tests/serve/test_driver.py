@@ -391,8 +391,9 @@ async def test_goodbye_reaches_everyone_although_somebody_has_just_gone() -> Non
         await closing
 
 
-async def test_operator_reads_why_a_link_was_closed() -> None:
-    async with prompt() as simulator:
+@pytest.mark.parametrize("own", [True, False], ids=["our own links", "aiohttp's"])
+async def test_operator_reads_why_a_link_was_closed(own: bool) -> None:
+    async with prompt(own_links=own) as simulator:
         running = simulator.space.running["chip"]
         told: list[tuple[str, str, dict[str, object]]] = []
         running.log = lambda level, text, /, **facts: told.append((level, text, facts))
