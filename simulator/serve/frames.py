@@ -255,27 +255,28 @@ class Parser:
 
     def _head(self) -> Answer | None:
         """Reads and judges one header; it is read once `_part` is set, else bytes are missing."""
-        data = self._data = self._data[self._at :]
-        self._at = 0
-        if len(data) < 2:
+        # What is behind it stays where it is: copied for each of many short frames it would cost their square.
+        data, at = self._data, self._at
+        size = len(data) - at
+        if size < 2:
             return None
-        first, second = data[0], data[1]
+        first, second = data[at], data[at + 1]
         wrong = self._wrong(first, second)
         if wrong:
             return self._fail(*wrong, number=first & 0x0F)
         wide = {126: 2, 127: 8}.get(second & 0x7F, 0)
         masked = second >= 0x80
-        if len(data) < 2 + wide:
+        if size < 2 + wide:
             return None
-        length = int.from_bytes(data[2 : 2 + wide], "big") if wide else second & 0x7F
+        length = int.from_bytes(data[at + 2 : at + 2 + wide], "big") if wide else second & 0x7F
         answer = self._judge_length(first & 0x0F, length, wide)
         if answer is not None:
             return answer
-        start = 2 + wide + 4 * masked
-        if len(data) < start:
+        head = 2 + wide + 4 * masked
+        if size < head:
             return None
-        self._at = start
-        self._begin(first, data[start - 4 : start] if masked else b"", length)
+        self._at = at + head
+        self._begin(first, data[self._at - 4 : self._at] if masked else b"", length)
         return None
 
     def _wrong(self, first: int, second: int) -> list[Violation]:
