@@ -358,7 +358,11 @@ class TooLongError(Exception):
     [
         ([one("say", n) for n in range(100)], [one("say", n) for n in range(100)], 150),
         ([one(f"say {n}") for n in range(10)], [one(f"{n}") for n in range(10)], 75),
-        ([one("say", [[[[[[[[[[[[[[[[[[2]]]]]]]]]]]]]]]]]])], [one("say", [[[[[[[[[[[[[[[[[["2"]]]]]]]]]]]]]]]]]])], 20),
+        (
+            [one("say", [[[[[[[[[[[[[[[[[[2]]]]]]]]]]]]]]]]]])],
+            [one("say", [[[[[[[[[[[[[[[[[["2"]]]]]]]]]]]]]]]]]])],
+            20,
+        ),
     ],
     ids=["many", "all others", "deep"],
 )
