@@ -245,7 +245,7 @@ class Link(asyncio.Protocol):
             self._read_no_more()
 
     def _rest(self) -> None:
-        if self._state is _OPEN:
+        if self._state < _DONE:
             self._hold()
             self._rests = True
             asyncio.get_running_loop().call_soon(self._rested)
@@ -283,6 +283,8 @@ class Link(asyncio.Protocol):
                     self._refuse(found)
                 elif self._state is _OPEN and receive is not None:
                     receive(found)
+            if self._parser.more and not self._held:
+                self._rest()
         except Exception as error:
             self._failed(error)
         finally:

@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 
 from simulator.core.link import Answer, LinkPolicy
 from simulator.core.message import Frame, Ping, Pong
-from simulator.serve import links, trial
+from simulator.serve import frames, links, trial
 from simulator.serve.frames import Item, encode, encode_close
 from simulator.serve.links import Link, upgrade
 from tests.secure import contexts
@@ -260,6 +260,29 @@ async def test_who_floods_leaves_others_their_turns(sent: bytes) -> None:
         assert server.got.qsize() == count
         # Some come in pieces, so there may be more turns than that.
         assert all(later - before <= links.TURN for before, later in zip([0, *turns], turns, strict=False))
+
+
+async def test_who_floods_with_fragments_leaves_others_their_turns() -> None:
+    """They are no items, so there is nothing that the link could count."""
+    turns = 0
+    count = frames.FRAGMENTS * 6
+
+    def turn() -> None:
+        nonlocal turns
+        turns += 1
+        if server.got.empty():
+            asyncio.get_running_loop().call_soon(turn)
+
+    async with Echo() as server:
+        peer, link = await server.connect()
+        fragments = client(TEXT, b"a", final=False) + client(0, b"a", final=False) * count + client(0)
+        own(link).data_received(fragments[:8])
+        turn()
+        own(link).data_received(fragments[8:])
+        assert await within(server.got) == Frame("a" * (count + 1))
+        assert turns >= 6
+        peer.write(HI)
+        assert await within(server.got) == Frame("hi")
 
 
 @pytest.mark.usefixtures("short_grace")
