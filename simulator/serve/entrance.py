@@ -287,7 +287,7 @@ class Visitor(asyncio.Protocol):
         self._go()
         # It may be kept as long as the socket is there.
         self._request.named = None
-        policy = running.backend.link(running.seed.settings)
+        policy = running.policy
         # What came while the answer had to be waited for came behind the request as well.
         link = links.begin(self._transport, upgrade.headers, policy, self._tail + self._held, self._intake)
         self._held = b""
