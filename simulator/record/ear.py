@@ -125,7 +125,7 @@ class Ear:
         base = request.base
         if response is None:
             self._upstream.tell(why)
-            self._playback.unanswered(request)
+            self._playback.unanswered(request, why)
             self._episodes.do(Respond(call, Response(502, (("Content-Type", "text/plain"),), f"{why}\n".encode())))
             return
         self.talk.heard = True

@@ -8,7 +8,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from shutil import copy
 from typing import Any
@@ -27,6 +27,7 @@ from simulator.cassette.records import dump, dump_header
 from simulator.cassette.tape import open_tape
 from simulator.cassette.walk import Manner
 from simulator.core.errors import CassetteError, StartError
+from simulator.drive import edge
 from simulator.drive.target import Target
 from simulator.record.appending import Appending
 from simulator.record.behind import Upstream
@@ -592,3 +593,44 @@ async def test_a_request_of_nobody(tmp_path: Path) -> None:
             assert "can't connect" in await answer.text()
         assert ([miss.name for miss in run.coverage.misses], run.coverage.matched) == (["POST /api/x?a=2"], {})
     is_whole(path)
+
+
+@pytest.mark.parametrize("said", [True, False], ids=["it says how long", "it goes on and on"])
+async def test_an_answer_that_is_too_long_to_be_passed_on(
+    said: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told where people look: to the client, to the operator, in the report."""
+    monkeypatch.setattr(edge, "_LARGEST", 1 << 20)
+    path, taken = strange(tmp_path), 0
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        nonlocal taken
+        answer = web.StreamResponse(headers={"Content-Length": str(1 << 40)} if said else {})
+        await answer.prepare(request)
+        if request.method != "HEAD":
+            # As much as anybody reads: it ends when nobody does.
+            with suppress(ConnectionError):
+                while True:
+                    await answer.write(bytes(1 << 16))
+                    taken += 1 << 16
+        return answer
+
+    runner = web.ServerRunner(web.Server(handle))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with aiohttp.ClientSession() as session, asyncio.timeout(10), playing(path, "tape", url) as run:
+        async with session.get(f"{run.url}/big") as answer:
+            assert (answer.status, await answer.text()) == (502, f"{url}/big: an answer of more than 1 MiB\n")
+        if said:
+            async with session.head(f"{run.url}/big") as answer:
+                assert answer.status == 200
+    await runner.cleanup()
+    why = f"is not on the tape, and the upstream did not answer ({url}/big: an answer of more than 1 MiB)"
+    assert [(miss.name, miss.why) for miss in run.coverage.misses] == [("GET /big", why)]
+    assert [line for line in run.told if "MiB" in line][:1] == [
+        f"upstream {url}: {url}/big: an answer of more than 1 MiB"
+    ]
+    assert taken < 16 << 20
+    with open_tape(path) as tape:
+        assert [one.request.method for one in tape if isinstance(one, Exchange)] == (["HEAD"] if said else [])
