@@ -50,6 +50,9 @@ class Link(asyncio.Protocol):
     A paused link does not see that its peer is gone; whoever pauses owes a `resume`, or has a deadline of its own.
     """
 
+    patient = True
+    """For the intake: what comes while it is paused waits inside, what comes when it has ended is thrown away."""
+
     __slots__ = (
         "_busy",
         "_closed",

@@ -67,12 +67,24 @@ def test_the_folder_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     """Cassettes lie in ./cassettes, unless somebody says where."""
     nothing: dict[str, Any] = dict.fromkeys(("admin_port", "tls_ca_out", "tls_cert", "tls_key", "tls_passphrase"))
     bounds = {"connections": None, "space_connections": None, "request_timeout": 60.0, "answer_timeout": 15.0}
-    rest = {**nothing, **bounds, "no_admin": False, "journal": 10, "event_loop": "asyncio", "tls": False}
+    rest = {
+        **nothing,
+        **bounds,
+        "no_admin": False,
+        "journal": 10,
+        "event_loop": "asyncio",
+        "links": "auto",
+        "tls": False,
+    }
     monkeypatch.chdir(tmp_path)
     assert options(folder=None, **rest)["cassettes"] is None
     (tmp_path / "cassettes").mkdir()
     assert options(folder=None, **rest)["cassettes"] == Path("cassettes")
     assert options(folder=tmp_path, **rest)["cassettes"] == tmp_path
+    assert [options(folder=None, **{**rest, "links": links})["own_links"] for links in ("auto", "aiohttp")] == [
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.rglob("*.yaml")), ids=lambda path: path.parent.name)

@@ -28,12 +28,23 @@ HI = client(TEXT, b"hi")
 needs_epoll = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has epoll")
 
 
-@pytest.fixture(autouse=True, params=["transport", pytest.param("intake", marks=needs_epoll), "tls"])
+WAYS = ["transport", pytest.param("intake", marks=needs_epoll), pytest.param("gate", marks=needs_epoll), "tls"]
+
+
+@pytest.fixture(autouse=True, params=WAYS)
 def reads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever reads, a link is the same. Under TLS there is an intake as well, which is passed by."""
+    """Whoever reads and writes, a link is the same. Under TLS there is an intake as well, which is passed by."""
     monkeypatch.setattr(Echo, "by_intake", request.param != "transport")
+    monkeypatch.setattr(Echo, "by_gate", request.param == "gate")
     if request.param == "tls":
         monkeypatch.setattr(Echo, "secure", contexts())
+
+
+@pytest.fixture
+def aiohttps() -> None:
+    """For what is between us and aiohttp."""
+    if Echo.by_gate:
+        pytest.skip("aiohttp has never had these")
 
 
 @pytest.fixture
@@ -95,6 +106,7 @@ async def test_frames_with_the_upgrade_request_come_from_start() -> None:
         assert await peer.exactly(4) == b"\x81\x02hi"
 
 
+@pytest.mark.usefixtures("aiohttps")
 async def test_request_task_ends_and_aiohttp_forgets_it() -> None:
     before = len(asyncio.all_tasks())
     async with Echo() as server:
@@ -108,7 +120,7 @@ async def test_request_task_ends_and_aiohttp_forgets_it() -> None:
         assert link.peer == "127.0.0.1:{}".format(peer.writer.get_extra_info("sockname")[1])
 
 
-@pytest.mark.usefixtures("plain")
+@pytest.mark.usefixtures("plain", "aiohttps")
 async def test_client_that_left_before_its_101() -> None:
     reached, seen = asyncio.Event(), asyncio.Event()
     results: list[object] = []
