@@ -54,7 +54,7 @@ def test_a_body_may_come_later(cut: int) -> None:
         GET[:-4],
         GET + b"G",
         POST + b"G",
-        GET.replace(b"GET", b"HEAD"),
+        *(GET.replace(b"GET", method) for method in (b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"get", b"XGET")),
         GET.replace(b"HTTP/1.1", b"HTTP/1.0"),
         GET.replace(b"/socket", b"http://x/socket"),
         GET.replace(b"t=a", b"t=\xc3\xa4"),
