@@ -31,6 +31,16 @@ def test_requests_that_are_taken() -> None:
     assert (found[0].header("upgrade"), found[1]) == ("websocket", b"\x81\x80abcd")
 
 
+@pytest.mark.parametrize("connection", [b"Upgrade", b"upgrade", b"keep-alive, Upgrade"])
+@pytest.mark.parametrize("upgrade", [b"websocket", b"WebSocket"])
+def test_sockets_as_clients_ask_for_them(connection: bytes, upgrade: bytes) -> None:
+    data = SOCKET.replace(b": Upgrade", b": " + connection).replace(b": websocket", b": " + upgrade)
+    found = read(data, "http")
+    assert found is not None
+    # So that nobody looks through the lines again.
+    assert found[0].named == {"host": "x", "upgrade": upgrade.decode(), "connection": connection.decode()}
+
+
 def test_header_lines_are_found_by_their_names() -> None:
     found = read(POST.replace(b"Host: x", b"HOST: x\r\nX-A: b, C"), "http")
     assert found is not None
@@ -87,6 +97,8 @@ def test_a_body_may_come_later(cut: int) -> None:
         POST.replace(b": 2", f": {LARGEST + 1}".encode()),
         SOCKET.replace(b"Upgrade: websocket\r\n", b"Upgrade: websocket\r\nContent-Length: 0\r\n"),
         SOCKET.replace(b"GET", b"POST"),
+        SOCKET.replace(b": Upgrade", b": close"),
+        SOCKET.replace(b"Connection: Upgrade\r\n", b""),
     ],
 )
 def test_requests_that_are_left_to_aiohttp(data: bytes) -> None:
