@@ -47,10 +47,11 @@ def chip(
     reporter: Reporter | None = None,
     admin_port: int | None = None,
     journal: int = KEPT,
-    own_links: bool = True,
+    own_links: bool | None = None,
     **settings: Any,
 ) -> Server:
     """A Server of chip on a free port, to be entered with `async with`."""
+    links: dict[str, Any] = {} if own_links is None else {"own_links": own_links}
     return Server(
         Options(
             ["chip"],
@@ -63,7 +64,7 @@ def chip(
             admin_token=admin_token,
             admin_port=admin_port,
             journal=journal,
-            own_links=own_links,
+            **links,
             reporter=reporter,
         )
     )
