@@ -7,7 +7,6 @@ import errno
 import logging
 import os
 import socket
-import ssl
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
@@ -25,10 +24,11 @@ from simulator.serve import scenarios, seeds, trial
 from simulator.serve.admin.guard import is_loopback
 from simulator.serve.admin.site import Pass, Site, mint
 from simulator.serve.clock import ManualClock, WallClock
-from simulator.serve.connections import ANSWER, HANDSHAKE, PATIENCE, Crowd, Patience, files, room
+from simulator.serve.connections import ANSWER, PATIENCE, Crowd, Patience, files, room
 from simulator.serve.connections import Server as HttpServer
 from simulator.serve.driver import Driver
 from simulator.serve.entrance import Entrance
+from simulator.serve.gate import Listener, listen
 from simulator.serve.intake import Intake
 from simulator.serve.loop import Maker
 from simulator.serve.objects import House, Shelf
@@ -135,7 +135,7 @@ class Server:
         self._spaces: Spaces | None = None
         self._intake: Intake | None = None
         self._crowd: Crowd | None = None
-        self._listeners: list[asyncio.Server] = []
+        self._listeners: list[Listener] = []
         if not options.host:
             raise SimulatorError("--host: expected a name or an address, such as 127.0.0.1; 0.0.0.0 is every address")
         if options.spaces < 0 or not 0 <= options.space_idle < inf:
@@ -340,7 +340,8 @@ class Server:
         self._runners.append(runner)
         context = None if self._secured is None else self._secured.context
         try:
-            listener = await _listen(server, host, port, context)
+            own = isinstance(server, Entrance) and server.intake is not None
+            listener = await listen(server, host, port, context, own)
         except (OSError, UnicodeError) as error:
             raise StartError(f"{who}: {_why(error, host, port, option)}") from None
         self._listeners.append(listener)
@@ -387,18 +388,6 @@ class Server:
 
     async def __aexit__(self, *exc: object) -> None:
         await self.stop()
-
-
-async def _listen(server: HttpServer, host: str, port: int, context: ssl.SSLContext | None) -> asyncio.Server:
-    # Not aiohttp's site, which can't say how long a handshake may take.
-    secured: dict[str, Any] = {} if context is None else {"ssl": context, "ssl_handshake_timeout": HANDSHAKE}
-    listener = await asyncio.get_running_loop().create_server(server, host, port, backlog=1024, **secured)
-    # A name may have several addresses, localhost for one, and 0 gave each a port of its own.
-    ports = {socket.getsockname()[1] for socket in listener.sockets}
-    if len(ports) > 1:
-        listener.close()
-        return await _listen(server, host, min(ports), context)
-    return listener
 
 
 def _checked(space: str) -> str:

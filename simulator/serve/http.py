@@ -286,7 +286,7 @@ class Door:
 
     async def _upgrade(self, asked: web.BaseRequest, call: int, upgrade: Upgrade) -> web.StreamResponse:
         driver, running = self._driver, self._running
-        policy = running.backend.link(running.seed.settings)
+        policy = running.policy
         if not self._own_links:
             return await self._public(asked, call, upgrade)
         taken = links.upgrade(asked, upgrade.headers, policy, self._intake)
@@ -307,7 +307,7 @@ class Door:
                 driver.recording.opened(call, upgrade.headers)
             link.start(*driver.attach(running, call, link))
 
-        policy = running.backend.link(running.seed.settings)
+        policy = running.policy
         response = await fallback.serve(asked, upgrade.headers, policy, opened)
         if response is None:
             driver.aborted(running, call)

@@ -99,9 +99,9 @@ async def test_many_who_are_refused_at_once_are_cut(monkeypatch: pytest.MonkeyPa
 
 async def test_handshakes_of_tls_that_never_end_are_counted_and_end(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("trustme")
-    from simulator.serve import app
+    from simulator.serve import gate
 
-    monkeypatch.setattr(app, "HANDSHAKE", 2.0)
+    monkeypatch.setattr(gate, "HANDSHAKE", 2.0)
     monkeypatch.setattr(connections, "HANDSHAKE", 2.0)
     async with AsyncExitStack() as stack:
         server, _ = await stack.enter_async_context(serving(connections=2, tls=Made()))
