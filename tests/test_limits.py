@@ -55,7 +55,7 @@ def row(begins: str) -> str:
         ("time that they wait", (f"| {LinkPolicy().write_timeout:g} s |",)),
         ("a close frame that is not answered", (f"then {links.GRACE:g} s |",)),
         ("what waits while a fault holds", (f"{MOST_OF_ONE >> 20} MiB", f"{MOST_WAITING >> 20} MiB")),
-        ("Phoenix: frames that wait for a join", (f"{MOST_MAIL:,} ",)),
+        ("Phoenix: frames that wait for a join", (f"| {MOST_MAIL:,}, together",)),
         ("all objects and uploads under way", (f"{objects.MOST >> 30} GiB", f"{objects.MEMORY >> 20} MiB in memory")),
         ("parts of a form", (f"{forms.PARTS:,}, {http._LEFT_OVER >> 10} KiB",)),
         ("spaces", (f"| {spaces.MOST}, {spaces.IDLE:,.0f} s |",)),
