@@ -40,7 +40,7 @@ INSTALL_IN = if [ -x $(1)/pip ]; then \
 # Where it is set, as in many containers, each command that a test starts would compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help serve record cassettes test test-slow test-record check docs format bench fuzz soak sbom audit lock docker clean clients peers
+.PHONY: help serve record cassettes test test-slow test-record test-plain check docs format bench fuzz soak sbom audit lock docker clean clients peers
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -69,6 +69,9 @@ test: .venv/.dev $(RECORDER) clients ## all tests but the slow ones, with branch
 
 test-slow: .venv/.dev $(RECORDER) clients ## the tests that take minutes
 	$(BIN)/pytest -m slow $(ARGS)
+
+test-plain: .venv/.dev $(RECORDER) clients ## the tests of serving over aiohttp's links, as with serve --links aiohttp
+	SIMULATOR_TEST_LINKS=aiohttp $(BIN)/pytest -m "not slow" tests/serve $(ARGS)
 
 test-record: .venv/.dev $(RECORDER) clients ## the tests of recording alone, slow ones too; RECORD_PYTHON=python3.13 RECORD=.venv/record3.13
 	SIMULATOR_TEST_RECORD=$(RECORD) $(BIN)/pytest tests/record $(ARGS)

@@ -46,9 +46,16 @@ measured; 130 stopped by Ctrl-C.
 """
 
 
+class Parser(argparse.ArgumentParser):
+    """Tells a mistake in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; ARGS=--help has examples\n")
+
+
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        "python -m bench",
+    parser = Parser(
+        "make bench",
         usage='make bench ARGS="[options]"',
         description="What the simulator costs, beside others.",
         epilog=_EXAMPLES,

@@ -33,6 +33,22 @@ OTHER_ORG = "16955bac-23fd-4b5f-8981-530679ae0ac4"
 INACTIVE = "2f6a1c9e-5b7d-4e38-9c10-aa4b8d3f7e21"
 """Channels of fixtures/chip.yaml."""
 
+GUARDED = """
+import sys
+
+def forbid(event, args):
+    # Only a server's end of a connection is made here.
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
+        print("EGRESS", event, args[1:], file=sys.stderr, flush=True)
+        raise PermissionError(event)
+
+sys.addaudithook(forbid)
+from simulator.__main__ import main
+sys.argv[0] = "simulator"
+main()
+"""
+"""The command, where no connection may be made."""
+
 KEY, ACCEPT = "dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 """RFC 6455, 1.3."""
 
@@ -47,10 +63,11 @@ def chip(
     reporter: Reporter | None = None,
     admin_port: int | None = None,
     journal: int = KEPT,
-    own_links: bool = True,
+    own_links: bool | None = None,
     **settings: Any,
 ) -> Server:
     """A Server of chip on a free port, to be entered with `async with`."""
+    links: dict[str, Any] = {} if own_links is None else {"own_links": own_links}
     return Server(
         Options(
             ["chip"],
@@ -63,7 +80,7 @@ def chip(
             admin_token=admin_token,
             admin_port=admin_port,
             journal=journal,
-            own_links=own_links,
+            **links,
             reporter=reporter,
         )
     )

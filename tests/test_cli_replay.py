@@ -19,7 +19,7 @@ from simulator.cassette.entries import Beside, Cut, Entry, Exchange, TapedReques
 from simulator.cli import main
 from tests.cassette import tapes
 from tests.cassette.tapes import opened, said
-from tests.served import SECONDS, Raw, appears, ask, clean_environment, process
+from tests.served import GUARDED, SECONDS, Raw, appears, ask, clean_environment, process
 
 START, STARTED = '{"type":"start_chat"}', '"chat_id":"65vbbDAQCdPdEWlEhDGy4utO"'
 
@@ -286,22 +286,6 @@ def test_a_report_is_tried_at_the_start(tmp_path: Path) -> None:
     assert old.read_text() == "before"
     with pytest.raises(SimulatorError, match="can't be written there"):
         writable("--report", folder)
-
-
-GUARDED = """
-import sys
-
-def forbid(event, args):
-    # Only a server's end of a connection is made here.
-    if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
-        print("EGRESS", event, args[1:], file=sys.stderr, flush=True)
-        raise PermissionError(event)
-
-sys.addaudithook(forbid)
-from simulator.__main__ import main
-sys.argv[0] = "simulator"
-main()
-"""
 
 
 @pytest.mark.parametrize("command", ["replay", "serve"])

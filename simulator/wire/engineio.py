@@ -124,7 +124,7 @@ class EngineIO:
         elif query.get("EIO") != "4":
             out.append(Answer(asked.call, http.refusal(http.UNSUPPORTED, False, cors)))
         elif len(self.sessions) - len(self.links) >= settings.max_polling:
-            self._upper.refused(f"{settings.max_polling} sessions poll already")
+            self._upper.refused(f"{settings.max_polling} sessions poll already: kept_polling lets more in")
             out.append(Answer(asked.call, http.refusal(http.FORBIDDEN, False, cors)))
         else:
             session = self._new(request, None, asked.call)

@@ -125,7 +125,9 @@ class Polling:
         """Whether there are as many sessions as there may be; the operator is told."""
         full = len(self._sessions) >= self._policy.sessions
         if full:
-            self._world.log("warning", f"refused: {self._policy.sessions} sessions poll already")
+            self._world.log(
+                "warning", f"refused: {self._policy.sessions} sessions poll already: kept_polling lets more in"
+            )
         return full
 
     def find(self, request: Request) -> Session | None:

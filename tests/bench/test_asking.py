@@ -45,7 +45,8 @@ def test_where_nothing_can_be_written_nothing_is_measured(
         (("--rows", "chip", "--only", "start"), "--rows is for messages"),
     ):
         assert asked(monkeypatch, *words) == 2
-        assert why in capsys.readouterr().err.splitlines()[-1]
+        [line] = capsys.readouterr().err.splitlines()
+        assert why in line
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 

@@ -24,7 +24,7 @@ from pydantic import BaseModel
 
 from simulator.core.actions import Accept, Action, After, Close, Refuse, Reply, Send
 from simulator.core.backend import Backend, Rules
-from simulator.core.bot import Act, SilentBot
+from simulator.core.bot import SilentBot
 from simulator.core.events import Acked, Closed, Conn, Event, Fired, Knocked, Opened, Received
 from simulator.core.message import NO_REF, Json, Message
 from simulator.core.space import Space
@@ -60,27 +60,16 @@ from simulator.wire.engineio_session import Settings as EngineSettings
 from simulator.wire.socketio import SocketIO
 from simulator.wire.socketio_recovery import Recovery
 from simulator.wire.socketio_socket import INVALID_NAMESPACE, Settings, routes
+from tests.talkless import Talkless
 
 
-class Suite:
+class Suite(Talkless):
     """What the suites want, and some more."""
 
     def __init__(self, world: World) -> None:
         self.auth: dict[Conn, Json] = {}
         self.present: dict[Conn, None] = {}
         self.late: list[Json] = []
-
-    def talks(self) -> Collection[str]:
-        return ()
-
-    def objection(self, talk: str, act: Act) -> str | None:
-        return None
-
-    def talk_of(self, conn: object, message: object) -> str | None:
-        return None
-
-    def conns_of(self, talk: str) -> tuple[()]:
-        return ()
 
     def handle(self, event: Event) -> list[Action]:
         if type(event) is Received:

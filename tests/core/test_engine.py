@@ -29,6 +29,7 @@ from simulator.core.ids import Ids
 from simulator.core.message import Frame, Message, Response
 from simulator.core.wire import Answer, Drop, Due, Effect, Got, Input, Output, Pause, Write
 from simulator.core.world import World
+from tests.talkless import Talkless
 
 
 class Stage:
@@ -91,24 +92,12 @@ class StageWire:
         return None
 
 
-class StageRules:
+class StageRules(Talkless):
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
 
     def handle(self, event: Event) -> list[Action]:
         return self.stage.rules_say.get(self.stage.note("rules", event), [])
-
-    def talks(self) -> list[str]:
-        return []
-
-    def objection(self, talk: str, act: Act) -> str | None:
-        return None
-
-    def talk_of(self, conn: object, message: object) -> str | None:
-        return None
-
-    def conns_of(self, talk: str) -> tuple[()]:
-        return ()
 
 
 class StageBot:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from simulator.core.actions import Action
 from simulator.core.backend import Backend
-from simulator.core.bot import Act, EchoBot
+from simulator.core.bot import EchoBot
 from simulator.core.events import Event
 from simulator.core.link import LinkPolicy
 from simulator.core.message import Frame, Ping, Pong, Response
@@ -17,6 +17,7 @@ from simulator.core.objects import Nothing
 from simulator.core.space import Entry, Journal, Space, mark
 from simulator.core.wire import Input, Output
 from simulator.core.world import World
+from tests.talkless import Talkless
 
 
 class Clock:
@@ -54,7 +55,7 @@ class Wire:
         return None
 
 
-class Rules:
+class Rules(Talkless):
     def __init__(self, world: World) -> None:
         self.world = world
         self.token = world.ids.token(8)
@@ -64,15 +65,6 @@ class Rules:
 
     def talks(self) -> list[str]:
         return [self.token]
-
-    def objection(self, talk: str, act: Act) -> str | None:
-        return None
-
-    def talk_of(self, conn: object, message: object) -> str | None:
-        return None
-
-    def conns_of(self, talk: str) -> tuple[()]:
-        return ()
 
 
 def backend(name: str) -> Backend:

@@ -16,7 +16,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from tests.fuzz.targets import TARGETS
 
@@ -33,9 +33,16 @@ _PATIENCE = 120
 """Seconds beyond its time after which a process is held to hang."""
 
 
+class Parser(argparse.ArgumentParser):
+    """Tells a mistake in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; ARGS=--help has examples\n")
+
+
 def main() -> int:
     """0 where nothing was found."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="make fuzz",
         usage='make fuzz MINUTES=10 ARGS="[--jobs N] [TARGET ...]"',
         description=__doc__,

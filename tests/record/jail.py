@@ -32,22 +32,8 @@ from simulator.serve.app import Options, Server
 from simulator.serve.replay import prepare
 from tests.record.proxied import QUICK
 from tests.record.samples import SAMPLES
-from tests.served import SECONDS, clean_environment
+from tests.served import GUARDED, SECONDS, clean_environment
 
-GUARDED = """
-import sys
-
-def forbid(event, args):
-    # Only a server's end of a connection is made here.
-    if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
-        print("EGRESS", event, args[1:], file=sys.stderr, flush=True)
-        raise PermissionError(event)
-
-sys.addaudithook(forbid)
-from simulator.__main__ import main
-sys.argv[0] = "simulator"
-main()
-"""
 _UP = 0x8914, struct.pack("16sh", b"lo", 0x1)
 """SIOCSIFFLAGS with IFF_UP."""
 _IN_ORDER = {"mia.delivered_after": "0.01", "mia.read_after": "0.03"}

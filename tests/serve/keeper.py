@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from simulator.core.actions import Action, Respond
 from simulator.core.backend import Backend, Route, Rules, Stored
-from simulator.core.bot import Act, EchoBot
+from simulator.core.bot import EchoBot
 from simulator.core.events import Event, Requested
 from simulator.core.link import LinkPolicy
 from simulator.core.message import Request, Response
@@ -26,6 +26,7 @@ from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock
 from simulator.serve.objects import Shelf
 from tests.served import SECONDS, Raw, request
+from tests.talkless import Talkless
 
 LIMIT = 25 << 20
 """Bytes, as AIDA has it."""
@@ -68,7 +69,7 @@ class Wire:
 
 
 @dataclass
-class Keeper:
+class Keeper(Talkless):
     """Keeps what is asked with `?keep`, answers with key, size, type, MD5 and file name, or with the flaw's name.
 
     `?later` is answered by hand, `?mirror` with the upload itself.
@@ -106,18 +107,6 @@ class Keeper:
             self.world.objects.keep(upload.key)
         text = f"{upload.key} {upload.size} {upload.type} {upload.md5} {upload.filename}"
         return Response(200, (), text.encode("utf-8", "surrogateescape"))
-
-    def talks(self) -> list[str]:
-        return []
-
-    def objection(self, talk: str, act: Act) -> str | None:
-        return None
-
-    def talk_of(self, conn: object, message: object) -> str | None:
-        return None
-
-    def conns_of(self, talk: str) -> tuple[()]:
-        return ()
 
 
 def _rules(world: World) -> Rules:

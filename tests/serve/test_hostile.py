@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.client import connect
 
+from simulator.core.errors import SimulatorError
 from simulator.core.message import Frame
 from simulator.serve import readyfile
 from simulator.serve.admin import asking, events, feed
@@ -201,6 +202,16 @@ def test_what_lies_where_a_file_is_begun_is_not_written_to(tmp_path: Path) -> No
     assert (ready.read_bytes(), stat.S_IMODE(ready.stat().st_mode)) == (b'{"token":"sesame"}\n', 0o600)
     assert ca.read_bytes().startswith(b"-----BEGIN CERTIFICATE")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ca.pem", "ready.json", "theirs"]
+
+
+def test_who_is_quicker_than_the_ready_file_gets_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies there is taken away first; who lays something down in between is not written to either."""
+    theirs = tmp_path / "ready.json.part"
+    theirs.write_bytes(b"")
+    monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)
+    with pytest.raises(SimulatorError, match="File exists"):
+        readyfile.write(tmp_path / "ready.json", {"token": "sesame"}, secret=True)
+    assert theirs.read_bytes() == b""
 
 
 async def test_no_call_is_answered_without_the_token() -> None:

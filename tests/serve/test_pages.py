@@ -222,5 +222,10 @@ async def test_the_journal_has_a_bound_in_every_space() -> None:
                 place.driver.space.journal.add(0.0, "chip", 1, "client", FRAME)
             assert [entry.number for entry in place.driver.space.journal] == [3, 4, 5]
         assert (await admin(url, "GET", "messages"))[1]["total"] == 5
+        # Characters are bounded, too: a named space has less room for them than the default one.
+        for place, kept in zip(simulator.spaces, (3, 1), strict=True):
+            for _ in range(3):
+                place.driver.space.journal.add(0.0, "chip", 1, "client", Frame("x" * (3 << 20)))
+            assert len([*place.driver.space.journal]) == kept, place.name
     with pytest.raises(SimulatorError, match="--journal -1: expected how many frames, from 0 on"):
         prompt(journal=-1)

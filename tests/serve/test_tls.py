@@ -6,8 +6,11 @@ import asyncio
 import json
 import socket
 import ssl
+import stat
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -213,3 +216,19 @@ def test_what_clients_have_to_trust_is_told(tmp_path: Path) -> None:
     assert "--tls-ca-out" in Made().remark
     assert str(tmp_path / "ca.pem") in Made(tmp_path / "ca.pem").remark
     assert Brought(tmp_path / "own.pem").remark == ""
+
+
+def test_no_other_reads_the_key_that_is_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """OpenSSL takes files alone: for that moment it is in one of its owner's, and then nowhere."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    load, seen = ssl.SSLContext.load_cert_chain, []
+
+    def watched(context: ssl.SSLContext, certfile: str, *more: Any) -> None:
+        seen.append((b"PRIVATE KEY" in Path(certfile).read_bytes(), stat.S_IMODE(Path(certfile).stat().st_mode)))
+        load(context, certfile, *more)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", watched)
+    Made(tmp_path / "ca.pem").open("127.0.0.1").publish()
+    assert seen == [(True, 0o600)]
+    assert [path.name for path in tmp_path.iterdir()] == ["ca.pem"]
+    assert b"PRIVATE" not in (tmp_path / "ca.pem").read_bytes()

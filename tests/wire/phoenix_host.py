@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any
 
 import pytest
 
 from simulator.core.actions import Accept, Action, Close, Refuse, Reply, Send
 from simulator.core.backend import Route
-from simulator.core.bot import Act, SilentBot
+from simulator.core.bot import SilentBot
 from simulator.core.engine import Engine, Given
 from simulator.core.events import Closed, Event, Knocked, Opened, Received, Requested
 from simulator.core.ids import Ids
@@ -23,6 +22,7 @@ from simulator.core.wire import (
 from simulator.core.world import World
 from simulator.wire.phoenix import Phoenix
 from simulator.wire.phoenix_profile import PROFILES
+from tests.talkless import Talkless
 
 WEBSOCKET, LONGPOLL, ELSEWHERE = Route("websocket", "/w"), Route("longpoll", "/l"), Route("image", "/i")
 GOOD = {
@@ -71,7 +71,7 @@ def asking(query: str = "vsn=2.0.0", method: str = "GET", changes: dict[str, str
     return Request(method, "/socket/websocket", query, tuple(headers))
 
 
-class Host:
+class Host(Talkless):
     """An engine whose rules do what joins and events are called; what comes out is kept."""
 
     def __init__(self, profile: str = "1.3", mark: str = "", by_hand: bool = False, **options: Any) -> None:
@@ -107,18 +107,6 @@ class Host:
             case "end":
                 return [Close(conn, 1000, whole=False)]
         return []
-
-    def talks(self) -> Collection[str]:
-        return []
-
-    def objection(self, talk: str, act: Act) -> str | None:
-        return None
-
-    def talk_of(self, conn: object, message: object) -> str | None:
-        return None
-
-    def conns_of(self, talk: str) -> tuple[()]:
-        return ()
 
     def take(self, given: Given) -> list[object]:
         effects: list[object] = [*self.engine.take(given)]

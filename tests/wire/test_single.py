@@ -8,7 +8,7 @@ import pytest
 
 from simulator.core.actions import Accept, Action, After, Cancel, Close, Hold, Refuse, Release, Reply, Send
 from simulator.core.backend import Route
-from simulator.core.bot import Act, SilentBot
+from simulator.core.bot import SilentBot
 from simulator.core.engine import Engine, Given
 from simulator.core.errors import WireError
 from simulator.core.events import Closed, Event, Knocked, Malformed, Opened, Received, Requested
@@ -34,6 +34,7 @@ from simulator.core.wire import (
 from simulator.core.world import World
 from simulator.wire.rawjson import RawJson
 from simulator.wire.single import Flaw, Onlooker, Peer, Policy, Single, accept_key, flaw
+from tests.talkless import Talkless
 
 DOOR, ELSEWHERE = Route("door", "/"), Route("elsewhere", "/else")
 KEY, ACCEPT = "dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
@@ -329,7 +330,7 @@ def test_what_can_not_be_written_is_told() -> None:
 # ---- pings ----
 
 
-class Host:
+class Host(Talkless):
     """An engine whose rules let everyone in; what comes out is kept with its instant."""
 
     def __init__(self, policy: Policy) -> None:
@@ -347,18 +348,6 @@ class Host:
         if isinstance(event, Opened | Closed):
             (self.opened if isinstance(event, Opened) else self.closed).append(event.conn)
         return []
-
-    def talks(self) -> Collection[str]:
-        return []
-
-    def objection(self, talk: str, act: Act) -> str | None:
-        return None
-
-    def talk_of(self, conn: object, message: object) -> str | None:
-        return None
-
-    def conns_of(self, talk: str) -> tuple[()]:
-        return ()
 
     def at(self, t: float, *given: Given) -> None:
         while (due := self.engine.next_due()) is not None and due <= t:

@@ -638,7 +638,7 @@ def test_our_operator_hears_of_sessions_that_are_too_many() -> None:
     server.world.log = lambda level, text, /, **facts: said.append(f"{level}: {text}")
     server.open()
     assert server.request("GET", POLLING).status == 403
-    assert said == ["warning: refused: 1 sessions poll already"]
+    assert said == ["warning: refused: 1 sessions poll already: kept_polling lets more in"]
 
 
 @pytest.mark.parametrize("room", [20, 60, 100])

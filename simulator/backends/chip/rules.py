@@ -442,7 +442,9 @@ class ChipRules:
         msg = Msg(created, contact.new_id(), True, text, size, attachments, origin, user)
         actions = self._queue(outbox, contact, msg, agent)
         if actions is None:
-            self._world.log("warning", "the outbox is full, the answer is lost", chat_id=contact.chat_id)
+            self._world.log(
+                "warning", "the outbox is full (kept_messages), the answer is lost", chat_id=contact.chat_id
+            )
             return []
         return actions
 

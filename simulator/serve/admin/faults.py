@@ -77,7 +77,7 @@ def read(body: object, backends: Sequence[Backend], *at: str) -> list[FaultSpec]
 
     if isinstance(body, list) and len(body) > MOST_FAULTS:
         # Before each is looked at and gets a name, which takes long for so many.
-        raise Complaint(409, f"{MOST_FAULTS} faults are the most")
+        raise Complaint(409, f"{MOST_FAULTS} faults are the most: DELETE /__admin/faults takes them away")
     specs: list[FaultSpec] = []
     for i, said in enumerate(body if isinstance(body, list) else [body]):
         place: tuple[str | int, ...] = (*at, i) if isinstance(body, list) else at
