@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import pytest
 
-from tests.soak.__main__ import options
+from tests.soak.__main__ import main, options
 from tests.soak.client import Ended, Origin
 from tests.soak.crowd import Crowd as Clients
 from tests.soak.lag import STARVED, TICK, WINDOW, Lag
@@ -350,3 +350,13 @@ def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
         options(["--help"])
     assert left.value.code == 0
     assert "python -m tests.soak --seconds 20 --seed 3" in capsys.readouterr().out
+
+
+def test_a_server_that_does_not_start_is_3(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["soak", "--seconds", "20", "--clients", "2"])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr("tests.soak.server.COMMAND", tmp_path / "nobody")
+    assert main() == 3
+    assert "the command simulator is not in this venv: `make soak` installs it\n" in capsys.readouterr().err

@@ -8,7 +8,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from functools import partial
+from types import MethodType
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from simulator.core.actions import Call
@@ -187,7 +187,8 @@ class Driver:
             # The space ended between its answer and this.
             link.drop()
         receive, closed = way
-        return partial(receive, call), partial(closed, call)
+        # Bound as methods are: 64 bytes, where a partial takes three times as many.
+        return MethodType(receive, call), MethodType(closed, call)
 
     def _way(self, running: Running) -> tuple[Callable[[int, Item], None], Callable[..., None]]:
         """What all links of a backend call, each with its number: two functions for each link would take 0.9 KiB."""

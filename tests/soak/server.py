@@ -67,6 +67,12 @@ class Soaked:
     """A running server; `with` ends it."""
 
     def __init__(self, seed: int, waits: Waits, clients: int) -> None:
+        if not COMMAND.exists():
+            raise NotStarted("the command simulator is not in this venv: `make soak` installs it")
+        if not Path("/proc/self/statm").exists():
+            raise NotStarted(
+                "memory and descriptors of the server are read in /proc, which is not here: run it on Linux"
+            )
         self._folder = tempfile.TemporaryDirectory(prefix="soak-")
         ready = Path(self._folder.name) / "ready.json"
         self.log = Path(self._folder.name) / "log"
