@@ -429,7 +429,7 @@ class Playback:
         """Something went to the real server."""
         self.coverage.matched[COUNTED] += 1
 
-    def unanswered(self, request: Request) -> None:
-        """A request went to the real server, and no answer came: it is a miss after all."""
+    def unanswered(self, request: Request, why: str) -> None:
+        """A request went to the real server, and no answer came, for this reason: it is a miss after all."""
         self.coverage.unmatched(COUNTED)
-        self._exchanges.missed(request)
+        self._exchanges.missed(request, f", and the upstream did not answer ({why})")

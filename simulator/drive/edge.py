@@ -67,11 +67,14 @@ def staying() -> aiohttp.TraceConfig:
 
 async def whole(response: aiohttp.ClientResponse) -> bytes:
     """A body that has an end. Raises ClientPayloadError where it is too far."""
+    far = f"an answer of more than {_LARGEST >> 20} MiB"
+    if response.method != "HEAD" and (response.content_length or 0) > _LARGEST:
+        raise aiohttp.ClientPayloadError(far)
     parts, size = [], 0
     async for part in response.content.iter_chunked(1 << 16):
         size += len(part)
         if size > _LARGEST:
-            raise aiohttp.ClientPayloadError(f"an answer of more than {_LARGEST >> 20} MiB")
+            raise aiohttp.ClientPayloadError(far)
         parts.append(part)
     return b"".join(parts)
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Hashable, Iterable
+from dataclasses import replace
 from typing import Any, Protocol, cast
 
 from simulator.cassette import envelopes
 from simulator.cassette.bindings import changed
 from simulator.cassette.compare import Said, of_turn
-from simulator.cassette.entries import Entry, Exchange, TapedRequest
+from simulator.cassette.entries import Beside, Entry, Exchange, TapedRequest
 from simulator.cassette.longpolls import LongPolls
 from simulator.core.backend import Backend
 from simulator.core.message import NO_REF, Json, Message, Request, Response
@@ -50,6 +51,10 @@ class Listener(Protocol):
 
     def answered(self, token: Hashable, response: Response | None, why: str) -> None:
         """A request that was passed on has its answer, or none."""
+        ...
+
+    def upload(self, body: Beside) -> Request | None:
+        """The request with which the client brought this, whole; None where that is gone."""
         ...
 
     def tell(self, line: str) -> None:
@@ -196,6 +201,16 @@ class Episode(Play):
             )
         elif self._conns[step.conn].state == "failed":
             self._listener.failed(step.conn, self._conns[step.conn].why)
+
+    def _ask(self, step: Ask, out: list[Order]) -> None:
+        # What the client has uploaded to the tape the server has to have before the client speaks of it.
+        if isinstance(body := step.request.body, Beside):
+            brought = self._listener.upload(body)
+            if brought is None:
+                self._listener.tell(f"is not given what {step.name} brought: it is not kept any more")
+            else:
+                step = replace(step, request=replace(step.request, headers=brought.headers, body=brought.body))
+        super()._ask(step, out)
 
     def _asked(self, step: Ask, response: Response | None, why: str) -> None:
         found = self._tokens.pop(id(step), None)

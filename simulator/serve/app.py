@@ -363,10 +363,11 @@ class Server:
         """Say goodbye as the real servers do, and let go of everything."""
         if self._watch is not None:
             self._watch.stop()
-        if self._spaces is not None:
-            await self._spaces.close()
+        # Who comes again at once, because it was told goodbye, shall come to the next server.
         for listener in self._listeners:
             listener.close()
+        if self._spaces is not None:
+            await self._spaces.close()
         for runner in self._runners:
             await runner.cleanup()
         if self._recording is not None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from types import MethodType
 from typing import TYPE_CHECKING, TypeAlias, assert_never
+from weakref import WeakSet
 
 from simulator.core.actions import Call
 from simulator.core.backend import Route
@@ -83,6 +84,8 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self._outgoing = Outgoing()
         self._links: dict[int, AnyLink] = {}
+        self._ending: WeakSet[AnyLink] = WeakSet()
+        """Links that are over, whose peers have some time to end their side."""
         self._calls = Calls()
         self._whose: dict[int, Running] = {}
         self._met: dict[int, Met] = {}
@@ -230,7 +233,9 @@ class Driver:
                 alarm.arm()
 
         def closed(call: int, code: int | None, reason: str = "") -> None:
-            self._links.pop(call, None)
+            link = self._links.pop(call, None)
+            if link is not None and not link.gone:
+                self._ending.add(link)
             self._whose.pop(call, None)
             self._met.pop(call, None)
             self.left = self._loop.time()
@@ -496,6 +501,10 @@ class Driver:
         """Say goodbye to every socket as the real server does at shutdown."""
         for running in [*self.space.running.values()]:
             self.take(running, Drain())
+
+    def sockets(self) -> list[AnyLink]:
+        """Whatever is still open, those among them that are over."""
+        return [link for link in (*self._links.values(), *self._ending) if not link.gone]
 
     async def close(self) -> None:
         """Stop for good."""

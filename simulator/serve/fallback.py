@@ -108,6 +108,11 @@ class PublicLink:
         return self._queued + self._transport.get_write_buffer_size()
 
     @property
+    def gone(self) -> bool:
+        """Whether its socket is closed; what else there is of it, aiohttp's server ends."""
+        return self._transport.is_closing()
+
+    @property
     def peer(self) -> str:
         """The peer's address."""
         return named(self._transport.get_extra_info("peername"))

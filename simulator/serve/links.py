@@ -54,6 +54,7 @@ class Link(asyncio.Protocol):
     """For the intake: what comes while it is paused waits inside, what comes when it has ended is thrown away."""
 
     __slots__ = (
+        "__weakref__",
         "_busy",
         "_closed",
         "_fd",
@@ -168,6 +169,11 @@ class Link(asyncio.Protocol):
     def unsent(self) -> int:
         """Bytes that the transport still holds."""
         return 0 if self._state is _LOST else self._transport.get_write_buffer_size()
+
+    @property
+    def gone(self) -> bool:
+        """Whether its socket is closed, not only over."""
+        return self._state is _LOST
 
     @property
     def peer(self) -> str:

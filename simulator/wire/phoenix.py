@@ -370,6 +370,7 @@ class Phoenix:
         socket.link = socket.session = None
         socket.held.clear()
         socket.mail.clear()
+        socket.waiting = 0
         if socket.joining is not None:
             socket.joining.state = "lost"
             socket.joining = None

@@ -24,6 +24,7 @@ from simulator.cassette.tape import dump, dump_header
 from simulator.cassette.walk import Manner
 from simulator.serve.app import Options, Server
 from simulator.serve.replay import prepare
+from tests import reading
 from tests.backends.aida.test_live import STREET, STREET_TOKEN, WELCOME, Phoenix, aside
 from tests.backends.chatbot.chats import HARBOUR
 from tests.backends.concierge.live import at, upload_body
@@ -191,7 +192,7 @@ class Python:
     """python-socketio's client."""
 
     def __init__(self) -> None:
-        self.client = socketio.AsyncClient(reconnection=False)
+        self.client = socketio.AsyncClient(reconnection=False, http_session=reading.session)
         self._got: asyncio.Queue[tuple[Any, ...]] = asyncio.Queue()
         self.client.on("*", self._hear)
 

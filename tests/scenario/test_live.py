@@ -16,6 +16,7 @@ import socketio  # type: ignore[import-untyped]
 from websockets.asyncio.client import ClientConnection, connect
 
 from simulator import backends
+from tests import reading
 from tests.scenario.people import KITCHEN
 from tests.served import SECONDS, admin, command
 
@@ -137,7 +138,7 @@ class _SocketIO(Client):
 
     def __init__(self) -> None:
         super().__init__()
-        self.io = socketio.AsyncClient(reconnection=False)
+        self.io = socketio.AsyncClient(reconnection=False, http_session=reading.session)
         self._listen()
 
     @classmethod

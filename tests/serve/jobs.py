@@ -20,6 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from yarl import URL
 
 from simulator.serve.app import Server
+from tests import reading
 from tests.backends.concierge.speak import frame
 
 SECONDS = 30.0
@@ -247,7 +248,7 @@ class Job:
 
     @asynccontextmanager
     async def _person(self, name: str, auth: object, heard: asyncio.Queue[list[Any]]) -> AsyncIterator[Any]:
-        client = socketio.AsyncClient(reconnection=False)
+        client = socketio.AsyncClient(reconnection=False, http_session=reading.session)
 
         async def hear(event: str, *args: Any) -> None:
             heard.put_nowait([event, *args])

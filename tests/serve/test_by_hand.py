@@ -20,6 +20,7 @@ from simulator import backends
 from simulator.serve import by_hand
 from simulator.serve.app import Options, Server
 from simulator.serve.clock import START, ManualClock
+from tests import reading
 from tests.backends.concierge.speak import OPEN, frame
 from tests.serve.keeper import until
 from tests.serve.sleeps import sleeping
@@ -33,7 +34,7 @@ class Person:
     """A Socket.IO client of other people, and what it has heard."""
 
     def __init__(self) -> None:
-        self.client = socketio.AsyncClient(reconnection=False)
+        self.client = socketio.AsyncClient(reconnection=False, http_session=reading.session)
         self.heard: asyncio.Queue[tuple[Any, ...]] = asyncio.Queue()
         self.client.on("*", self._hear)
 

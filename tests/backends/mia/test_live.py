@@ -11,6 +11,7 @@ import socketio  # type: ignore[import-untyped]
 
 from simulator.serve.app import Server
 from simulator.serve.clock import ManualClock
+from tests import reading
 from tests.backends.mia.chats import ANA, GARDEN
 from tests.backends.mia.served import base, events, mia, npm
 from tests.served import SECONDS, Node, ask
@@ -217,7 +218,7 @@ async def test_the_client_of_python() -> None:
 
 
 async def _python(simulator: Server, transports: list[str]) -> None:
-    client = socketio.AsyncClient(reconnection=False)
+    client = socketio.AsyncClient(reconnection=False, http_session=reading.session)
     got: asyncio.Queue[tuple[Any, ...]] = asyncio.Queue()
 
     async def hear(*event: Any) -> None:
@@ -238,7 +239,7 @@ async def _python(simulator: Server, transports: list[str]) -> None:
 
 
 async def test_who_python_is_not_let_in() -> None:
-    client = socketio.AsyncClient()
+    client = socketio.AsyncClient(http_session=reading.session)
     got: asyncio.Queue[Any] = asyncio.Queue()
     client.on("EVENT_ERROR", lambda *args: got.put_nowait(args[0]))
     gone = asyncio.Event()
