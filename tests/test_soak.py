@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import random
 import re
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -33,6 +35,30 @@ def test_twenty_seconds() -> None:
     done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=170)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"^  left over      nothing$", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted(tmp_path: Path, how: signal.Signals) -> None:
+    command = [sys.executable, "-m", "tests.soak", "--seconds", "60", "--clients", "40"]
+    soak = subprocess.Popen(
+        command,
+        cwd=Path(__file__).parents[1],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert soak.stderr is not None
+    # Without a terminal a line now and then.
+    assert "s, warming up: " in soak.stderr.readline()
+    soak.send_signal(how)
+    out, err = soak.communicate(timeout=60)
+    assert soak.returncode == 130, out + err
+    assert "    the soak was interrupted\n" in out
+    assert "Traceback" not in out + err
+    assert not list(tmp_path.iterdir())
 
 
 class Carrier:

@@ -92,7 +92,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     waits = Waits.of(given.seconds)
     try:
-        with Soaked(given.seed, waits) as server:
+        with Soaked(given.seed, waits, given.clients) as server:
             soak = Soak(server, waits, given)
             interrupted = False
             try:

@@ -113,7 +113,7 @@ WILD: dict[Behaviour, float] = {
     faulty: 8,
     rascals.vanish: 6,
     rascals.flood: 1,
-    rascals.deaf: 0.3,
+    rascals.deaf: 0.15,
     rascals.half_open: 3,
     rascals.half_body: 1,
     rascals.unread: 0.4,

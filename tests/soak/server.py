@@ -19,27 +19,30 @@ COMMAND = Path(sys.executable).with_name("simulator")
 SETTINGS: dict[str, Any] = {
     "bot_delay": 0.05, "outbox_interval": 0,
     # Small, so that what is kept has reached its bound when the soak begins to measure.
-    "chip.kept_contacts": 300, "chip.kept_messages": 100, "chip.kept_megabytes": 2,
+    "chip.kept_messages": 100, "chip.kept_megabytes": 8,
     "concierge.kept_sessions": 300, "concierge.kept_messages": 1000, "concierge.kept_megabytes": 2,
     "concierge.kept_objects": 20,
     "aida.profile": "1.8", "aida.bot": "echo", "aida.kept_sessions": 3000, "aida.kept_session_megabytes": 2,
     "aida.kept_images": 20, "aida.kept_image_megabytes": 2,
-    "mia.kept_conversations": 300, "mia.kept_messages": 100, "mia.kept_megabytes": 2, "mia.kept_persons": 100,
+    "mia.kept_messages": 100, "mia.kept_megabytes": 2, "mia.kept_persons": 100,
     "mia.kept_away": 100,
-    "chatbot.bot": "echo", "chatbot.kept_conversations": 300, "chatbot.kept_messages": 100, "chatbot.kept_megabytes": 2,
+    "chatbot.bot": "echo", "chatbot.kept_messages": 100, "chatbot.kept_megabytes": 2,
     "chatbot.close_after": 2, "chatbot.most_unanswered": 200,
 }  # fmt: skip
+KEPT = ("mia.kept_conversations", "chatbot.kept_conversations")
 
 
 class NotStarted(Exception):
     """There is no server to soak."""
 
 
-def settings(waits: Waits) -> dict[str, Any]:
+def settings(waits: Waits, clients: int) -> dict[str, Any]:
     """All that differs from the defaults."""
+    # Who is there is never pushed out, with whom a fifth of all are; who has left soon is. chip's megabytes are full before.
+    kept = dict.fromkeys(KEPT, max(300, clients // 2)) | {"chip.kept_contacts": max(300, clients)}
     pings = {"ping_interval": waits.ping, "ping_timeout": waits.pong, "connect_timeout": waits.pong}
     both = {f"{backend}.{key}": value for backend in ("mia", "chatbot") for key, value in pings.items()}
-    return {**SETTINGS, **both, "mia.recovery": waits.recovery, "chatbot.idle_timeout": waits.idle}
+    return {**SETTINGS, **both, **kept, "mia.recovery": waits.recovery, "chatbot.idle_timeout": waits.idle}
 
 
 SPACES = 20
@@ -63,7 +66,7 @@ def held_up(pid: int) -> float:
 class Soaked:
     """A running server; `with` ends it."""
 
-    def __init__(self, seed: int, waits: Waits) -> None:
+    def __init__(self, seed: int, waits: Waits, clients: int) -> None:
         if not COMMAND.exists():
             raise NotStarted("the command simulator is not in this venv: `make soak` installs it")
         if not Path("/proc/self/statm").exists():
@@ -73,7 +76,7 @@ class Soaked:
         self._folder = tempfile.TemporaryDirectory(prefix="soak-")
         ready = Path(self._folder.name) / "ready.json"
         self.log = Path(self._folder.name) / "log"
-        sets = [part for key, value in settings(waits).items() for part in ("--set", f"{key}={value}")]
+        sets = [part for key, value in settings(waits, clients).items() for part in ("--set", f"{key}={value}")]
         options = ["--seed", seed, "--journal", 2000, "--spaces", SPACES, "--request-timeout", waits.request]
         options += ["--answer-timeout", waits.answer, "--ready-file", ready, "--log-format", "json"]
         with self.log.open("wb") as log:

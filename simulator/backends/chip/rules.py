@@ -304,7 +304,9 @@ class ChipRules:
 
     def _queue(self, outbox: Outbox, contact: Contact, msg: Msg, agent: Agent | None) -> list[Action] | None:
         """Queue a message to a contact; None when its outbox is full."""
-        if len(outbox.items) >= self._kept_messages or outbox.room.left < msg.size:
+        if len(outbox.items) >= self._kept_messages:
+            return None
+        if outbox.room.left < msg.size and not self._state.has_room(msg.size, contact):
             return None
         # The live time is the server's clock when the send request came, not the row's created_on (web/server.go).
         nanos = msg.created * 1000 + msg.id * 7919 % 1000

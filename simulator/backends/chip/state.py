@@ -100,7 +100,10 @@ class Settings(_Model):
     email_limit: int = Field(128, ge=1, description="characters of an email address; longer ones are lost in silence")
     kept_messages: int = Field(10_000, ge=PAGE, description="messages kept for a chat, and un-acked ones in its outbox")
     kept_megabytes: int = Field(
-        256, ge=1, description="millions of characters kept of all messages; beyond, chats forget and outboxes refuse"
+        256,
+        ge=1,
+        description="millions of characters kept of all messages; beyond, the oldest contact without a socket "
+        "goes, then chats forget and outboxes refuse",
     )
     kept_contacts: int = Field(50_000, ge=1, description="contacts kept; the oldest without a socket goes first")
 
@@ -279,21 +282,35 @@ class State:
     def new_contact(self, client: Client, chat_id: str, settings: Settings) -> Contact:
         """Make a contact for a socket; the oldest that nobody uses makes room."""
         if len(self._contacts) >= settings.kept_contacts:
-            idle = next((key for key, known in self._contacts.items() if known.chat_id not in self.sockets), None)
-            if idle is not None:
-                gone = self._contacts.pop(idle)
-                gone.forget(len(gone.messages))
-                for channel in self._channels:
-                    self.talks.pop(f"{channel}/{idle[1]}", None)
-                    outbox = self._outboxes.pop((channel, idle[1]), Outbox("", self.room))
-                    while outbox.items:
-                        outbox.pop()
+            self._let_go(None)
         org = client.channel.org
         contact = Contact(
             org, chat_id, client.ids.child("contact", chat_id), client.channel, settings.kept_messages, self.room
         )
         self._contacts[org, chat_id] = contact
         return contact
+
+    def has_room(self, size: int, contact: Contact) -> bool:
+        """Whether a message to this contact can be kept; others whom nobody uses go for it, the oldest first."""
+        while self.room.left < size:
+            if not self._let_go(contact):
+                return False
+        return True
+
+    def _let_go(self, kept: Contact | None) -> bool:
+        """The oldest contact that nobody uses goes, with all that is kept of it; whether there was one."""
+        contacts = self._contacts.items()
+        idle = next((key for key, known in contacts if known is not kept and known.chat_id not in self.sockets), None)
+        if idle is None:
+            return False
+        gone = self._contacts.pop(idle)
+        gone.forget(len(gone.messages))
+        for channel in self._channels:
+            self.talks.pop(f"{channel}/{idle[1]}", None)
+            outbox = self._outboxes.pop((channel, idle[1]), Outbox("", self.room))
+            while outbox.items:
+                outbox.pop()
+        return True
 
     def outbox(self, channel: str, chat_id: str) -> Outbox:
         """The outbox of a chat on a channel, made when it is first asked for."""

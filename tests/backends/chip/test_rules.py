@@ -403,6 +403,25 @@ def test_live_times_have_the_servers_zone_and_as_many_digits_as_set() -> None:
         assert re.search(expected, text), text
 
 
+def test_who_has_left_makes_room_for_who_is_here() -> None:
+    talk = Talk(settings={"kept_megabytes": 1, "bot": "none"})
+    for number in range(10):
+        answer = sends(talk, EVE, number + 1, text="x" * 100_000)
+    # A contact is not let go for what is said to it.
+    assert (answer.status, answer.body) == (500, b'{"error":"unable to queue message"}')
+    chat = chatting(talk)
+    for number in range(4):
+        assert sends(talk, chat, number + 1, text="y" * 100_000).status == 200
+    talk.after(0.1)
+    assert '"text":"yyy' in talk.sockets["client"].texts()[-1]
+    answer = sends(talk, EVE, 11)
+    assert (answer.status, answer.body.partition(b":")[0]) == (400, b'{"error"')
+    # Among those who are here nobody goes.
+    for number in range(10):
+        answer = sends(talk, chat, number + 5, text="y" * 100_000)
+    assert answer.status == 500
+
+
 def test_all_chats_together_are_bounded() -> None:
     talk = Talk(settings={"kept_megabytes": 1, "bot": "none"})
     other = talk.connect("other")
