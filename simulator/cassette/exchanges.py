@@ -149,8 +149,8 @@ class Exchanges:
             return playback.backend.miss(request, missed)
         return Response(404, (("Content-Type", "text/plain"),), b"not on the tape")
 
-    def missed(self, request: Request) -> None:
-        """Tell of one that matches nothing."""
+    def missed(self, request: Request, more: str = "") -> None:
+        """Tell of one that matches nothing, and what `more` there is to it."""
         why, then = "is not on the tape", ""
         said = shown(request.body.decode(errors="replace"))
         path, line, differences = self._near(request)
@@ -159,7 +159,7 @@ class Exchanges:
         else:
             then = self._then()
         asked_for = f"{request.method} {target(request)}"
-        self._playback.misses.miss(Miss(0, asked_for, said, why, path, line, differences, then))
+        self._playback.misses.miss(Miss(0, asked_for, said, why + more, path, line, differences, then))
 
     def _then(self) -> str:
         """With what the tape goes on."""

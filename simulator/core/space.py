@@ -202,7 +202,7 @@ class Journal:
 class Running:
     """A backend that runs in a space; a reset gives it a new engine."""
 
-    __slots__ = ("_machine", "backend", "engine", "log", "name", "seed", "space")
+    __slots__ = ("_machine", "backend", "engine", "log", "name", "policy", "seed", "space")
 
     def __init__(self, backend: Backend, space: Space, seed: Any, log: Log) -> None:
         self.backend = backend
@@ -210,6 +210,8 @@ class Running:
         self.space = space
         self.seed = seed
         self.log = log
+        self.policy = backend.link(seed.settings)
+        """One for all links: each keeps it as long as it is there."""
         self._machine: Machine | None = None
         self.engine = self._build()
         self.fault((), {})

@@ -67,11 +67,14 @@ def staying() -> aiohttp.TraceConfig:
 
 async def whole(response: aiohttp.ClientResponse) -> bytes:
     """A body that has an end. Raises ClientPayloadError where it is too far."""
+    far = f"an answer of more than {_LARGEST >> 20} MiB"
+    if response.method != "HEAD" and (response.content_length or 0) > _LARGEST:
+        raise aiohttp.ClientPayloadError(far)
     parts, size = [], 0
     async for part in response.content.iter_chunked(1 << 16):
         size += len(part)
         if size > _LARGEST:
-            raise aiohttp.ClientPayloadError(f"an answer of more than {_LARGEST >> 20} MiB")
+            raise aiohttp.ClientPayloadError(far)
         parts.append(part)
     return b"".join(parts)
 
@@ -110,7 +113,8 @@ class Edge:
         self._session: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._sockets: dict[Link, aiohttp.ClientWebSocketResponse] = {}
-        self._writes: dict[Link, asyncio.Queue[Write | Shut | Drop]] = {}
+        self._writes: dict[Link, asyncio.Queue[Write | Shut | Drop | None]] = {}
+        """Of the sockets that are open; None ends who writes."""
         self.waiting = 0
         """Bytes that no server has taken yet."""
         self._woken = asyncio.Event()
@@ -300,12 +304,14 @@ class Edge:
         self._news(Gone(link, code, reason))
         with suppress(Exception):
             await socket.close()
+        # A run may have any number of connections, one after the other.
+        del self._sockets[link]
+        self._writes.pop(link).put_nowait(None)
 
     async def _write(
-        self, link: Link, socket: aiohttp.ClientWebSocketResponse, queue: asyncio.Queue[Write | Shut | Drop]
+        self, link: Link, socket: aiohttp.ClientWebSocketResponse, queue: asyncio.Queue[Write | Shut | Drop | None]
     ) -> None:
-        while True:
-            order = await queue.get()
+        while (order := await queue.get()) is not None:
             if self._taping is not None:
                 self._taping.sent(link, order)
             try:

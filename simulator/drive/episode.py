@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Hashable, Iterable
+from dataclasses import replace
 from typing import Any, Protocol, cast
 
 from simulator.cassette import envelopes
 from simulator.cassette.bindings import changed
 from simulator.cassette.compare import Said, of_turn
-from simulator.cassette.entries import Entry, Exchange, TapedRequest
+from simulator.cassette.entries import Beside, Entry, Exchange, TapedRequest
 from simulator.cassette.longpolls import LongPolls
 from simulator.core.backend import Backend
 from simulator.core.message import NO_REF, Json, Message, Request, Response
@@ -22,7 +23,7 @@ from simulator.drive.bound import Bound
 from simulator.drive.hearing import Hearing
 from simulator.drive.orders import Order
 from simulator.drive.outcome import Manner, Outcome
-from simulator.drive.play import Play
+from simulator.drive.play import UNHEARD, Play
 from simulator.drive.script import CLOSE, Ask, Hang, Hear, Open, Say, Script, Step, Writer, carried
 from simulator.drive.target import Target
 from simulator.drive.wording import Wording
@@ -50,6 +51,10 @@ class Listener(Protocol):
 
     def answered(self, token: Hashable, response: Response | None, why: str) -> None:
         """A request that was passed on has its answer, or none."""
+        ...
+
+    def upload(self, body: Beside) -> Request | None:
+        """The request with which the client brought this, whole; None where that is gone."""
         ...
 
     def tell(self, line: str) -> None:
@@ -130,6 +135,11 @@ class Episode(Play):
         """The client says more than the server takes: nothing of it is said any more."""
         if not self._deaf:
             self._deaf = True
+            # What waited for its turn waits for nothing any more.
+            self._timers.pop(UNHEARD, None)
+            for step in self._steps[self._at :]:
+                if (found := self._tokens.pop(id(step), None)) is not None:
+                    self._listener.answered(found[1], None, why)
             self._steps.clear()
             self._at = self._ahead = self._unsaid = 0
             for conn in conns:
@@ -146,9 +156,10 @@ class Episode(Play):
     # ---- what Play does otherwise
 
     def _finish(self, out: list[Order]) -> None:
-        if self.ending:
+        if self.ending and not self._tokens:
             super()._finish(out)
             return
+        # Who has left a socket may still wait for an answer, and gets it, or none in time.
         self._steps.clear()
         self._at = self._ahead = 0
         self._started.clear()
@@ -190,6 +201,16 @@ class Episode(Play):
             )
         elif self._conns[step.conn].state == "failed":
             self._listener.failed(step.conn, self._conns[step.conn].why)
+
+    def _ask(self, step: Ask, out: list[Order]) -> None:
+        # What the client has uploaded to the tape the server has to have before the client speaks of it.
+        if isinstance(body := step.request.body, Beside):
+            brought = self._listener.upload(body)
+            if brought is None:
+                self._listener.tell(f"is not given what {step.name} brought: it is not kept any more")
+            else:
+                step = replace(step, request=replace(step.request, headers=brought.headers, body=brought.body))
+        super()._ask(step, out)
 
     def _asked(self, step: Ask, response: Response | None, why: str) -> None:
         found = self._tokens.pop(id(step), None)

@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING, Final, cast
 
 from simulator.cassette.bindings import changed
+from simulator.cassette.entries import Beside
 from simulator.cassette.envelopes import ENGINE, PHOENIX
 from simulator.cassette.misses import NOT_ON_THE_TAPE
 from simulator.cassette.plan import answered
@@ -13,7 +14,7 @@ from simulator.cassette.playback import Playback
 from simulator.cassette.walk import Seat
 from simulator.core.actions import Accept, Action, Close, Refuse, Reply, Respond, Send
 from simulator.core.events import CallId
-from simulator.core.message import NO_REF, Json, Message, Response
+from simulator.core.message import NO_REF, Json, Message, Request, Response
 from simulator.core.wire import Turn
 from simulator.drive.episode import answer_of
 from simulator.record.talk import Talk
@@ -125,7 +126,7 @@ class Ear:
         base = request.base
         if response is None:
             self._upstream.tell(why)
-            self._playback.unanswered(request)
+            self._playback.unanswered(request, why)
             self._episodes.do(Respond(call, Response(502, (("Content-Type", "text/plain"),), f"{why}\n".encode())))
             return
         self.talk.heard = True
@@ -142,6 +143,10 @@ class Ear:
             (name, value if stores else value.replace(self._upstream.target.base, base)) for name, value in headers
         )
         self._episodes.do(Respond(call, Response(response.status, here, body)))
+
+    def upload(self, body: Beside) -> Request | None:
+        """What the client has uploaded so far."""
+        return self._episodes.upload(body)
 
     def tell(self, line: str) -> None:
         """For the operator."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator.cassette.coverage import short
+from simulator.cassette.entries import Beside
 from simulator.cassette.playback import Playback
 from simulator.cassette.strands import Part
 from simulator.cassette.walk import Seat, Walk
 from simulator.core.actions import Action, Cancel
 from simulator.core.events import CallId, Conn, Knocked, Requested
 from simulator.core.message import NO_REF, Message, Request
+from simulator.core.objects import Upload
 from simulator.drive.edge import Edge
 from simulator.drive.episode import Episode
 from simulator.drive.taping import Taping
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 WAITING: Final = 16 << 20
 """Bytes of one client that may wait for a server which does not read them, or has not answered yet."""
+UPLOADS: Final = 32 << 20
+"""Bytes of what all clients have uploaded that are kept, should the server need them as well."""
 _PAUSE: Final = 0.03
 """Seconds in which what the tape has just said still comes to a poll that waits for it."""
 _ANSWER: Final = 30.0
@@ -48,6 +52,10 @@ class Episodes:
         """By the identity of their requests, connections that are about to open."""
         self._by_number: dict[int, Talk] = {}
         self._calls: dict[CallId, tuple[Request, bool]] = {}
+        self._uploads: OrderedDict[str, tuple[Requested, bytes]] = OrderedDict()
+        """By the hash of what they brought, the last requests that brought something, and that."""
+        self._uploaded = 0
+        """Bytes of these."""
         self._actions: list[Action] = []
         self._learning = False
 
@@ -103,6 +111,7 @@ class Episodes:
                 asyncio.get_running_loop().call_soon(self._hang, talk, number)
 
     def asked(self, asked: Requested, walk: Walk | None, known: bool) -> list[Action] | None:
+        self._brought(asked)
         talk = None if walk is None else self._talks.get(walk.number)
         route = asked.route.name
         stores = route in self._playback.backend.live
@@ -301,6 +310,23 @@ class Episodes:
         """The server can't be had: its client is the tape's again."""
         if talk.walk is not None:
             self._talks.pop(talk.walk.number, None)
+
+    def upload(self, body: Beside) -> Request | None:
+        """The request that brought it, whole; of the last ones."""
+        found = self._uploads.get(body.sha256)
+        return None if found is None else whole(*found)
+
+    def _brought(self, asked: Requested) -> None:
+        # The simulator itself keeps nothing of what the tape has taken.
+        upload = asked.request.upload
+        if not isinstance(upload, Upload) or upload.size > UPLOADS:
+            return
+        content = self._upstream.content(asked)
+        if content is not None and upload.sha256 not in self._uploads:
+            self._uploads[upload.sha256] = asked, content
+            self._uploaded += len(content)
+        while self._uploaded > UPLOADS:
+            self._uploaded -= len(self._uploads.popitem(last=False)[1][1])
 
     def call(self, call: CallId) -> tuple[Request, bool]:
         """The request that has its answer now, and whether it is of a signed upload."""

@@ -7,7 +7,6 @@ import errno
 import logging
 import os
 import socket
-import ssl
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
@@ -25,10 +24,11 @@ from simulator.serve import scenarios, seeds, trial
 from simulator.serve.admin.guard import is_loopback
 from simulator.serve.admin.site import Pass, Site, mint
 from simulator.serve.clock import ManualClock, WallClock
-from simulator.serve.connections import ANSWER, HANDSHAKE, PATIENCE, Crowd, Patience, files, room
+from simulator.serve.connections import ANSWER, PATIENCE, Crowd, Patience, files, room
 from simulator.serve.connections import Server as HttpServer
 from simulator.serve.driver import Driver
 from simulator.serve.entrance import Entrance
+from simulator.serve.gate import Listener, listen
 from simulator.serve.intake import Intake
 from simulator.serve.loop import Maker
 from simulator.serve.objects import House, Shelf
@@ -73,6 +73,8 @@ class Options:
     """Frames that each space keeps."""
     loop: Maker | None = None
     """Makes the loop of a command, None for asyncio's own. Whoever runs a Server in a loop has one already."""
+    own_links: bool = True
+    """Connections are ours where the trial of it works; False: aiohttp's in any case."""
     tls: Tls | None = None
     """Speak https and wss."""
     spaces: int = MOST
@@ -133,7 +135,7 @@ class Server:
         self._spaces: Spaces | None = None
         self._intake: Intake | None = None
         self._crowd: Crowd | None = None
-        self._listeners: list[asyncio.Server] = []
+        self._listeners: list[Listener] = []
         if not options.host:
             raise SimulatorError("--host: expected a name or an address, such as 127.0.0.1; 0.0.0.0 is every address")
         if options.spaces < 0 or not 0 <= options.space_idle < inf:
@@ -286,9 +288,10 @@ class Server:
         connections = inf if options.space_connections is None else options.space_connections
         self._spaces = Spaces(self._plan, self.space, options.spaces, options.space_idle, connections)
         self._intake = Intake.here(asyncio.get_running_loop())
-        self._crowd = self._spaces.crowd = self._counted()
         try:
-            why = await trial.check(self._intake)
+            why = await trial.check(self._intake) if options.own_links else None
+            own_links = options.own_links and why is None
+            self._crowd = self._spaces.crowd = self._counted(own_links)
             if why is not None:
                 _log.warning(
                     "links of our own do not work here (%s): aiohttp's serve, see docs/decisions.md for what they lack",
@@ -297,7 +300,7 @@ class Server:
             if self._secured is not None:
                 self._secured.publish()
             for backend, fixtures in self._fixtures.values():
-                await self._bind(backend, fixtures, own_links=why is None)
+                await self._bind(backend, fixtures, own_links)
             if self._options.admin and self._options.admin_port is not None:
                 control = Control(self.spaces, Site(self._key, None, lambda: self.served, self._options.cassettes))
                 port = self._options.admin_port
@@ -337,30 +340,34 @@ class Server:
         self._runners.append(runner)
         context = None if self._secured is None else self._secured.context
         try:
-            listener = await _listen(server, host, port, context)
+            own = isinstance(server, Entrance) and server.intake is not None
+            listener = await listen(server, host, port, context, own)
         except (OSError, UnicodeError) as error:
             raise StartError(f"{who}: {_why(error, host, port, option)}") from None
         self._listeners.append(listener)
         bound = listener.sockets[0].getsockname()[1]
         return f"{'http' if context is None else 'https'}://{_reachable(host)}:{bound}"
 
-    def _counted(self) -> Crowd:
-        """Who counts connections."""
+    def _counted(self, own_links: bool) -> Crowd:
+        """Who counts connections. aiohttp's links are on a connection of its server, which counts already."""
         options, spaces, fitting = self._options, self.spaces, room(self._secured is not None)
         most = fitting if options.connections is None else options.connections
         patience = Patience(options.request_timeout, options.answer_timeout)
-        return Crowd(
-            most, patience, lambda: sum(place.driver.linked for place in spaces), self.reporter.log("connections")
-        )
+
+        def linked() -> int:
+            return sum(place.driver.linked for place in spaces) if own_links else 0
+
+        return Crowd(most, patience, linked, self.reporter.log("connections"))
 
     async def stop(self) -> None:
         """Say goodbye as the real servers do, and let go of everything."""
         if self._watch is not None:
             self._watch.stop()
-        if self._spaces is not None:
-            await self._spaces.close()
+        # Who comes again at once, because it was told goodbye, shall come to the next server.
         for listener in self._listeners:
             listener.close()
+        if self._spaces is not None:
+            await self._spaces.close()
         for runner in self._runners:
             await runner.cleanup()
         if self._recording is not None:
@@ -382,18 +389,6 @@ class Server:
 
     async def __aexit__(self, *exc: object) -> None:
         await self.stop()
-
-
-async def _listen(server: HttpServer, host: str, port: int, context: ssl.SSLContext | None) -> asyncio.Server:
-    # Not aiohttp's site, which can't say how long a handshake may take.
-    secured: dict[str, Any] = {} if context is None else {"ssl": context, "ssl_handshake_timeout": HANDSHAKE}
-    listener = await asyncio.get_running_loop().create_server(server, host, port, backlog=1024, **secured)
-    # A name may have several addresses, localhost for one, and 0 gave each a port of its own.
-    ports = {socket.getsockname()[1] for socket in listener.sockets}
-    if len(ports) > 1:
-        listener.close()
-        return await _listen(server, host, min(ports), context)
-    return listener
 
 
 def _checked(space: str) -> str:

@@ -26,6 +26,7 @@ from simulator.serve.connections import Server as Bounded
 from simulator.serve.driver import Driver
 from simulator.serve.http import Opening, head_of
 from simulator.serve.intake import Intake
+from simulator.serve.transport import OwnTransport
 from simulator.serve.whole import read
 
 
@@ -49,7 +50,8 @@ class Entrance(Bounded):
         # Who is found idle twice has been so for one such time at least, and two at most.
         self._idle = crowd.patience.request / 2
         self._doors = doors
-        self._intake = intake
+        self.intake = intake
+        """Who reads what comes; where there is one, connections need none of asyncio's transports."""
         self._visitors: set[Visitor] = set()
         self._look: asyncio.TimerHandle | None = None
 
@@ -57,7 +59,7 @@ class Entrance(Bounded):
         """Who speaks with one who was let in."""
         if self._look is None:
             self._look = asyncio.get_running_loop().call_later(self._idle, self.sweep)
-        return Visitor(self._doors, self.crowd, self._intake, self._visitors, self.connection)
+        return Visitor(self._doors, self.crowd, self.intake, self._visitors, self.connection)
 
     def sweep(self) -> None:
         """Close what was idle since the last time."""
@@ -288,7 +290,7 @@ class Visitor(asyncio.Protocol):
         self._go()
         # It may be kept as long as the socket is there.
         self._request.named = None
-        policy = running.backend.link(running.seed.settings)
+        policy = running.policy
         # What came while the answer had to be waited for came behind the request as well.
         link = links.begin(self._transport, upgrade.headers, policy, self._tail + self._held, self._intake)
         self._held = b""
@@ -306,6 +308,12 @@ class Visitor(asyncio.Protocol):
         intake = self._intake
         self._calm()
         self._leave()
+        if isinstance(transport, OwnTransport):
+            if not transport.is_closing():
+                handler = self._make()
+                self._crowd.knocks(handler)
+                transport.hand_on(handler, data)
+            return
         if intake is not None and not transport.is_reading():
             transport.resume_reading()
         handler = self._make()

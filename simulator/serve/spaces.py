@@ -27,6 +27,8 @@ MOST = 100
 """Spaces beside the default one."""
 IDLE = 3600.0
 """Seconds of real time without a socket or a request after which a space is dropped."""
+_FAREWELL = 0.2
+"""Seconds that clients have to end their side when the server stops, as with requests (aiohttp's shutdown_timeout)."""
 REST = 60.0
 """Seconds that a space has to be idle until it makes room for another, where there are `MOST`."""
 KEPT = 10_000
@@ -286,4 +288,17 @@ class Spaces:
             await place.driver.close()
             place.shelf.clear()
         await asyncio.gather(*self._ends)
+        await self._part()
         self._litter.close()
+
+    async def _part(self) -> None:
+        """Let clients end their side for a moment; who does not is cut, for no socket may outlive its loop."""
+        until = self._loop.time() + _FAREWELL
+        while left := [link for place in self for link in place.driver.sockets()]:
+            if self._loop.time() >= until:
+                break
+            # Nobody is told of an end who does not wait for one all his life: links cost little memory.
+            await asyncio.sleep(0.002)
+        for link in left:
+            link.abort()
+        await asyncio.sleep(0)

@@ -11,11 +11,11 @@ from collections.abc import Callable, Collection
 from typing import cast, final
 
 from simulator.core.actions import Accept, After, Refuse, Reply, Send
-from simulator.core.errors import WireError
+from simulator.core.errors import Unmatched, WireError
 from simulator.core.events import CallId, Closed, Knocked, Malformed, Opened, Received
 from simulator.core.message import NO_REF, Frame, Json, Message, Ping, Pong, Request, Response
 from simulator.core.wire import Got, Link, Output, Write
-from simulator.wire.phoenix_frames import Serializer
+from simulator.wire.phoenix_frames import Fields, Serializer
 from simulator.wire.phoenix_poll import Pending, Session
 from simulator.wire.phoenix_profile import Profile
 
@@ -26,7 +26,9 @@ _OWN = frozenset(("heartbeat", "phx_join", "phx_leave"))
 """Events that the socket's process may keep for itself."""
 
 MOST_MAIL = 1000
-"""Frames that may wait for a join; one more ends the socket. Phoenix knows no bound."""
+"""Frames that may wait for a join, of each direction; one more ends the socket. Phoenix knows no bound."""
+MOST_WAITING = 16 << 20
+"""Characters of these; one more ends it, too."""
 
 
 @final
@@ -56,7 +58,7 @@ class Socket:
 
     __slots__ = (
         "call", "channels", "heard", "held", "joining", "link", "mail", "polls", "request", "serializer", "session",
-        "since", "waits",
+        "since", "waiting", "waits",
     )  # fmt: skip
 
     def __init__(self, call: CallId, request: Request, serializer: Serializer, polls: bool) -> None:
@@ -74,6 +76,8 @@ class Socket:
         """What channels have sent while a join waits."""
         self.mail: deque[Got | Pending] = deque()
         """What came meanwhile, and posts to be answered when all of theirs is worked."""
+        self.waiting = 0
+        """Characters of both."""
         self.polls = polls
         self.waits = True
         """Its knock is not answered yet."""
@@ -110,7 +114,7 @@ class Channels:
         mail = socket.mail
         if socket.joining is None and not mail:
             return self._item(socket, got.item)
-        if len(mail) >= MOST_MAIL:
+        if not self._fits(socket, len(mail) + 1, len(got.item.data)):
             return self._lose(socket, None)
         mail.append(got)
         return []
@@ -119,7 +123,7 @@ class Channels:
         """Frames that came by HTTP, and what is to be answered when they are worked."""
         mail = socket.mail
         idle = socket.joining is None and not mail
-        if len(mail) + len(frames) > MOST_MAIL:
+        if not self._fits(socket, len(mail) + len(frames), sum(len(frame.data) for frame in frames)):
             return self._lose(socket, None)
         mail.extend([Got(NO_LINK, frame) for frame in frames])
         mail.append(pending)
@@ -135,16 +139,17 @@ class Channels:
     def _frame(self, socket: Socket, frame: Frame) -> list[Output]:
         serializer = socket.serializer
         try:
-            join_ref, ref, topic, event, payload = serializer.decode(frame)
+            fields = serializer.decode(frame)
+            join_ref, ref, topic, event, payload = fields
             if topic == "phoenix" and event == "heartbeat":
                 return self.write(socket, serializer.reply(None, ref, topic, "ok", {}))
             if event == "phx_join":
-                return self._join(socket, join_ref, ref, topic, payload)
+                return self._join(socket, frame, fields)
             channel = socket.channels.get(topic) if isinstance(topic, str) else None
             if channel is None:
                 if event == "phx_leave" and self._profile.leaves_unjoined:
                     return self.write(socket, serializer.reply(join_ref, ref, topic, "ok", {}))
-                return self.write(socket, _unmatched(serializer, ref, topic))
+                return self._unmatched(socket, frame, fields)
             if join_ref is not None and self._profile.ignores_stale and not self._same(join_ref, channel.join_ref):
                 return []
             if event == "phx_leave":
@@ -215,13 +220,22 @@ class Channels:
         """What a channel's process has sent to the socket's."""
         if socket.joining is None:
             return self.write(socket, frame)
+        if not self._fits(socket, len(socket.held) + 1, len(frame.data)):
+            return self._lose(socket, None)
         socket.held.append(frame)
         return []
+
+    @staticmethod
+    def _fits(socket: Socket, count: int, size: int) -> bool:
+        """Whether so many frames may wait, with what is new; that counts as waiting then."""
+        socket.waiting += size
+        return count <= MOST_MAIL and socket.waiting <= MOST_WAITING
 
     def work(self, socket: Socket) -> list[Output]:
         """Work what came until a join waits, or until rules have to hear what a frame meant before the next one."""
         got = socket.mail.popleft()
         assert isinstance(got, Got)
+        socket.waiting -= len(got.item.data)
         outputs = self._item(socket, got.item)
         return outputs if socket.joining is not None else [*outputs, *self._go_on(socket)]
 
@@ -234,11 +248,12 @@ class Channels:
 
     # ---- channels
 
-    def _join(self, socket: Socket, join_ref: Json, ref: Json, topic: Json, payload: Json | bytes) -> list[Output]:
+    def _join(self, socket: Socket, frame: Frame, fields: Fields) -> list[Output]:
         serializer = socket.serializer
+        join_ref, ref, topic, _, payload = fields
         exact, starts = self._topics
         if not isinstance(topic, str) or not (topic in exact or topic.startswith(starts)):
-            return self.write(socket, _unmatched(serializer, ref, topic))
+            return self._unmatched(socket, frame, fields)
         if self._profile.joins_by_ref:
             join_ref = ref
         old = socket.channels.pop(topic, None)
@@ -249,11 +264,20 @@ class Channels:
         if old is not None:
             # The old channel ends before the join, but its last frame waits until the join is answered.
             old.state = "over"
-            socket.held.append(serializer.push(old.join_ref, old.join_ref, topic, "phx_close", {}))
+            last = serializer.push(old.join_ref, old.join_ref, topic, "phx_close", {})
+            socket.held.append(last)
+            socket.waiting += len(last.data)
             outputs.append(Closed(old, 1000))
         channel = socket.joining = Channel(socket, topic, join_ref, ref)
         outputs.append(Knocked(channel, socket.request, cast("Json", payload), topic))
         return outputs
+
+    def _unmatched(self, socket: Socket, frame: Frame, fields: Fields) -> list[Output]:
+        _, ref, topic, event, payload = fields
+        told = self.write(socket, socket.serializer.reply(None, ref, topic, "error", {"reason": "unmatched topic"}))
+        name, where = event if isinstance(event, str) else "", topic if isinstance(topic, str) else ""
+        message = Message(name, (payload,), NO_REF, where)
+        return [*told, Malformed(socket, Unmatched("on a topic that nobody has joined", frame, message))]
 
     def joined(self, channel: Channel, answer: Accept | Refuse) -> list[Output]:
         socket = channel.socket
@@ -269,6 +293,7 @@ class Channels:
             return [Malformed(socket, error), *self._lose(socket, 1011), *self.joined(channel, answer)]
         socket.joining = None
         held, socket.held = socket.held, []
+        socket.waiting -= sum(len(one.data) for one in held)
         outputs = [output for one in (frame, *held) for output in self.write(socket, one)]
         if isinstance(answer, Accept):
             channel.state = "open"
@@ -329,7 +354,3 @@ class Channels:
 
 def _body(accept: Accept) -> Json:
     return {} if accept.body is None else accept.body
-
-
-def _unmatched(serializer: Serializer, ref: Json, topic: Json) -> Frame:
-    return serializer.reply(None, ref, topic, "error", {"reason": "unmatched topic"})

@@ -47,6 +47,7 @@ from simulator.serve.clock import WallClock
 from simulator.serve.connections import Crowd, Patience
 from simulator.serve.driver import Driver
 from simulator.serve.entrance import Entrance
+from simulator.serve.gate import Listener, listen
 from simulator.serve.http import Door
 from simulator.serve.intake import Intake
 from simulator.serve.objects import Shelf
@@ -230,12 +231,14 @@ async def serve(settings: Settings, port: int, engine: bool = False) -> AsyncIte
     door = Door(driver, running, own_links=True, shelf=Shelf(), intake=intake)
     crowd = Crowd(10_000, Patience(), lambda: driver.linked, silent)
     runners: list[web.ServerRunner] = []
+    listeners: list[Listener] = []
     try:
         for host in ("127.0.0.1", "::1"):
-            runner = web.ServerRunner(Entrance(door, crowd, intake), shutdown_timeout=0.2)
+            entrance = Entrance(door, crowd, intake)
+            runner = web.ServerRunner(entrance, shutdown_timeout=0.2)
             await runner.setup()
             try:
-                await web.TCPSite(runner, host, port, backlog=1024).start()
+                listener = await listen(entrance, host, port, None, intake is not None)
             except OSError as error:
                 if error.errno == errno.EADDRINUSE:
                     why = f"--port {port} is taken: stop what listens there, or name another"
@@ -243,13 +246,16 @@ async def serve(settings: Settings, port: int, engine: bool = False) -> AsyncIte
                 # Without one of the families localhost is the other.
                 continue
             runners.append(runner)
+            listeners.append(listener)
             # A free one is the same in both.
-            port = port or runner.addresses[0][1]
+            port = port or listener.sockets[0].getsockname()[1]
         if not runners:
             raise click.ClickException("this machine has no localhost")
         yield driver, port
     finally:
         await driver.close()
+        for listener in listeners:
+            listener.close()
         for runner in runners:
             await runner.cleanup()
         if intake is not None:

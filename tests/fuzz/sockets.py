@@ -146,7 +146,7 @@ class Harbour:
             return
         match what:
             case "writes":
-                writer.write(read_bytes(rest).replace(b"<host>", urlsplit(peer.url).netloc.encode()))
+                writer.write(self._filled(read_bytes(rest), urlsplit(peer.url).netloc))
             case "asks":
                 split = urlsplit(peer.url)
                 raw = handshake(peer.url)
@@ -170,6 +170,13 @@ class Harbour:
                 peer.ended = True
                 with suppress(OSError):
                     writer.write_eof()
+
+    def _filled(self, data: bytes, host: str) -> bytes:
+        """With the port, and the number of who came last; bodies stay as long as they were said to be."""
+        driver = self.server.driver
+        last = max((one.number for run in driver.running for one in run.engine.wire.clients()), default=0)
+        data = data.replace(b'"<channel>"', f'"{last}"'.encode().ljust(11)).replace(b"<channel>", str(last).encode())
+        return data.replace(b"<host>", host.encode())
 
     def _judge(self, peer: Peer) -> None:
         came = bytes(peer.came)
@@ -262,22 +269,35 @@ HEADERS = [
 BODIES = ["", "{}", "[]", "hello", "3~d~~a~abc~d~~a~0~d~~a~~d~~a~", "zz~d~~a~", "ffffffffff~d~~a~x", "--b~d~~a~~d~~a~x~d~~a~--b--", "~1f~~dc8b~~8~", "0~d~~a~X: y~d~~a~~d~~a~", "x" * 5000]  # fmt: skip
 
 
+_TAPE = (
+    r"cassette: 1\nby_hand: 'x'\nentries:\n- at: 0.0\n  conn: 1\n  event: open\n  path: '/wc/connect/7d62d551-3030-4100-a260-2d7c4e9693e7/'"
+    r"\n- at: 1.0\n  conn: 1\n  from: server\n  text: 'hi'\n"
+)
 CALLS = [
     'faults {"type":"latency","attributes":{"latency":300}}', 'faults {"type":"reset_peer","attributes":{"timeout":0}}',
     'faults {"type":"slicer","attributes":{"average_size":3,"delay":10}}', 'faults {"type":"drop","toxicity":0.5}', 'spaces {"name":"a"}',
     'faults {"type":"malformed","attributes":{"form":"json"}}', 'clock/advance {"seconds":30}', "reset {}", 'messages/count {"sender":"client"}',
     'messages/wait {"name":"x","timeout":0.05}', 'messages/remove {}', 'channels/send {"backend":"chip","name":"x","body":{}}',
+    'act {"act":"say","text":"hi","channel":"<channel>"}', 'act {"act":"typing","on":true,"backend":"aida","talk":"x"}', 'act {"act":"raw","name":"x","body":[1],"channel":"<channel>"}',
+    'channels/<channel>/close {"code":1011,"reason":"why not"}', 'channels/send {"channels":["<channel>"],"raw":"hi"}', 'channels/send {"backend":"mia","base64":"AAE="}',
+    'messages/find {"sender":"client","limit":5}', 'messages/wait-for-count {"count":2,"timeout":0.05,"name":"x"}', f'cassettes/lanes {{"cassette":"{_TAPE}"}}',
+    f'cassettes/compare {{"a":"{_TAPE}","b":"{_TAPE}","shape":true}}', f'cassettes/play {{"cassette":"{_TAPE}","channel":"<channel>"}}',
+    'cassettes/lanes {"cassette":"../../etc/passwd"}', 'spaces {"name":"b","seed":7,"clock":"manual","scenario":"faq"}',
+    'PUT clock {"time":"2030-01-01T00:00:00Z"}', 'PUT spaces {"name":"a","seed":1}', 'PUT scenarios/x/state {"state":"y","talk":"z"}',
+    'DELETE messages {}', 'DELETE faults {}', 'DELETE spaces/a {}', 'DELETE channels/<channel> {}', 'DELETE cassettes/play {}', 'GET messages/1 {}',
 ]  # fmt: skip
 
 
 def request(dice: Random) -> str:
     """A request, mostly whole."""
     if dice.random() < 0.15:
-        path, _, said = dice.choice(CALLS).partition(" ")
+        call = dice.choice(CALLS)
+        method, _, rest = call.partition(" ") if call[0].isupper() else ("POST", "", call)
+        path, _, said = rest.partition(" ")
         if dice.random() < 0.3:
             said = change(f"x {said}", dice)[2:]
         size = len(read_bytes(said))
-        return f"POST /__admin/{path} HTTP/1.1~d~~a~Host: <host>~d~~a~Content-Length: {size}~d~~a~~d~~a~{said}"
+        return f"{method} /__admin/{path} HTTP/1.1~d~~a~Host: <host>~d~~a~Content-Length: {size}~d~~a~~d~~a~{said}"
     lines = [
         f"{dice.choice(METHODS[:3] if dice.random() < 0.7 else METHODS)} {dice.choice(PATHS)} HTTP/1.{dice.choice('1110')}"
     ]

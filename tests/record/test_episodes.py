@@ -8,7 +8,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from shutil import copy
 from typing import Any
@@ -27,14 +27,16 @@ from simulator.cassette.records import dump, dump_header
 from simulator.cassette.tape import open_tape
 from simulator.cassette.walk import Manner
 from simulator.core.errors import CassetteError, StartError
+from simulator.drive import edge
 from simulator.drive.target import Target
 from simulator.record.appending import Appending
 from simulator.record.behind import Upstream
 from simulator.serve.app import Options, Server
 from simulator.serve.replay import prepare
+from tests.backends.concierge.live import png
 from tests.cassette import tapes
 from tests.drive.odd import odd
-from tests.drive.talks import ALL, QUICK, long_polled, polled
+from tests.drive.talks import ALL, BOT, BOT_TOKEN, QUICK, long_polled, polled
 from tests.drive.taping import Client, served
 
 pytestmark = pytest.mark.live
@@ -221,6 +223,53 @@ async def test_requests_too(tmp_path: Path) -> None:
     async with playing(path, name) as run:
         await run.talk(tmp_path / "second.yaml")
         assert run.coverage.missed == 0, run.coverage.text()
+
+
+async def image(client: Client) -> None:
+    """aida: a picture, and what speaks of it."""
+    talk = await client.connect("/socket/websocket?vsn=2.0.0")
+    await talk.say(["1", "1", f"bot:{BOT}", "phx_join", {"access_token": BOT_TOKEN}])
+    await talk.hear()
+    await talk.say(["1", "2", f"bot:{BOT}", "new_session", {}])
+    session = json.loads(await talk.has('"2"'))[4]["response"]["session"]
+    form = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\nContent-Type: image/png\r\n\r\n'
+    body, kind = form + png() + b"\r\n--x--\r\n", {"Content-Type": "multipart/form-data; boundary=x"}
+    status, answer = await client.ask("POST", f"/content/image/{BOT}/{session}", body, **kind)
+    assert status == 200, answer
+    await talk.say(["1", "3", f"bot:{BOT}", "utb_img", {"session": session, "image": json.loads(answer)["id"]}])
+    await talk.say(["1", "4", f"bot:{BOT}", "put_data", {"session": session, "data": {}}])
+    await talk.has('"4"')
+    await talk.leave()
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "gone"])
+@pytest.mark.parametrize(("name", "talk", "part"), [("concierge", None, "send-message"), ("aida", image, "utb_img")])
+async def test_what_was_uploaded_before_is_uploaded_to_the_server(
+    name: str,
+    talk: Callable[[Client], Awaitable[None]] | None,
+    part: str,
+    kept: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The tape took it, and what the client says next may speak of it."""
+    if not kept:
+        monkeypatch.setattr("simulator.record.episodes.UPLOADS", 0)
+    path = without(await taped(tmp_path / "talk.yaml", name, talk), part)
+    async with served(name, 8, **QUICK[name], **PROFILE[name]) as real, playing(path, name, real.url(name)) as run:
+        await run.talk(tmp_path / "first.yaml", talk)
+        assert run.coverage.missed == 0, run.coverage.text()
+        there = [(one.upload.size, one.upload.type) for one in real.shelf._objects.values()]
+    assert there == ([(len(png()), "image/png")] if kept else [])
+    told = [line.partition(": ")[2] for line in run.told]
+    what = "PUT /chat-uat-resources/chat-images/" if name == "concierge" else f"POST /content/image/{BOT}/"
+    assert [line.startswith(f"is not given what {what}") for line in told[:1]] == ([] if kept else [True]), told
+    assert all("X-Amz" not in line for line in told)
+    if kept:
+        is_whole(path)
+        async with playing(path, name) as run:
+            await run.talk(tmp_path / "second.yaml", talk)
+            assert run.coverage.missed == 0, run.coverage.text()
 
 
 # ---- strangers, and days on which nothing goes right ----
@@ -592,3 +641,44 @@ async def test_a_request_of_nobody(tmp_path: Path) -> None:
             assert "can't connect" in await answer.text()
         assert ([miss.name for miss in run.coverage.misses], run.coverage.matched) == (["POST /api/x?a=2"], {})
     is_whole(path)
+
+
+@pytest.mark.parametrize("said", [True, False], ids=["it says how long", "it goes on and on"])
+async def test_an_answer_that_is_too_long_to_be_passed_on(
+    said: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told where people look: to the client, to the operator, in the report."""
+    monkeypatch.setattr(edge, "_LARGEST", 1 << 20)
+    path, taken = strange(tmp_path), 0
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        nonlocal taken
+        answer = web.StreamResponse(headers={"Content-Length": str(1 << 40)} if said else {})
+        await answer.prepare(request)
+        if request.method != "HEAD":
+            # As much as anybody reads: it ends when nobody does.
+            with suppress(ConnectionError):
+                while True:
+                    await answer.write(bytes(1 << 16))
+                    taken += 1 << 16
+        return answer
+
+    runner = web.ServerRunner(web.Server(handle))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with aiohttp.ClientSession() as session, asyncio.timeout(10), playing(path, "tape", url) as run:
+        async with session.get(f"{run.url}/big") as answer:
+            assert (answer.status, await answer.text()) == (502, f"{url}/big: an answer of more than 1 MiB\n")
+        if said:
+            async with session.head(f"{run.url}/big") as answer:
+                assert answer.status == 200
+    await runner.cleanup()
+    why = f"is not on the tape, and the upstream did not answer ({url}/big: an answer of more than 1 MiB)"
+    assert [(miss.name, miss.why) for miss in run.coverage.misses] == [("GET /big", why)]
+    assert [line for line in run.told if "MiB" in line][:1] == [
+        f"upstream {url}: {url}/big: an answer of more than 1 MiB"
+    ]
+    assert taken < 16 << 20
+    with open_tape(path) as tape:
+        assert [one.request.method for one in tape if isinstance(one, Exchange)] == (["HEAD"] if said else [])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar, cast
 
 from aiohttp import web
 from websockets.utils import accept_key
@@ -16,8 +18,9 @@ from simulator.core.message import Frame, Headers, Ping, Pong
 from simulator.serve import fallback
 from simulator.serve.fallback import PublicLink
 from simulator.serve.frames import Item
+from simulator.serve.gate import listen
 from simulator.serve.intake import Intake
-from simulator.serve.links import Link, upgrade
+from simulator.serve.links import Link, begin, upgrade
 
 SECONDS = 5.0
 KEY, ACCEPT = "dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
@@ -36,8 +39,12 @@ T = TypeVar("T")
 
 def headers_for(request: web.BaseRequest) -> Headers:
     """The lines of the 101, as the wire makes them."""
-    accept = accept_key(request.headers["Sec-WebSocket-Key"])
-    return (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept))
+    return accepting(request.headers["Sec-WebSocket-Key"])
+
+
+def accepting(key: str) -> Headers:
+    """The same for a key."""
+    return (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept_key(key)))
 
 
 AnyLink: TypeAlias = Link | PublicLink
@@ -69,6 +76,8 @@ class Echo:
 
     by_intake = False
     """Who reads the own links: an intake, or their transports."""
+    by_gate = False
+    """Whether aiohttp never sees them, and asyncio has no transport of theirs."""
     secure: tuple[ssl.SSLContext, ssl.SSLContext] | None = None
     """The server's side of TLS, and the client's."""
 
@@ -120,7 +129,8 @@ class Echo:
         if self.by_intake:
             self.intake = Intake.here(asyncio.get_running_loop())
         context = None if self.secure is None else self.secure[0]
-        self._server = await asyncio.get_running_loop().create_server(self.web, "127.0.0.1", 0, ssl=context)
+        made: Callable[[], asyncio.Protocol] = partial(Greeter, self) if self.by_gate else self.web
+        self._server = await listen(made, "127.0.0.1", 0, context, own=self.by_gate)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -134,6 +144,40 @@ class Echo:
             await client.close()
         if self.intake is not None:
             self.intake.close()
+
+
+class Greeter(asyncio.Protocol):
+    """Reads the request for a link, as `serve/entrance.py` does."""
+
+    patient = False
+
+    def __init__(self, server: Echo) -> None:
+        assert server.intake is not None
+        self._server, self._intake = server, server.intake
+        self._got = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.pause_reading()
+        self._intake.watch(transport.get_extra_info("socket").fileno(), self)
+
+    def data_received(self, data: bytes) -> None:
+        self._got += data
+        head, end, tail = self._got.partition(b"\r\n\r\n")
+        if not end:
+            return
+        found = re.search(rb"\r\nSec-WebSocket-Key: (\S+)", head)
+        assert found is not None
+        server = self._server
+        link = begin(self._transport, accepting(found[1].decode()), server.policy, tail, self._intake)
+        assert link is not None
+        server.opened(link)
+
+    def read_ended(self, error: Exception | None) -> None:
+        self._transport.close()
+
+    def read_yourself(self) -> None:
+        self._transport.resume_reading()
 
 
 class Client:

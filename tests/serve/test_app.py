@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import socket
+import warnings
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.served import admin, chip
+from tests.served import admin, chip, client_frame, handshake
 
 
 def _has_ipv6() -> bool:
@@ -16,6 +20,33 @@ def _has_ipv6() -> bool:
     except OSError:
         return False
     return True
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_no_socket_outlives_its_loop(ends: bool) -> None:
+    """Else Python warns of it whenever it collects garbage, in the midst of some other test of a user's."""
+
+    async def served() -> socket.socket:
+        loop = asyncio.get_running_loop()
+        async with chip() as simulator:
+            url = urlsplit(simulator.connect("chip"))
+            there = socket.create_connection(("127.0.0.1", url.port or 0))
+            there.setblocking(False)
+            await loop.sock_sendall(there, handshake(url.geturl()))
+            assert b" 101 " in await loop.sock_recv(there, 1 << 16)
+            if ends:
+                # Its close frame is answered, but it does not end its side.
+                await loop.sock_sendall(there, client_frame(b"\x03\xe8", 8))
+                assert (await loop.sock_recv(there, 1 << 16))[:1] == b"\x88"
+        return there
+
+    gc.collect()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        there = asyncio.run(served())
+        gc.collect()
+    there.close()
+    assert [str(one.message) for one in told] == []
 
 
 ipv6 = pytest.mark.skipif(not _has_ipv6(), reason="there is no IPv6 here")

@@ -14,8 +14,9 @@ from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock
 from simulator.serve.connections import Connection
 from simulator.serve.driver import Driver
+from simulator.serve.intake import Intake
 from tests.backends.mia.chats import GARDEN
-from tests.served import SECONDS, Raw, handshake, request
+from tests.served import SECONDS, WEBSITE, Raw, handshake, request
 
 ROOM = f"40{json.dumps({'instance': GARDEN})}".encode()
 POLL = "/socket.io/?EIO=4&transport=polling"
@@ -287,8 +288,10 @@ async def test_who_never_reads_is_cut(closing: bool) -> None:
         assert await raw.rest() == b""
 
 
-async def test_who_does_not_read_may_be_aiohttps(mia: Server) -> None:
-    async with Raw.open(mia.url("mia")) as raw:
+async def test_who_does_not_read_may_be_aiohttps(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Where a transport of our own is handed on, it is the new one that tells.
+    monkeypatch.setattr(Intake, "here", lambda loop: None)
+    async with of_mia() as mia, Raw.open(mia.url("mia")) as raw:
         await opened(raw)
         (visitor,) = visitors(mia)
         visitor.pause_writing()
@@ -306,3 +309,126 @@ async def test_a_space_that_is_full_is_told_by_aiohttp() -> None:
         await until("it waits", lambda: running.driver.asked == 1)
         async with Raw.open(running.url("mia"), request("GET", POLL)) as two:
             assert (await two.answer())[0][0] == "HTTP/1.1 503 Service Unavailable"
+
+
+def entered(running: Server) -> entrance.Entrance:
+    server = running._runners[0].server
+    assert isinstance(server, entrance.Entrance)
+    return server
+
+
+async def test_who_is_idle_is_looked_for_twice_in_his_time() -> None:
+    """So that nobody is idle for longer than that, and when nobody is here nobody looks."""
+    async with of_mia(request_timeout=60.0) as running:
+        server = entered(running)
+        async with Raw.open(running.url("mia")) as raw:
+            await opened(raw)
+            look = server._look
+            assert look is not None
+            assert 0 < look.when() - asyncio.get_running_loop().time() <= 30.0
+            server.sweep()
+            assert server._look is not look
+        await until("it is gone", lambda: not server._visitors)
+        server.sweep()
+        assert not server._look
+        async with Raw.open(running.url("mia")) as raw:
+            await opened(raw)
+            look = server._look
+            assert look
+    assert look.cancelled(), "it would look for ever"
+
+
+async def test_nothing_is_left_of_who_has_gone(mia: Server) -> None:
+    assert mia._crowd is not None
+    async with Raw.open(mia.url("mia")) as raw:
+        await opened(raw)
+        (visitor,) = visitors(mia)
+        assert mia._crowd.count == 1
+        visitor.pause_writing()
+    await until("it is noticed", lambda: not visitors(mia))
+    assert mia._crowd.count == 0
+    assert visitor._unread is None
+
+
+async def test_who_is_sent_away_is_no_visitor_any_more(mia: Server) -> None:
+    """He may still have something to read."""
+    async with Raw.open(mia.url("mia")) as raw:
+        await opened(raw)
+        (visitor,) = visitors(mia)
+        visitor.end()
+        assert not visitors(mia)
+        assert await raw.rest() == b""
+
+
+async def test_who_does_not_read_is_not_idle(mia: Server) -> None:
+    async with Raw.open(mia.url("mia")) as raw:
+        await opened(raw)
+        (visitor,) = visitors(mia)
+        visitor.pause_writing()
+        for _ in range(3):
+            entered(mia).sweep()
+        assert visitors(mia) == {visitor}
+        visitor.resume_writing()
+        assert visitor._unread is None, "it would be cut all the same"
+        await opened(raw)
+
+
+async def test_a_space_is_in_use_as_long_as_somebody_waits_in_it(mia: Server) -> None:
+    async with Raw.open(mia.url("mia")) as raw, Raw.open(mia.url("mia")) as other:
+        paths = [await of_space(mia, one) for one in (raw, other)]
+        place = mia.spaces.named("a")
+        assert place._users == 0
+        for one, path in zip((raw, other), paths, strict=True):
+            one.write(request("GET", path))
+        await until("they wait", lambda: place.driver.asked == 2)
+        assert place._users == 2
+        await place.driver.advance(25)
+        assert (await raw.answer())[1] == b"2"
+        assert (await other.answer())[1] == b"2"
+        assert place._users == 0
+        raw.write(request("GET", paths[0]))
+        await until("it waits", lambda: place.driver.asked == 1)
+        assert place._users == 1
+    await until("it is noticed", lambda: place.driver.asked == 0)
+    assert place._users == 0
+
+
+async def of_space(mia: Server, raw: Raw) -> str:
+    """The path of a session in a room in the space `a`, with nothing that waits for it."""
+    raw.write(request("GET", f"/~space/a{POLL}"))
+    path = f"/~space/a{POLL}&sid={json.loads((await raw.answer())[1][1:])['sid']}"
+    raw.write(request("POST", path, ROOM))
+    assert (await raw.answer())[1] == b"ok"
+    await mia.spaces.named("a").driver.advance(0.1)
+    raw.write(request("GET", path))
+    assert (await raw.answer())[1].startswith(b'40{"sid":')
+    return path
+
+
+async def test_a_body_that_a_route_has_no_room_for_is_aiohttps() -> None:
+    async with Server(Options(["chip"], port=0, seed=7, clock=ManualClock())) as running:
+        door = f"/wc/connect/{WEBSITE}/"
+        async with Raw.open(running.url("chip"), request("POST", door)) as raw:
+            bare = await raw.answer()
+            assert len(visitors(running)) == 1
+            raw.write(request("POST", door, b"x"))
+            # What it says is the same, whoever reads it.
+            assert (await raw.answer())[1] == bare[1]
+            assert not visitors(running)
+
+
+@pytest.mark.parametrize("cut", [0, 10])
+async def test_a_request_behind_a_handshake_that_was_refused_is_answered(cut: int) -> None:
+    """All of it came with the handshake, or a part of it after that."""
+    async with Server(Options(["chip"], port=0, seed=7, clock=ManualClock())) as running:
+        door = f"/wc/connect/{WEBSITE.replace('7', '8')}/"
+        first = handshake(running.url("chip") + door)
+        behind = request("POST", door)
+        async with Raw.open(running.url("chip"), first + behind[:cut] if cut else first + behind) as raw:
+            refused = await raw.answer()
+            assert refused[0][0] == "HTTP/1.1 400 Bad Request"
+            if cut:
+                raw.write(behind[cut:])
+            assert (await raw.answer())[1] == refused[1]
+            # Half a head is aiohttp's, and the connection with it.
+            assert len(visitors(running)) == (0 if cut else 1)

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.core.message import Request
+from simulator.serve import whole
 from simulator.serve.whole import LARGEST, read
 
 GET = b"GET /socket.io/?EIO=4&t=a HTTP/1.1\r\nHost: x:80\r\nAccept: */*\r\n\r\n"
@@ -30,12 +31,28 @@ def test_requests_that_are_taken() -> None:
     assert (found[0].header("upgrade"), found[1]) == ("websocket", b"\x81\x80abcd")
 
 
+@pytest.mark.parametrize("connection", [b"Upgrade", b"upgrade", b"keep-alive, Upgrade"])
+@pytest.mark.parametrize("upgrade", [b"websocket", b"WebSocket"])
+def test_sockets_as_clients_ask_for_them(connection: bytes, upgrade: bytes) -> None:
+    data = SOCKET.replace(b": Upgrade", b": " + connection).replace(b": websocket", b": " + upgrade)
+    found = read(data, "http")
+    assert found is not None
+    # So that nobody looks through the lines again.
+    assert found[0].named == {"host": "x", "upgrade": upgrade.decode(), "connection": connection.decode()}
+
+
 def test_header_lines_are_found_by_their_names() -> None:
     found = read(POST.replace(b"Host: x", b"HOST: x\r\nX-A: b, C"), "http")
     assert found is not None
     request = found[0]
     assert (request.header("host"), request.header("Origin")) == ("x", None)
     assert (request.tokens("x-a"), request.tokens("Origin")) == (["b", "c"], [])
+
+
+def test_a_body_is_waited_for_that_is_as_large_as_may_be() -> None:
+    found = read(POST.replace(b": 2", f": {LARGEST}".encode()), "http")
+    assert found is not None
+    assert found[1] is None
 
 
 @pytest.mark.parametrize("cut", [1, 2])
@@ -54,7 +71,7 @@ def test_a_body_may_come_later(cut: int) -> None:
         GET[:-4],
         GET + b"G",
         POST + b"G",
-        GET.replace(b"GET", b"HEAD"),
+        *(GET.replace(b"GET", method) for method in (b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"get", b"XGET")),
         GET.replace(b"HTTP/1.1", b"HTTP/1.0"),
         GET.replace(b"/socket", b"http://x/socket"),
         GET.replace(b"t=a", b"t=\xc3\xa4"),
@@ -72,14 +89,29 @@ def test_a_body_may_come_later(cut: int) -> None:
         GET.replace(b"Accept: */*", b"Upgrade: h2c\r\nConnection: Upgrade"),
         POST.replace(b"Host", b"Transfer-Encoding: chunked\r\nHost"),
         POST.replace(b"Host", b"Expect: 100-continue\r\nHost"),
+        POST.replace(b"Host", b"Content-Encoding: gzip\r\nHost"),
+        GET.replace(b"Accept: */*", b"TE: trailers"),
+        GET.replace(b"Accept: */*", b"Trailer: X"),
+        GET.replace(b"Accept: */*", b"HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA"),
         POST.replace(b": 2", b": +2"),
         POST.replace(b": 2", f": {LARGEST + 1}".encode()),
         SOCKET.replace(b"Upgrade: websocket\r\n", b"Upgrade: websocket\r\nContent-Length: 0\r\n"),
         SOCKET.replace(b"GET", b"POST"),
+        SOCKET.replace(b": Upgrade", b": close"),
+        SOCKET.replace(b"Connection: Upgrade\r\n", b""),
     ],
 )
 def test_requests_that_are_left_to_aiohttp(data: bytes) -> None:
     assert read(data, "http") is None
+
+
+def test_requests_for_sockets_are_not_remembered() -> None:
+    """Each has a key of its own, and none comes twice."""
+    read(POST, "http")
+    before = whole._known.cache_info().currsize
+    for number in range(3):
+        assert read(SOCKET.replace(b"Host", b"Sec-WebSocket-Key: %d\r\nHost" % number), "http") is not None
+    assert whole._known.cache_info().currsize == before > 0
 
 
 NAMES = ["Host", "host", "Connection", "Content-Length", "Upgrade", "Transfer-Encoding", "Accept", "X:Y", "", "Te"]

@@ -14,6 +14,7 @@ from simulator.core.ids import Ids
 from simulator.core.message import NO_REF, Frame, Message, Ping, Pong, Response
 from simulator.core.wire import Aborted, Asked, Attached, Beat, Detached, Drain, Drop, Got, Shut, Upgrade, Write
 from simulator.core.world import World
+from simulator.wire import phoenix_channels as room
 from simulator.wire.phoenix import Phoenix
 from simulator.wire.phoenix_channels import MOST_MAIL, Channel
 from tests.wire.phoenix_host import JOIN, OK13, WEBSOCKET, Host, asking, both, host
@@ -111,6 +112,38 @@ def test_the_mailbox_is_bounded(profile: str) -> None:
     assert it.says(*[BEAT] * MOST_MAIL) == []
     assert it.says(BEAT) == [Drop(1)]
     assert it.closed() == [("<socket 1>", 1006)]
+
+
+@both
+def test_what_waits_to_go_out_is_bounded(profile: str) -> None:
+    it = host(profile, JOIN)
+    it.says(LATER)
+    a = it.conns(Opened)[1]
+    push = Send((a,), Message("ping", ({},)))
+    assert it.act(*[push] * MOST_MAIL) == []
+    assert it.act(push, push, Close(a, 1000, whole=False)) == [Drop(1)]
+    assert it.closed() == [("<channel bot:a of 1>", 1006), ("<socket 1>", 1006)]
+    assert it.act(Accept(it.conns(Knocked)[2])) == []
+
+
+@both
+@pytest.mark.parametrize("way", ["in", "out", "both"])
+def test_what_waits_is_bounded_by_its_size(profile: str, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "MOST_WAITING", 6000)
+    it = host(profile, JOIN)
+    a = it.conns(Opened)[1]
+    push = Send((a,), Message("ping", ({"text": "x" * 1000},)))
+    beat = BEAT.replace("{}", f'{{"text":"{"x" * 1000}"}}')
+    for _ in range(3):
+        # What does not wait any more does not count.
+        it.says(LATER)
+        assert it.says(*[beat] * 2) == []
+        assert it.act(*[push] * 2) == []
+        assert it.act(Accept(it.conns(Knocked)[-1]))
+    it.says(LATER)
+    assert it.says(*[beat] * {"in": 5, "out": 0, "both": 2}[way]) == []
+    assert it.act(*[push] * {"in": 0, "out": 5, "both": 3}[way]) == []
+    assert (it.says(beat) if way == "in" else it.act(push)) == [Drop(1)]
 
 
 @pytest.mark.parametrize("code", [1000, 1006])

@@ -30,6 +30,7 @@ from simulator.core.actions import (
     Respond,
     Send,
 )
+from simulator.core.errors import Unmatched
 from simulator.core.events import (
     Acked,
     Acted,
@@ -106,6 +107,9 @@ class AidaRules:
                 return []
             case Fired():
                 return self._remind(event)
+            case Malformed(error=Unmatched() as error):
+                self._world.log("warning", f"{error.message.name} is {error.why}", topic=error.message.topic)
+                return []
             case Malformed():
                 self._world.log("warning", f"the socket is closed: {event.error.why}")
                 return []
