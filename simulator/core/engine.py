@@ -1,9 +1,9 @@
-"""The engine joins a wire, rules and a bot, and owns the one heap of timers: inputs in, effects out, no I/O."""
+"""The engine joins a wire, rules and a bot, with one heap of timers: inputs in, effects out, no I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from heapq import heapify, heappop, heappush
+from collections.abc import Callable, Sequence
+from heapq import heappop
 from math import inf
 from typing import TYPE_CHECKING, TypeAlias, assert_never, cast
 
@@ -40,11 +40,11 @@ from simulator.core.events import (
     Requested,
 )
 from simulator.core.message import Frame
+from simulator.core.timers import ASIDE, BOT, HAND, RULES, WATCHER, WIRE, Timers
 from simulator.core.wire import (
     Answer,
     Aside,
     Asked,
-    Detached,
     Drop,
     Due,
     Effect,
@@ -61,6 +61,7 @@ from simulator.core.wire import (
     Straight,
     Wire,
     Write,
+    ended,
 )
 from simulator.core.world import World
 
@@ -69,81 +70,49 @@ if TYPE_CHECKING:
 
 Given: TypeAlias = Outside | Due | Called | Acted | Directed | Send | Put | Hangup | Shut | Drop | Later | Cancel
 """What the driver brings, and what somebody at the controls does."""
+_Take: TypeAlias = Callable[[Input], list[Output]]
 _EVENTS = frozenset((Received, Closed, Opened, Knocked, Requested, Malformed, Acked))
 _NOTHING: list[Effect | Call] = []
-
-# Whose timer it is. Equal owners and names in two rooms are two timers.
-WIRE, RULES, BOT, WATCHER, ASIDE, HAND = range(6)
-
-MOST_ACTS = 10_000
-"""Of bots and operators that wait for their time: under a clock that nobody moves they would be ever more."""
-
-_Entry: TypeAlias = tuple[float, int, int, Hashable, object]
-"""Due, serial, room, owner, and the timer's name, or what the bot does."""
-_NONE: dict[object, int] = {}
 
 
 def _unsaid(send: Send | Reply) -> None:
     """Nothing goes straight."""
 
 
-def _ended(deed: Shut | Reset | Drop) -> Detached:
-    """What a wire is told of a socket that somebody else has ended."""
-    if isinstance(deed, Reset):
-        return Detached(deed.number)
-    if isinstance(deed, Drop):
-        return Detached(deed.link)
-    return Detached(deed.link, 1005 if deed.code is None else deed.code)
-
-
-class Engine:
+class Engine(Timers):
     """One running backend."""
 
     __slots__ = (
         "_answer",
-        "_armed",
         "_aside",
-        "_dead",
         "_effects",
         "_handle",
-        "_heap",
         "_hear",
         "_heard",
         "_rules",
         "_said",
-        "_serial",
         "_soon",
         "_straight",
-        "_waiting",
         "_watcher",
         "_wire",
         "_wire_take",
-        "due",
-        "world",
     )
 
     def __init__(self, wire: Wire, rules: Rules, bot: Bot | Watcher, world: World) -> None:
+        super().__init__(world)
         self._wire = wire
         self._straight = cast("Straight", wire) if hasattr(wire, "heard") else None
         self._heard: Callable[[Link, Frame], Received | None] | None = None
         self._said: Callable[[Send | Reply], Write | None] = _unsaid
-        self._aside: Callable[[Input], list[Output]] = wire.take
-        self._wire_take: Callable[[Input], list[Output]] = wire.take
+        self._aside: _Take = wire.take
+        self._wire_take: _Take = wire.take
         self._answer: Callable[[Answer], list[Output]] | None = None
         self._rules = rules
         self._handle = rules.handle
         self.use(bot)
-        self.world = world
-        self._heap: list[_Entry] = []
-        self._armed: tuple[dict[Hashable, dict[Hashable, int]], ...] = ({}, {}, {}, {}, {}, {})
-        self._serial = 0
         self._soon: list[Acted] = []
         """What a bot does at once: behind all that the input still causes, past the heap."""
-        self._waiting = 0
-        self._dead = 0
         self._effects: list[Effect | Call] = []
-        self.due = inf
-        """When the heap wants to be looked at, infinity for never; what was cancelled may still stand there."""
 
     @property
     def rules(self) -> Rules:
@@ -172,9 +141,7 @@ class Engine:
         self._heard = None if straight is None else straight.heard
         self._said = _unsaid if straight is None else straight.said
 
-    def interpose(
-        self, take: Callable[[Input], list[Output]] | None, answer: Callable[[Answer], list[Output]] | None = None
-    ) -> None:
+    def interpose(self, take: _Take | None, answer: Callable[[Answer], list[Output]] | None = None) -> None:
         """Let something stand where the wire stands, which asks the wire itself; None takes it out again.
 
         With `answer` it is shown what rules answer to requests, of which the wire is not told.
@@ -228,10 +195,8 @@ class Engine:
 
         The caller has run the engine until now before, or seen that nothing is due by now, which it tells then.
         """
-        if now is None:
-            now = self.world._now
-        else:
-            self.world._now = now
+        now = self.world._now if now is None else now
+        self.world._now = now
         effects: list[Effect | Call] = []
         self._effects = effects
         # A callable in a slot is cheap to read but not to call as a method: so it is here and below.
@@ -291,26 +256,6 @@ class Engine:
                     self._do([action])
                 else:
                     effects.append(written)
-
-    @property
-    def timers(self) -> int:
-        """How many wait for their time."""
-        return len(self._heap) - self._dead
-
-    def next_due(self) -> float | None:
-        """The instant of the next timer, or None."""
-        heap = self._heap
-        while heap:
-            if self._lives(heap[0]):
-                return heap[0][0]
-            heappop(heap)
-            self._dead -= 1
-        return None
-
-    def _lives(self, entry: _Entry) -> bool:
-        """Whether it was not cancelled or replaced. What a bot has said it will do, it does."""
-        _, serial, room, owner, name = entry
-        return room == BOT or self._armed[room].get(owner, _NONE).get(name) == serial
 
     def run_until(self, t: float) -> list[Effect | Call]:
         """Fire all that is due up to t, each at its own instant, then let it be t."""
@@ -397,7 +342,7 @@ class Engine:
 
     def _hang(self, deed: Shut | Reset | Drop) -> None:
         self._effects.append(deed)
-        self._work(self._wire_take(_ended(deed)))
+        self._work(self._wire_take(ended(deed)))
 
     def _act(self, acted: Acted) -> None:
         # The heap keeps the order where something else is due at this instant, as it is while `_run` works.
@@ -452,56 +397,3 @@ class Engine:
                             self._perform(self._watcher.ended(action))
                     case _:
                         assert_never(action)
-
-    def _later(self, acted: Acted) -> None:
-        if self._waiting >= MOST_ACTS:
-            self.world.log("warning", f"{MOST_ACTS} acts of the bot wait for their time already, this one is lost")
-            return
-        self._waiting += 1
-        self._serial += 1
-        after = acted.act.after
-        due = self._instant(after) if after else self.world._now
-        heappush(self._heap, (due, self._serial, BOT, acted.talk, acted))
-        if due < self.due:
-            self.due = due
-
-    def _instant(self, seconds: float) -> float:
-        """So many seconds from now, in microseconds: sums of decimal seconds stay the decimals that people write."""
-        now = self.world._now
-        return round(now + seconds, 6) if seconds else now
-
-    def _arm(self, room: int, after: After) -> None:
-        self._serial += 1
-        owner, name = after.owner, after.name
-        names = self._armed[room].get(owner)
-        if names is None:
-            self._armed[room][owner] = {name: self._serial}
-        else:
-            again = name in names
-            names[name] = self._serial
-            if again:
-                self._bury(1)
-        due = self._instant(after.seconds)
-        heappush(self._heap, (due, self._serial, room, owner, name))
-        if due < self.due:
-            self.due = due
-
-    def _cancel(self, room: int, cancel: Cancel) -> None:
-        names = self._armed[room].get(cancel.owner)
-        if names is None:
-            return
-        if cancel.name is None:
-            del self._armed[room][cancel.owner]
-            self._bury(len(names))
-        elif names.pop(cancel.name, None) is not None:
-            if not names:
-                del self._armed[room][cancel.owner]
-            self._bury(1)
-
-    def _bury(self, count: int) -> None:
-        """Cancelled entries stay in the heap until they are the half of it: memory is bounded by the living."""
-        self._dead += count
-        if self._dead > 64 and self._dead * 2 > len(self._heap):
-            self._heap[:] = [entry for entry in self._heap if self._lives(entry)]
-            heapify(self._heap)
-            self._dead = 0

@@ -158,6 +158,15 @@ class Reset(Struct):
     number: Link | CallId
 
 
+def ended(deed: Shut | Reset | Drop) -> Detached:
+    """What a wire is told of a socket that somebody else has ended."""
+    if isinstance(deed, Reset):
+        return Detached(deed.number)
+    if isinstance(deed, Drop):
+        return Detached(deed.link)
+    return Detached(deed.link, 1005 if deed.code is None else deed.code)
+
+
 Outside: TypeAlias = Asked | Attached | Got | Detached | Aborted | Beat | Drain
 """What the driver brings."""
 Input: TypeAlias = Outside | Due | Accept | Refuse | Send | Reply | Close | Hold | Release | Put | Hangup

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from simulator.core.bot import Say
-from simulator.core.engine import MOST_ACTS
+from simulator.core.timers import MOST_ACTS
 from tests.talk import Talk
 
 

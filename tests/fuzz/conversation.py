@@ -27,10 +27,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from simulator.core.backend import NoMethod, NoRoute, Stored, find
-from simulator.core.engine import RULES
 from simulator.core.faults import Fault
 from simulator.core.message import Frame, Headers, Request, Response
 from simulator.core.objects import Upload, UploadFlaw
+from simulator.core.timers import RULES
 from simulator.core.wire import Aborted, Asked, Attached, Detached, Drop, Effect, Got, Raw, Reset, Shut, Upgrade
 from simulator.scenario.faults import FaultSpec
 from simulator.serve import forms

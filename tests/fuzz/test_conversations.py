@@ -11,8 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, get_state_machine_test, i
 
 from simulator import backends
 from simulator.core.actions import After
-from simulator.core.engine import WIRE
 from simulator.core.message import Frame
+from simulator.core.timers import WIRE
 from simulator.core.wire import Write
 from tests.backends.test_contract import FIRST_WORDS
 from tests.fuzz.conversation import PEOPLE, Conversation, Wrong, play, twice

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from simulator.core.engine import ASIDE, WIRE
 from simulator.core.space import Running
+from simulator.core.timers import ASIDE, WIRE
 
 
 def weight(thing: object) -> int:
