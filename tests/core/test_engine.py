@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from math import inf
 from typing import Any
 
 import pytest
@@ -382,6 +383,21 @@ def test_next_due_passes_over_the_dead(stage: Stage) -> None:
         stage.engine.take(Called(key, 200))
         dues.append(stage.engine.next_due())
     assert dues == [101.0, 102.0, 104.0, None]
+
+
+def test_nobody_is_woken_for_the_dead(stage: Stage) -> None:
+    stage.rules_say = {
+        "k": [After(1.0, "a", "first"), After(2.0, "b", 1), After(3.0, "c", "last")],
+        "c1": [Cancel("b")],
+        "last": [After(1.0, "d", 1), Cancel("d")],
+    }
+    stage.engine.take(Called("k", 200))
+    stage.engine.take(Called("c1", 200))
+    dues = []
+    while stage.engine.due < inf:
+        dues.append(stage.engine.due)
+        stage.engine.run_until(stage.engine.due)
+    assert dues == [101.0, 103.0]
 
 
 class Straight(StageWire):

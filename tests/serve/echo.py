@@ -149,6 +149,8 @@ class Echo:
 class Greeter(asyncio.Protocol):
     """Reads the request for a link, as `serve/entrance.py` does."""
 
+    patient = False
+
     def __init__(self, server: Echo) -> None:
         assert server.intake is not None
         self._server, self._intake = server, server.intake
