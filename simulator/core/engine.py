@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from heapq import heapify, heappop, heappush
-from math import inf
+from math import ceil, inf
 from typing import TYPE_CHECKING, TypeAlias, assert_never, cast
 
 from simulator.core.actions import (
@@ -71,6 +71,10 @@ Given: TypeAlias = Outside | Due | Called | Acted | Directed | Send | Put | Hang
 """What the driver brings, and what somebody at the controls does."""
 _EVENTS = frozenset((Received, Closed, Opened, Knocked, Requested, Malformed, Acked))
 _NOTHING: list[Effect | Call] = []
+LONG, GROUP = 10.0, 1 / 64
+"""Where time is real, a wire's timers of so many seconds wait for the next of such parts of one: pings of thousands of
+clients are worked some at a time, and not each for itself. By hand each has its own instant.
+"""
 
 # Whose timer it is. Equal owners and names in two rooms are two timers.
 WIRE, RULES, BOT, WATCHER, ASIDE, HAND = range(6)
@@ -484,6 +488,8 @@ class Engine:
             if again:
                 self._bury(1)
         due = self._instant(after.seconds)
+        if room == WIRE and after.seconds >= LONG and not self.world.by_hand:
+            due = ceil(due / GROUP) * GROUP
         heappush(self._heap, (due, self._serial, room, owner, name))
         if due < self.due:
             self.due = due

@@ -24,7 +24,7 @@ from simulator.core.actions import (
     Send,
 )
 from simulator.core.bot import Act, Say
-from simulator.core.engine import Engine
+from simulator.core.engine import LONG, Engine
 from simulator.core.events import Acted, Called, Closed, Event, Fired, Opened, Received
 from simulator.core.ids import Ids
 from simulator.core.message import Frame, Message, Response
@@ -398,6 +398,23 @@ def test_nobody_is_woken_for_the_dead(stage: Stage) -> None:
         dues.append(stage.engine.due)
         stage.engine.run_until(stage.engine.due)
     assert dues == [101.0, 103.0]
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_long_timers_of_the_wire_are_grouped_where_time_is_real(by_hand: bool) -> None:
+    stage = Stage(100.001)
+    stage.engine.world.by_hand = by_hand
+    times = {"ping": 25.0, "pong": 25.01, "check": LONG - 0.5}
+    stage.wire_says["k"] = [After(seconds, name, name) for name, seconds in times.items()]
+    stage.rules_say["r"] = [After(25.0, "one", "rules")]
+    stage.engine.take(Got(1, Frame("k")))
+    stage.engine.take(Called("r", 200))
+    stage.heard()
+    stage.engine.run_until(200.0)
+    told = dict(zip(stage.noted, stage.times, strict=True))
+    grouped = {"wire ping": 125.015625, "wire pong": 125.015625}
+    exact = {"wire check": 109.501, "rules rules": 125.001, "wire ping": 125.001, "wire pong": 125.011}
+    assert told == (exact if by_hand else {**exact, **grouped})
 
 
 class Straight(StageWire):
