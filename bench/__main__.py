@@ -1,4 +1,4 @@
-"""`python -m bench`: measures, prints tables, writes a report; leaves with 0, for nothing passes or fails."""
+"""`python -m bench`: measures, prints tables, writes a report. Leaves with 0, for no figure passes or fails."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import argparse
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 
@@ -33,8 +34,26 @@ from bench.rows import Failed, Found
 _PARTS = ("messages", "memory", "pings", "start", "recording", "replays", "cassettes", "growth", "waits")
 
 
+_EXAMPLES = """\
+  make bench                                    everything, into bench/results: 25 minutes
+  make bench ARGS=--quick                       a first look
+  make bench ARGS="--only replays"              one part, printed and not written
+  make bench ARGS="--rows chip --rounds 9"      messages of chip, and what they are held against
+  make bench ARGS="--quick --out /tmp/mine"     the report of a first look, elsewhere
+
+Exit codes: 0 measured, whatever came out; 2 bad usage, or a file that can't be read or written; 3 nothing could be
+measured; 130 stopped by Ctrl-C.
+"""
+
+
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("python -m bench", description="What the simulator costs, beside others.")
+    parser = argparse.ArgumentParser(
+        "python -m bench",
+        usage='make bench ARGS="[options]"',
+        description="What the simulator costs, beside others.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--rounds", type=int, help="rounds of everything (5)")
     parser.add_argument("--seconds", type=float, help="seconds of a round of messages (0.7)")
     parser.add_argument("--connections", type=int, help="idle connections (10000)")
@@ -66,11 +85,35 @@ def _options() -> argparse.Namespace:
             parser.error(f"--rows is for messages, and --only says {options.only}")
         options.only = "messages"
     if not speed.races(options.rows):
-        titles = "; ".join(path.title for race in speed.RACES for path in race)
+        # Without their sizes: one line has to be enough.
+        titles = "; ".join({path.title.partition(" (")[0]: None for race in speed.RACES for path in race})
         parser.error(f"--rows {options.rows}: no row has this in its title, there are: {titles}")
     if options.out is None and (options.render or options.only is None):
         options.out = results.FOLDER
+    if not options.render:
+        # Now, and not after the half hour whose figures would be lost.
+        for name, why in (("--out", _unwritable(options.out)), ("--json", _unwritable_file(options.json))):
+            if why:
+                parser.error(f"{name} {getattr(options, name.strip('-'))}: {why}")
     return options
+
+
+def _unwritable(folder: Path | None) -> str:
+    """Why nothing can be written into a folder, which is made where it is not there; "" where it can."""
+    if folder is None:
+        return ""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        return f"nothing can be written there: {error.strerror}"
+    return ""
+
+
+def _unwritable_file(file: Path | None) -> str:
+    if file is None:
+        return ""
+    return "it is a folder, name a file" if file.is_dir() else _unwritable(file.parent)
 
 
 def _tell(text: str) -> None:
@@ -109,10 +152,16 @@ def _measure(options: argparse.Namespace, found: Found) -> None:
 
 def _render(folder: Path) -> None:
     try:
-        results.render(folder, results.read(folder))
+        run = results.read(folder)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        sys.exit(f"{folder / results.DATA}: {why}: a run of the benchmark writes it")
+        _leave(2, f"{folder / results.DATA}: {why}: a run of the benchmark writes it")
+    try:
+        results.render(folder, run)
+    except OSError as error:
+        _leave(2, f"{error.filename}: {error.strerror}")
+    except (KeyError, TypeError, AttributeError) as error:
+        _leave(2, f"{folder / results.DATA}: part of it is missing or no figure, {error!r}: measure anew")
 
 
 def _write(options: argparse.Namespace, found: Found, facts: dict[str, Any], minutes: float) -> None:
@@ -125,7 +174,12 @@ def _write(options: argparse.Namespace, found: Found, facts: dict[str, Any], min
             results.write(options.out, run)
             print(f"\n{os.path.relpath(options.out / 'report.md')}")
     except OSError as error:
-        sys.exit(f"{error.filename}: {error.strerror}")
+        _leave(2, f"{error.filename}: {error.strerror}")
+
+
+def _leave(code: int, why: str) -> NoReturn:
+    print(why, file=sys.stderr)
+    sys.exit(code)
 
 
 def main() -> None:
@@ -143,15 +197,16 @@ def main() -> None:
         _measure(options, found)
     except Failed as error:
         _tell("")
-        print(error)
-        return
+        _leave(3, str(error))
     except KeyboardInterrupt:
         _tell("")
-        print("stopped")
-        return
+        _leave(130, "stopped, and nothing was written")
     finally:
         process.end_all()
     _tell("")
+    if not found.rows:
+        # The report of before stays: one without a figure would be none.
+        _leave(3, "\n".join(["nothing could be measured:", *found.notes]))
     facts = results.machine(before)
     print(report.text(found))
     load = f"load {facts['load_before']} before and {facts['load_after']} after"

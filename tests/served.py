@@ -47,6 +47,7 @@ def chip(
     reporter: Reporter | None = None,
     admin_port: int | None = None,
     journal: int = KEPT,
+    own_links: bool = True,
     **settings: Any,
 ) -> Server:
     """A Server of chip on a free port, to be entered with `async with`."""
@@ -62,6 +63,7 @@ def chip(
             admin_token=admin_token,
             admin_port=admin_port,
             journal=journal,
+            own_links=own_links,
             reporter=reporter,
         )
     )
@@ -281,6 +283,8 @@ class Node:
         self.process = process
         self.opened: list[str] = []
         """What the socket had agreed upon when it opened: subprotocol and extensions."""
+        self.failed: list[str] = []
+        """Errors that it told, each of them the end of a test: who finds it gone later learns from what."""
 
     @classmethod
     @asynccontextmanager
@@ -331,8 +335,11 @@ class Node:
                 kind, *rest = json.loads(line)
                 if kind in kinds:
                     return list(rest)
-                assert kind != "error", rest
-            raise AssertionError(f"Node ended: {(await self.process.stderr.read()).decode()}")
+                if kind == "error":
+                    self.failed.append(str(rest))
+                    raise AssertionError(rest)
+            words, code = (await self.process.stderr.read()).decode(), await self.process.wait()
+            raise AssertionError(f"Node ended with {code}: {words or 'no word'}; errors before: {self.failed}")
 
     async def open(self, url: str, **options: object) -> list[Any]:
         """Opens a socket; status and header lines of the answer."""

@@ -470,13 +470,13 @@ def test_redact_to_another_file(tmp_path: Path) -> None:
 
 
 def test_rules_of_ones_own(talk: Path) -> None:
-    done = invoke("cassette", "redact", "--check", talk, "--rule", "json text")
+    done = invoke("cassette", "redact", "--check", talk, "--redact", "json text")
     assert done.exit_code == 1
     assert "hello" not in done.stdout
     assert invoke("cassette", "redact", talk, "--rule", "json text").exit_code == 0
     assert b"hello" not in talk.read_bytes()
     assert b"redacted: ['default', 'json text']" in talk.read_bytes()
-    done = invoke("cassette", "redact", talk, "--rule", "nonsense")
+    done = invoke("cassette", "redact", talk, "--redact", "nonsense")
     assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
     assert "is no rule; expected header NAME" in done.stderr
 

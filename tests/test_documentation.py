@@ -17,7 +17,7 @@ import click
 import pytest
 from pydantic import BaseModel
 
-from docs.generated import cassette, commands, control, messages, scenario, settings
+from docs.generated import cassette, commands, control, fields, messages, scenario, settings
 from docs.generated.words import Undocumented
 from simulator import backends
 from simulator.cassette import entries
@@ -87,6 +87,37 @@ def test_bars_in_tables_are_bars(site: Path) -> None:
     ] == []
 
 
+def unfenced(path: Path) -> str:
+    """A page of Markdown without what it shows as code."""
+    return re.sub(r"^```.*?^```|`[^`\n]*`", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(path: Path) -> set[str]:
+    """Of a page's headings, as GitHub makes them."""
+    fenceless = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    plain = [
+        re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", line) for line in re.findall(r"^#+ (.*)$", fenceless, re.MULTILINE)
+    ]
+    return {re.sub(r"[^\w\- ]", "", line.strip().lower()).replace(" ", "-") for line in plain}
+
+
+def test_links_lead_somewhere_in_the_repository_too() -> None:
+    """Pages are read there before anybody has built the site, which mkdocs looks at."""
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("simulator/**/*.md"), *ROOT.glob("bench/*.md")]
+    links, dead = 0, []
+    for page in (page for page in pages if "node_modules" not in page.parts):
+        for link in re.findall(r"\]\(([^)\s]+)\)", unfenced(page)):
+            place, _, anchor = link.partition("#")
+            if re.match(r"\w+:", link):
+                continue
+            links += 1
+            target = page.parent / place if place else page
+            if not target.exists() or (anchor and target.suffix == ".md" and anchor not in anchors(target)):
+                dead.append((page.relative_to(ROOT).as_posix(), link))
+    assert dead == []
+    assert links > 150
+
+
 def test_the_readme_says_the_two_commands() -> None:
     assert re.search(r"```\ngit clone [^\n]+\nmake serve\n```", (ROOT / "README.md").read_text(encoding="utf-8"))
 
@@ -130,28 +161,49 @@ def typed() -> Iterator[tuple[str, list[str]]]:
                 yield path.name, numbers[1 : ends[0] if ends else None]
 
 
-def test_every_command_line_of_a_page_can_be_typed() -> None:
+def objection(words: list[str]) -> str | None:
+    """What the command line says of these words behind `simulator`, where it would not run them."""
     from simulator.cli import main
 
+    command: click.Command = main
+    ctx = click.Context(main, info_name="simulator")
+    while isinstance(command, click.Group) and words and words[0] in command.list_commands(ctx):
+        command = command.get_command(ctx, words[0]) or command
+        words = words[1:]
+    try:
+        command.make_context(command.name, list(words))
+    except click.exceptions.Exit:
+        pass
+    except click.UsageError as error:
+        # Files of the reader's, and tokens out of a variable.
+        return None if "does not exist" in error.message else error.message
+    return None
+
+
+def test_every_command_line_of_a_page_can_be_typed() -> None:
     lines = list(typed())
     assert len(lines) > 30
+    asked = [(page, words, objection(words)) for page, words in lines if "..." not in words]
+    assert [one for one in asked if one[2] is not None] == []
+
+
+def test_every_help_has_an_example_that_can_be_typed() -> None:
+    from simulator.cli import main
+
     wrong = []
-    for page, words in lines:
-        if "..." in words:
-            continue
-        command: click.Command = main
-        ctx = click.Context(main, info_name="simulator")
-        while isinstance(command, click.Group) and words and words[0] in command.list_commands(ctx):
-            command = command.get_command(ctx, words[0]) or command
-            words = words[1:]
-        try:
-            command.make_context(command.name, list(words))
-        except click.exceptions.Exit:
-            pass
-        except click.UsageError as error:
-            # Files of the reader's, and tokens out of a variable.
-            if "does not exist" not in error.message:
-                wrong.append((page, words, error.message))
+    for name, command in walk(main, "simulator"):
+        found = re.findall(r"^ *(simulator .*?)(?:   .*)?$", command.help or "", re.MULTILINE)
+        own = [line for line in found if line.startswith(name)]
+        # What a shell of another's runs: it is not ours to judge.
+        if not own and f"$({name})" not in (command.help or ""):
+            wrong.append((name, "no example"))
+        for line in found:
+            words = shlex.split(line.replace("$!", "1"), comments=True)
+            for part in " ".join(words).split(" & "):
+                alone = re.split(r" (?:[|]|&&) ", part)[0]
+                told = objection(shlex.split(alone)[1:])
+                if told is not None:
+                    wrong.append((line, told))
     assert wrong == []
 
 
@@ -255,6 +307,21 @@ def test_every_message(site: Path, backend: Backend) -> None:
         assert {*models} <= codes(part)
         for model in models.values():
             assert {*model.model_json_schema().get("properties", {})} <= codes(generated)
+    there_are, wordless = mute(site, f"protocols/{backend.name}.html")
+    assert there_are > 8
+    assert wordless == []
+
+
+@every
+def test_words_for_keys_are_those_of_keys_that_there_are(backend: Backend) -> None:
+    """Left-over ones would be found by nobody."""
+    keys: set[str] = set()
+    for models, mode in ((backend.commands, "validation"), (backend.events, "serialization")):
+        for name, model in models.items():
+            schema: Any = model.model_json_schema(mode=mode)  # type: ignore[arg-type]
+            for owner, part in ((name, schema), *schema.get("$defs", {}).items()):
+                keys |= {known for key in part.get("properties", {}) for known in (key, f"{owner}.{key}")}
+    assert {*fields.FIELDS[backend.name]} - keys == set()
 
 
 # ---- what has no words fails ----
@@ -290,6 +357,14 @@ def message() -> None:
     [*messages._side("From the client", backends.load("chip"), {"mute": Nameless}, {}, "validation", {})]
 
 
+def key_of_a_message() -> None:
+    [*messages._side("From the client", backends.load("chip"), {"mute": Mute}, {}, "validation", {})]
+
+
+def key_of_a_part() -> None:
+    [*messages._body(backends.load("chip"), "Part", {"properties": {"key": {"$ref": "#/$defs/Mute"}}}, {})]
+
+
 def parameter() -> None:
     [
         *control._call(
@@ -310,7 +385,7 @@ def part_of_a_scenario() -> None:
 
 @pytest.mark.parametrize(
     "made",
-    [option, command, call, parameter, shape, part_of_a_scenario, setting, message],
+    [option, command, call, parameter, shape, part_of_a_scenario, setting, message, key_of_a_message, key_of_a_part],
     ids=lambda made: made.__name__,
 )
 def test_what_has_no_words_fails_the_build(made: Callable[[], None]) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from docs.generated import fields
 from docs.generated.words import fenced, keys, kind, told
 from simulator.core.backend import Backend
 from simulator.serve.admin.about import samples
@@ -33,7 +34,7 @@ def page(backend: Backend) -> str:
     if shapes:
         parts.append("### Parts of messages")
         for name, schema in sorted(shapes.items()):
-            parts += [f"#### {name} {{ #part-{name.lower()} }}", *_body(schema)]
+            parts += [f"#### {name} {{ #part-{name.lower()} }}", *_body(backend, name, schema, schema)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -53,12 +54,20 @@ def _side(
         shapes.update(schema.get("$defs", {}))
         yield f"#### `{name}`"
         yield told(f"{backend.name}'s message {name}", cleandoc(model.__dict__.get("__doc__") or ""))
-        yield from _body(schema, words=False)
+        yield from _body(backend, name, schema, {})
         for sample in said.get(name, [])[:1]:
             yield fenced("json", json.dumps(sample, indent=2, ensure_ascii=False))
 
 
-def _body(schema: Mapping[str, Any], words: bool = True) -> Iterator[str]:
-    if words and schema.get("description"):
-        yield schema["description"]
-    yield keys(schema, link) or ("No keys." if schema.get("type") == "object" else f"Is {kind(schema, link)}.")
+def _body(backend: Backend, name: str, schema: Mapping[str, Any], described: Mapping[str, Any]) -> Iterator[str]:
+    if described.get("description"):
+        yield described["description"]
+    owner = f"{backend.name}'s {name}"
+
+    def words(key: str) -> str:
+        return told(
+            f"{owner}'s key {key}: docs/generated/fields.py, or its model,", fields.words(backend.name, name, key)
+        )
+
+    table = keys(schema, link, owner, {}, words)
+    yield table or ("No keys." if schema.get("type") == "object" else f"Is {kind(schema, link)}.")

@@ -82,18 +82,22 @@ def said(part: Mapping[str, Any], whole: Mapping[str, Any]) -> str:
 
 
 def keys(
-    schema: Mapping[str, Any], link: Callable[[str], str], owner: str = "", whole: Mapping[str, Any] | None = None
+    schema: Mapping[str, Any],
+    link: Callable[[str], str],
+    owner: str,
+    whole: Mapping[str, Any],
+    otherwise: Callable[[str], str | None] = lambda name: None,
 ) -> str:
     """The table of an object's keys; an empty text where it has none.
 
-    With `whole`, the document in which references lead somewhere, each key needs words: else raises Undocumented, with
-    the owner's name.
+    Each key needs words, its own, those of what it refers to within `whole`, or those that `otherwise` has for its
+    name: else raises Undocumented, with the owner's name.
     """
     asked = schema.get("required", ())
     rows = []
     for name, part in schema.get("properties", {}).items():
         default = part.get("default")
         unset = "required" if name in asked else "" if default is None else code(json.dumps(default))
-        words = part.get("description", "") if whole is None else told(f"{owner}'s key {name}", said(part, whole))
+        words = told(f"{owner}'s key {name}", part.get("description") or otherwise(name) or said(part, whole))
         rows.append([code(name), kind(part, link), unset, cell(words)])
     return table(["key", "what", "default", ""], rows) if rows else ""

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict, deque
-from collections.abc import Hashable, Sequence
-from typing import Final
+from collections.abc import Callable, Hashable, Sequence
+from typing import Final, TypeAlias
+
+Look: TypeAlias = Callable[[], None]
+"""Called ever again while it is worked; it raises where that has taken too long."""
 
 MOST_STEPS: Final = 400
 """Differences up to which the shortest way is looked for; it costs their square."""
 
 
-def align(ours: Sequence[Hashable], theirs: Sequence[Hashable], most: int = MOST_STEPS) -> list[tuple[int, int]]:
+def unwatched() -> None:
+    """It may take its time."""
+
+
+def align(
+    ours: Sequence[Hashable], theirs: Sequence[Hashable], most: int = MOST_STEPS, look: Look = unwatched
+) -> list[tuple[int, int]]:
     """Pairs of places of equal items, both rising.
 
     Where two sequences differ in more than `most` places, the k-th of a kind goes with the k-th of it, and of these
@@ -25,7 +34,7 @@ def align(ours: Sequence[Hashable], theirs: Sequence[Hashable], most: int = MOST
         ours_end -= 1
         theirs_end -= 1
     a, b = ours[start:ours_end], theirs[start:theirs_end]
-    middle = _shortest(a, b, most)
+    middle = _shortest(a, b, most, look)
     if middle is None:
         middle = _paired(a, b)
     tail = len(ours) - ours_end
@@ -36,13 +45,14 @@ def align(ours: Sequence[Hashable], theirs: Sequence[Hashable], most: int = MOST
     ]
 
 
-def _shortest(a: Sequence[Hashable], b: Sequence[Hashable], most: int) -> list[tuple[int, int]] | None:
+def _shortest(a: Sequence[Hashable], b: Sequence[Hashable], most: int, look: Look) -> list[tuple[int, int]] | None:
     """E. Myers' algorithm (An O(N*D) Difference Algorithm, 1986); None where it takes more than `most` steps."""
     size_a, size_b = len(a), len(b)
     # The furthest place in `a` on each diagonal, and how it was before each step.
     furthest = {1: 0}
     trace: list[dict[int, int]] = []
     for steps in range(min(most, size_a + size_b) + 1):
+        look()
         trace.append(furthest.copy())
         for diagonal in range(-steps, steps + 1, 2):
             if diagonal == -steps or (diagonal != steps and furthest[diagonal - 1] < furthest[diagonal + 1]):

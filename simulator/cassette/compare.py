@@ -7,14 +7,14 @@ where the network keeps it, and nowhere else.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias, cast
 
 import orjson
 
 from simulator.cassette import envelopes
-from simulator.cassette.align import align
+from simulator.cassette.align import Look, align, unwatched
 from simulator.cassette.entries import Beside, Body, Closed, Entry, Exchange, Opened, Passed, Refused
 from simulator.cassette.longpolls import LongPolls
 from simulator.cassette.masks import Bonds, Path, Volatile, masked
@@ -159,28 +159,33 @@ def _unbound(body: str | bytes, boundary: str) -> str | bytes:
 
 
 def compare(
-    ours: Iterable[Said], theirs: Iterable[Said], volatile: Iterable[str] = (), values: bool = True
+    ours: Iterable[Said],
+    theirs: Iterable[Said],
+    volatile: Iterable[str] = (),
+    values: bool = True,
+    look: Look = unwatched,
 ) -> list[Difference]:
     """How the second conversation differs from the first, in the order of the tapes.
 
     Messages are aligned by connection and direction: by what they say, then by shape, then by name. `volatile` are
     `Backend.volatile`; `values` False compares shapes alone. Connections go together by what opened
-    them, then by their order.
+    them, then by their order. What `look` raises ends it.
     """
-    return _Comparison(volatile, values).run([*ours], [*theirs])
+    return _Comparison(volatile, values, look).run([*ours], [*theirs])
 
 
 class _Comparison:
-    def __init__(self, volatile: Iterable[str], values: bool) -> None:
+    def __init__(self, volatile: Iterable[str], values: bool, look: Look) -> None:
         self._volatile = Volatile(volatile)
         self._values = values
+        self._watch = look
         self._bonds = Bonds()
         self._found: list[Difference] = []
 
     def run(self, ours: list[Said], theirs: list[Said]) -> list[Difference]:
         a, b = _conns(ours), _conns(theirs)
         couples: list[tuple[Said, Said]] = []
-        for i, j in _filled(align([*map(_door, a)], [*map(_door, b)]), len(a), len(b)):
+        for i, j in _filled(align([*map(_door, a)], [*map(_door, b)], look=self._watch), len(a), len(b)):
             for sender in ("client", "server"):
                 mine = [] if i is None else [one for one in a[i] if one.sender == sender]
                 yours = [] if j is None else [one for one in b[j] if one.sender == sender]
@@ -194,10 +199,10 @@ class _Comparison:
     def _aligned(self, mine: list[Said], yours: list[Said]) -> list[tuple[Said, Said]]:
         """What says the same goes together first; between that what has the same shape, then what has the same name."""
         looks = (self._meaning, _look, lambda one: (one.name, one.topic))
-        keys = [([*map(look, mine)], [*map(look, yours)]) for look in looks]
-        pairs = _by_levels(keys, (0, len(mine)), (0, len(yours)))
+        keys = [self._numbered(look, mine, yours) for look in looks]
+        pairs = _by_levels(keys, (0, len(mine)), (0, len(yours)), self._watch)
         left, right = {i for i, _ in pairs}, {j for _, j in pairs}
-        free: dict[object, list[int]] = {}
+        free: dict[int, list[int]] = {}
         for j in range(len(yours) - 1, -1, -1):
             if j not in right:
                 free.setdefault(keys[0][1][j], []).append(j)
@@ -210,7 +215,19 @@ class _Comparison:
         self._found += [Difference(NEW, None, yours[j]) for rest in free.values() for j in rest]
         return [(mine[i], yours[j]) for i, j in pairs]
 
-    def _meaning(self, one: Said) -> object:
+    def _numbered(
+        self, look: Callable[[Said], Hashable], mine: list[Said], yours: list[Said]
+    ) -> tuple[list[int], list[int]]:
+        """Equal keys have equal numbers: each is compared with many others, and it may be as long as its message."""
+        numbers: dict[Hashable, int] = {}
+
+        def number(one: Said) -> int:
+            self._watch()
+            return numbers.setdefault(look(one), len(numbers))
+
+        return [*map(number, mine)], [*map(number, yours)]
+
+    def _meaning(self, one: Said) -> Hashable:
         if not self._values:
             return _look(one)
         volatile = self._volatile.of(one.message)
@@ -219,7 +236,7 @@ class _Comparison:
     def _pair(self, mine: Said, yours: Said) -> None:
         changes: list[Change] = []
         for number, (x, y) in enumerate(zip(mine.args, yours.args, strict=False)):
-            _reshaped(x, y, _start(number, mine), changes)
+            _reshaped(x, y, _start(number, mine), changes, self._watch)
         if len(mine.args) != len(yours.args):
             changes.append(Change("", f"{len(mine.args)} arguments became {len(yours.args)}"))
         if changes:
@@ -266,26 +283,26 @@ def _placeholders(x: object, y: object) -> bool:
     return len(a) == len(b) > 3 and is_shaped(a) and is_shaped(b)
 
 
-Keys: TypeAlias = "list[tuple[list[object], list[object]]]"
+Keys: TypeAlias = "list[tuple[list[int], list[int]]]"
 
 
-def _by_levels(keys: Keys, ours: tuple[int, int], theirs: tuple[int, int]) -> list[tuple[int, int]]:
+def _by_levels(keys: Keys, ours: tuple[int, int], theirs: tuple[int, int], look: Look) -> list[tuple[int, int]]:
     """Pairs by the first kind of key; in the gaps between them by the next one."""
     (a, b), rest = keys[0], keys[1:]
-    pairs = [(ours[0] + i, theirs[0] + j) for i, j in align(a[slice(*ours)], b[slice(*theirs)])]
+    pairs = [(ours[0] + i, theirs[0] + j) for i, j in align(a[slice(*ours)], b[slice(*theirs)], look=look)]
     if not rest:
         return pairs
     found: list[tuple[int, int]] = []
     from_i, from_j = ours[0], theirs[0]
     for i, j in [*pairs, (ours[1], theirs[1])]:
         if from_i < i and from_j < j:
-            found += _by_levels(rest, (from_i, i), (from_j, j))
+            found += _by_levels(rest, (from_i, i), (from_j, j), look)
         found.append((i, j))
         from_i, from_j = i + 1, j + 1
     return found[:-1]
 
 
-def _meant(value: Json | bytes, path: Path, volatile: frozenset[Path]) -> object:
+def _meant(value: Json | bytes, path: Path, volatile: frozenset[Path]) -> Hashable:
     """The value, a mark in place of what differs from run to run."""
     if isinstance(value, dict):
         return frozenset((key, _meant(inner, (*path, key), volatile)) for key, inner in value.items())
@@ -302,7 +319,7 @@ def _conns(talk: list[Said]) -> list[list[Said]]:
     return [talk for talk in found.values() if talk]
 
 
-def _door(talk: list[Said]) -> object:
+def _door(talk: list[Said]) -> Hashable:
     first = talk[0]
     path = first.args[0] if first.name == "(open)" and isinstance(first.args[0], str) else ""
     return first.conn == 0, path.partition("?")[0]
@@ -320,11 +337,11 @@ def _filled(pairs: list[tuple[int, int]], ours: int, theirs: int) -> list[tuple[
     return filled
 
 
-def _look(one: Said) -> object:
+def _look(one: Said) -> Hashable:
     return one.name, one.topic, tuple(map(shape, one.args))
 
 
-def shape(value: Json | bytes) -> object:
+def shape(value: Json | bytes) -> Hashable:
     """What kind of value it is, all the way down; of a list which kinds its items have."""
     if isinstance(value, dict):
         return frozenset((key, shape(inner)) for key, inner in value.items())
@@ -351,11 +368,12 @@ def _kind(value: Json | bytes) -> str:
             return "list"
 
 
-def _reshaped(x: Json | bytes, y: Json | bytes, path: Path, changes: list[Change]) -> None:
+def _reshaped(x: Json | bytes, y: Json | bytes, path: Path, changes: list[Change], look: Look) -> None:
+    look()
     if isinstance(x, dict) and isinstance(y, dict):
         for key in x:
             if key in y:
-                _reshaped(x[key], y[key], (*path, key), changes)
+                _reshaped(x[key], y[key], (*path, key), changes, look)
             else:
                 changes.append(Change(_dotted(path, (key,)), f"missing, was {_told(x[key])}"))
         changes += [Change(_dotted(path, (key,)), f"new, {_told(y[key])}") for key in y if key not in x]
@@ -364,7 +382,7 @@ def _reshaped(x: Json | bytes, y: Json | bytes, path: Path, changes: list[Change
             return
         before = len(changes)
         for one, other in zip(x, y, strict=False):
-            _reshaped(one, other, (*path, "*"), changes)
+            _reshaped(one, other, (*path, "*"), changes, look)
         if len(changes) == before:
             changes.append(Change(_dotted(path, ()), f"{_told(x)} became {_told(y)}"))
     elif _kind(x) != _kind(y):

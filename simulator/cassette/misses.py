@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from simulator.cassette.bindings import changed
 from simulator.cassette.coverage import Coverage, Miss, short
 from simulator.cassette.envelopes import GATEWAY, PHOENIX
 from simulator.cassette.finding import Found
-from simulator.cassette.match import Difference, nearest, shown
-from simulator.cassette.strands import Line, Strand
+from simulator.cassette.match import Difference, Masks, nearest, shown
+from simulator.cassette.strands import UNMATCHED, Line, Strand
 from simulator.cassette.targets import target
 from simulator.cassette.walk import Manner, Seat, Walk
 from simulator.core.actions import Action, Close, Refuse, Reply
+from simulator.core.errors import Unmatched
 from simulator.core.events import Conn, Knocked
 from simulator.core.message import NO_REF, Json, Message, Response
 from simulator.core.world import World
@@ -53,6 +55,29 @@ class Misses:
             return None
         refusal: Response | Json = {"message": NOT_ON_THE_TAPE}
         return [Refuse(knocked.conn, refusal if knocked.topic else Response(404, (), NOT_ON_THE_TAPE.encode()))]
+
+    def unjoined(self, seat: Seat, conn: Conn, error: Unmatched, masks: Masks) -> Found | list[Action]:
+        """What leads to a Phoenix topic that nobody has joined; on a tape that has the same, its line."""
+        message = error.message
+        if message.name == "phx_leave" or message.topic == "phoenix":
+            # As on tapes, where the wire's word is all that there is to it.
+            return []
+        taped = seat.walk.bindings.to_taped
+        topic = taped(message.topic)
+        strand = seat.strand
+        try:
+            if message.name == "phx_join":
+                found = Found(seat.join(topic)[1], None)
+            else:
+                found = seat.find(message, topic, changed(message.args, taped), masks, self._manner.match)
+            index = found.index
+            if index is not None and any(strand.lines[at].packed == UNMATCHED for at in strand.follows.get(index, ())):
+                return found
+            found.index, found.why = None, f"is {error.why}, {short(message.topic)}"
+            self.of(seat, found, message)
+        except RecursionError:
+            return self.too_deep(seat, conn, message)
+        return [Close(conn, 1011, NOT_ON_THE_TAPE)] if self._manner.on_miss == "close" else []
 
     def of(self, seat: Seat, found: Found, message: Message) -> None:
         """Tell of what somebody said, and of the line that comes nearest."""

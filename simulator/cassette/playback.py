@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
-from math import inf
 from typing import Final, cast
 
 from simulator.cassette.beyond import COUNTED, Beyond, stranger
@@ -19,6 +18,7 @@ from simulator.cassette.match import Comparison, Masks, Mode
 from simulator.cassette.misses import NOT_ON_THE_TAPE, Misses
 from simulator.cassette.moves import Moves, doors
 from simulator.cassette.plan import answered
+from simulator.cassette.recoveries import recovery
 from simulator.cassette.speaking import ENDS, Speaking
 from simulator.cassette.strands import Plan, Strand
 from simulator.cassette.targets import bare, compared, fits, target, weight
@@ -27,6 +27,7 @@ from simulator.cassette.walks import Walks
 from simulator.core.actions import Accept, Action, Cancel, Refuse
 from simulator.core.backend import Backend
 from simulator.core.bot import Act
+from simulator.core.errors import Unmatched
 from simulator.core.events import (
     Acked,
     Called,
@@ -135,7 +136,8 @@ class Playback:
         seat = self._of_request.get(id(request))
         before = self._away.get(knocked.recovers)
         if seat is None and before is not None:
-            seat = self._sit(request, before.walk, before.walk.next(target(request)) or before.strand)
+            strand = recovery(before, target(request))
+            seat = self._back(request, before) if strand is None else self._sit(request, before.walk, strand)
         if seat is None:
             walk, strand = self.walks.place(request, knocked.auth)
             astray = strand is None or not fits(strand.path, request.path)
@@ -181,11 +183,31 @@ class Playback:
         self.world.log("debug", f"client {walk.number} is in the place of {place}{goes_on}")
         return seat
 
+    def _back(self, request: Request, seat: Seat) -> Seat:
+        """Once more than on the tape, a session goes on where it broke off: nothing is said twice."""
+        self._forget(seat)
+        for one in seat.kin:
+            one.resume()
+            one.request = request
+            self._seats[one.number] = one
+            one.elsewhere = self.beyond is not None and self.beyond.opened(seat)
+        seat.walk.open += 1
+        seat.away.update(seat.broke)
+        self._of_request[id(request)] = seat
+        self._held += weight(request)
+        place = f"conn {seat.strand.conn}, {seat.walk.plan.path}:{seat.strand.lines[max(seat.used, default=0)].line}"
+        self.world.log("debug", f"client {seat.walk.number} is recovered, and goes on after {place}")
+        return seat
+
+    def _forget(self, seat: Seat) -> None:
+        if self._of_request.pop(id(seat.request), None) is not None:
+            self._held -= weight(seat.request)
+
     def _grafted(self, seat: Seat, strand: Strand) -> Seat:
         """The same live connection in the place of one more on the tape."""
         self._numbers += 1
         other = Seat(self._numbers, seat.walk, strand, seat.request, seat.conns, seat.knocking, kin=seat.kin)
-        other.fresh = False
+        other.fresh, other.broke, other.away = False, seat.broke, seat.away
         seat.kin.append(other)
         seat.walk.seats[strand] = self._seats[other.number] = other
         place = f"{seat.walk.plan.path}:{strand.lines[0].line}"
@@ -194,8 +216,7 @@ class Playback:
 
     def _unseat(self, seat: Seat) -> None:
         self._seats.pop(seat.number, None)
-        if self._of_request.pop(id(seat.request), None) is not None:
-            self._held -= weight(seat.request)
+        self._forget(seat)
         if self.beyond is None:
             # The walk still knows the place: header lines are no part of it.
             seat.request = bare(seat.request)
@@ -215,6 +236,12 @@ class Playback:
         """Into a namespace or topic."""
         if seat.elsewhere:
             return self._elsewhere(seat, knocked) or []
+        if knocked.recovers is not None and self._away.get(knocked.recovers) is seat:
+            topic = seat.join(knocked.topic)[0]
+            del self._away[knocked.recovers]
+            self._by_conn[knocked.conn] = (seat, topic)
+            self.coverage.matched["again"] += 1
+            return self._speaking.recovered(seat, knocked.conn, topic, knocked.recovers)
         moved = self._moves.by_topic(seat, knocked.topic)
         topic, index = seat.join(knocked.topic)
         if index is None and (other := self._grafts.joining(seat, knocked.topic)) is not None:
@@ -261,6 +288,7 @@ class Playback:
         seat.conns.pop(topic, None)
         if seat.strand.kind == ENGINE:
             self._away[conn] = seat
+            seat.broke.add(topic)
             if len(self._away) > self._most:
                 self._away.popitem(last=False)
         if seat.conns or seat.knocking:
@@ -275,7 +303,7 @@ class Playback:
 
     def _over(self, seat: Seat) -> list[Action]:
         seat.over = True
-        unsaid = [seat.strand.lines[index] for index, _ in seat.take(inf, 0.0)]
+        unsaid = [seat.strand.lines[index] for index in seat.leave()]
         for line in unsaid:
             if line.part in ENDS:
                 self.coverage.did(line)
@@ -325,11 +353,16 @@ class Playback:
         return [] if seat.conns or seat.knocking else self._left(seat)
 
     def _malformed(self, malformed: Malformed) -> list[Action]:
-        frame = malformed.error.frame
+        conn, error = malformed.conn, malformed.error
+        if isinstance(error, Unmatched):
+            seat = self._by_conn[conn][0]
+            found = [] if seat.elsewhere else self.misses.unjoined(seat, conn, error, self.masks)
+            return found if isinstance(found, list) else self._matched(seat, found, NO_REF)
+        frame = error.frame
         if not isinstance(frame, Frame):
-            self.world.log("warning", f"what the tape has can't be sent: {malformed.error}")
+            self.world.log("warning", f"what the tape has can't be sent: {error}")
             return []
-        return self._received(malformed.conn, Message("", (frame.data,)))
+        return self._received(conn, Message("", (frame.data,)))
 
     def _fired(self, fired: Fired) -> list[Action]:
         owner, number = cast("tuple[str, int]", fired.owner)

@@ -8,7 +8,7 @@ from typing import Final, cast
 from simulator.cassette.bindings import changed
 from simulator.cassette.coverage import Coverage
 from simulator.cassette.envelopes import ENGINE, PHOENIX
-from simulator.cassette.strands import Line, Part, Strand
+from simulator.cassette.strands import UNMATCHED, Line, Part, Strand
 from simulator.cassette.walk import Args, Manner, Seat
 from simulator.cassette.walks import Walks
 from simulator.core.actions import Accept, Action, After, Close, Refuse, Reply, Send
@@ -67,11 +67,14 @@ class Speaking:
             seat.held.append((index, cause))
             return []
         conn = waits if door else seat.conns.get(topic)
+        if conn is None and (topic in seat.away or (line.part is Part.CLOSE and seat.away and not seat.conns)):
+            seat.held.append((index, cause))
+            return []
         if line.part is Part.CLOSE and conn is None:
             conn = next(iter(seat.conns.values()), None)
         if conn is None:
-            if line.part in ENDS:
-                # It is over already.
+            if line.part in ENDS or line.packed == UNMATCHED:
+                # It is over already, or the wire has said it.
                 self._coverage.did(line)
             return []
         self._coverage.did(line)
@@ -106,6 +109,27 @@ class Speaking:
         seat.conns[topic] = conn
         actions.append(Accept(conn, body=body if seat.strand.kind == PHOENIX else None))
         actions += (action for item in held for action in self.play(seat, *item))
+        return actions
+
+    def recovered(self, seat: Seat, conn: Conn, topic: str, before: Conn) -> list[Action]:
+        """In again where it broke off; what fell due meanwhile is what was missed, see `_decided`."""
+        actions = [action for one in seat.kin for action in self.due(one)]
+        seat.away.discard(topic)
+        seat.conns[topic] = before
+        later: list[tuple[Seat, tuple[int, int]]] = []
+        for one in seat.kin:
+            lines, held, one.held = one.strand.lines, one.held, []
+            for item in held:
+                line = lines[item[0]]
+                if line.topic != topic and line.part is not Part.CLOSE:
+                    one.held.append(item)
+                elif _is_kept(line):
+                    actions += self.play(one, *item)
+                else:
+                    later.append((one, item))
+        seat.conns[topic] = conn
+        actions.append(Accept(conn))
+        actions += (action for one, item in later for action in self.play(one, *item))
         return actions
 
     @staticmethod

@@ -191,17 +191,17 @@ def text(stats: Stats) -> list[str]:
     """What was counted, in lines."""
     ended = f"{stats.closed} closed, {stats.open} open at the end"
     lines = [
-        f"connections  {stats.connections} ({ended}; {stats.upgrades} upgrades, {stats.refused} refused)",
+        f"connections  {stats.connections} ({ended}; {_many(stats.upgrades, 'upgrade')}, {stats.refused} refused)",
         f"http         {_counted(stats.exchanges, stats.statuses)}",
         f"entries      {stats.entries} in {stats.seconds:.3f} s",
     ]
     if stats.codes:
         lines.append(f"closes       {', '.join(f'{count} {code}' for code, count in sorted(stats.codes.items()))}")
-    lines.append(f"redactions   {stats.redacted} entries")
+    lines.append(f"redactions   {_many(stats.redacted, 'entry', 'entries')}")
     if stats.lost:
-        lines.append(f"lost         {stats.lost} records, which the recorder could not write")
+        lines.append(f"lost         {_many(stats.lost, 'record')}, which the recorder could not write")
     if stats.unreadable:
-        lines.append(f"unreadable   {stats.unreadable} frames")
+        lines.append(f"unreadable   {_many(stats.unreadable, 'frame')}")
     if stats.torn is not None:
         lines.append(f"torn         line {stats.torn.line}: {stats.torn.why}")
     total = Tally()
@@ -222,13 +222,17 @@ def text(stats: Stats) -> list[str]:
         lines += [f"  {gap.seconds:.3f} s from {gap.start:.3f}, to line {gap.line}" for gap in stats.gaps]
     if stats.biggest:
         lines += ["", "biggest frames"]
-        lines += [f"  {big.bytes} bytes at {big.at:.3f}, line {big.line}: {big.name}" for big in stats.biggest]
+        lines += [f"  {_many(big.bytes, 'byte')} at {big.at:.3f}, line {big.line}: {big.name}" for big in stats.biggest]
     return lines
 
 
 def _counted(total: int, parts: dict[str, int]) -> str:
     told = ", ".join(f"{count} {part}" for part, count in sorted(parts.items()))
-    return f"{total} exchanges ({told})" if told else f"{total} exchanges"
+    return f"{_many(total, 'exchange')} ({told})" if told else _many(total, "exchange")
+
+
+def _many(count: int, one: str, more: str = "") -> str:
+    return f"{count} {one if count == 1 else more or f'{one}s'}"
 
 
 def _row(name: str, tally: Tally) -> tuple[str, str, str, str]:

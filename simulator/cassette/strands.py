@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import orjson
 
@@ -167,6 +167,10 @@ def pack(args: tuple[Json | bytes, ...]) -> bytes | tuple[Json | bytes, ...]:
         return bytes(memoryview(orjson.dumps(args))) if args else ()
     except TypeError:
         return args
+
+
+UNMATCHED: Final = pack(("error", {"reason": "unmatched topic"}))
+"""What a Phoenix socket itself says of a topic that nobody has joined."""
 
 
 def nearest_of(strands: Iterable[Strand], distance: Callable[[Strand], D], nothing: D) -> Strand | None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from math import inf
 from typing import Any, Final, TypeAlias
 
 from simulator.cassette import finding, opaque
@@ -137,6 +138,10 @@ class Seat:
     at: int = 0
     """And what of it last."""
     short: ShortIds = field(default_factory=ShortIds)
+    broke: set[str] = field(default_factory=set)
+    """By the tape's topic, what it was in and is no more."""
+    away: set[str] = field(default_factory=set)
+    """Of these, while it goes on where it broke off, what it is not in again."""
     held: list[tuple[int, int]] = field(default_factory=list)
     """What is due for one who is not let in yet, and what it follows."""
     over: bool = False
@@ -146,6 +151,8 @@ class Seat:
     """Itself, and what was grafted on it (`grafts.py`): places of one live connection, which share who is in."""
     elsewhere: bool = False
     """A real server speaks with this client (`beyond.py`)."""
+    _left: list[tuple[float, int, int, int, float, float]] = field(default_factory=list)
+    """What was due when it broke off."""
     _due: list[tuple[float, int, int, int, float, float]] = field(default_factory=list)
     """Instant, line, which one of what follows, of which line, the instant of that one, and before when it is not."""
     _floor: dict[str, tuple[int, float]] = field(default_factory=dict)
@@ -201,6 +208,18 @@ class Seat:
             _, index, which, cause, base, floor = heappop(self._due)
             self._push(cause, which + 1, base, floor, factor)
             yield index, cause
+
+    def leave(self) -> list[int]:
+        """It breaks off: what is not heard now, in order. It falls due all the same for who goes on from here."""
+        # What a real server says to it is its own, and not the tape's.
+        self._left = [] if self.elsewhere else [*self._due]
+        return [index for index, _ in self.take(inf, 0.0)]
+
+    def resume(self) -> None:
+        """It goes on where it broke off; acknowledgements that were owed then reach nobody."""
+        self._due, self._left = self._left, []
+        self.over = False
+        self.refs.clear()
 
     # --- what the client says
 

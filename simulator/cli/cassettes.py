@@ -148,7 +148,12 @@ def _page(out: Path, force: bool, file: Path, tape: Tape, rows: Iterator[Row]) -
 @click.option("--json", "as_object", is_flag=True, help="As one object of JSON.")
 @piped
 def stats(file: Path, backend: str | None, as_object: bool) -> None:
-    """What is in it: connections, frames, bytes, names, silences, redactions."""
+    """What is in it: connections, frames, bytes, names, silences, redactions.
+
+    \b
+    simulator cassette stats talk.yaml
+    simulator cassette stats talk.yaml --json | jq .header
+    """
     from simulator.cassette import stats as counting
     from simulator.cassette.reading import backend_of
 
@@ -182,6 +187,10 @@ def validate(files: tuple[Path, ...], backend: str | None, strict: bool, as_line
     Errors: what breaks the format, can't be read, breaks its model, or is a client's message that the backend does not
     know. Warnings: a torn end, records that are missing, messages from the server that the document does not have,
     frames that break their model after redaction.
+
+    \b
+    simulator cassette validate talk.yaml
+    simulator cassette validate cassettes/*.yaml --strict
     """
     from simulator.cassette import check
     from simulator.cassette.reading import backend_of

@@ -132,7 +132,7 @@ def export(file: Path, out: Path, force: bool) -> None:
 @click.command()
 @click.argument("files", type=FILE, nargs=-1, required=True)
 @click.option("--out", type=FILE, help="Write to another file; else this one is replaced, at once or not at all.")
-@click.option("--rule", "rules", multiple=True, metavar="RULE", help=RULE)
+@click.option("--redact", "--rule", "rules", multiple=True, metavar="RULE", help=RULE)
 @click.option("--check", is_flag=True, help="Change nothing; tell what is left in it, and exit with 1 if something is.")
 @click.option("--force", is_flag=True, help="With --out: replace a cassette that is there.")
 @piped
@@ -141,7 +141,7 @@ def redact(files: tuple[Path, ...], out: Path | None, rules: tuple[str, ...], ch
 
     \b
     simulator cassette redact talk.yaml
-    simulator cassette redact talk.yaml --rule 'json user.nick' --out public.yaml
+    simulator cassette redact talk.yaml --redact 'json user.nick' --out public.yaml
     simulator cassette redact --check cassettes/*/*.yaml      for CI
     """
     from simulator.core.errors import SimulatorError

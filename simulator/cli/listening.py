@@ -82,6 +82,14 @@ _OPTIONS = (
         show_default=True,
         help="The event loop; auto takes uvloop where it is installed (extra `uvloop`).",
     ),
+    _option(
+        "--links",
+        type=click.Choice(["auto", "aiohttp"]),
+        default="auto",
+        show_default=True,
+        help="Who reads connections; auto is the simulator itself where a trial at start works, else aiohttp: slower, "
+        "and it lets some broken frames pass.",
+    ),
     _option("--tls", is_flag=True, help="Speak https and wss, with a certificate made on the spot (extra `tls`)."),
     _option(
         "--tls-ca-out", type=_FILE, metavar="FILE", help="Where --tls writes the authority that clients have to trust."
@@ -109,6 +117,7 @@ def options(
     answer_timeout: float,
     folder: Path | None,
     event_loop: str,
+    links: str,
     tls: bool,
     tls_ca_out: Path | None,
     tls_cert: Path | None,
@@ -146,5 +155,6 @@ def options(
         "answer_timeout": answer_timeout,
         "cassettes": folder,
         "loop": maker(event_loop),
+        "own_links": links == "auto",
         "tls": secured,
     }

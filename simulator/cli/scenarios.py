@@ -24,7 +24,12 @@ def scenario() -> None:
 
 @scenario.command("list")
 def scenario_list() -> None:
-    """Name the scenarios that come along, and where they lie."""
+    """Name the scenarios that come along, and where they lie.
+
+    \b
+    simulator scenario list
+    simulator serve --backend chip --scenario support-desk
+    """
     from simulator.serve import catalogue, scenarios
 
     rows = [("NAME", "WHAT IT IS FOR"), *scenarios.about()]
@@ -35,6 +40,9 @@ def scenario_list() -> None:
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it there, not to stdout.")
 def scenario_schema(out: Path | None) -> None:
     """Print the JSON Schema of scenarios, for editors.
+
+    \b
+    simulator scenario schema --out scenario.schema.json
 
     \b
     In a scenario's first line: # yaml-language-server: $schema=scenario.schema.json

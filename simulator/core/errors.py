@@ -2,6 +2,7 @@
 
 SimulatorError                  exit code 2
     WireError                   a frame is not of this wire's kind; never leaves the wire and the rules
+        Unmatched               it is, and leads to nobody
     UnknownBackend              no such folder in backends/
     FileError                   a file of the operator's, with the line that is wrong
         FixtureError            a fixtures file can't be read, or says what the backend doesn't know
@@ -14,6 +15,10 @@ SimulatorError                  exit code 2
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from simulator.core.message import Message
 
 
 class SimulatorError(Exception):
@@ -29,6 +34,14 @@ class WireError(SimulatorError):
         super().__init__(why)
         self.why = why
         self.frame = frame
+
+
+class Unmatched(WireError):
+    """A good message that leads to nobody: the wire itself has answered it, and its socket lives on."""
+
+    def __init__(self, why: str, frame: object, message: Message) -> None:
+        super().__init__(why, frame)
+        self.message = message
 
 
 class UnknownBackend(SimulatorError):

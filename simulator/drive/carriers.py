@@ -107,11 +107,13 @@ class Socket:
             out.append(Write(self._link, Frame(data)))
 
     def close(self, code: int | None, reason: str, out: list[Order]) -> None:
-        """Send a close frame; 1006 ends the socket without one, as it was on the tape."""
+        """Send a close frame; 1006 and 1015 end the socket without one, as it was on the tape."""
         if self._link is not None:
-            # 1005 and 1006 say what there was not, and are never sent.
+            # These and 1005 say what there was not, and are never sent.
             sent = None if code is None or code == 1005 else code
-            out.append(Drop(self._link) if code == 1006 else Shut(self._link, sent, reason))
+            # A frame holds 125 bytes, and the tape whatever somebody wrote into it.
+            told = reason.encode("utf-8", "replace")[:123].decode("utf-8", "ignore")
+            out.append(Drop(self._link) if code in (1006, 1015) else Shut(self._link, sent, told))
 
     def answered(self, call: CallId, response: Response, out: list[Order]) -> None:
         """No 101."""
@@ -149,7 +151,7 @@ class Engine:
         self._place = place
         self._begun = False
         """Whether there was a session."""
-        self._over = False
+        self._over = self._dropped = False
         self._own: dict[CallId, CallId] = {}
         self._reason = ""
         self._link: Link | None = None
@@ -201,6 +203,7 @@ class Engine:
         self._over = True
         if code == 1006 and self._link is not None:
             self._desk.cancel(self)
+            self._dropped = True
             out.append(Drop(self._link))
             return
         self._do(self._client.close, out)
@@ -239,6 +242,9 @@ class Engine:
         self._do(self._client.silent, out)
 
     def _do(self, what: Callable[[list[Output | Asked]], None], out: list[Order]) -> None:
+        if self._dropped:
+            # What still comes over a socket that was cut is answered by nobody.
+            return
         made: list[Output | Asked] = []
         what(made)
         for one in made:

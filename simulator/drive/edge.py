@@ -110,7 +110,8 @@ class Edge:
         self._session: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._sockets: dict[Link, aiohttp.ClientWebSocketResponse] = {}
-        self._writes: dict[Link, asyncio.Queue[Write | Shut | Drop]] = {}
+        self._writes: dict[Link, asyncio.Queue[Write | Shut | Drop | None]] = {}
+        """Of the sockets that are open; None ends who writes."""
         self.waiting = 0
         """Bytes that no server has taken yet."""
         self._woken = asyncio.Event()
@@ -300,12 +301,14 @@ class Edge:
         self._news(Gone(link, code, reason))
         with suppress(Exception):
             await socket.close()
+        # A run may have any number of connections, one after the other.
+        del self._sockets[link]
+        self._writes.pop(link).put_nowait(None)
 
     async def _write(
-        self, link: Link, socket: aiohttp.ClientWebSocketResponse, queue: asyncio.Queue[Write | Shut | Drop]
+        self, link: Link, socket: aiohttp.ClientWebSocketResponse, queue: asyncio.Queue[Write | Shut | Drop | None]
     ) -> None:
-        while True:
-            order = await queue.get()
+        while (order := await queue.get()) is not None:
             if self._taping is not None:
                 self._taping.sent(link, order)
             try:

@@ -22,7 +22,7 @@ from simulator.drive.bound import Bound
 from simulator.drive.hearing import Hearing
 from simulator.drive.orders import Order
 from simulator.drive.outcome import Manner, Outcome
-from simulator.drive.play import Play
+from simulator.drive.play import UNHEARD, Play
 from simulator.drive.script import CLOSE, Ask, Hang, Hear, Open, Say, Script, Step, Writer, carried
 from simulator.drive.target import Target
 from simulator.drive.wording import Wording
@@ -130,6 +130,11 @@ class Episode(Play):
         """The client says more than the server takes: nothing of it is said any more."""
         if not self._deaf:
             self._deaf = True
+            # What waited for its turn waits for nothing any more.
+            self._timers.pop(UNHEARD, None)
+            for step in self._steps[self._at :]:
+                if (found := self._tokens.pop(id(step), None)) is not None:
+                    self._listener.answered(found[1], None, why)
             self._steps.clear()
             self._at = self._ahead = self._unsaid = 0
             for conn in conns:
@@ -146,9 +151,10 @@ class Episode(Play):
     # ---- what Play does otherwise
 
     def _finish(self, out: list[Order]) -> None:
-        if self.ending:
+        if self.ending and not self._tokens:
             super()._finish(out)
             return
+        # Who has left a socket may still wait for an answer, and gets it, or none in time.
         self._steps.clear()
         self._at = self._ahead = 0
         self._started.clear()

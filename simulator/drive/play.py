@@ -28,7 +28,8 @@ from simulator.drive.wording import Wording
 
 _BEAT: Final = 25.0
 """Seconds between two heartbeats of a Phoenix client, whose server gives up after 60."""
-_PATIENCE: Final = ("play", "patience")
+UNHEARD: Final = ("play", "patience")
+"""The timer of what is waited for."""
 _PACE: Final = ("play", "pace")
 
 
@@ -137,7 +138,7 @@ class Play:
             owner.due(out)
         elif isinstance(owner, int):
             self._beat(owner, out)
-        elif (owner, name) == _PATIENCE:
+        elif (owner, name) == UNHEARD:
             self._give_up(self._steps[self._at])
         elif name == "settle":
             self._started.add(id(owner))
@@ -180,7 +181,8 @@ class Play:
                 conn.state = "open"
                 if conn.kind == envelopes.PHOENIX:
                     self._timers[number, "beat"] = self._now + _BEAT
-            case "heard" if conn.state == "open":
+            # Of a flood, what came in the same body is not kept either.
+            case "heard" if conn.state == "open" and not self.outcome.flooded:
                 assert isinstance(what, str | bytes)
                 self._hearing.server(number, what, self._until())
             case "refused":
@@ -231,16 +233,16 @@ class Play:
             if not self._step(step, out):
                 self._wait(step)
                 return
-            self._timers.pop(_PATIENCE, None)
+            self._timers.pop(UNHEARD, None)
             self._at += 1
         self._finish(out)
 
     def _wait(self, step: Step) -> None:
         """Arm what ends the waiting for an answer; who waits for the time on the tape has a timer of his own."""
         waits = isinstance(step, Hear) or (isinstance(step, Open) and id(step) in self._started)
-        if waits and _PATIENCE not in self._timers:
+        if waits and UNHEARD not in self._timers:
             at, now = self._mark
-            self._timers[_PATIENCE] = now + max(0.0, step.at - at) + self._manner.timeout
+            self._timers[UNHEARD] = now + max(0.0, step.at - at) + self._manner.timeout
 
     def _give_up(self, step: Step) -> None:
         """Nothing came in all that time."""

@@ -101,6 +101,8 @@ class Relay:
         self._tell = tell
         self._told: set[str] = set()
         self._sockets: dict[int, web.BaseRequest] = {}
+        self.heard = False
+        """The upstream has answered something."""
         self.ending = False
         """What ends now was ended by us."""
 
@@ -146,6 +148,7 @@ class Relay:
             async with self._client.request(
                 asked.method, URL(url, encoded=True), headers=sent, data=body, allow_redirects=False
             ) as response:
+                self.heard = True
                 kept = tuple(line for line in response.headers.items() if line[0].lower() not in _PASSING)
                 bare = asked.method == "HEAD" or response.status in (204, 304)
                 if is_poll(path) or bare or not _is_long(response.content_length, response.content_length is None):
@@ -228,7 +231,7 @@ class Relay:
                     autoping=False,
                 )
         except Turned as turned:
-            response = turned.response
+            self.heard, response = True, turned.response
             lines, body = undone(response.headers, response.body)
             taped = TapedResponse(response.status, lines, body or None)
             self._recorder.refused(self._now(), path, headers, taped)
@@ -238,6 +241,7 @@ class Relay:
             return refusal
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return web.Response(status=502, text=f"{self._failed(error, url, _HANDSHAKE)}\n")
+        self.heard = True
         chosen = (upstream.protocol,) if upstream.protocol else ()
         client = web.WebSocketResponse(
             protocols=chosen, autoclose=False, autoping=False, compress=False, max_msg_size=LARGEST, decode_text=True

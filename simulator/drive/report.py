@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr  # writes, and reads nothing
 
+from simulator.cassette.screen import safe
 from simulator.cassette.timeline import told
 from simulator.core.message import Message
 from simulator.drive.verdict import ABSENT, CHANGED, ELSEWHERE, MATCHED, UNEXPECTED, UNSAID, Row, Verdict
@@ -18,16 +19,17 @@ _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def lines(verdict: Verdict, path: str, everything: bool = False) -> Iterator[str]:
-    """For people: what is not as on the tape, or all. Not safe for a terminal."""
+    """For people: what is not as on the tape, or all. Whatever a server says, it ends no line and moves no cursor."""
     for row in verdict.rows:
         if everything or row.outcome != MATCHED:
-            yield f"{_SIGNS[row.outcome]} {row.outcome:<10} {_place(row, path)} #{row.conn} {row.name}{_because(row)}"
-            yield from (f"    {detail}" for detail in _details(row))
+            place = f"{_place(row, path)} #{row.conn}"
+            yield safe(f"{_SIGNS[row.outcome]} {row.outcome:<10} {place} {row.name}{_because(row)}")
+            yield from (safe(f"    {detail}") for detail in _details(row))
 
 
 def notes(verdict: Verdict, path: str) -> Iterator[str]:
-    """What else there is to say."""
-    yield from (f"{path}:{line}: {what}" if line else f"{path}: {what}" for line, what in verdict.notes)
+    """What else there is to say, in a line each."""
+    yield from (safe(f"{path}:{line}: {what}" if line else f"{path}: {what}") for line, what in verdict.notes)
 
 
 def summary(verdict: Verdict) -> str:

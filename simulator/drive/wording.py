@@ -18,6 +18,8 @@ from simulator.drive.target import Target, abroad
 
 _ACK = re.compile(r"(4[36](?:\d+-)?(?:/[^,]*,)?)(\d+)")
 """What stands before an acknowledgement's id."""
+_HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+"""Of a pair, which no bytes stand for: a HAR may have one, and a browser sends U+FFFD for it."""
 
 
 @dataclass(slots=True)
@@ -55,7 +57,7 @@ class Wording:
         data = step.data
         if not isinstance(data, str):
             return data
-        text = self._bound.to_live(data)
+        text = _HALF.sub("\ufffd", self._bound.to_live(data))
         if kind == envelopes.ENGINE and text[:2] in ("43", "46"):
             topic = step.said[0].topic if step.said else "/"
             text = _ACK.sub(lambda found: found[1] + self._hearing.ack(step.conn, topic, found[2]), text, count=1)

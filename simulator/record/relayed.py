@@ -192,6 +192,13 @@ class Taking:
             kept = f"{self._wanted.out} stays as it was" if self._old else f"there is no {self._wanted.out}"
             self._wanted.show(f"nothing was said: {kept}")
             return
+        if self._old and not self._relay.heard:
+            # What is on the old one may be all that there is of a server which is gone.
+            self._discard()
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self.code = 1
+            self._wanted.show(f"the upstream answered nothing: {self._wanted.out} stays as it was")
+            return
         if self._old and counts.failures:
             self._wanted.show(f"not all is in it: {self._wanted.out} stays as it was, the new one is {self._path}")
         elif self._old:

@@ -73,6 +73,8 @@ class Options:
     """Frames that each space keeps."""
     loop: Maker | None = None
     """Makes the loop of a command, None for asyncio's own. Whoever runs a Server in a loop has one already."""
+    own_links: bool = True
+    """Connections are ours where the trial of it works; False: aiohttp's in any case."""
     tls: Tls | None = None
     """Speak https and wss."""
     spaces: int = MOST
@@ -286,9 +288,10 @@ class Server:
         connections = inf if options.space_connections is None else options.space_connections
         self._spaces = Spaces(self._plan, self.space, options.spaces, options.space_idle, connections)
         self._intake = Intake.here(asyncio.get_running_loop())
-        self._crowd = self._spaces.crowd = self._counted()
         try:
-            why = await trial.check(self._intake)
+            why = await trial.check(self._intake) if options.own_links else None
+            own_links = options.own_links and why is None
+            self._crowd = self._spaces.crowd = self._counted(own_links)
             if why is not None:
                 _log.warning(
                     "links of our own do not work here (%s): aiohttp's serve, see docs/decisions.md for what they lack",
@@ -297,7 +300,7 @@ class Server:
             if self._secured is not None:
                 self._secured.publish()
             for backend, fixtures in self._fixtures.values():
-                await self._bind(backend, fixtures, own_links=why is None)
+                await self._bind(backend, fixtures, own_links)
             if self._options.admin and self._options.admin_port is not None:
                 control = Control(self.spaces, Site(self._key, None, lambda: self.served, self._options.cassettes))
                 port = self._options.admin_port
@@ -345,14 +348,16 @@ class Server:
         bound = listener.sockets[0].getsockname()[1]
         return f"{'http' if context is None else 'https'}://{_reachable(host)}:{bound}"
 
-    def _counted(self) -> Crowd:
-        """Who counts connections."""
+    def _counted(self, own_links: bool) -> Crowd:
+        """Who counts connections. aiohttp's links are on a connection of its server, which counts already."""
         options, spaces, fitting = self._options, self.spaces, room(self._secured is not None)
         most = fitting if options.connections is None else options.connections
         patience = Patience(options.request_timeout, options.answer_timeout)
-        return Crowd(
-            most, patience, lambda: sum(place.driver.linked for place in spaces), self.reporter.log("connections")
-        )
+
+        def linked() -> int:
+            return sum(place.driver.linked for place in spaces) if own_links else 0
+
+        return Crowd(most, patience, linked, self.reporter.log("connections"))
 
     async def stop(self) -> None:
         """Say goodbye as the real servers do, and let go of everything."""

@@ -86,6 +86,9 @@ class Make(Protocol):
 class Visitor(asyncio.Protocol):
     """One connection as long as nothing else came over it. One request is under way at a time, the next one waits."""
 
+    patient = False
+    """For the intake: what others make of theirs may give this socket to somebody else."""
+
     __slots__ = (
         "_call",
         "_crowd",

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-from aiohttp import WSMessage, WSMsgType, web
+from aiohttp import WebSocketError, WSMessage, WSMsgType, web
 
-from simulator.core.link import LinkPolicy
+from simulator.core.link import Answer, LinkPolicy
 from simulator.core.message import Frame, Headers, Ping, Pong
 from simulator.serve.frames import Item, encode_close
 from simulator.serve.links import GRACE, JUST_ENDED, NO_CODE, Closed, Handed, Receive, named, reset
@@ -137,6 +137,9 @@ class PublicLink:
                 return
             item = _item(found)
             if item is None:
+                if isinstance(found.data, WebSocketError):
+                    # aiohttp has told the peer; the operator reads it as of any other link.
+                    self._report(JUST_ENDED, Answer(found.data.code).told())
                 return
             if self._receive is not None and self._linger is None and not self._done:
                 try:

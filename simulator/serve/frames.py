@@ -28,6 +28,8 @@ Found: TypeAlias = Item | Closing | Answer
 _TEXT, _BINARY, _CLOSE, _PING, _PONG = 1, 2, 8, 9, 10
 _CONTROL = frozenset({_CLOSE, _PING, _PONG})
 _KNOWN = _CONTROL | {0, _TEXT, _BINARY}
+FRAGMENTS = 256
+"""That are taken at once: a read may have ten thousand."""
 _LONGEST_REASON = 123
 """Bytes: a control frame holds 125, the code takes two (RFC 6455, 5.5)."""
 
@@ -150,6 +152,7 @@ class Parser:
         "_over",
         "_part",
         "_policy",
+        "more",
     )
 
     def __init__(self, policy: LinkPolicy) -> None:
@@ -171,6 +174,8 @@ class Parser:
         self._message: _Message | None = None
         self._over = False
         self._calm = True
+        self.more = False
+        """Whether `take` stopped in the midst of many fragments, and shall be called again with no more bytes."""
 
     def push(self, data: bytes) -> None:
         """Bytes from the peer; they are forgotten once it is over."""
@@ -183,7 +188,7 @@ class Parser:
     def stop(self) -> None:
         """Forgets all that waits; nothing is given out any more."""
         self._over = True
-        self._calm = False
+        self._calm = self.more = False
         self._data = b""
         self._at = 0
         self._part = self._message = None
@@ -215,7 +220,10 @@ class Parser:
             return None
 
     def take(self) -> Found | None:
-        """What comes next, None until more bytes come. Nothing follows a Closing or an Answer."""
+        """What comes next, None until more bytes come, or for a break: see `more`.
+
+        Nothing follows a Closing or an Answer.
+        """
         data = self._data
         at = self._at
         size = len(data)
@@ -250,7 +258,10 @@ class Parser:
             return self._fail(Violation.UTF8)
 
     def _slow(self) -> Found | None:
-        while not self._over:
+        self.more = False
+        for _ in range(FRAGMENTS):
+            if self._over:
+                return None
             if self._part is None:
                 answer = self._head()
                 if answer is not None or self._part is None:
@@ -258,31 +269,33 @@ class Parser:
             found = self._body(self._part)
             if found is not None or self._part is not None:
                 return found
+        self.more = True
         return None
 
     def _head(self) -> Answer | None:
         """Reads and judges one header; it is read once `_part` is set, else bytes are missing."""
-        data = self._data = self._data[self._at :]
-        self._at = 0
-        if len(data) < 2:
+        # What is behind it stays where it is: copied for each of many short frames it would cost their square.
+        data, at = self._data, self._at
+        size = len(data) - at
+        if size < 2:
             return None
-        first, second = data[0], data[1]
+        first, second = data[at], data[at + 1]
         wrong = self._wrong(first, second)
         if wrong:
             return self._fail(*wrong, number=first & 0x0F)
         wide = {126: 2, 127: 8}.get(second & 0x7F, 0)
         masked = second >= 0x80
-        if len(data) < 2 + wide:
+        if size < 2 + wide:
             return None
-        length = int.from_bytes(data[2 : 2 + wide], "big") if wide else second & 0x7F
+        length = int.from_bytes(data[at + 2 : at + 2 + wide], "big") if wide else second & 0x7F
         answer = self._judge_length(first & 0x0F, length, wide)
         if answer is not None:
             return answer
-        start = 2 + wide + 4 * masked
-        if len(data) < start:
+        head = 2 + wide + 4 * masked
+        if size < head:
             return None
-        self._at = start
-        self._begin(first, data[start - 4 : start] if masked else b"", length)
+        self._at = at + head
+        self._begin(first, data[self._at - 4 : self._at] if masked else b"", length)
         return None
 
     def _wrong(self, first: int, second: int) -> list[Violation]:

@@ -47,6 +47,8 @@ _INERT = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 """Types in which no browser finds a script, however wrong they are: several at once, or none, are looked into."""
+_ENDS = (("Connection", "close"),)
+"""Of answers behind which the connection ends: the wires of Node write nothing more then, and none promises to stay."""
 _SANDBOX = ("Content-Security-Policy", "sandbox")
 
 _log = logging.getLogger("simulator")
@@ -189,13 +191,13 @@ class Door:
     async def _late(self, asked: web.BaseRequest, request: Request) -> web.StreamResponse:
         """The rest of a body is not waited for any longer: 408, as Node has it."""
         self._running.engine.world.log("warning", f"408: the body of {request.method} {request.path} did not come")
-        return await self._write(asked, request, Response(408), stays=False)
+        return await self._write(asked, request, Response(408, _ENDS), stays=False)
 
     async def _serve(self, asked: web.BaseRequest, request: Request, route: Route, stays: bool) -> web.StreamResponse:
         try:
             call, answer = await self._driver.ask(self._running, request, route)
         except Gone:
-            return await self._write(asked, request, Response(503), stays=False)
+            return await self._write(asked, request, Response(503, _ENDS), stays=False)
         if isinstance(answer, Upgrade):
             return await self._upgrade(asked, call, answer)
         if isinstance(answer, Reset):
@@ -256,7 +258,7 @@ class Door:
             full = running.backend.full(engine.world, request)
             return await self._write(asked, request, full, _stays(asked, request))
         except Cleared:
-            return await self._write(asked, request, Response(503), stays=False)
+            return await self._write(asked, request, Response(503, _ENDS), stays=False)
         except Slow:
             return await self._late(asked, request)
         finally:

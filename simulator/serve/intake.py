@@ -23,6 +23,11 @@ MOST = 1 << 16
 class Reader(Protocol):
     """Who is read for."""
 
+    patient: bool
+    """What was read may be handed out once all others were read: it takes that also when the intake was made to forget
+    it meanwhile. A kernel and an interpreter that take turns at each message cost each other their caches.
+    """
+
     def data_received(self, data: bytes) -> None: ...
 
     def read_ended(self, error: Exception | None) -> None:
@@ -77,6 +82,7 @@ class Intake:
             events = poll(0) if room > 0 else ()
             if not events:
                 return
+            waiting: list[tuple[int, Reader, bytes]] = []
             for fd, _event in events:
                 reader = readers.get(fd)
                 if reader is None:
@@ -86,7 +92,10 @@ class Intake:
                     data = read(fd, MOST)
                     if data:
                         room -= len(data)
-                        reader.data_received(data)
+                        if room > 0 and reader.patient:
+                            waiting.append((fd, reader, data))
+                        else:
+                            reader.data_received(data)
                         continue
                     error = None
                 except (BlockingIOError, InterruptedError):
@@ -95,3 +104,10 @@ class Intake:
                     error = failed
                 self.forget(fd)
                 reader.read_ended(error)
+            for fd, reader, data in waiting:
+                try:
+                    reader.data_received(data)
+                except Exception as failed:
+                    if readers.get(fd) is reader:
+                        self.forget(fd)
+                    reader.read_ended(failed)

@@ -22,6 +22,8 @@ Closed: TypeAlias = Callable[[int | None, str], None]
 
 GRACE = 3.0
 """Seconds that a peer has to end its side of the TCP connection after ours, before it is aborted."""
+TURN = 256
+"""Items of one link in one turn of the loop. A read may bring ten thousand, for which everybody else would wait."""
 NO_CODE = 1005
 """RFC 6455, 7.4.1: the close frame had no code."""
 JUST_ENDED = 1006
@@ -48,6 +50,9 @@ class Link(asyncio.Protocol):
     A paused link does not see that its peer is gone; whoever pauses owes a `resume`, or has a deadline of its own.
     """
 
+    patient = True
+    """For the intake: what comes while it is paused waits inside, what comes when it has ended is thrown away."""
+
     __slots__ = (
         "_busy",
         "_closed",
@@ -57,6 +62,7 @@ class Link(asyncio.Protocol):
         "_parser",
         "_policy",
         "_receive",
+        "_rests",
         "_state",
         "_timer",
         "_transport",
@@ -85,6 +91,8 @@ class Link(asyncio.Protocol):
         self._closed: Closed | None = None
         self._state = _OPEN
         self._held = True
+        self._rests = False
+        """Held by itself, until others had their turn."""
         self._busy = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -144,15 +152,13 @@ class Link(asyncio.Protocol):
 
     def pause(self) -> None:
         """Stops reading and handing out; what is here already stays, at most one read of the transport."""
+        self._rests = False
         if self._state is _OPEN and not self._held:
-            self._held = True
-            if self._intake is None:
-                self._transport.pause_reading()
-            else:
-                self._read_no_more()
+            self._hold()
 
     def resume(self) -> None:
         """Goes on where `pause` stopped."""
+        self._rests = False
         if self._held and self._state < _DONE and self._closed is not None:
             self._held = False
             self._read_on()
@@ -234,6 +240,23 @@ class Link(asyncio.Protocol):
 
     # Inside
 
+    def _hold(self) -> None:
+        self._held = True
+        if self._intake is None:
+            self._transport.pause_reading()
+        else:
+            self._read_no_more()
+
+    def _rest(self) -> None:
+        if self._state < _DONE:
+            self._hold()
+            self._rests = True
+            asyncio.get_running_loop().call_soon(self._rested)
+
+    def _rested(self) -> None:
+        if self._rests:
+            self.resume()
+
     def _read_on(self) -> None:
         if self._intake is None:
             self._transport.resume_reading()
@@ -250,15 +273,21 @@ class Link(asyncio.Protocol):
         if self._busy:
             return
         self._busy = True
-        take, receive = self._parser.take, self._receive
+        take, receive, left = self._parser.take, self._receive, TURN
         try:
             while not self._held and (found := take()) is not None:
+                left -= 1
+                if not left:
+                    left = TURN
+                    self._rest()
                 if isinstance(found, Closing):
                     self._answer_close(found)
                 elif isinstance(found, Answer):
                     self._refuse(found)
                 elif self._state is _OPEN and receive is not None:
                     receive(found)
+            if self._parser.more and not self._held:
+                self._rest()
         except Exception as error:
             self._failed(error)
         finally:

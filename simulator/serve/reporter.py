@@ -148,8 +148,8 @@ class Reporter:
             self._pump.close()
 
     def _write(self, level: str, backend: str, text: str, facts: dict[str, object], space: Space | None = None) -> None:
-        # Who asks for frames wants all there is.
-        if self.frames or self._counted():
+        # Who asks for frames wants all that passes, and not a warning for each.
+        if (self.frames and _LEVELS[level] < 30) or self._counted():
             self._told(level, backend, text, facts, space)
 
     def _counted(self) -> bool:

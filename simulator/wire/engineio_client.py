@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from enum import Enum, auto
 from typing import Final, Protocol
+from urllib.parse import quote
 
 from simulator.core.actions import After, Cancel
 from simulator.core.backend import Route
@@ -26,6 +27,8 @@ _UPGRADE: Final[Headers] = (("Connection", "Upgrade"), ("Upgrade", "websocket"))
 _TEXT: Final[Headers] = (("Content-type", "text/plain;charset=UTF-8"), ("Accept", "*/*"))
 _PATIENCE = 45.0
 """Seconds until a server that has said nothing at all is given up."""
+_LONGEST: Final = 2**31 - 1
+"""Milliseconds that a timer of JavaScript can take."""
 
 
 class State(Enum):
@@ -208,7 +211,7 @@ class EngineClient:
         told = data if isinstance(data, dict) else {}
         interval, timeout, most = told.get("pingInterval"), told.get("pingTimeout"), told.get("maxPayload")
         if isinstance(interval, int | float) and isinstance(timeout, int | float):
-            self._patience = (interval + timeout) / 1000
+            self._patience = sum(min(max(told, 0), _LONGEST) for told in (interval, timeout)) / 1000
         self._max_payload = most if isinstance(most, int) else 0
         self._sid = str(told.get("sid", ""))
         self._state = _OPEN
@@ -256,7 +259,9 @@ class EngineClient:
         self._numbers += 1
         self._calls[self._numbers] = kind
         transport = "websocket" if kind is _Call.SOCKET else "polling"
-        query = f"EIO=4&transport={transport}{f'&sid={self._sid}' if self._sid else ''}"
+        # As encodeURIComponent does it (contrib/parseqs.ts): the server may call a session whatever it likes.
+        sid = quote(self._sid, safe="!~*'()", errors="replace")
+        query = f"EIO=4&transport={transport}{f'&sid={sid}' if sid else ''}"
         headers = {_Call.SOCKET: _UPGRADE, _Call.POST: _TEXT, _Call.POLL: _TEXT[1:]}[kind]
         method = "POST" if kind is _Call.POST else "GET"
         out.append(Asked(self._numbers, Request(method, self._path, query, headers, body), _ROUTE))

@@ -12,7 +12,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Collection
-from typing import Any, cast
+from typing import Any
 
 import orjson
 
@@ -23,6 +23,8 @@ from simulator.core.ids import Ids
 from simulator.core.message import NO_REF, Frame, Json, Message, Request, Response
 from simulator.core.wire import Answer, Asked, Attached, Beat, Due, Got, Input, Link, Output, Put, Write
 from simulator.wire.single import Flaw, Peer, Policy, Single, flaw
+
+_loads, _dumps = orjson.loads, orjson.dumps
 
 OWN = "gateway"
 """The topic of what the gateway itself says: Message("Forbidden", ({"connectionId": "...", "requestId": "..."},))."""
@@ -69,16 +71,13 @@ def _text(value: Json) -> str:
     return re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def _value(text: str) -> Any:
+def _halved(text: str, refused: ValueError) -> Any:
     """JSON as a JavaScript client writes it: half of an emoji, cut off by it, is an escaped lone surrogate.
 
-    A database of UTF-8 makes U+FFFD of that. Raises ValueError.
+    A database of UTF-8 makes U+FFFD of that. Raises ValueError, for what was refused for other reasons that one.
     """
-    try:
-        return orjson.loads(text)
-    except ValueError:
-        if "\\ud" not in text.lower():
-            raise
+    if "\\ud" not in text.lower():
+        raise refused
     try:
         whole = json.dumps(json.loads(text), ensure_ascii=False, allow_nan=False)
     except RecursionError as error:
@@ -100,12 +99,16 @@ class Envelope:
 
         Raises WireError where no route key fits, IntegrationError where one does but there is no route behind it.
         """
-        if isinstance(frame.data, bytes):
+        text = frame.data
+        if type(text) is not str:
             raise WireError("a binary frame has no action", frame)
         try:
-            value = _value(frame.data)
-        except ValueError as error:
-            raise WireError(f"not JSON: {error}", frame) from None
+            value = _loads(text)
+        except ValueError as refused:
+            try:
+                value = _halved(text, refused)
+            except ValueError as error:
+                raise WireError(f"not JSON: {error}", frame) from None
         action = value.get("action") if isinstance(value, dict) else None
         if not isinstance(action, str) or action not in self._actions:
             raise WireError(f"no route key {action!r}", frame)
@@ -113,17 +116,22 @@ class Envelope:
         route = data.get("route") if isinstance(data, dict) else None
         if not isinstance(route, str):
             raise IntegrationError('no "data" with a "route" that is a string', frame)
-        return _request(route, data.get("body", {}))
+        path, _, query = route.partition("?")
+        return Message(path, (data.get("body", {}),), route, query)
 
     def encode(self, message: Message) -> Frame:
         """The frame of an answer (status and body as arguments), of a push (its fields), or of one of the others.
 
         Raises WireError for what can't be written.
         """
-        args = message.args
+        args: tuple[Any, ...] = message.args
         if len(args) == 2:
-            route = message.ref if isinstance(message.ref, str) else message.name
-            return Frame(_text({"channel": route, "status": cast("Json", args[0]), "body": cast("Json", args[1])}))
+            ref = message.ref
+            answer = {"channel": ref if type(ref) is str else message.name, "status": args[0], "body": args[1]}
+            try:
+                return Frame(_dumps(answer).decode())
+            except TypeError:
+                return Frame(_text(answer))
         fields = args[0] if args else {}
         if isinstance(fields, bytes):
             # A text frame where it is a text: the kind that the client of a text protocol expects (guessed).
@@ -238,19 +246,34 @@ class Gateway(Single):
 
     def heard(self, link: Link, frame: Frame) -> Received | None:
         """See `Straight`."""
-        received = super().heard(link, frame)
-        if received is not None:
-            self._links[link].passed = self._now()
+        peer = self._links.get(link)
+        if peer is None:
+            return None
+        decode = self._decode
+        try:
+            received = Received(peer, decode(frame))
+        except WireError:
+            return None
+        peer.passed = self._now()
         return received
 
     def said(self, send: Send | Reply) -> Write | None:
         """See `Straight`."""
         if type(send) is Reply:
-            send = Send((send.conn,), Message("", send.args, send.ref))
-        written = super().said(send)
-        if written is not None:
-            self._links[written.link].passed = self._now()
-        return written
+            peer = send.conn
+            if type(peer) is not Peer or (link := peer.link) not in self._links:
+                return None
+            encode = self._encode
+            try:
+                written = Write(link, encode(Message("", send.args, send.ref)))
+            except WireError:
+                return None
+            peer.passed = self._now()
+            return written
+        found = super().said(send)
+        if found is not None:
+            self._links[found.link].passed = self._now()
+        return found
 
 
 def answer(status: int, value: Json, now: float, ids: Ids, error: str = "") -> Response:

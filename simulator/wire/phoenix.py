@@ -24,6 +24,7 @@ or joined again, 1011 crashed, else the code of the socket's end.
 
 A frame that is not the serializer's ends the socket with 1011, as an exception in Phoenix's socket process does;
 Malformed(socket, error) says why. A message whose event is no string crashes its channel, Malformed(channel, error).
+What leads to a topic that is not joined is answered, and told as Malformed(socket, Unmatched).
 
 Sources: phoenix v1.3.0 lib/phoenix/socket/transport.ex, transports/websocket.ex, channel/server.ex; v1.8.12
 lib/phoenix/socket.ex, transports/*.ex; cowboy 1.1.2 src/cowboy_websocket.erl; websock_adapter 0.5.

@@ -11,11 +11,11 @@ from collections.abc import Callable, Collection
 from typing import cast, final
 
 from simulator.core.actions import Accept, After, Refuse, Reply, Send
-from simulator.core.errors import WireError
+from simulator.core.errors import Unmatched, WireError
 from simulator.core.events import CallId, Closed, Knocked, Malformed, Opened, Received
 from simulator.core.message import NO_REF, Frame, Json, Message, Ping, Pong, Request, Response
 from simulator.core.wire import Got, Link, Output, Write
-from simulator.wire.phoenix_frames import Serializer
+from simulator.wire.phoenix_frames import Fields, Serializer
 from simulator.wire.phoenix_poll import Pending, Session
 from simulator.wire.phoenix_profile import Profile
 
@@ -135,16 +135,17 @@ class Channels:
     def _frame(self, socket: Socket, frame: Frame) -> list[Output]:
         serializer = socket.serializer
         try:
-            join_ref, ref, topic, event, payload = serializer.decode(frame)
+            fields = serializer.decode(frame)
+            join_ref, ref, topic, event, payload = fields
             if topic == "phoenix" and event == "heartbeat":
                 return self.write(socket, serializer.reply(None, ref, topic, "ok", {}))
             if event == "phx_join":
-                return self._join(socket, join_ref, ref, topic, payload)
+                return self._join(socket, frame, fields)
             channel = socket.channels.get(topic) if isinstance(topic, str) else None
             if channel is None:
                 if event == "phx_leave" and self._profile.leaves_unjoined:
                     return self.write(socket, serializer.reply(join_ref, ref, topic, "ok", {}))
-                return self.write(socket, _unmatched(serializer, ref, topic))
+                return self._unmatched(socket, frame, fields)
             if join_ref is not None and self._profile.ignores_stale and not self._same(join_ref, channel.join_ref):
                 return []
             if event == "phx_leave":
@@ -168,7 +169,15 @@ class Channels:
         channel = socket.channels.get(topic) if type(topic) is str else None
         if channel is None or type(event) is not str or event in _OWN:
             return None
-        if join_ref is not None and self._profile.ignores_stale and not self._same(join_ref, channel.join_ref):
+        # One text that is the same twice, as nearly always: who asks for more than that looks twice.
+        known = channel.join_ref
+        if (
+            join_ref is not known
+            and join_ref is not None
+            and (type(join_ref) is not str or join_ref != known)
+            and self._profile.ignores_stale
+            and not self._same(join_ref, known)
+        ):
             return None
         return Received(channel, Message(event, (payload,), ref, channel.topic))
 
@@ -226,11 +235,12 @@ class Channels:
 
     # ---- channels
 
-    def _join(self, socket: Socket, join_ref: Json, ref: Json, topic: Json, payload: Json | bytes) -> list[Output]:
+    def _join(self, socket: Socket, frame: Frame, fields: Fields) -> list[Output]:
         serializer = socket.serializer
+        join_ref, ref, topic, _, payload = fields
         exact, starts = self._topics
         if not isinstance(topic, str) or not (topic in exact or topic.startswith(starts)):
-            return self.write(socket, _unmatched(serializer, ref, topic))
+            return self._unmatched(socket, frame, fields)
         if self._profile.joins_by_ref:
             join_ref = ref
         old = socket.channels.pop(topic, None)
@@ -246,6 +256,13 @@ class Channels:
         channel = socket.joining = Channel(socket, topic, join_ref, ref)
         outputs.append(Knocked(channel, socket.request, cast("Json", payload), topic))
         return outputs
+
+    def _unmatched(self, socket: Socket, frame: Frame, fields: Fields) -> list[Output]:
+        _, ref, topic, event, payload = fields
+        told = self.write(socket, socket.serializer.reply(None, ref, topic, "error", {"reason": "unmatched topic"}))
+        name, where = event if isinstance(event, str) else "", topic if isinstance(topic, str) else ""
+        message = Message(name, (payload,), NO_REF, where)
+        return [*told, Malformed(socket, Unmatched("on a topic that nobody has joined", frame, message))]
 
     def joined(self, channel: Channel, answer: Accept | Refuse) -> list[Output]:
         socket = channel.socket
@@ -321,7 +338,3 @@ class Channels:
 
 def _body(accept: Accept) -> Json:
     return {} if accept.body is None else accept.body
-
-
-def _unmatched(serializer: Serializer, ref: Json, topic: Json) -> Frame:
-    return serializer.reply(None, ref, topic, "error", {"reason": "unmatched topic"})

@@ -29,6 +29,8 @@ Dumps: TypeAlias = "Callable[[Json], str]"
 
 PUSH, REPLY, BROADCAST = range(3)
 
+_loads, _dumps = orjson.loads, orjson.dumps
+
 _SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\f": "\\f", "\b": "\\b", '"': '\\"', "\\": "\\\\"}
 _JASON = re.compile(r'["\\\x00-\x1f]')
 # Poison looks for DEL and the C1 characters only where it begins to look: at the start, and behind what it escaped.
@@ -253,13 +255,17 @@ class V2:
 
     def decode(self, frame: Frame) -> Fields:
         """The five fields."""
-        if self._binary and isinstance(frame.data, bytes):
-            return client_bytes(frame.data)
+        data = frame.data
+        if self._binary and isinstance(data, bytes):
+            return client_bytes(data)
         try:
-            value = self._loads(frame.data)
-        except ValueError as error:
-            raise WireError(str(error), frame) from None
-        if not isinstance(value, list) or len(value) < 5:
+            value = _loads(data)
+        except ValueError:
+            try:
+                value = self._loads(data)
+            except ValueError as error:
+                raise WireError(str(error), frame) from None
+        if type(value) is not list or len(value) < 5:
             raise WireError("not a JSON array of five", frame)
         join_ref, ref, topic, event, payload = value if len(value) == 5 else value[:5]
         if type(ref) not in _PLAIN or type(join_ref) not in _PLAIN or type(topic) is not str:
@@ -279,7 +285,7 @@ class V2:
         begun: list[Json] = [join_ref, ref, topic]
         if type(ref) is str and type(join_ref) is str and type(topic) is str:
             # Texts alone, as nearly always: whose text is printable ASCII is written alike by all.
-            text = orjson.dumps(begun).decode()
+            text = _dumps(begun).decode()
             if text.isascii() and "\\u" not in text and "\x7f" not in text:
                 return text[:-1]
         return self._dumps(begun)[:-1]

@@ -328,5 +328,55 @@ def test_ten_thousand_messages_in_a_moment() -> None:
     assert time.process_time() - started < 15
 
 
+def test_long_messages_are_not_compared_with_each_other_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three hundred of 24 KB took thirteen seconds, and a control call may bring sixteen megabytes."""
+    compared: list[object] = []
+
+    class Key:
+        def __init__(self, said: Said) -> None:
+            self.said = said
+
+        def __hash__(self) -> int:
+            return hash(self.said.args)
+
+        def __eq__(self, other: object) -> bool:
+            compared.append(other)
+            return isinstance(other, Key) and self.said.args == other.said.args
+
+    monkeypatch.setattr(room._Comparison, "_meaning", lambda self, one: Key(one))
+    ours, theirs = ([one("say", n) for n in numbers] for numbers in (range(300), range(250, 550)))
+    assert len(differ(ours, theirs)) == 500
+    assert len(compared) == 50
+
+
+class TooLongError(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "after"),
+    [
+        ([one("say", n) for n in range(100)], [one("say", n) for n in range(100)], 150),
+        ([one(f"say {n}") for n in range(10)], [one(f"{n}") for n in range(10)], 75),
+        (
+            [one("say", [[[[[[[[[[[[[[[[[[2]]]]]]]]]]]]]]]]]])],
+            [one("say", [[[[[[[[[[[[[[[[[["2"]]]]]]]]]]]]]]]]]])],
+            20,
+        ),
+    ],
+    ids=["many", "all others", "deep"],
+)
+def test_it_can_be_ended_wherever_it_takes_long(ours: list[Said], theirs: list[Said], after: int) -> None:
+    left = [*range(after)]
+
+    def look() -> None:
+        if not left:
+            raise TooLongError
+        left.pop()
+
+    with pytest.raises(TooLongError):
+        compare(ours, theirs, look=look)
+
+
 def test_a_change_is_a_value() -> None:
     assert Change("a", "b") == Change("a", "b")

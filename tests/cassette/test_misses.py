@@ -107,3 +107,64 @@ def test_the_nearest_of_all_is_looked_for_no_further() -> None:
     with count(Comparison, "args") as compared:
         replay.connect()
     assert compared[0] < 5
+
+
+SOCKET = "/socket/websocket?vsn=2.0.0"
+UNMATCHED = '"phx_reply",{"response":{"reason":"unmatched topic"},"status":"error"}]'
+
+
+@pytest.mark.parametrize("on_miss", ["error", "ignore", "close"])
+@pytest.mark.parametrize(
+    ("frame", "told"),
+    [
+        (
+            '["1","2","bot:b","utb_msg",{"text":"hi"}]',
+            "utb_msg is on a topic that nobody has joined, bot:b; nearest is",
+        ),
+        (
+            '["1","2","room:b","phx_join",{}]',
+            "phx_join is on a topic that nobody has joined, room:b; the client's next",
+        ),
+        (
+            f'["1","2","bot:b","utb_msg",{{"text":{"[" * 1000}{"]" * 1000}}}]',
+            "utb_msg has too many lists and objects in each other; the client's next",
+        ),
+    ],
+    ids=["said", "joined", "deep"],
+)
+def test_what_leads_to_a_topic_that_was_not_joined(frame: str, told: str, on_miss: str) -> None:
+    """The wire answers it, as the real server does; that the tape has it otherwise is told all the same."""
+    replay = Replay(tapes.tape(*tapes.phoenix(), backend="aida"), on_miss=on_miss)
+    client = replay.connect(path=SOCKET)
+    client.send(frame)
+    topic = frame.split(",")[2]
+    assert [str(item) for item in client.got] == [
+        f"Frame(data='[null,\"2\",{topic},{UNMATCHED}', via='websocket')",
+        *(["Shut(link=1, code=1011, reason='not on the tape')"] if on_miss == "close" else []),
+    ]
+    level, text, _ = next(line for line in replay.logged if line[0] != "debug")
+    assert level == ("info" if on_miss == "ignore" else "warning")
+    assert text.startswith(f"client 1: {told} ")
+    assert (replay.coverage.missed, replay.coverage.ignored) == ((0, 1) if on_miss == "ignore" else (1, 0))
+
+
+@pytest.mark.parametrize("match", [*Mode])
+def test_a_topic_that_was_not_joined_on_the_tape_either(match: Mode) -> None:
+    tape: list[Entry] = [
+        opened(SOCKET),
+        said("client", '["1","1","bot:b","utb_msg",{"text":"hi"}]'),
+        said("server", f'[null,"1","bot:b",{UNMATCHED}'),
+        said("client", '["2","2","room:b","phx_join",{}]'),
+        said("server", f'[null,"2","room:b",{UNMATCHED}'),
+        said("client", '[null,"3","phoenix","x",{}]'),
+        said("server", f'[null,"3","phoenix",{UNMATCHED}'),
+        said("client", '["1","4","bot:b","phx_leave",{}]'),
+        said("server", f'[null,"4","bot:b",{UNMATCHED}'),
+    ]
+    replay = Replay(tapes.tape(*tape, backend="aida"), match=match)
+    client = replay.connect(path=SOCKET)
+    for entry in tape[1::2]:
+        client.send(entry.data)  # type: ignore[union-attr]
+    assert len(client.got) == 4
+    assert replay.warnings() == []
+    assert replay.coverage.complete, replay.coverage.text()

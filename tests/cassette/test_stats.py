@@ -124,8 +124,8 @@ def test_text_of_little_and_of_much() -> None:
     ]
     lines = stats.text(count(entries, "chip"))
     assert "lost         2 records, which the recorder could not write" in lines
-    assert "unreadable   1 frames" in lines
-    assert "http         1 exchanges (1 200)" in lines
+    assert "unreadable   1 frame" in lines
+    assert "http         1 exchange (1 200)" in lines
 
 
 def test_json() -> None:

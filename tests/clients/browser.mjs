@@ -96,7 +96,7 @@ const commands = {
   shoot: async (path) => {
     await page.screenshot({ path });
   },
-  faults: () => {
+  faults: async () => {
     const told = faults;
     faults = [];
     return told;
@@ -121,7 +121,11 @@ try {
   for await (const line of createInterface({ input: process.stdin })) {
     const command = JSON.parse(line);
     const [verb] = Object.keys(command);
-    tell("value", (await commands[verb](command[verb])) ?? null);
+    // One that fails is the matter of its test alone: the next ones have the same browser.
+    await commands[verb](command[verb]).then(
+      (value) => tell("value", value ?? null),
+      (error) => over || tell("error", `${line}: ${error}`),
+    );
   }
 } catch (error) {
   if (!over) tell("error", String(error));

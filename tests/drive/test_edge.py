@@ -204,6 +204,37 @@ async def test_closes_have_their_codes(tmp_path: Path) -> None:
     assert [(change.path, change.what) for change in row.changes] == [("code", "1005 became 1006")]
 
 
+async def test_connections_that_are_over_leave_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client behind a replay that never ends may come back any number of times."""
+    left: list[tuple[int, int, int]] = []
+    leave = Edge._leave
+
+    async def counted(edge: Edge) -> None:
+        left.append((len(edge._sockets), len(edge._writes), len(edge._tasks)))
+        await leave(edge)
+
+    monkeypatch.setattr(Edge, "_leave", counted)
+
+    async def talk(socket: web.WebSocketResponse) -> None:
+        await socket.send_str(f"back: {await socket.receive_str()}")
+        await socket.receive()
+
+    tape: list[Entry] = []
+    for conn in range(1, 21):
+        tape += [
+            opened("/x", conn, conn),
+            said("client", f"hello {conn}", conn + 0.1, conn),
+            said("server", f"back: hello {conn}", conn + 0.2, conn),
+            closed(conn + 0.3, conn),
+        ]
+    async with odd(talk) as url:
+        found = await verified(written(tmp_path, *tape), url)
+    assert told(found) == []
+    [(sockets, writes, tasks)] = left
+    assert sockets == writes <= 1
+    assert tasks <= 2
+
+
 @pytest.mark.skipif(
     shutil.which("openssl") is None and not os.environ.get("CI"), reason="makes a certificate with openssl"
 )

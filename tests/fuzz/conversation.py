@@ -22,25 +22,23 @@ Engine.IO session, `<url0>` the newest URL. A line that can't be done (nobody is
 from __future__ import annotations
 
 import json
-import re
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from simulator.core.backend import NoMethod, NoRoute, Stored, find
-from simulator.core.engine import ASIDE, RULES, WIRE
+from simulator.core.engine import RULES
 from simulator.core.faults import Fault
 from simulator.core.message import Frame, Headers, Request, Response
 from simulator.core.objects import Upload, UploadFlaw
 from simulator.core.wire import Aborted, Asked, Attached, Detached, Drop, Effect, Got, Raw, Reset, Shut, Upgrade
 from simulator.scenario.faults import FaultSpec
-from simulator.scenario.stage import Stage, load
 from simulator.serve import forms
 from simulator.serve.objects import Shelf
 from tests.backends.test_contract import SOME, fixtures
 from tests.fuzz.codecs import CODECS, judge, judge_answer
+from tests.fuzz.named import Named
+from tests.fuzz.opening import settings_of
 from tests.fuzz.spelling import (
     NO_LINES,
     index,
@@ -53,37 +51,25 @@ from tests.fuzz.spelling import (
     visible,
     wired,
 )  # fmt: skip
-from tests.fuzz.weight import weight
+from tests.fuzz.weight import nobody_left, nothing_left, weight
 from tests.talk import Socket, Talk
 
 PEOPLE = ("ann", "ben", "cat", "dan")
-SCENARIOS = Path(__file__).parents[2] / "fixtures" / "scenarios"
 MOST_TURNS = 20_000
 """Timers of one step: the longest is an hour, the quickest regular ones are seconds apart."""
 SETTLE = 400 * 86400.0
 """Seconds until all that was ever armed has come to its end: the longest that a shipped setting names is a year."""
-
-_ID = re.compile(r"(?<![\w-])(?=[\w-]{0,40}\d)[\w-]{16,64}(?![\w-])|(?:conv|msg|session)-[\w-]+")
-_SID = re.compile(r'"sid":"([\w-]+)","upgrades"')
-_URL = re.compile(r'(?:"|\b)https?://[^/"]+(/[^"\s\\]+)')
-_PLACE = re.compile(r"<(id|sid|url)(\d{1,2})>")
 
 
 class Wrong(AssertionError):
     """Something that must never happen. Says how to bring it about again."""
 
 
-@cache
-def _scenario(name: str) -> Stage:
-    path = SCENARIOS / f"{name}.yaml"
-    return Stage(load(path.read_bytes(), str(path)))
-
-
 class Conversation(Talk):
     """One backend, and whoever comes."""
 
     def __init__(self, name: str, first: str = "") -> None:
-        settings, script = _first(first)
+        settings, script = settings_of(first)
         super().__init__(name, seeded=fixtures(name), settings=settings, script=script)
         self.lines: list[str] = [first] if first else []
         self.outcome: list[str] = []
@@ -96,7 +82,7 @@ class Conversation(Talk):
         self._upgraded: list[int] = []
         self._connecting = 0
         """The call of a socket that is attached where its 101 comes at once."""
-        self._said: dict[str, list[str]] = {"id": [], "sid": [], "url": []}
+        self._named = Named()
         self._broken = False
         """Somebody broke frames on purpose: no codec can be asked any more."""
         self._open: list[int] = []
@@ -147,14 +133,14 @@ class Conversation(Talk):
             case ["no", "faults"]:
                 self._end_faults()
             case [who, "connects", *path] if who in PEOPLE:
-                self._connects(who, visible(self._filled(read(path[0]))) if path else None)
+                self._connects(who, visible(self._named.filled(read(path[0]))) if path else None)
             case [who, *what] if who in self.sockets and self.sockets[who].open:
                 self._speaks(self.sockets[who], what)
 
     def _speaks(self, socket: Socket, what: list[str]) -> None:
         match what:
             case [">>", text]:
-                data = self._filled(read(text))
+                data = self._named.filled(read(text))
                 # A text frame is UTF-8, or keeps each wrong byte as half a surrogate pair.
                 socket.send(data.encode("utf-8", "surrogatepass").decode("utf-8", "surrogateescape"))
             case [">=", data]:
@@ -193,12 +179,12 @@ class Conversation(Talk):
             named = {}
         if isinstance(named, dict):
             headers = tuple(
-                (token(key), wired(self._filled(value)).translate(NO_LINES))
+                (token(key), wired(self._named.filled(value)).translate(NO_LINES))
                 for key, value in named.items()
                 if isinstance(value, str) and key
             )
-        body = read_bytes(self._filled(rest[1])) if len(rest) > 1 else b""
-        path = visible(self._filled(read(target)))
+        body = read_bytes(self._named.filled(rest[1])) if len(rest) > 1 else b""
+        path = visible(self._named.filled(read(target)))
         if not path.startswith("/"):
             return
         bare, _, query = path.partition("?")
@@ -326,7 +312,7 @@ class Conversation(Talk):
         if isinstance(item, Raw):
             self._broken = True
         elif isinstance(item, Frame):
-            self._remember(item.data if isinstance(item.data, str) else "")
+            self._named.remember(item.data if isinstance(item.data, str) else "")
             if not self._broken:
                 codec = self._codecs.setdefault(socket.call, self._codec(self.backend))
                 judge(codec, item)
@@ -339,22 +325,7 @@ class Conversation(Talk):
         self.outcome.append(f"answer {dressed!r}")
         judge_answer(method, dressed)
         if len(dressed.body) < 10_000:
-            self._remember(dressed.body.decode("utf-8", "replace"))
-
-    def _remember(self, text: str) -> None:
-        for kind, pattern in (("id", _ID), ("sid", _SID), ("url", _URL)):
-            kept = self._said[kind]
-            for found in pattern.finditer(text):
-                name = found[1] if pattern.groups else found[0]
-                if name not in kept[-20:]:
-                    kept.append(name)
-
-    def _filled(self, text: str) -> str:
-        def name(found: re.Match[str]) -> str:
-            kept = self._said[found[1]]
-            return kept[-1 - int(found[2]) % len(kept)] if kept else "none"
-
-        return _PLACE.sub(name, text)
+            self._named.remember(dressed.body.decode("utf-8", "replace"))
 
     # --- the end
 
@@ -377,26 +348,16 @@ class Conversation(Talk):
         self._look()
         while self.calls:
             self.called(200)
-        engine = self.running.engine
         self.after(600.0)
         while self.calls:
             self.called(500)
         self._look()
         self._tell_of_ends()
-        wire = engine.wire
-        assert not [*wire.clients()], f"still there: {[*wire.clients()]}"
-        assert not [*wire.owes()], f"pings that nobody will answer: {[*wire.owes()]}"
-        assert not engine._armed[WIRE], f"the wire's timers: {engine._armed[WIRE]}"
-        assert not engine._armed[ASIDE], f"the faults' timers: {engine._armed[ASIDE]}"
-        assert self.running._machine is None, "faults that are gone still stand in the way"
-        kept = {talk: [*engine.rules.conns_of(talk)] for talk in engine.rules.talks()}
-        assert not any(kept.values()), f"talks with people who are gone: {kept}"
+        nobody_left(self.running)
         self._passes()
-        assert len(engine._heap) <= 64 * 2 + 1, f"{len(engine._heap)} timers in the heap"
         # A wire may hold on to what it said last, until it is asked the next time.
         self.take(Got(0, Frame("")))
-        weighs = weight(wire)
-        assert weighs <= self._fresh, f"the wire keeps {weighs} things, at its start it kept {self._fresh}"
+        nothing_left(self.running, self._fresh)
 
     def _passes(self) -> None:
         """All that conversations still wait for comes to its end, unless a scenario goes round for ever."""
@@ -409,14 +370,6 @@ class Conversation(Talk):
         self._look()
         if self.space.script is None:
             assert engine.next_due() is None, f"timers without an end: {engine._armed[RULES]}"
-
-
-def _first(line: str) -> tuple[dict[str, Any], Stage | None]:
-    what, _, said = line.partition(" ")
-    if what == "settings":
-        found: dict[str, Any] = json.loads(read(said))
-        return found, None
-    return ({}, _scenario(said)) if what == "scenario" else ({"bot": "echo"}, None)
 
 
 def play(name: str, lines: list[str]) -> Conversation:

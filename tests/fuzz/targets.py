@@ -10,7 +10,7 @@ from random import Random
 from simulator import backends
 from simulator.core.link import LinkPolicy
 from simulator.serve.frames import Found
-from tests.fuzz import files, sockets
+from tests.fuzz import continued, files, sockets, verified
 from tests.fuzz.conversation import play, twice
 from tests.fuzz.words import change, event, first_line, person, phrase, script
 from tests.serve.cases import client
@@ -185,6 +185,8 @@ TARGETS: dict[str, Target] = {
         *(Target(one, partial(_converse, one), partial(_talk, one), partial(_other_talk, one)) for one in backends.names()),
         Target("sockets", _served, _peers, _other_peers),
         Target("frames", frames, _frames, _other_frames),
+        Target("verify", verified.check, verified.sample, verified.mutate),
+        Target("episodes", continued.check, continued.sample, continued.mutate),
         *(Target(one, check, partial(_file, one), files.mutated) for one, check in files.FILES.items()),
     )
 }  # fmt: skip

@@ -21,7 +21,7 @@ TRANSCRIPTS = Path(__file__).with_name("transcripts")
 SHORT = settings(
     derandomize=True, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=[*HealthCheck]
 )
-EACH = {"frames": 60, "cassette": 25, "scenario": 25, "har": 60, "fixtures": 15}
+EACH = {"frames": 60, "cassette": 25, "scenario": 25, "har": 60, "fixtures": 15, "verify": 60, "episodes": 60}
 
 
 @pytest.mark.parametrize("name", [*EACH])

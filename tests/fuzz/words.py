@@ -15,7 +15,8 @@ from simulator.cassette.entries import Exchange, Opened, Passed
 from simulator.cassette.tape import open_tape
 from simulator.core.faults import FORMS
 from tests.backends.test_contract import FIRST_WORDS, SOME
-from tests.fuzz.conversation import PEOPLE, SCENARIOS
+from tests.fuzz.conversation import PEOPLE
+from tests.fuzz.opening import SCENARIOS
 from tests.fuzz.spelling import spelled
 
 CASSETTES = Path(__file__).parents[2] / "cassettes"

@@ -23,7 +23,8 @@ from simulator.cassette.tape import open_tape
 from tests.served import CLIENTS, COMMAND, clean_environment
 
 ROOT = Path(__file__).parents[2]
-VENV = ROOT / os.environ.get("SIMULATOR_TEST_RECORD", ".venv/record")
+NAME = os.environ.get("SIMULATOR_TEST_RECORD", ".venv/record")
+VENV = ROOT / NAME
 RECORD = VENV / "bin" / "simulator"
 MITMDUMP = VENV / "bin" / "mitmdump"
 SECONDS = 30.0
@@ -35,7 +36,7 @@ T = TypeVar("T", bound=Entry)
 @cache
 def recorder_is_missing() -> str:
     """Why nothing can be recorded here, empty when it can."""
-    return "" if RECORD.is_file() else f"{VENV} is not there: make {VENV.relative_to(ROOT)}/.installed"
+    return "" if RECORD.is_file() else f"{NAME} is not there: make RECORD={NAME} {NAME}/.installed"
 
 
 needs_recorder = pytest.mark.skipif(

@@ -241,6 +241,37 @@ async def test_an_upstream_that_goes_away(tmp_path: Path) -> None:
     assert [one.response for one in entries(out)] == [None, None]
 
 
+@pytest.mark.parametrize("opens", [False, True], ids=["request", "socket"])
+async def test_a_deaf_upstream_costs_no_cassette(opens: bool, tmp_path: Path) -> None:
+    """It takes connections, and says nothing: the old recording may be the only one that there will ever be."""
+    out, asked, over = tmp_path / "tape.yaml", asyncio.Event(), asyncio.Event()
+    out.write_text("old")
+
+    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if await reader.read(1):
+            asked.set()
+            await over.wait()
+        writer.close()
+
+    server = await asyncio.start_server(deaf, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with asyncio.timeout(10), aiohttp.ClientSession() as session:
+        async with taking(out, url) as (made, told):
+            if opens:
+                waiting: asyncio.Task[Any] = asyncio.create_task(session.ws_connect(f"{made.url}/ws"))
+            else:
+                # Long enough to stand beside the cassette.
+                waiting = asyncio.create_task(session.post(f"{made.url}/x", data=b"x" * 300_000))
+            await asked.wait()
+        with suppress(aiohttp.ClientError):
+            await waiting
+    over.set()
+    server.close()
+    nothing = "nothing was said" if opens else "the upstream answered nothing"
+    assert (told[-1], made.code) == (f"{nothing}: {out} stays as it was", 0 if opens else 1)
+    assert (out.read_text(), names(tmp_path)) == ("old", ["tape.yaml"])
+
+
 async def test_ctrl_c_in_the_middle(tmp_path: Path) -> None:
     out = tmp_path / "tape.yaml"
     async with odd(pong) as url, aiohttp.ClientSession() as session:

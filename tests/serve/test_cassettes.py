@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,12 +67,24 @@ def test_the_folder_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     """Cassettes lie in ./cassettes, unless somebody says where."""
     nothing: dict[str, Any] = dict.fromkeys(("admin_port", "tls_ca_out", "tls_cert", "tls_key", "tls_passphrase"))
     bounds = {"connections": None, "space_connections": None, "request_timeout": 60.0, "answer_timeout": 15.0}
-    rest = {**nothing, **bounds, "no_admin": False, "journal": 10, "event_loop": "asyncio", "tls": False}
+    rest = {
+        **nothing,
+        **bounds,
+        "no_admin": False,
+        "journal": 10,
+        "event_loop": "asyncio",
+        "links": "auto",
+        "tls": False,
+    }
     monkeypatch.chdir(tmp_path)
     assert options(folder=None, **rest)["cassettes"] is None
     (tmp_path / "cassettes").mkdir()
     assert options(folder=None, **rest)["cassettes"] == Path("cassettes")
     assert options(folder=tmp_path, **rest)["cassettes"] == tmp_path
+    assert [options(folder=None, **{**rest, "links": links})["own_links"] for links in ("auto", "aiohttp")] == [
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.rglob("*.yaml")), ids=lambda path: path.parent.name)
@@ -123,6 +136,22 @@ async def test_what_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
         for call, asked in (("lanes", {"cassette": tape()}), ("compare", {"a": "chip/resume.yaml", "b": tape()})):
             status, told = await admin(running.url("chip"), "POST", f"cassettes/{call}", asked)
             assert (status, "takes longer than 0 s: `simulator cassette show`" in told["error"]) == (413, True)
+
+
+async def test_what_takes_too_long_once_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = cassettes._few
+
+    def read(said: Iterator[Any], name: str) -> Iterator[Any]:
+        yield from few(said, name)
+        if name == "the cassette":
+            monkeypatch.setattr(cassettes, "_SECONDS", -1.0)
+
+    monkeypatch.setattr(cassettes, "_few", read)
+    async with simulator() as running:
+        asked = {"a": "chip/resume.yaml", "b": tape()}
+        status, told = await admin(running.url("chip"), "POST", "cassettes/compare", asked)
+    why = "chip/resume.yaml against the cassette takes longer than -1 s: `simulator cassette diff` takes its time"
+    assert (status, told["error"]) == (413, f"cassette: {why}")
 
 
 async def test_two() -> None:

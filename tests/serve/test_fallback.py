@@ -17,6 +17,7 @@ from simulator.serve.frames import Item, encode_close
 from simulator.serve.links import Handed
 from tests.serve.cases import INVALID, ROWS, TEXT, Row, bye, client
 from tests.serve.echo import ACCEPT, EXACT, REQUEST, AnyLink, Client, Echo, Watched, echo, headers_for, within
+from tests.served import Raw, prompt
 
 HI = client(TEXT, b"hi")
 VERSION = tuple(int(part) for part in aiohttp.__version__.split(".")[:2])
@@ -78,7 +79,10 @@ async def test_row(row: Row) -> None:
         assert (got == (row.answer(), True)) is not missing, MISSING.get(row.name)
         if not missing:
             code = 1006 if isinstance(row.end, Answer) else 1000 if row.end is None else row.end.code or 1005
-            assert (await within(server.closed))[0] == code
+            closed, told = await within(server.closed)
+            assert closed == code
+            if isinstance(row.end, Answer):
+                assert told == row.end.told()
             assert server.got.qsize() == len(row.items)
 
 
@@ -255,3 +259,18 @@ async def test_shutdown_of_the_server_ends_it() -> None:
         await server.connect()
         await server.web.shutdown(0.01)
         assert await within(server.closed) == (1006, "")
+
+
+# ---- the switch ----
+
+UNMASKED = b"\x81\x15" + b'{"type":"start_chat"}'
+"""What aiohttp's links take (see MISSING), and ours do not."""
+
+
+@pytest.mark.parametrize("own", [True, False])
+async def test_the_switch(own: bool, caplog: pytest.LogCaptureFixture) -> None:
+    async with prompt(own_links=own) as sim, Raw.upgraded(sim.connect("chip")) as raw:
+        raw.write(UNMASKED)
+        first, _ = await raw.frame()
+        assert first == (0x88 if own else 0x81)
+    assert caplog.messages == []

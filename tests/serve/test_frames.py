@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from websockets.frames import Frame as TheirFrame
 from websockets.streams import StreamReader
@@ -77,6 +79,21 @@ def test_nothing_after_the_end(after: bytes) -> None:
     assert len(drain(parser)) == 1
     parser.push(client(TEXT, b"b"))
     assert drain(parser) == []
+
+
+def test_many_short_frames_are_not_copied_for_each() -> None:
+    copied: list[int] = []
+
+    class Counted(bytes):
+        def __getitem__(self, key: Any) -> Any:
+            found = super().__getitem__(key)
+            copied.append(len(found) if isinstance(found, bytes) else 1)
+            return found
+
+    parser = Parser(LinkPolicy())
+    parser.push(Counted(client(PING) * 1000))
+    assert [parser.take() for _ in range(1001)] == [Ping(b"")] * 1000 + [None]
+    assert max(copied) <= 4
 
 
 def test_first_two_bytes_are_enough() -> None:

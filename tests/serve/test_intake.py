@@ -25,7 +25,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has 
 class Ear:
     """One end of a socket pair that is read, and what it was told."""
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: Intake, patient: bool = False) -> None:
+        self.patient = patient
         self.mine, self.theirs = socket.socketpair()
         self.mine.setblocking(False)
         self.said: asyncio.Queue[object] = asyncio.Queue()
@@ -115,6 +116,77 @@ async def test_a_reader_that_fails_is_told_and_read_no_more(intake: Intake) -> N
         other.theirs.send(b"z")
         assert await within(other.said) == b"z"
         assert ear.said.empty()
+
+
+async def test_who_is_patient_is_told_what_was_read_though_it_was_forgotten_by_what_came_just_before(
+    intake: Intake,
+) -> None:
+    with Ear(intake, patient=True) as first, Ear(intake, patient=True) as second:
+        first.then = lambda: intake.forget(second.mine.fileno())
+        second.then = lambda: intake.forget(first.mine.fileno())
+        first.theirs.send(b"1")
+        second.theirs.send(b"2")
+        assert {await within(first.said), await within(second.said)} == {b"1", b"2"}
+        first.theirs.send(b"3")
+        second.theirs.send(b"3")
+        with Ear(intake) as last:
+            last.theirs.send(b"4")
+            assert await within(last.said) == b"4"
+        assert first.said.empty()
+        assert second.said.empty()
+
+
+async def test_all_are_read_before_the_patient_are_told(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Ear(intake, patient=True) as first, Ear(intake, patient=True) as second:
+        told: list[str] = []
+        read = os.read
+
+        def noted(fd: int, size: int) -> bytes:
+            told.append("read")
+            return read(fd, size)
+
+        monkeypatch.setattr(os, "read", noted)
+        first.then = second.then = lambda: told.append("told")
+        first.theirs.send(b"1")
+        second.theirs.send(b"2")
+        await within(first.said)
+        await within(second.said)
+        assert told == ["read", "read", "told", "told"]
+
+
+async def test_what_waits_to_be_told_is_bounded(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST", 4)
+    with Ear(intake, patient=True) as first, Ear(intake, patient=True) as second, Ear(intake, patient=True) as third:
+        told: list[str] = []
+        for name, ear in (("first", first), ("second", second), ("third", third)):
+            ear.then = lambda name=name: told.append(name)  # type: ignore[misc]
+            ear.theirs.send(b"xxx")
+        for ear in (first, second, third):
+            assert await within(ear.said) == b"xxx"
+        # What came before the room was full waited for those who came after it, and nobody for more than that.
+        assert told == ["second", "third", "first"]
+
+
+async def test_a_patient_reader_that_fails_is_told_and_read_no_more(intake: Intake) -> None:
+    with Ear(intake, patient=True) as ear, Ear(intake, patient=True) as gone, Ear(intake) as other:
+
+        def fail() -> None:
+            raise ZeroDivisionError
+
+        def leave() -> None:
+            intake.forget(gone.mine.fileno())
+            raise ZeroDivisionError
+
+        ear.then, gone.then = fail, leave
+        for one in (ear, gone):
+            one.theirs.send(b"x")
+            assert await within(one.said) == b"x"
+            assert isinstance(await within(one.said), ZeroDivisionError)
+            one.theirs.send(b"y")
+        other.theirs.send(b"z")
+        assert await within(other.said) == b"z"
+        assert ear.said.empty()
+        assert gone.said.empty()
 
 
 async def test_a_socket_that_somebody_else_reads_is_passed_over(

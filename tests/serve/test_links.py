@@ -15,11 +15,11 @@ from websockets.exceptions import ConnectionClosed
 
 from simulator.core.link import Answer, LinkPolicy
 from simulator.core.message import Frame, Ping, Pong
-from simulator.serve import links, trial
+from simulator.serve import frames, links, trial
 from simulator.serve.frames import Item, encode, encode_close
 from simulator.serve.links import Link, upgrade
 from tests.secure import contexts
-from tests.serve.cases import ROWS, TEXT, Row, bye, client
+from tests.serve.cases import PING, ROWS, TEXT, Row, bye, client
 from tests.serve.echo import EXACT, REQUEST, AnyLink, Client, Echo, echo, headers_for, within
 
 HI = client(TEXT, b"hi")
@@ -249,6 +249,52 @@ async def test_pause_and_resume_inside_receive() -> None:
     async with Echo(react=react) as server:
         peer, _ = await server.connect(HI * 50)
         assert await peer.exactly(200) == b"\x81\x02hi" * 50
+
+
+@pytest.mark.parametrize("sent", [HI, client(PING)], ids=["texts", "pings"])
+async def test_who_floods_leaves_others_their_turns(sent: bytes) -> None:
+    """A read has thousands of short frames, which take longer to work than some clients wait for a pong."""
+    turns: list[int] = []
+
+    def react(link: AnyLink, item: Item) -> None:
+        if server.got.qsize() % links.TURN == 1:
+            asyncio.get_running_loop().call_soon(lambda: turns.append(server.got.qsize()))
+        if item == Frame("stop"):
+            # Whoever pauses it meanwhile is not overruled.
+            asyncio.get_running_loop().call_soon(link.resume)
+            link.pause()
+
+    count = links.TURN * 6
+    async with Echo(react=react) as server:
+        peer, _ = await server.connect()
+        peer.write(sent * (links.TURN - 1) + client(TEXT, b"stop") + sent * (count - links.TURN) + bye(1000))
+        assert await within(server.closed) == (1000, "")
+        assert server.got.qsize() == count
+        # Some come in pieces, so there may be more turns than that.
+        assert all(later - before <= links.TURN for before, later in zip([0, *turns], turns, strict=False))
+
+
+async def test_who_floods_with_fragments_leaves_others_their_turns() -> None:
+    """They are no items, so there is nothing that the link could count."""
+    turns = 0
+    count = frames.FRAGMENTS * 6
+
+    def turn() -> None:
+        nonlocal turns
+        turns += 1
+        if server.got.empty():
+            asyncio.get_running_loop().call_soon(turn)
+
+    async with Echo() as server:
+        peer, link = await server.connect()
+        fragments = client(TEXT, b"a", final=False) + client(0, b"a", final=False) * count + client(0)
+        own(link).data_received(fragments[:8])
+        turn()
+        own(link).data_received(fragments[8:])
+        assert await within(server.got) == Frame("a" * (count + 1))
+        assert turns >= 6
+        peer.write(HI)
+        assert await within(server.got) == Frame("hi")
 
 
 @pytest.mark.usefixtures("short_grace")

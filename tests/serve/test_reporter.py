@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -236,11 +237,16 @@ def test_so_many_lines_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
         2002,
         "simulator warning 2 lines were left out: more than 1000 in 10 s",
     )
-    # Who asked for frames reads everything.
+    # Who asked for frames reads everything that passes, and what was wrong with it a thousand times.
     report, stream = reporter(verbose=True)
     for _ in range(1500):
         report.log("chip")("info", "x")
-    assert len(stream.getvalue().splitlines()) == 1500
+        report.frame("chip", 1, "client", Frame("y"))
+        report.log("chip")("warning", "z")
+    report.close()
+    ends = Counter(line[-1] for line in stream.getvalue().splitlines())
+    assert ends == {"x": 1500, "y": 1500, "z": 1000, "s": 1}
+    assert stream.getvalue().endswith("500 lines were left out: more than 1000 in 10 s\n")
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,38 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Self
+from dataclasses import dataclass
+from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
+from tests.soak.lag import Lag
+
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
-PATIENCE = 180.0
-"""Seconds that a client waits for what has to come: the machine may be busy."""
+T = TypeVar("T")
+
+
+@dataclass
+class Origin:
+    """From where clients come, and how patient they are."""
+
+    address: str
+    """Of the loopback."""
+    patience: float
+    """Seconds that one waits for what has to come. Those in which the process was not there do not count."""
+    lag: Lag
+
+    async def within(self, again: Callable[[], Awaitable[T]], seconds: float | None = None) -> T:
+        """What comes in time; `again` may be begun anew where the process was away meanwhile. Raises TimeoutError."""
+        until = self.lag.attended() + (self.patience if seconds is None else seconds)
+        while True:
+            try:
+                async with asyncio.timeout(until - self.lag.attended()):
+                    return await again()
+            except TimeoutError:
+                if self.lag.attended() >= until - 0.01:
+                    raise
 
 
 class Ended(Exception):
@@ -52,7 +77,7 @@ def where(url: str) -> tuple[str, int]:
     return parts.hostname, parts.port
 
 
-async def dial(url: str, source: str, room: int | None = None) -> socket.socket:
+async def dial(url: str, origin: Origin, room: int | None = None) -> socket.socket:
     """A TCP connection from one of the loopback's addresses; with a `room` it takes no more at once."""
     sock = socket.socket()
     try:
@@ -64,9 +89,9 @@ async def dial(url: str, source: str, room: int | None = None) -> socket.socket:
         else:
             # Linux, as of 4.2; Python names it from 3.12 on.
             sock.setsockopt(socket.IPPROTO_IP, 24, 1)
-        sock.bind((source, 0))
+        sock.bind((origin.address, 0))
         sock.setblocking(False)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(origin.patience):
             await asyncio.get_running_loop().sock_connect(sock, where(url))
     except BaseException:
         sock.close()
@@ -83,7 +108,8 @@ def reset(sock: socket.socket) -> None:
 class Client(asyncio.Protocol):
     """One WebSocket, its pings answered by itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, origin: Origin) -> None:
+        self._origin = origin
         self._transport: asyncio.Transport | None = None
         self._data = bytearray()
         self._parts = bytearray()
@@ -98,19 +124,18 @@ class Client(asyncio.Protocol):
         self.got = 0
 
     @classmethod
-    async def open(cls, url: str, source: str, room: int | None = None) -> Self:
+    async def open(cls, url: str, origin: Origin, room: int | None = None) -> Self:
         """After the 101. Raises OSError, Ended where there is none."""
-        sock = await dial(url, source, room)
+        sock = await dial(url, origin, room)
         try:
-            _, it = await asyncio.get_running_loop().create_connection(cls, sock=sock)
+            _, it = await asyncio.get_running_loop().create_connection(lambda: cls(origin), sock=sock)
         except BaseException:
             sock.close()
             raise
         assert it._transport is not None
         it._transport.write(handshake(url))
         try:
-            async with asyncio.timeout(PATIENCE):
-                head = await it._head
+            head = await origin.within(lambda: asyncio.shield(it._head))
         except BaseException:
             it.reset()
             raise
@@ -136,6 +161,8 @@ class Client(asyncio.Protocol):
         self._parse()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        # CPython's own may fail when it is asked to abort what ended by itself with something left to write.
+        self._transport = None
         self._over(Ended(1006))
         self._eof.set()
 
@@ -211,15 +238,18 @@ class Client(asyncio.Protocol):
         """Whatever."""
         self._write(data)
 
-    async def next(self, seconds: float = PATIENCE) -> str:
+    async def next(self, seconds: float | None = None) -> str:
         """The next text. Raises Ended, TimeoutError."""
+        if not self._texts:
+            await self._origin.within(self._something, seconds)
+        return self._texts.pop(0).decode()
+
+    async def _something(self) -> None:
         while not self._texts:
             if self._end is not None:
                 raise self._end
             self._waiter = asyncio.get_running_loop().create_future()
-            async with asyncio.timeout(seconds):
-                await self._waiter
-        return self._texts.pop(0).decode()
+            await self._waiter
 
     async def until(self, part: str) -> str:
         """The next text that has this in it."""
@@ -229,8 +259,8 @@ class Client(asyncio.Protocol):
 
     def deaf(self) -> None:
         """Read no more."""
-        assert self._transport is not None
-        self._transport.pause_reading()
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
 
     def hear(self) -> None:
         """Read again."""
@@ -248,11 +278,10 @@ class Client(asyncio.Protocol):
         await self.gone()
         return left
 
-    async def gone(self, seconds: float = PATIENCE) -> None:
+    async def gone(self) -> None:
         """Until the TCP connection is over."""
         try:
-            async with asyncio.timeout(seconds):
-                await self._eof.wait()
+            await self._origin.within(self._eof.wait)
         finally:
             self.reset()
 

@@ -1,4 +1,4 @@
-"""A process full of clients: `python -m tests.soak.crowd '{"bases", "urls", "number", "slots", "seed", "pace"}'`.
+"""A process full of clients: `python -m tests.soak.crowd '{"bases", "urls", "number", "slots", "seed", "think", "waits"}'`.
 
 It reads `go`, `rest` (all leave, then it says so) and `end`, a line each, and tells its tally every second.
 """
@@ -14,8 +14,11 @@ from typing import Any
 from tests.soak import rascals
 from tests.soak.client import Client, Ended
 from tests.soak.http import Http
-from tests.soak.people import NAMES, Behaviour, Person, Poller, Wrong, url_in
+from tests.soak.lag import Lag
+from tests.soak.pace import Pace
+from tests.soak.people import Behaviour, Lost, Person, Poller, Wrong, url_in
 from tests.soak.told import Told
+from tests.soak.waits import Waits
 
 FAULTY = "faulty"
 STORY = "story"
@@ -23,11 +26,11 @@ STORY = "story"
 
 async def chat(told: Told, dice: random.Random, space: str = "", word: str = "You said: ", stay: float = 0.0) -> None:
     """A talk with answers, and an orderly end."""
-    backend = dice.choice(NAMES)
-    async with told.one_of(backend):
-        client = await Client.open(url_in(told.urls[backend], space), told.source)
+    backend = told.one_of(dice)
+    with told.at(backend, "stay" if stay else space or "chat"):
+        client = await Client.open(url_in(told.urls[backend], space), told.origin)
+        person = told.person(backend, client)
         try:
-            person = Person(backend, client, told.name())
             await person.enter()
             for _ in range(dice.randrange(1, 4)):
                 count = dice.randrange(1, 4)
@@ -37,15 +40,16 @@ async def chat(told: Told, dice: random.Random, space: str = "", word: str = "Yo
                     await person.hear(word)
                 # At concierge others wait for the room.
                 if stay and backend != "concierge":
-                    await asyncio.sleep(dice.random() * stay)
-            await told.leave(person, client, space)
+                    await told.pause(dice.random() * stay)
+            await told.leave(person, space)
         finally:
+            told.gone(person, space)
             client.reset()
 
 
 async def stay(told: Told, dice: random.Random) -> None:
     """One who is there for long and says little."""
-    await chat(told, dice, stay=12.0)
+    await chat(told, dice, stay=told.waits.stay)
 
 
 async def story(told: Told, dice: random.Random) -> None:
@@ -55,19 +59,21 @@ async def story(told: Told, dice: random.Random) -> None:
 
 async def poll(told: Told, dice: random.Random) -> None:
     """The same without a WebSocket."""
-    backend = dice.choice(("mia", "chatbot", "aida"))
-    http = await Http.open(told.bases[backend], told.source)
-    try:
+    backend = told.one_of(dice, "mia", "chatbot", "aida")
+    with told.at(backend, "poll"):
+        http = await Http.open(told.bases[backend], told.origin)
         poller = Poller(http, backend)
-        await poller.open()
-        person = Person(backend, poller, told.name())
-        await person.enter()
-        for _ in range(dice.randrange(1, 4)):
-            person.say()
-            await person.hear()
-        await told.leave(person, poller, "")
-    finally:
-        http.reset()
+        person = told.person(backend, poller)
+        try:
+            await poller.open()
+            await person.enter()
+            for _ in range(dice.randrange(1, 4)):
+                person.say()
+                await person.hear()
+            await told.leave(person, "")
+        finally:
+            told.gone(person, "")
+            http.reset()
 
 
 async def upload(told: Told, dice: random.Random) -> None:
@@ -80,7 +86,7 @@ async def faulty(told: Told, dice: random.Random) -> None:
     backend = dice.choice(("aida", "chatbot", "chip", "mia"))
     client, person = None, None
     try:
-        client = await Client.open(url_in(told.urls[backend], FAULTY), told.source)
+        client = await Client.open(url_in(told.urls[backend], FAULTY), told.origin)
         person = Person(backend, client, told.name())
         async with asyncio.timeout(4.0):
             await person.enter()
@@ -124,13 +130,12 @@ WILD: dict[Behaviour, float] = {
 class Crowd:
     """All of them."""
 
-    def __init__(self, told: Told, seed: str, slots: int, pace: float) -> None:
+    def __init__(self, told: Told, seed: str, slots: int, think: float) -> None:
         self.told = told
         self._seed = seed
         self._slots = slots
-        self._pace = pace
+        self._think = think
         self._going = asyncio.Event()
-        self._busy = 0
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -140,66 +145,71 @@ class Crowd:
 
     def go(self) -> None:
         """Let them come."""
+        self.told.leaving.clear()
         self._going.set()
 
     async def rest(self) -> None:
         """Nobody comes any more; until the last one has left."""
         self._going.clear()
-        while self._busy:
+        self.told.leaving.set()
+        while any(self.told.here.values()):
             await asyncio.sleep(0.1)
 
     async def _slot(self, dice: random.Random) -> None:
         behaviours = {**GOOD, **WILD}
+        pace = self.told.pace
         first = True
         while True:
             await self._going.wait()
-            await asyncio.sleep(dice.random() * 4 * self._pace if first else dice.expovariate(1 / self._pace))
-            if not self._going.is_set():
-                continue
-            first = False
-            behaviour = dice.choices([*behaviours], [*behaviours.values()])[0]
-            self._busy += 1
+            await asyncio.sleep(dice.random() * 4 * self._think if first else dice.expovariate(1 / self._think))
+            await pace.come()
             try:
-                await self._one(behaviour, dice)
+                if self._going.is_set():
+                    first = False
+                    behaviour = dice.choices([*behaviours], [*behaviours.values()])[0]
+                    await self._one(behaviour, dice)
             finally:
-                self._busy -= 1
+                pace.go()
 
     async def _one(self, behaviour: Behaviour, dice: random.Random) -> None:
         told, name = self.told, behaviour.__name__
+        told.here[name] += 1
         try:
             await behaviour(told, dice)
             told.done[name] += 1
-        except Wrong as wrong:
-            told.amiss(f"{name}: {wrong}")
-        except (Ended, ConnectionError, EOFError) as error:
-            if behaviour in GOOD:
-                told.amiss(f"{name}: {error!r}")
-            else:
+        except (Ended, ConnectionError, EOFError, Lost) as error:
+            if behaviour not in GOOD:
                 told.explained["a reset of the space"] += 1
+            elif told.lag.starved:
+                told.starved += 1
+            else:
+                told.amiss(f"{name}: {error!r}")
         except Exception as error:
             told.amiss(f"{name}: {error!r}")
+        finally:
+            told.here[name] -= 1
 
 
 async def main(given: dict[str, Any]) -> None:
     """Until `end`."""
-    told = Told(given["bases"], given["urls"], given["number"])
-    crowd = Crowd(told, f"{given['seed']}/{given['number']}", given["slots"], given["pace"])
-    crowd.start()
     loop = asyncio.get_running_loop()
+    lag, pace = Lag(), Pace(given["slots"])
+    told = Told(given["bases"], given["urls"], given["number"], Waits(**given["waits"]), lag, pace)
+    crowd = Crowd(told, f"{given['seed']}/{given['number']}", given["slots"], given["think"])
+    crowd.start()
     lines = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
 
     async def telling() -> None:
         while True:
-            before = loop.time()
             await asyncio.sleep(1.0)
-            told.late = max(told.late, loop.time() - before - 1.0)
+            pace.tick(lag.take_recent())
             tell()
 
     def tell(**more: Any) -> None:
         print(json.dumps({**told.tally(), **more}), flush=True)
 
-    teller = loop.create_task(telling())
+    beside = [loop.create_task(telling()), loop.create_task(lag.watch())]
     while line := (await lines.readline()).decode().strip():
         if line == "go":
             crowd.go()
@@ -208,7 +218,8 @@ async def main(given: dict[str, Any]) -> None:
             tell(rested=True)
         else:
             break
-    teller.cancel()
+    for task in beside:
+        task.cancel()
     tell()
 
 

@@ -7,23 +7,24 @@ from contextlib import suppress
 from typing import Self
 from urllib.parse import urlsplit
 
-from tests.soak.client import PATIENCE, dial, reset
+from tests.soak.client import Origin, dial, reset
 
 
 class Http:
     """One TCP connection, one request after another."""
 
-    def __init__(self, url: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, url: str, origin: Origin, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         parts = urlsplit(url)
         self._host = parts.netloc
         self._prefix = parts.path.rstrip("/")
+        self.origin = origin
         self.reader, self.writer = reader, writer
 
     @classmethod
-    async def open(cls, url: str, source: str, room: int | None = None) -> Self:
+    async def open(cls, url: str, origin: Origin, room: int | None = None) -> Self:
         """Requests go to paths below this URL."""
-        sock = await dial(url, source, room)
-        return cls(url, *await asyncio.open_connection(sock=sock))
+        sock = await dial(url, origin, room)
+        return cls(url, origin, *await asyncio.open_connection(sock=sock))
 
     def head(self, method: str, path: str, *lines: str) -> bytes:
         """The head of a request."""
@@ -41,16 +42,15 @@ class Http:
 
     async def answer(self) -> tuple[int, bytes]:
         """The next one."""
-        async with asyncio.timeout(PATIENCE):
-            head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-            size = head.partition("content-length: ")[2].partition("\r\n")[0]
-            return int(head[9:12]), await self.reader.readexactly(int(size or 0))
+        head = (await self.origin.within(lambda: self.reader.readuntil(b"\r\n\r\n"))).decode("latin-1").lower()
+        size = int(head.partition("content-length: ")[2].partition("\r\n")[0] or 0)
+        return int(head[9:12]), await self.origin.within(lambda: self.reader.readexactly(size))
 
     async def close(self) -> None:
         """Orderly."""
         self.writer.close()
         with suppress(OSError, TimeoutError):
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(self.origin.patience):
                 await self.writer.wait_closed()
 
     def reset(self) -> None:
@@ -58,11 +58,11 @@ class Http:
         reset(self.writer.get_extra_info("socket"))
         self.writer.transport.abort()
 
-    async def ended(self, seconds: float) -> bytes:
-        """All up to the server's end of it. Raises TimeoutError."""
-        got = b""
+    async def ended(self, seconds: float = 0.0) -> None:
+        """Until the server's end of it, which may take so many seconds more than it has to. Raises TimeoutError."""
         with suppress(ConnectionError):
-            async with asyncio.timeout(seconds):
-                while part := await self.reader.read(1 << 16):
-                    got = (got + part)[-(1 << 16) :]
-        return got
+            await self.origin.within(self._to_the_end, seconds + self.origin.patience)
+
+    async def _to_the_end(self) -> None:
+        while await self.reader.read(1 << 16):
+            pass

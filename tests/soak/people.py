@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tests.backends.chatbot.chats import HARBOUR
 from tests.backends.mia.chats import GARDEN
 from tests.serve.clients import TOKEN, TOPIC, says
-from tests.soak.client import PATIENCE, Client
+from tests.soak.client import Client
 from tests.soak.http import Http
 
 NAMES = ("aida", "chatbot", "chip", "concierge", "mia")
@@ -39,10 +39,16 @@ def url_in(url: str, space: str) -> str:
     return f"{scheme}://{host}/~space/{space}/{path}"
 
 
+class Lost(Wrong):
+    """The server does not know the session of one who polls any more."""
+
+
 class Person:
     """One in a talk of its own, whatever carries it."""
 
-    def __init__(self, backend: str, carrier: Client | Poller, who: str) -> None:
+    def __init__(
+        self, backend: str, carrier: Client | Poller, who: str, waited: Callable[[float], None] | None = None
+    ) -> None:
         self.backend = backend
         self.carrier = carrier
         self.who = who
@@ -50,6 +56,13 @@ class Person:
         self.said = 0
         self.answered = 0
         self.ids: set[str] = set()
+        self.left = False
+        """Whether it has come to an orderly end."""
+        self.bounded = False
+        """Whether answers may be missing, by a bound of the backend; none may come twice or late."""
+        self.missed = 0
+        self._waited = waited
+        self._asked: list[float] = []
 
     async def enter(self) -> None:
         """Come in."""
@@ -78,10 +91,12 @@ class Person:
                 send('42["join-conversation",{}]')
                 self.talk = json.loads((await until("conversation-started"))[2:])[1]["conversationId"]
 
-    def say(self) -> None:
-        """Something that nobody has said before."""
+    def say(self, length: int = 0) -> None:
+        """Something that nobody has said before, of at least so many characters."""
         self.said += 1
-        self.carrier.send(says(self.backend, self.talk, self._text(self.said)))
+        if self._waited is not None:
+            self._asked.append(time.monotonic())
+        self.carrier.send(says(self.backend, self.talk, self._text(self.said, length)))
 
     async def hear(self, word: str = "You said: ", loose: bool = False) -> None:
         """The next answer. Raises Wrong, where not `loose`."""
@@ -96,11 +111,15 @@ class Person:
         if found < 0:
             return False
         number = int(re.match(r"\d+", text[found + len(word) + len(self.who) + 1 :])[0])  # type: ignore[index]
-        if number != self.answered + 1 and not loose:
+        if self.bounded and number > self.answered + 1:
+            self.missed += number - self.answered - 1
+        elif number != self.answered + 1 and not loose:
             raise Wrong(
                 f"{self.backend}: expected the answer to {self.answered + 1}, got that to {number}: {text[:300]}"
             )
         self.answered = max(self.answered, number)
+        if self._waited is not None:
+            self._waited(time.monotonic() - self._asked.pop(0))
         id = _IDS[self.backend].search(text)
         if id is not None:
             if id[1] in self.ids and not loose:
@@ -117,9 +136,9 @@ class Person:
         if self.answered != self.said:
             raise Wrong(f"{self.backend}: {self.said - self.answered} of {self.said} messages were not answered")
 
-    def _text(self, number: int) -> str:
+    def _text(self, number: int, length: int) -> str:
         # No digit behind the number.
-        return f"{self.who}-{number} {'.' * (number % 50)}"
+        return f"{self.who}-{number} {'.' * max(length, number % 50)}"
 
 
 class Poller:
@@ -160,23 +179,29 @@ class Poller:
         status, answer = await self.http.ask("POST", self._path, body.encode(), f"Content-Type: {kind}")
         self.got += bool(answer)
         if status != 200 or (self._phoenix and b'"status":200' not in answer):
-            raise Wrong(f"a post was answered {status} {answer[:100]!r}")
+            gone = status == 400 or b'"status":410' in answer
+            raise (Lost if gone else Wrong)(f"a post was answered {status} {answer[:100]!r}")
 
-    async def next(self, seconds: float = PATIENCE) -> str:
+    async def next(self) -> str:
         """The next message. Raises TimeoutError."""
-        until = asyncio.get_running_loop().time() + seconds
+        origin = self.http.origin
+        until = origin.lag.attended() + origin.patience
         while not self._texts:
+            if origin.lag.attended() > until:
+                raise TimeoutError
             await self.flush()
-            async with asyncio.timeout_at(until):
-                body = (await self._get()).decode()
+            body = (await self._get()).decode()
             if self._phoenix:
-                self._texts += json.loads(body)["messages"]
+                told = json.loads(body)
+                if told["status"] == 410:
+                    raise Lost("its session was forgotten")
+                self._texts += told["messages"]
                 continue
             for packet in body.split("\x1e"):
                 if packet == "2":
                     self._out.append("3")
                 elif packet == "1":
-                    raise Wrong("the session was ended while it polled")
+                    raise Lost("the session was ended while it polled")
                 elif packet != "6":
                     self._texts.append(packet)
         return self._texts.pop(0)
@@ -201,7 +226,7 @@ class Poller:
         status, body = await self.http.ask("GET", self._path)
         self.got += bool(body)
         if status != 200:
-            raise Wrong(f"a poll was answered {status} {body[:100]!r}")
+            raise (Lost if status == 400 else Wrong)(f"a poll was answered {status} {body[:100]!r}")
         return body
 
 

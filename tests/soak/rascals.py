@@ -8,22 +8,25 @@ import random
 from contextlib import suppress
 
 from tests.serve.clients import TOPIC
-from tests.soak.client import Client, Ended, frame, handshake
+from tests.soak.client import Client, Ended, handshake
 from tests.soak.http import Http
-from tests.soak.people import NAMES, Person, Poller, Wrong, url_in
+from tests.soak.people import Person, Poller, Wrong, url_in
+from tests.soak.server import SETTINGS
 from tests.soak.told import Told
+from tests.soak.waits import WRITE
 
-REQUEST, ANSWER, WRITE = 30.0, 15.0, 15.0
-"""Seconds after which the server cuts a half request, an unread answer, an unread frame: as the soak starts it."""
-SLACK = 120.0
-"""And so much later on a busy machine."""
+FLOOD = 300
+BOUNDS = {"chip": SETTINGS["chip.kept_messages"], "chatbot": SETTINGS["chatbot.most_unanswered"]}
+"""Messages that a backend takes at once: chip's outbox, `most_unanswered` of chatbot."""
+MEGABYTES, KILOBYTES = 2500, 3500
+"""Messages of one who does not read, and the length of each."""
 
 
 async def vanish(told: Told, dice: random.Random) -> None:
     """In the middle of a chat: an RST, the end of TCP without a close frame, or silence and then an RST."""
-    backend = dice.choice(NAMES)
-    async with told.one_of(backend):
-        client = await Client.open(url_in(told.urls[backend], "wild"), told.source)
+    backend = told.one_of(dice)
+    with told.at(backend, "vanish"):
+        client = await Client.open(url_in(told.urls[backend], "wild"), told.origin)
         person = Person(backend, client, told.name())
         try:
             await person.enter()
@@ -40,70 +43,93 @@ async def vanish(told: Told, dice: random.Random) -> None:
             client.reset()
 
 
+async def _hear_last(person: Person) -> None:
+    while person.answered < person.said:
+        await person.hear()
+
+
+async def _hear_all(told: Told, person: Person) -> None:
+    """Each answer in its turn; above a backend's own bound some are missing, and the next one is answered again."""
+    bound = BOUNDS.get(person.backend, 0)
+    while person.answered < (bound or person.said):
+        await person.hear()
+    until = told.lag.attended() + told.waits.patience
+    person.bounded = True
+    while person.answered < person.said:
+        # What comes within chatbot's second is above its bound, too; and the flood may still be read there.
+        person.say()
+        try:
+            await told.origin.within(lambda: _hear_last(person), 2.0)
+        except TimeoutError:
+            if told.lag.attended() > until:
+                raise
+    told.explained["messages above a bound of the backend, as its log tells"] += person.missed
+
+
 async def flood(told: Told, dice: random.Random) -> None:
-    """A thousand frames at once, read slowly afterwards: each is answered, or the connection was ended."""
-    client = await Client.open(url_in(told.urls["aida"], "wild"), told.source, 1 << 14)
-    sent = got = 0
-    try:
-        client.deaf()
-        many = b"".join(frame(json.dumps([None, str(i), "phoenix", "heartbeat", {}]).encode()) for i in range(1000))
-        client.raw(many)
-        sent = 1000
-        told.wild_said += sent
-        await asyncio.sleep(dice.random())
-        client.hear()
-        while got < sent:
-            ref = json.loads(await client.next())[1]
-            if ref != str(got):
-                raise Wrong(f"aida: of a flood {ref} came behind {got - 1}")
-            got += 1
-        told.ended["floods, answered whole"] += 1
-        await client.close()
-    except Ended:
-        told.explained["a flood that was ended"] += sent - got
-    finally:
-        client.reset()
+    """Hundreds of messages at once, the answers read late: each is answered in its turn, or the connection was ended."""
+    backend = told.one_of(dice)
+    with told.at(backend, "flood"):
+        client = await Client.open(url_in(told.urls[backend], "wild"), told.origin, 1 << 14)
+        person = Person(backend, client, told.name())
+        try:
+            await person.enter()
+            client.deaf()
+            for _ in range(FLOOD):
+                person.say()
+            await told.pause(dice.random())
+            client.hear()
+            await _hear_all(told, person)
+            told.ended["floods that were answered"] += 1
+            await client.close()
+        except Ended:
+            told.explained["messages of a flood that was ended"] += person.said - person.answered
+        finally:
+            told.wild_said += person.said
+            client.reset()
 
 
 async def deaf(told: Told, dice: random.Random) -> None:
     """Asks for megabytes and reads nothing for long: ended at the bound, or by the deadline; or it was answered slowly."""
-    client = await Client.open(url_in(told.urls["aida"], "wild"), told.source, 1 << 14)
-    try:
-        client.deaf()
-        more = dice.random() < 0.5
-        ref = "x" * (8000 if more else 5500)
-        client.raw(frame(json.dumps([None, ref, "phoenix", "heartbeat", {}]).encode()) * 1200)
-        told.wild_said += 1200
-        # Below the bound of 4 MiB the deadline ends it; the kernel's own buffers take three to five.
-        await asyncio.sleep(5.0 if more else WRITE + 3.0)
-        client.hear()
-        got = 0
-        with suppress(Ended):
-            while got < 1200:
-                await client.next(SLACK)
-                got += 1
-        told.ended["readers who did not read" if got < 1200 else "readers who read after all"] += 1
-    finally:
-        client.reset()
+    backend = told.one_of(dice)
+    with told.at(backend, "deaf"):
+        client = await Client.open(url_in(told.urls[backend], "wild"), told.origin, 1 << 14)
+        person = Person(backend, client, told.name())
+        try:
+            await person.enter()
+            client.deaf()
+            for _ in range(MEGABYTES):
+                person.say(KILOBYTES)
+            # Below the bound of 4 MiB the deadline ends it; the kernel's own buffers take three to five.
+            await told.pause(WRITE + 3.0)
+            client.hear()
+            await _hear_all(told, person)
+            told.ended["readers who read after all"] += 1
+        except Ended:
+            told.ended["readers who did not read"] += 1
+        finally:
+            told.wild_said += person.said
+            client.reset()
 
 
 async def half_open(told: Told, dice: random.Random) -> None:
     """A head that never ends, or none at all: the server has to end it."""
-    backend = dice.choice(NAMES)
+    backend = told.one_of(dice)
     url = url_in(told.urls[backend], "wild")
-    http = await Http.open(url, told.source)
-    try:
-        head = handshake(url)
-        http.write(head[: dice.randrange(len(head) - 1)])
-        await http.ended(REQUEST + SLACK)
-        told.ended["half heads"] += 1
-    finally:
-        http.reset()
+    with told.at(backend, "half_open"):
+        http = await Http.open(url, told.origin)
+        try:
+            head = handshake(url)
+            http.write(head[: dice.randrange(len(head) - 1)])
+            await http.ended(told.waits.request)
+            told.ended["half heads"] += 1
+        finally:
+            http.reset()
 
 
 async def half_body(told: Told, dice: random.Random) -> None:
     """A body that never ends: 408."""
-    http = await Http.open(url_in(told.bases["mia"], "wild"), told.source)
+    http = await Http.open(url_in(told.bases["mia"], "wild"), told.origin)
     try:
         http.write(
             http.head("POST", "/receive-message/7", "Content-Type: application/json", "Content-Length: 500") + b"{"
@@ -118,13 +144,13 @@ async def half_body(told: Told, dice: random.Random) -> None:
 
 async def unread(told: Told, dice: random.Random) -> None:
     """Asks for the same file again and again and reads nothing of it."""
-    http = await Http.open(url_in(told.bases["mia"], "wild"), told.source, 1 << 14)
+    http = await Http.open(url_in(told.bases["mia"], "wild"), told.origin, 1 << 14)
     try:
         http.writer.transport.pause_reading()  # type: ignore[attr-defined]
         http.write(http.head("GET", "/socket.io/socket.io.js") * 60)
-        await asyncio.sleep(ANSWER + 2.0)
+        await asyncio.sleep(told.waits.answer + 2.0)
         http.writer.transport.resume_reading()  # type: ignore[attr-defined]
-        await http.ended(SLACK)
+        await http.ended()
         told.ended["answers unread"] += 1
     finally:
         http.reset()
@@ -132,17 +158,17 @@ async def unread(told: Told, dice: random.Random) -> None:
 
 async def broken(told: Told, dice: random.Random) -> None:
     """A frame against the protocol: the connection ends."""
-    backend = dice.choice(NAMES)
-    async with told.one_of(backend):
-        client = await Client.open(url_in(told.urls[backend], "wild"), told.source)
+    backend = told.one_of(dice)
+    with told.at(backend, "broken"):
+        client = await Client.open(url_in(told.urls[backend], "wild"), told.origin)
         try:
             client.raw(
                 dice.choice((b"\x81\x03abc", b"\xf1\x80\0\0\0\0", b"\x83\x80\0\0\0\0", b"\x81\xff" + b"\xff" * 12))
             )
             with suppress(Ended):
                 while True:
-                    await client.next(SLACK)
-            await client.gone(SLACK)
+                    await client.next()
+            await client.gone()
             told.ended["broken frames"] += 1
         finally:
             client.reset()
@@ -151,7 +177,7 @@ async def broken(told: Told, dice: random.Random) -> None:
 async def poll_and_leave(told: Told, dice: random.Random) -> None:
     """Polls, says something, and goes in the middle of the next poll."""
     backend = dice.choice(("mia", "chatbot", "aida"))
-    http = await Http.open(url_in(told.bases[backend], "wild"), told.source)
+    http = await Http.open(url_in(told.bases[backend], "wild"), told.origin)
     try:
         poller = Poller(http, backend)
         await poller.open()
@@ -172,13 +198,13 @@ async def upgrade_and_abort(told: Told, dice: random.Random) -> None:
     """A session that polls, a probe for its upgrade, and then nobody."""
     backend = dice.choice(("mia", "chatbot"))
     base = url_in(told.bases[backend], "wild")
-    http = await Http.open(base, told.source)
+    http = await Http.open(base, told.origin)
     client = None
     try:
         poller = Poller(http, backend)
         await poller.open()
         url = f"{base.replace('http', 'ws', 1)}/socket.io/?EIO=4&transport=websocket&sid={poller.sid}"
-        client = await Client.open(url, told.source)
+        client = await Client.open(url, told.origin)
         client.send("2probe")
         if dice.random() < 0.7:
             await client.until("3probe")
@@ -197,11 +223,11 @@ _IMAGE = random.Random(1).randbytes(200_000)
 
 async def upload(told: Told, dice: random.Random, abort: bool = False, space: str = "") -> None:
     """An image into aida, read back, or given up in the middle."""
-    client = None
-    http = await Http.open(url_in(told.bases["aida"], space), told.source)
+    client = person = None
+    http = await Http.open(url_in(told.bases["aida"], space), told.origin)
     try:
-        client = await Client.open(url_in(told.urls["aida"], space), told.source)
-        person = Person("aida", client, told.name())
+        client = await Client.open(url_in(told.urls["aida"], space), told.origin)
+        person = Person("aida", client, told.name()) if space else told.person("aida", client)
         await person.enter()
         image = _IMAGE[: dice.randrange(1, len(_IMAGE))]
         form = (
@@ -226,12 +252,14 @@ async def upload(told: Told, dice: random.Random, abort: bool = False, space: st
             raise Wrong("aida: an image came back as another")
         told.uploads["read back"] += status == 200
         told.uploads["whole"] += 1
-        await told.leave(person, client, space)
+        await told.leave(person, space)
     except Ended:
         if not space:
             raise
         told.explained["a reset of the space"] += 1
     finally:
+        if person is not None and not space:
+            told.gone(person, space)
         if abort or space:
             http.reset()
         else:
@@ -247,7 +275,7 @@ async def give_up_upload(told: Told, dice: random.Random) -> None:
 
 async def put_object(told: Told, dice: random.Random) -> None:
     """A presigned URL of concierge: minted, used, half used, or never used."""
-    http = await Http.open(url_in(told.bases["concierge"], "wild"), told.source)
+    http = await Http.open(url_in(told.bases["concierge"], "wild"), told.origin)
     try:
         asked = json.dumps({"filename": "a.png", "mimeType": "image/png", "type": "chat-images"}).encode()
         status, body = await http.ask("POST", "/file-new/get-upload-url", asked, "Content-Type: application/json")
@@ -277,7 +305,7 @@ async def put_object(told: Told, dice: random.Random) -> None:
 
 async def onlooker(told: Told, dice: random.Random) -> None:
     """Waits for a message that never comes, or looks on; and goes."""
-    http = await Http.open(told.bases["chip"], told.source, 4096)
+    http = await Http.open(told.bases["chip"], told.origin, 4096)
     try:
         if dice.random() < 0.5:
             body = b'{"name":"never","timeout":60}'
@@ -295,7 +323,7 @@ async def passing(told: Told, dice: random.Random) -> None:
     """A space of one's own that is left without a word; where there are too many it is refused."""
     space = f"own{dice.randrange(40)}"
     try:
-        client = await Client.open(url_in(told.urls["chip"], space), told.source)
+        client = await Client.open(url_in(told.urls["chip"], space), told.origin)
     except Ended as end:
         if end.code != 503:
             raise Wrong(f"a space was refused with {end.code}") from None
@@ -306,7 +334,7 @@ async def passing(told: Told, dice: random.Random) -> None:
         await client.next()
     client.reset()
     if dice.random() < 0.5:
-        http = await Http.open(told.bases["chip"], told.source)
+        http = await Http.open(told.bases["chip"], told.origin)
         status, _ = await http.ask("DELETE", f"/__admin/spaces/{space}")
         if status not in (200, 404):
             raise Wrong(f"a space was ended with {status}")

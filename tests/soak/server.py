@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from tests.soak.rascals import ANSWER, REQUEST
+from tests.soak.waits import Waits
 
 COMMAND = Path(sys.executable).with_name("simulator")
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "bot_delay": 0.05, "outbox_interval": 0,
     # Small, so that what is kept has reached its bound when the soak begins to measure.
     "chip.kept_contacts": 300, "chip.kept_messages": 100, "chip.kept_megabytes": 2,
@@ -25,36 +25,73 @@ SETTINGS = {
     "aida.profile": "1.8", "aida.bot": "echo", "aida.kept_sessions": 3000, "aida.kept_session_megabytes": 2,
     "aida.kept_images": 20, "aida.kept_image_megabytes": 2,
     "mia.kept_conversations": 300, "mia.kept_messages": 100, "mia.kept_megabytes": 2, "mia.kept_persons": 100,
-    "mia.kept_away": 100, "mia.recovery": 5, "mia.ping_interval": 10, "mia.ping_timeout": 50, "mia.connect_timeout": 50,
+    "mia.kept_away": 100,
     "chatbot.bot": "echo", "chatbot.kept_conversations": 300, "chatbot.kept_messages": 100, "chatbot.kept_megabytes": 2,
-    "chatbot.idle_timeout": 60, "chatbot.close_after": 2, "chatbot.ping_interval": 10, "chatbot.ping_timeout": 50,
-    "chatbot.connect_timeout": 50,
+    "chatbot.close_after": 2, "chatbot.most_unanswered": 200,
 }  # fmt: skip
+
+
+class NotStarted(Exception):
+    """There is no server to soak."""
+
+
+def settings(waits: Waits) -> dict[str, Any]:
+    """All that differs from the defaults."""
+    pings = {"ping_interval": waits.ping, "ping_timeout": waits.pong, "connect_timeout": waits.pong}
+    both = {f"{backend}.{key}": value for backend in ("mia", "chatbot") for key, value in pings.items()}
+    return {**SETTINGS, **both, "mia.recovery": waits.recovery, "chatbot.idle_timeout": waits.idle}
+
+
 SPACES = 20
 STORY = {"rules": [{"when": "message", "then": [{"say": "heard {{ text }}"}]}]}
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory of a process."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def held_up(pid: int) -> float:
+    """Seconds for which a process was ready to run and the machine had something else to do; 0 where Linux does not say."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
 
 
 class Soaked:
     """A running server; `with` ends it."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, waits: Waits) -> None:
+        if not COMMAND.exists():
+            raise NotStarted("the command simulator is not in this venv: `make soak` installs it")
+        if not Path("/proc/self/statm").exists():
+            raise NotStarted(
+                "memory and descriptors of the server are read in /proc, which is not here: run it on Linux"
+            )
         self._folder = tempfile.TemporaryDirectory(prefix="soak-")
         ready = Path(self._folder.name) / "ready.json"
         self.log = Path(self._folder.name) / "log"
-        sets = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={value}")]
-        options = ["--seed", seed, "--journal", 2000, "--spaces", SPACES, "--request-timeout", REQUEST]
-        options += ["--answer-timeout", ANSWER, "--ready-file", ready, "--log-format", "json"]
+        sets = [part for key, value in settings(waits).items() for part in ("--set", f"{key}={value}")]
+        options = ["--seed", seed, "--journal", 2000, "--spaces", SPACES, "--request-timeout", waits.request]
+        options += ["--answer-timeout", waits.answer, "--ready-file", ready, "--log-format", "json"]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 [COMMAND, "serve", "--backend", "all", "--port", "0", *map(str, options), *sets],
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 env={**os.environ, "TMPDIR": self._folder.name},
+                # Ctrl-C is the soak's: who ends first is its choice.
+                start_new_session=True,
             )
         until = time.monotonic() + 60
         while not ready.exists():
             if self._process.poll() is not None or time.monotonic() > until:
-                raise SystemExit(f"the server did not start:\n{self.log.read_text()}")
+                self._process.kill()
+                said = self.log.read_text().strip().splitlines()[-1:]
+                self._folder.cleanup()
+                raise NotStarted(f"the server did not start: {' '.join(said) or 'nothing for a minute'}")
             time.sleep(0.05)
         told = json.loads(ready.read_text())
         self.bases = {one["name"]: one["url"] for one in told["backends"]}
@@ -124,10 +161,14 @@ class Soaked:
         lines = self._asked("GET", "metrics", None).read().decode().splitlines()
         return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line and line[0] != "#"}
 
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        return self._process.pid
+
     def rss(self) -> int:
         """Bytes of memory that are resident now."""
-        pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
+        return resident(self.pid)
 
     def cpu(self) -> float:
         """Seconds so far."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simulator.core.actions import Send
+from simulator.core.errors import Unmatched
 from simulator.core.events import Closed, Knocked, Malformed, Opened
 from simulator.core.message import Frame, Message, Ping, Pong
 from simulator.core.wire import (
@@ -120,8 +121,10 @@ def test_row_20_unmatched_topic(profile: str, topic: str) -> None:
 def test_topic_that_is_no_string(profile: str, topic: str) -> None:
     it = host(profile)
     told = f'[null,"1",{topic},"phx_reply",{error(profile, "unmatched topic")}]'
-    for event in ("phx_join", "x"):
-        assert it.says(f'["1","1",{topic},"{event}",{{}}]') == [told]
+    for event in ('"phx_join"', '"x"', "5"):
+        assert it.says(f'["1","1",{topic},{event},{{}}]') == [told]
+    messages = [event.error.message for event in it.events[2:]]  # type: ignore[union-attr]
+    assert [(message.name, message.topic) for message in messages] == [("phx_join", ""), ("x", ""), ("", "")]
 
 
 def test_exact_topic() -> None:
@@ -132,8 +135,13 @@ def test_exact_topic() -> None:
 def test_row_21_event_on_unjoined_topic(profile: str) -> None:
     it = host(profile)
     told = [f'[null,"2","bot:a","phx_reply",{error(profile, "unmatched topic")}]']
-    assert it.says('["7","2","bot:a","utb_msg",{}]') == told
-    assert len(it.events) == 2
+    frame = '["7","2","bot:a","utb_msg",{}]'
+    assert it.says(frame) == told
+    *_, event = it.events
+    assert len(it.events) == 3
+    assert isinstance(event, Malformed)
+    assert isinstance(event.error, Unmatched)
+    assert (event.error.frame, event.error.message) == (Frame(frame), Message("utb_msg", ({},), topic="bot:a"))
 
 
 @both

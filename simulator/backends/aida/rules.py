@@ -30,6 +30,7 @@ from simulator.core.actions import (
     Respond,
     Send,
 )
+from simulator.core.errors import Unmatched
 from simulator.core.events import (
     Acked,
     Acted,
@@ -64,6 +65,7 @@ def _scheduled(found: BotSeed, kind: str) -> list[tuple[str, int, ScheduledMessa
     ]
 
 
+_TOO_MUCH = "the session's data are above session_data_limit"
 _OK: tuple[Json, ...] = ("ok", {})
 
 
@@ -105,6 +107,9 @@ class AidaRules:
                 return []
             case Fired():
                 return self._remind(event)
+            case Malformed(error=Unmatched() as error):
+                self._world.log("warning", f"{error.message.name} is {error.why}", topic=error.message.topic)
+                return []
             case Malformed():
                 self._world.log("warning", f"the socket is closed: {event.error.why}")
                 return []
@@ -189,10 +194,11 @@ class AidaRules:
         client = self._state.clients[received.conn]
         message = received.message
         try:
+            if message.name == "put_data" and (actions := self._usual(client, message)) is not None:
+                return actions
             if message.name == "new_session":
                 return self._new_session(client, received)
-            actions = self._usual(client, message)
-            return self._command(client, received) if actions is None else actions
+            return self._command(client, received)
         except Crash as crash:
             self._world.log("warning", f"{message.name}: the channel crashed: {crash}", topic=f"bot:{client.bot.id}")
             return [Close(client.conn, 1011, str(crash), whole=False)]
@@ -232,13 +238,15 @@ class AidaRules:
     def _usual(self, client: Client, message: Message) -> list[Action] | None:
         """What comes most: data for a session that is there. None leaves it to the message's model."""
         payload = message.args[0]
-        if message.name != "put_data" or type(payload) is not dict:
+        if type(payload) is not dict:
             return None
         named, data = payload.get("session"), payload.get("data")
-        session = self._state.session(named) if type(named) is str else None
+        state = self._state
+        session = state.session(named) if type(named) is str else None
         if session is None or type(data) is not dict:
             return None
-        self._merge(session, data)
+        if not state.merge(session, data):
+            raise Crash(_TOO_MUCH)
         return [Reply(client.conn, message.ref, _OK)]
 
     def _put_data(self, client: Client, received: Received, command: PutData) -> list[Action]:
@@ -278,7 +286,7 @@ class AidaRules:
 
     def _merge(self, session: Session, data: Mapping[str, Json]) -> None:
         if not self._state.merge(session, data):
-            raise Crash("the session's data are above session_data_limit")
+            raise Crash(_TOO_MUCH)
 
     def _forward(self, client: Client, session: Session, text: str) -> list[Action]:
         base = client.bot.manifest.notifications_url

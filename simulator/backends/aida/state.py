@@ -148,11 +148,11 @@ def weigh(value: Json) -> int:
     while left:
         item = left.pop()
         total += 8
-        if isinstance(item, str):
+        if type(item) is str:
             total += len(item)
         elif isinstance(item, dict):
             left += item.values()
-            total += sum(len(key) + 8 for key in item)
+            total += sum(map(len, item)) + 8 * len(item)
         elif isinstance(item, list):
             left += item
         elif isinstance(item, int):
@@ -201,7 +201,10 @@ class State:
     """One running AIDA."""
 
     def __init__(self, seed: Seed, now: float, objects: Objects) -> None:
-        self._settings = seed.settings
+        settings = self._settings = seed.settings
+        self._data_limit = settings.session_data_limit
+        self._kept_sessions = settings.kept_sessions
+        self._kept_weight = settings.kept_session_megabytes * 1_000_000
         self._objects = objects
         self._began = now
         self._bots = {bot.id: bot for bot in seed.bots}
@@ -235,9 +238,8 @@ class State:
 
     def merge(self, session: Session, data: Mapping[str, Json]) -> bool:
         """Put data into a session, key by key; whether they fitted."""
-        merged = {**session, **data} if session else data
-        weight = weigh(dict(merged))
-        if weight > self._settings.session_data_limit:
+        weight = weigh({**session, **data})
+        if weight > self._data_limit:
             return False
         session.update(data)
         if session.id in self.sessions:
@@ -247,8 +249,7 @@ class State:
         return True
 
     def _make_room(self, newest: Session) -> None:
-        most = self._settings.kept_session_megabytes * 1_000_000
-        while len(self.sessions) > self._settings.kept_sessions or self._weight > most:
+        while len(self.sessions) > self._kept_sessions or self._weight > self._kept_weight:
             oldest = next(iter(self.sessions))
             if oldest == newest.id:
                 # What was used just now is not the oldest any more.

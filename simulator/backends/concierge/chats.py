@@ -88,6 +88,8 @@ class Link:
     device: str
     created: int
     updated: int
+    told: dict[str, Json] | None = None
+    """As answers have it, once one did: a row that changes is a new one."""
 
 
 class Party:
@@ -133,7 +135,7 @@ class Party:
         if link is None:
             self.links[socket.device] = Link(self.new_id("link"), socket.id, socket.device, now, now)
         else:
-            link.connection, link.updated = socket.id, now
+            self.links[socket.device] = Link(link.id, socket.id, link.device, link.created, now)
 
     def disconnect(self, socket: Socket) -> None:
         """A socket is gone, and its row, unless it is another's now; an older one that is still there gets it back."""
@@ -145,7 +147,8 @@ class Party:
         if older is None:
             del self.links[socket.device]
         else:
-            link.connection, link.updated = older.id, round(older.opened * 1000)
+            opened = round(older.opened * 1000)
+            self.links[socket.device] = Link(link.id, older.id, link.device, link.created, opened)
 
     def all_messages(self) -> list[Msg]:
         """Those of all sessions, the oldest first."""

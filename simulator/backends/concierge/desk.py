@@ -27,7 +27,7 @@ class Desk:
         self._views = Views(world.settings, world.seed.org, push=True)
         self._updates = frozenset(self._settings.session_update_on.replace(",", " ").split())
         self._started = world.now()
-        after = self._settings.stale_after
+        after = self._stale_after = self._settings.stale_after
         self.asleep = [session for session in state.sessions.values() if after and not session.closed]
         """Sessions of the fixtures whose patience is counted from the start on, but has no timer yet."""
 
@@ -39,8 +39,8 @@ class Desk:
 
     def pinged(self, session: Session) -> list[Action]:
         """The tenant is there; one who is not for too long loses the session."""
-        session.pinged = self.now()
-        after = self._settings.stale_after
+        session.pinged = round(self._world.now() * 1000)
+        after = self._stale_after
         return [After(after, session, "stale")] if after else []
 
     def stale(self, session: Session) -> list[Action]:

@@ -82,6 +82,8 @@ class ConciergeRules:
         self._world = world
         self._settings: Settings = world.settings
         self._state = State(world.seed, world.ids)
+        self._sockets = self._state.sockets
+        self._sessions = self._state.sessions
         self._desk = Desk(world, self._state)
         self._web = Web(world, self._state)
         self._told = Views(world.settings, world.seed.org, push=False)
@@ -229,7 +231,7 @@ class ConciergeRules:
     # --- routes
 
     def _received(self, received: Received) -> list[Action]:
-        socket, message = self._state.sockets[received.conn], received.message
+        socket, message = self._sockets[received.conn], received.message
         socket.active = self._world.now()
         try:
             body, actions = self._answered(socket, message)
@@ -247,7 +249,8 @@ class ConciergeRules:
         if message.name == "client/get-chat-messages" and self._settings.sample_quirk:
             paginate = cast("dict[str, Json]", body["paginate"])
             route = f"{message.name}?page={paginate['page']}&limit={paginate['per_page']}"
-        return [Reply(received.conn, route, (200, body)), *actions]
+        answer = Reply(received.conn, route, (200, body))
+        return [answer, *actions] if actions else [answer]
 
     def _answered(self, socket: Socket, message: Message) -> Done:
         route = self._routes.get(message.name)
@@ -256,7 +259,7 @@ class ConciergeRules:
         if message.name in _OF_SESSION and type(body := message.args[0]) is dict:
             named = body.get("chatSessionId")
             # The id of a session that is there is a good one, and all that such a message has.
-            if type(named) is str and named in self._state.sessions:
+            if type(named) is str and named in self._sessions:
                 return route(socket, message, Named(named))
         validate = self._validators.get(message.name)
         if validate is None:
@@ -296,7 +299,9 @@ class ConciergeRules:
 
     def _ping(self, socket: Socket, message: Message, command: OfSession | Named) -> Done:
         session = self._open(socket, command.chatSessionId)
-        actions = [*self._desk.pinged(session), *self._desk.update("tenant_ping", session, TENANT, socket)]
+        desk = self._desk
+        actions = desk.pinged(session)
+        actions += desk.update("tenant_ping", session, TENANT, socket)
         return self._of_session(socket, session), actions
 
     def _get_messages(self, socket: Socket, message: Message, command: OfSession | Named) -> Done:
@@ -347,7 +352,7 @@ class ConciergeRules:
     # --- what they share
 
     def _own(self, socket: Socket, uuid: str) -> Session:
-        session = self._state.sessions.get(uuid)
+        session = self._sessions.get(uuid)
         if session is None:
             raise Refused("session")
         if session.party is not socket.party:
@@ -370,12 +375,15 @@ class ConciergeRules:
         return session, msg
 
     def _of_session(self, socket: Socket, session: Session, *, new: bool = False) -> dict[str, Json]:
-        return {
+        told, party = self._told, socket.party
+        # What is a dict of Json is Json: a call to say so would be a tenth of the answer.
+        body: dict[str, Any] = {
             "chatSessionId": session.uuid,
-            "chatSession": cast("Json", self._told.session(session)),
-            "connection": cast("Json", self._told.connection(socket.party, socket.link)),
-            "tenant": cast("Json", self._told.tenant(socket.party, new=new)),
+            "chatSession": told.session(session),
+            "connection": told.connection(party, party.links[socket.device]),
+            "tenant": told.tenant(party, new=new),
         }
+        return body
 
 
 def _positive(values: list[str] | None, default: int) -> int:

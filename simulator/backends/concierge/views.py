@@ -20,7 +20,7 @@ TENANT, AGENT = "TENANT", "BACKEND_USER"
 class Views:
     """Rows as they are told, in an answer or in a push."""
 
-    __slots__ = ("_org", "_settings", "_short", "_spell", "_typed")
+    __slots__ = ("_org", "_profile", "_settings", "_short", "_spell", "_typed")
 
     def __init__(self, settings: Settings, org: int, *, push: bool) -> None:
         self._settings = settings
@@ -28,6 +28,7 @@ class Views:
         self._spell: Callable[[int], Json] = int if (settings.push_ids if push else settings.ids) == "number" else str
         self._typed = settings.message_type_field in (("push", "always") if push else ("always",))
         self._org = self._spell(org)
+        self._profile = settings.tenant_profile
         self._short: dict[int, dict[str, Json]] = {}
         """Of tenants, who are the fixtures': what nobody changes is not made anew each time."""
 
@@ -47,14 +48,16 @@ class Views:
             "lastPingedByChatInitiator": spell(session.pinged),
             "chatJoinedByEntityType": None if agent is None else AGENT,
             "chatJoinedByEntityId": None if agent is None else spell(agent.id),
-            "lastPingedByChatJoiner": self.number(session.agent_pinged),
+            "lastPingedByChatJoiner": None if session.agent_pinged is None else spell(session.agent_pinged),
             "isSessionClosed": session.closed,
         }
 
     def connection(self, party: Party, link: Link) -> dict[str, Json]:
         """`connection`."""
+        if link.told is not None:
+            return link.told
         spell = self._spell
-        return {
+        link.told = {
             "id": spell(link.id),
             "connectionId": link.connection,
             "entityType": TENANT,
@@ -65,6 +68,7 @@ class Views:
             "updatedAt": spell(link.updated),
             "orgId": self._org,
         }
+        return link.told
 
     def tenant(self, party: Party, *, new: bool) -> dict[str, Json]:
         """`tenant`: with the profile where a session is new, as the samples have it, or as the setting says."""
@@ -78,7 +82,7 @@ class Views:
                 "code": person.code,
                 "phoneNumber": person.phoneNumber,
             }
-        wanted = self._settings.tenant_profile
+        wanted = self._profile
         return {**short, **person.profile} if wanted == "full" or (wanted == "sampled" and new) else short
 
     def message(self, msg: Msg) -> dict[str, Json]:

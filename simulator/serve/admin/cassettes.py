@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -86,14 +86,23 @@ class _Watched(io.BytesIO):
 
     def __init__(self, data: bytes, name: str) -> None:
         super().__init__(data)
-        self._name = name
-        self._until = time.thread_time() + _SECONDS
+        self._look = _within(name, "show")
 
     def readline(self, size: int | None = -1, /) -> bytes:
-        if time.thread_time() > self._until:
-            why = f"cassette: {self._name} takes longer than {_SECONDS:g} s: `simulator cassette show` takes its time"
-            raise Complaint(413, why)
+        self._look()
         return super().readline(size)
+
+
+def _within(name: str, command: str) -> Callable[[], None]:
+    """What is called ever again raises Complaint once it has taken too long since this."""
+    until = time.thread_time() + _SECONDS
+
+    def look() -> None:
+        if time.thread_time() > until:
+            why = f"cassette: {name} takes longer than {_SECONDS:g} s: `simulator cassette {command}` takes its time"
+            raise Complaint(413, why)
+
+    return look
 
 
 def opened(text: str, own: Path | None) -> Tape:
@@ -206,7 +215,8 @@ def _compare(asked: Compare, own: Path | None) -> dict[str, Any]:
         names.append(tape.path)
         talks.append([*_few(comparing.said(tape, backend), tape.path)])
     volatile = frozenset[str]() if chosen is None else chosen.volatile
-    found = comparing.compare(talks[0], talks[1], volatile, values=not asked.shape)
+    look = _within(f"{names[0]} against {names[1]}", "diff")
+    found = comparing.compare(talks[0], talks[1], volatile, values=not asked.shape, look=look)
     return {
         "a": names[0],
         "b": names[1],

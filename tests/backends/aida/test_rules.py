@@ -202,6 +202,7 @@ def test_rows_30_31_35_what_crashes_a_channel(talk: Talk, message: str) -> None:
         server << ["4","5","$H",$OK
     """)
     assert any("crashed" in text for _, text, _ in talk.logged)
+    assert ("warning", "new_session is on a topic that nobody has joined", {"topic": f"bot:{H}"}) in talk.logged
 
 
 def test_row_32_delete_session_is_always_fine(talk: Talk) -> None:

@@ -1,0 +1,178 @@
+"""Socket.IO sessions that are recovered more often than on their tape: what was heard is not said again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from simulator.cassette.entries import Entry
+from tests.cassette.recordings import Replay
+from tests.cassette.tapes import closed, opened, said
+from tests.cassette.test_speaking import AGAIN, FIRST, OPENED, recovered
+from tests.cassette.test_stand_in import SOCKET, stranger
+
+THIRD = AGAIN.replace("again", "third").replace("$other", "$another")
+BACK = '>> 40/admin,{"pid":"$pid","offset":"$b"}\n'
+IN = 'third << 40/admin,{"sid":"$sid","pid":"$pid"}\n'
+
+
+def twice(**manner: Any) -> Replay:
+    """A client in the last place that its tape has for it: it was recovered there, too."""
+    replay = stranger(*recovered('42/admin,["missed",1,"MLkzrCv"]'), **manner)
+    replay.connect("client", SOCKET)
+    replay.play(f"{OPENED}{FIRST}client closes 1006")
+    replay.connect("again", SOCKET)
+    replay.play(
+        AGAIN
+        + """
+        again >> 40/admin,{"pid":"$pid","offset":"$offset"}
+        after 0.1
+        again << 42/admin,["missed",1,"$b"]
+        again << 40/admin,{"sid":"$sid","pid":"$pid"}
+        """
+    )
+    return replay
+
+
+def test_what_was_heard_is_not_said_again() -> None:
+    replay = twice()
+    replay.play('after 0.1\nagain << 42/admin,["two","$c"]\nagain closes 1006\nafter 1')
+    for _ in range(2):
+        replay.connect("third", SOCKET)
+        replay.play(f"{THIRD}third {BACK.replace('$b', '$c')}{IN}after 5\nthird is silent\nthird closes 1006")
+        replay.kept.pop("another")
+    assert (replay.unplayed(), replay.coverage.missed, replay.coverage.walks) == ([], 0, 1)
+    assert replay.coverage.matched["again"] == 2
+
+
+def test_what_was_to_come_comes_once() -> None:
+    """In front of the `40` where its time passed meanwhile, else at its time."""
+    replay = twice()
+    replay.play("again closes 1006\nafter 0.04")
+    replay.connect("third", SOCKET)
+    replay.play(f"{THIRD}third {BACK}{IN}after 0.05\nthird is silent\nthird closes 1006\nafter 1")
+    replay.connect("fourth", SOCKET)
+    replay.kept.pop("another")
+    fourth = f'{THIRD}third {BACK}third << 42/admin,["two","$c"]\n{IN}after 5\nthird is silent'
+    replay.play(fourth.replace("third", "fourth"))
+    assert replay.unplayed() == []
+
+
+def test_what_was_lost_on_the_way_comes_by_the_log_of_the_wire() -> None:
+    replay = twice()
+    replay.play('after 0.1\nagain << 42/admin,["two","$c"]\nagain closes 1006')
+    replay.connect("third", SOCKET)
+    replay.play(f'{THIRD}third {BACK}third << 42/admin,["two","$c"]\n{IN}third is silent')
+    assert replay.unplayed() == []
+
+
+HELLO = '0{"sid":"abcdefghijklmnopqrst","upgrades":[],"pingInterval":25000,"pingTimeout":20000}'
+
+
+def test_two_namespaces_and_what_recovery_does_not_keep() -> None:
+    """Each hears what was its own; what wants an answer, and the end, come behind."""
+    pid = "pppppppppppppppppppp"
+    tape: list[Entry] = [
+        opened(SOCKET),
+        said("server", HELLO, 0.0),
+        said("client", "40/admin,", 0.0),
+        said("server", f'40/admin,{{"sid":"ABCDEFGHIJKLMNOPQRST","pid":"{pid}"}}', 0.0),
+        said("client", "40/shop,", 0.0),
+        said("server", f'40/shop,{{"sid":"BBCDEFGHIJKLMNOPQRST","pid":"{pid}q"}}', 0.0),
+        said("server", '42/shop,["zero","MLkzrCt"]', 0.0),
+        said("client", '42/admin,1["go"]', 1.0),
+        said("server", '42/admin,["one","MLkzrCu"]', 1.0),
+        said("server", '42/shop,["one","MLkzrCv"]', 2.0),
+        said("server", '42/admin,["two","MLkzrCw"]', 2.0),
+        said("server", '42/admin,7["may I?"]', 2.0),
+        said("server", "43/admin,1[]", 2.0),
+        closed(3.0, code=1005, by="server"),
+    ]
+    replay = stranger(*tape)
+    replay.connect("client", SOCKET)
+    replay.play(
+        OPENED
+        + """
+        client >> 40/admin,
+        server << 40/admin,{"sid":"$sid","pid":"$pid"}
+        client >> 40/shop,
+        server << 40/shop,{"sid":"$shop","pid":"$key"}
+        server << 42/shop,["zero","$x"]
+        client >> 42/admin,1["go"]
+        server << 42/admin,["one","$offset"]
+        client closes 1006
+        after 5
+        """
+    )
+    replay.connect("again", SOCKET)
+    replay.play(
+        AGAIN
+        + """
+        again >> 40/admin,{"pid":"$pid","offset":"$offset"}
+        again << 42/admin,["two","$a"]
+        again << 40/admin,{"sid":"$sid","pid":"$pid"}
+        again << 42/admin,0["may I?"]
+        again is shut
+        """
+    )
+    assert replay.unplayed() == ["43: server: one"]
+
+
+def test_the_other_namespace_is_waited_for() -> None:
+    names = ("admin", "shop")
+    tape: list[Entry] = [opened(SOCKET), said("server", HELLO, 0.0)]
+    for name in names:
+        tape += [
+            said("client", f"40/{name},", 0.0),
+            said("server", f'40/{name},{{"sid":"ABCDEFGHIJKL-{name}","pid":"pppppppppppp-{name}"}}', 0.0),
+            said("server", f'42/{name},["one","MLkzrCt"]', 0.0),
+        ]
+    tape += [said("server", f'42/{name},["two","MLkzrCu"]', 1.0) for name in names]
+    replay = stranger(*tape)
+    replay.connect("client", SOCKET)
+    replay.play(OPENED)
+    for name in names:
+        replay.play(f"""
+        client >> 40/{name},
+        server << 40/{name},{{"sid":"${name}","pid":"$key{name}"}}
+        server << 42/{name},["one","$offset{name}"]
+        """)
+    replay.play("client closes 1006\nafter 5")
+    replay.connect("again", SOCKET)
+    replay.play(AGAIN)
+    for name in names:
+        replay.play(f"""
+        again >> 40/{name},{{"pid":"$key{name}","offset":"$offset{name}"}}
+        again << 42/{name},["two","$two{name}"]
+        again << 40/{name},{{"sid":"${name}","pid":"$key{name}"}}
+        again is silent
+        """)
+    assert replay.unplayed() == []
+
+
+@pytest.mark.parametrize("pid", ['"pid":"pppppppppppppppppppp"', '"pid":5'])
+def test_another_one_s_connection_is_no_place_to_go_on(pid: str) -> None:
+    """On the tape are two clients, of which none came back; without a private id the next one is taken for it."""
+    tape: list[Entry] = [
+        entry
+        for conn in (1, 2)
+        for entry in (
+            opened(SOCKET, conn, conn),
+            said("server", HELLO, conn, conn),
+            said("client", "40/admin,", conn, conn),
+            said("server", f'40/admin,{{"sid":"{conn}BCDEFGHIJKLMNOPQRST",{pid}}}', conn, conn),
+            said("server", f'42/admin,["one",{conn},"MLkzrCu"]', conn, conn),
+        )
+    ]
+    replay = stranger(*tape)
+    replay.connect("client", SOCKET)
+    first = FIRST.replace('"one"', '"one",1')
+    replay.play(f"{OPENED}{first}client closes 1006")
+    replay.connect("again", SOCKET)
+    more = "" if "ppp" in pid else 'again << 42/admin,["one",2,"$a"]\n'
+    replay.play(
+        f'{AGAIN}again >> 40/admin,{{"pid":"$pid","offset":"$offset"}}\n'
+        f'again << 40/admin,{{"sid":"$sid","pid":"$pid"}}\n{more}again is silent'
+    )
+    assert replay.coverage.walks == 1
