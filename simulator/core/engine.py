@@ -301,7 +301,9 @@ class Engine(Timers):
                     self._work(self._wire_take(later.given))
             elif self._watcher is not None:
                 self._perform(self._watcher.fired(Fired(owner, name)))
-        self.due = heap[0][0] if heap else inf
+        # Each pong cancels a timer: nobody has to be woken for what is cancelled.
+        due_next = self.next_due() if self._dead else heap[0][0] if heap else None
+        self.due = inf if due_next is None else due_next
 
     def _work(self, outputs: list[Output]) -> None:
         for output in outputs:

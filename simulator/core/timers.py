@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from heapq import heapify, heappop, heappush
-from math import inf
+from math import ceil, inf
 from typing import TypeAlias
 
 from simulator.core.actions import After, Cancel
@@ -20,6 +20,10 @@ MOST_ACTS = 10_000
 _Entry: TypeAlias = tuple[float, int, int, Hashable, object]
 """Due, serial, room, owner, and the timer's name, or what the bot does."""
 _NONE: dict[object, int] = {}
+LONG, GROUP = 10.0, 1 / 64
+"""Where time is real, a wire's timers of so many seconds wait for the next of such parts of one: pings of thousands of
+clients are worked some at a time, and not each for itself. By hand each has its own instant.
+"""
 
 
 class Timers:
@@ -86,6 +90,8 @@ class Timers:
             if again:
                 self._bury(1)
         due = self._instant(after.seconds)
+        if room == WIRE and after.seconds >= LONG and not self.world.by_hand:
+            due = ceil(due / GROUP) * GROUP
         heappush(self._heap, (due, self._serial, room, owner, name))
         if due < self.due:
             self.due = due

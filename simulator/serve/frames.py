@@ -193,12 +193,19 @@ class Parser:
         self._at = 0
         self._part = self._message = None
 
-    def whole(self, data: bytes) -> Frame | None:
-        """The text, where new bytes are exactly one short frame that no check can fail for; else None, to `push`."""
+    def whole(self, data: bytes) -> Frame | Pong | None:
+        """The text or pong, where new bytes are one short frame that no check can fail for; else None, to `push`."""
         size = len(data)
-        if size < 6 or data[0] != 0x81 or size > self._longest or not self._calm or self._data:
+        if size < 6 or size > self._longest or not self._calm or self._data:
             return None
         length = data[1]
+        if data[0] != 0x81:
+            # All clients are pinged, and most say nothing else.
+            if data[0] == 0x8A and length == size + 122 and size < 132:
+                payload = bytearray(data[6:])
+                unmask(data[2:6], payload)
+                return Pong(bytes(payload))
+            return None
         if length == size + 122 and size < 132:
             payload = bytearray(data[6:])
             unmask(data[2:6], payload)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from math import inf
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from simulator.core.engine import Engine
 from simulator.core.events import Acted, Called, Closed, Event, Fired, Opened, Received
 from simulator.core.ids import Ids
 from simulator.core.message import Frame, Message, Response
+from simulator.core.timers import LONG
 from simulator.core.wire import Answer, Drop, Due, Effect, Got, Input, Output, Pause, Write
 from simulator.core.world import World
 from tests.talkless import Talkless
@@ -371,6 +373,38 @@ def test_next_due_passes_over_the_dead(stage: Stage) -> None:
         stage.engine.take(Called(key, 200))
         dues.append(stage.engine.next_due())
     assert dues == [101.0, 102.0, 104.0, None]
+
+
+def test_nobody_is_woken_for_the_dead(stage: Stage) -> None:
+    stage.rules_say = {
+        "k": [After(1.0, "a", "first"), After(2.0, "b", 1), After(3.0, "c", "last")],
+        "c1": [Cancel("b")],
+        "last": [After(1.0, "d", 1), Cancel("d")],
+    }
+    stage.engine.take(Called("k", 200))
+    stage.engine.take(Called("c1", 200))
+    dues = []
+    while stage.engine.due < inf:
+        dues.append(stage.engine.due)
+        stage.engine.run_until(stage.engine.due)
+    assert dues == [101.0, 103.0]
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_long_timers_of_the_wire_are_grouped_where_time_is_real(by_hand: bool) -> None:
+    stage = Stage(100.001)
+    stage.engine.world.by_hand = by_hand
+    times = {"ping": 25.0, "pong": 25.01, "check": LONG - 0.5}
+    stage.wire_says["k"] = [After(seconds, name, name) for name, seconds in times.items()]
+    stage.rules_say["r"] = [After(25.0, "one", "rules")]
+    stage.engine.take(Got(1, Frame("k")))
+    stage.engine.take(Called("r", 200))
+    stage.heard()
+    stage.engine.run_until(200.0)
+    told = dict(zip(stage.noted, stage.times, strict=True))
+    grouped = {"wire ping": 125.015625, "wire pong": 125.015625}
+    exact = {"wire check": 109.501, "rules rules": 125.001, "wire ping": 125.001, "wire pong": 125.011}
+    assert told == (exact if by_hand else {**exact, **grouped})
 
 
 class Straight(StageWire):

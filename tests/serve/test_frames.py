@@ -12,7 +12,7 @@ from simulator.core.link import RFC_6455, Answer, LinkPolicy, Violation
 from simulator.core.message import Frame, Ping, Pong
 from simulator.serve import frames
 from simulator.serve.frames import Closing, Found, Item, Parser, encode, encode_close
-from tests.serve.cases import BINARY, CLOSE, CUT_SHORT, HALLO, PING, ROWS, TEXT, Row, bye, client
+from tests.serve.cases import BINARY, CLOSE, CUT_SHORT, HALLO, PING, PONG, ROWS, TEXT, Row, bye, client
 
 
 def drain(parser: Parser) -> list[Found]:
@@ -33,6 +33,25 @@ def test_whole(row: Row) -> None:
     parser = Parser(row.policy)
     parser.push(row.sent)
     assert drain(parser) == [*row.items, *([row.end] if row.end else [])]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_what_is_taken_at_once_is_the_same(row: Row) -> None:
+    found = Parser(row.policy).whole(row.sent)
+    assert found is None or (found,) == row.items
+
+
+@pytest.mark.parametrize("size", [0, 1, 125])
+def test_a_pong_is_taken_at_once_where_it_may_come(size: int) -> None:
+    pong = client(PONG, b"p" * size)
+    assert Parser(LinkPolicy()).whole(pong) == Pong(b"p" * size)
+    for sent in (pong[:-1], pong + b"x", client(PING, b"p" * size), b"\xca" + pong[1:], b"\x0a" + pong[1:]):
+        assert Parser(LinkPolicy()).whole(sent) is None
+    assert Parser(LinkPolicy(limit=size - 1)).whole(pong) is None
+    waiting = Parser(LinkPolicy())
+    waiting.push(client(TEXT, b"a", final=False))
+    assert waiting.take() is None
+    assert waiting.whole(pong) is None, "between two fragments it has its place behind the first"
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
