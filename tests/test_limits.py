@@ -12,11 +12,11 @@ import pytest
 from simulator import backends
 from simulator.cli import main
 from simulator.core.backend import Backend
-from simulator.core.engine import MOST_ACTS
 from simulator.core.faults_kept import MOST_FAULTS
 from simulator.core.faults_machine import MOST_OF_ONE, MOST_WAITING
 from simulator.core.ids import NAMES
 from simulator.core.link import LinkPolicy
+from simulator.core.timers import MOST_ACTS
 from simulator.scenario import bot
 from simulator.serve import by_hand, connections, forms, http, links, objects, outgoing, spaces
 from simulator.serve.admin import asking, feed

@@ -167,9 +167,9 @@ class Onlooker(Recording):
             self._weight -= weight(self._requests.pop(next(iter(self._requests)))[0])
         self._began(request, number)
 
-    def close(self) -> None:
+    def leave(self) -> None:
+        """Before clients answer the goodbye: of their own they do not leave the real server, the tape is cut there."""
         self.closing()
-        super().close()
 
     def discard(self) -> None:
         """There is no file."""

@@ -363,6 +363,8 @@ class Server:
         """Say goodbye as the real servers do, and let go of everything."""
         if self._watch is not None:
             self._watch.stop()
+        if self._recording is not None:
+            self._recording.leave()
         # Who comes again at once, because it was told goodbye, shall come to the next server.
         for listener in self._listeners:
             listener.close()

@@ -152,6 +152,9 @@ class Recording:
         ended = 1005 if code is None else code
         self._recorder.closed(self._now(), found.line, ended, reason, "client" if found.shut is None else "server")
 
+    def leave(self) -> None:
+        """The server is about to say goodbye to its clients."""
+
     def close(self) -> None:
         """The end."""
         self._recorder.close(self._now())
