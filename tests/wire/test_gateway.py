@@ -240,7 +240,11 @@ def test_the_straight_way_counts_as_well() -> None:
     hand.time = 700.0
     assert wire.take(Due(peer, "idle")) == [After(550, peer, "idle")]
     hand.time = 750.0
-    for nothing in (wire.heard(1, Frame("x")), wire.said(Send((peer,), Message("x", (1,)))), wire.heard(2, Frame("x"))):
+    another = opened(gateway(), 2)
+    for nothing in (
+        wire.heard(1, Frame("x")), wire.said(Send((peer,), Message("x", (1,)))), wire.heard(2, Frame("x")),
+        wire.said(Reply(peer, "x", (1,))), wire.said(Reply(another, "x", (200, {}))),
+    ):  # fmt: skip
         assert nothing is None
     hand.time = 1250.0
     assert wire.take(Due(peer, "idle"))[0] == Shut(1, 1001, "Going away")

@@ -494,10 +494,17 @@ def test_the_oldest_session_makes_room() -> None:
     assert [*talk.running.engine.rules.talks()] == ids
 
 
-def test_a_session_s_data_are_bounded() -> None:
+@pytest.mark.parametrize(
+    "said",
+    [
+        f'"put_data",{{"session":"{ANA}","data":{{"a":"{"x" * 100}"}}}}',
+        f'"new_session",{{"data":{{"a":"{"x" * 100}"}}}}',
+    ],
+)
+def test_a_session_s_data_are_bounded(said: str) -> None:
     talk = aida(session_data_limit=100)
     join(talk)
-    talk.sockets["client"].send(f'["1","2","bot:{H}","put_data",{{"session":"{ANA}","data":{{"a":"{"x" * 100}"}}}}]')
+    talk.sockets["client"].send(f'["1","2","bot:{H}",{said}]')
     assert talk.sockets["client"].texts() == [f'["1","1","bot:{H}",{CRASH}']
 
 
