@@ -247,7 +247,10 @@ class Parser:
                 else:
                     self._at = end
                 return self._data_frame(payload, first == 0x81)
-        return self._slow() if size else None
+        if size:
+            return self._slow()
+        self.more = False
+        return None
 
     def _data_frame(self, payload: bytearray, text: bool) -> Frame | Answer:
         if not text:
@@ -269,7 +272,8 @@ class Parser:
             found = self._body(self._part)
             if found is not None or self._part is not None:
                 return found
-        self.more = True
+        # With nothing left only new bytes lead on: asking again would find out nothing, for ever.
+        self.more = bool(self._data)
         return None
 
     def _head(self) -> Answer | None:

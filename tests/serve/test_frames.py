@@ -96,6 +96,31 @@ def test_many_short_frames_are_not_copied_for_each() -> None:
     assert max(copied) <= 4
 
 
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_break_with_nothing_behind_it_is_none(turns: int) -> None:
+    """Else who asks again for what is left does so for ever."""
+    parser = Parser(LinkPolicy())
+    sent = client(TEXT, b"a", final=False) + client(0, b"a", final=False) * (turns * frames.FRAGMENTS - 1)
+    parser.push(sent)
+    breaks = 0
+    while parser.take() is None and parser.more:
+        breaks += 1
+        assert breaks < turns
+    assert breaks == turns - 1
+    assert parser.more is False
+    parser.push(client(0))
+    assert drain(parser) == [Frame("a" * turns * frames.FRAGMENTS)]
+
+
+def test_a_break_is_over_with_what_is_behind_it() -> None:
+    parser = Parser(tolerating(Violation.OPCODE))
+    parser.push(client(3) * frames.FRAGMENTS + client(TEXT, b"a"))
+    assert parser.take() is None
+    assert parser.more is True
+    assert drain(parser) == [Frame("a")]
+    assert parser.more is False
+
+
 def test_first_two_bytes_are_enough() -> None:
     parser = Parser(LinkPolicy())
     parser.push(b"\xc1")

@@ -297,6 +297,26 @@ async def test_who_floods_with_fragments_leaves_others_their_turns() -> None:
         assert await within(server.got) == Frame("hi")
 
 
+@pytest.mark.parametrize("turns", [1, 2])
+async def test_a_read_that_ends_with_a_turn_is_followed_by_others(turns: int) -> None:
+    async with Echo() as server:
+        peer, link = await server.connect()
+        fragments = client(0, b"a", final=False) * (turns * frames.FRAGMENTS - 1)
+        own(link).data_received(client(TEXT, b"a", final=False) + fragments)
+        for _ in range(4 * turns):
+            await asyncio.sleep(0)
+        assert own(link)._held is False
+        peer.write(client(0))
+        assert await within(server.got) == Frame("a" * turns * frames.FRAGMENTS)
+        own(link).data_received(HI * turns * links.TURN)
+        for _ in range(4 * turns):
+            await asyncio.sleep(0)
+        assert own(link)._held is False
+        peer.write(bye(1000))
+        assert await within(server.closed) == (1000, "")
+        assert server.got.qsize() == turns * links.TURN
+
+
 @pytest.mark.usefixtures("short_grace")
 @pytest.mark.parametrize("end", ["shut", "drop", "abort"])
 async def test_nothing_is_handed_out_after_the_end(end: str) -> None:
