@@ -101,7 +101,8 @@ class Link(asyncio.Protocol):
 
     def start(self, receive: Receive, closed: Closed) -> None:
         """To be called right after `upgrade`: hands out what came with the upgrade request, then what comes."""
-        self._receive = receive
+        # Who attached it may have shut it by now.
+        self._receive = receive if self._state is _OPEN else None
         self._closed = closed
         self._held = False
         if self._state is _LOST:
@@ -135,6 +136,8 @@ class Link(asyncio.Protocol):
             self._end()
             return
         self._state = _SHUT
+        # What is read alone is handed out without a look at the state.
+        self._receive = None
         self._arm(self._policy.linger, self._given_up)
         if self._held:
             asyncio.get_running_loop().call_soon(self.resume)

@@ -19,7 +19,7 @@ from simulator.serve import frames, links, trial
 from simulator.serve.frames import Item, encode, encode_close
 from simulator.serve.links import Link, upgrade
 from tests.secure import contexts
-from tests.serve.cases import PING, ROWS, TEXT, Row, bye, client
+from tests.serve.cases import PING, PONG, ROWS, TEXT, Row, bye, client
 from tests.serve.echo import EXACT, REQUEST, AnyLink, Client, Echo, echo, headers_for, within
 
 HI = client(TEXT, b"hi")
@@ -156,6 +156,23 @@ async def test_shut_waits_for_the_close_frame(code: int | None) -> None:
         peer.write(HI + bye(code, b"done" if code else b""))
         assert await peer.rest() == b""
         assert await within(server.closed) == (code or 1005, "done" if code else "")
+        assert server.got.empty()
+
+
+@pytest.mark.parametrize("sent", [HI, client(TEXT, b"x" * 200), client(PONG)], ids=["short", "medium", "pong"])
+@pytest.mark.parametrize("early", [False, True], ids=["later", "before its start"])
+async def test_what_comes_alone_after_shut_is_not_handed_out(sent: bytes, early: bool) -> None:
+    async with Echo() as server:
+        peer, link = await server.connect()
+        link.shut(1000)
+        if early:
+            # As where the handshake's own effects shut it.
+            own(link).start(server.got.put_nowait, own(link)._closed or pytest.fail("it is closed"))
+        own(link).data_received(sent)
+        assert own(link)._parser.whole(sent) is not None, "the next one is as short"
+        assert server.got.empty()
+        peer.write(bye(1000))
+        assert await within(server.closed) == (1000, "")
         assert server.got.empty()
 
 
