@@ -189,6 +189,7 @@ class Driver:
         if self._closed:
             # The space ended between its answer and this.
             link.drop()
+            self._ending.add(link)
         receive, closed = way
         # Bound as methods are: 64 bytes, where a partial takes three times as many.
         return MethodType(receive, call), MethodType(closed, call)
@@ -490,12 +491,17 @@ class Driver:
         if self.onlooker is not None:
             self.onlooker.began_anew()
 
-    def end(self) -> None:
-        """Close all sockets as at shutdown, turn away who waits, and do nothing more: the space is gone."""
+    def end(self, left: WeakSet[AnyLink]) -> None:
+        """Close all sockets as at shutdown, turn away who waits, and do nothing more: the space is gone.
+
+        What of them is still open goes to `left`, now and later, so that nobody has to keep this driver for it.
+        """
         self.drain()
         self._calls.fail_all(Gone)
         self._closed = True
         self._let_go()
+        left.update(self.sockets())
+        self._ending = left
 
     def drain(self) -> None:
         """Say goodbye to every socket as the real server does at shutdown."""

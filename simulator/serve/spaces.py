@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from math import inf
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from simulator.core.backend import Backend
 from simulator.core.space import Journal, Space
+from simulator.serve.any_link import AnyLink
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.connections import Crowd
 from simulator.serve.driver import Driver
@@ -153,6 +155,8 @@ class Spaces:
         self._marked: dict[str, Place] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._ends: set[asyncio.Task[None]] = set()
+        self._left: WeakSet[AnyLink] = WeakSet()
+        """Sockets of spaces that have ended, whose peers have some time to end their side."""
         self.crowd: Crowd | None = None
         """Who counts connections, for who asks how many there are."""
         self.bodies = 0
@@ -209,7 +213,7 @@ class Spaces:
         if place is None or place is self.default:
             return False
         del self._named[name], self._marked[place.driver.space.mark]
-        place.driver.end()
+        place.driver.end(self._left)
         place.shelf.clear()
         end = self._loop.create_task(place.driver.close())
         self._ends.add(end)
@@ -294,7 +298,7 @@ class Spaces:
     async def _part(self) -> None:
         """Let clients end their side for a moment; who does not is cut, for no socket may outlive its loop."""
         until = self._loop.time() + _FAREWELL
-        while left := [link for place in self for link in place.driver.sockets()]:
+        while left := self._sockets():
             if self._loop.time() >= until:
                 break
             # Nobody is told of an end who does not wait for one all his life: links cost little memory.
@@ -302,3 +306,7 @@ class Spaces:
         for link in left:
             link.abort()
         await asyncio.sleep(0)
+
+    def _sockets(self) -> list[AnyLink]:
+        of_ended = [link for link in self._left if not link.gone]
+        return of_ended + [link for place in self for link in place.driver.sockets()]
