@@ -372,6 +372,8 @@ class Server:
             await self._spaces.close()
         for runner in self._runners:
             await runner.cleanup()
+        if self._spaces is not None:
+            await self._spaces.cut()
         if self._recording is not None:
             self._recording.close()
         if self._intake is not None:

@@ -115,7 +115,7 @@ class Driver:
             self._hand.beat()
 
     async def ask(self, running: Running, request: Request, route: Route) -> tuple[CallId, Answer | Upgrade | Reset]:
-        """Put a request to an engine; it may take its time. Raises Gone after a reset, and where the space is gone."""
+        """Put a request to an engine; it may take its time. Raises Gone after a reset and at the end."""
         answered: asyncio.Future[Answer | Upgrade | Reset] = self._loop.create_future()
 
         def told(answer: Answer | Upgrade | Reset | Exception) -> None:
@@ -187,7 +187,7 @@ class Driver:
         # A link has its call's number: both are drawn from the same counter.
         self.take(running, Attached(call, call))
         if self._closed:
-            # The space ended between its answer and this.
+            # The space or the server ended between its answer and this.
             link.drop()
             self._ending.add(link)
         receive, closed = way
@@ -513,8 +513,9 @@ class Driver:
         return [link for link in (*self._links.values(), *self._ending) if not link.gone]
 
     async def close(self) -> None:
-        """Stop for good."""
+        """Stop for good: who comes now, over a connection that he had, is turned away."""
         self.drain()
+        self._closed = True
         self._let_go()
         await self._outgoing.close()
 

@@ -298,12 +298,16 @@ class Spaces:
     async def _part(self) -> None:
         """Let clients end their side for a moment; who does not is cut, for no socket may outlive its loop."""
         until = self._loop.time() + _FAREWELL
-        while left := self._sockets():
+        while self._sockets():
             if self._loop.time() >= until:
                 break
             # Nobody is told of an end who does not wait for one all his life: links cost little memory.
             await asyncio.sleep(0.002)
-        for link in left:
+        await self.cut()
+
+    async def cut(self) -> None:
+        """Cut who is still there: somebody may have been let in just before the end of his space."""
+        for link in self._sockets():
             link.abort()
         await asyncio.sleep(0)
 

@@ -17,8 +17,10 @@ from simulator.core.message import Ping
 from simulator.serve.app import Options, Server
 from simulator.serve.by_hand import PATIENCE
 from simulator.serve.clock import ManualClock
+from simulator.serve.driver import Driver
+from simulator.serve.spaces import Spaces
 from tests.serve.sleeps import sleeping
-from tests.served import SECONDS, WEBSITE, Raw, admin, ask, chip, prompt, request
+from tests.served import SECONDS, WEBSITE, Raw, admin, ask, chip, handshake, prompt, request
 
 START_CHAT = '{"type":"start_chat"}'
 PING, PONG = (0x89, b""), b"\x8a\x80\x00\x00\x00\x00"
@@ -339,6 +341,62 @@ async def test_stop_says_goodbye_and_leaves_nothing() -> None:
                 pass
     assert asyncio.all_tasks() == before
     assert simulator.served == []
+
+
+@pytest.mark.parametrize("first", [b"", request("GET", "/")], ids=["a visitor", "aiohttp's"])
+async def test_who_wants_a_socket_while_it_stops_is_turned_away(first: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over a connection that he had: its port ends later than the goodbyes."""
+    part = Spaces._part
+    heads: list[str] = []
+
+    async def late(spaces: Spaces) -> None:
+        await part(spaces)
+        raw.write(handshake(where))
+        heads.append((await raw.head())[0])
+
+    simulator = prompt()
+    await simulator.start()
+    where = simulator.connect("chip")
+    async with Raw.open(simulator.url("chip"), first) as raw:
+        if first:
+            await raw.answer()
+        async with asyncio.timeout(SECONDS):
+            while simulator._crowd is None or not simulator._crowd.http:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0)
+        monkeypatch.setattr(Spaces, "_part", late)
+        await simulator.stop()
+        assert heads == ["HTTP/1.1 503 Service Unavailable"]
+        assert await raw.rest() == b""
+
+
+async def test_who_was_let_in_too_late_is_cut_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """His answer was on its way when its driver was closed."""
+    put = Driver.put
+
+    def open_still(driver: Driver, *given: Any) -> Any:
+        driver._closed, closed = False, driver._closed
+        try:
+            return put(driver, *given)
+        finally:
+            driver._closed = closed
+
+    part = Spaces._part
+
+    async def late(spaces: Spaces) -> None:
+        await part(spaces)
+        monkeypatch.setattr(Driver, "put", open_still)
+        raw.write(handshake(where))
+        assert (await raw.head())[0] == "HTTP/1.1 101 Switching Protocols"
+
+    simulator = prompt()
+    await simulator.start()
+    where = simulator.connect("chip")
+    async with Raw.open(simulator.url("chip"), request("GET", "/")) as raw:
+        await raw.answer()
+        monkeypatch.setattr(Spaces, "_part", late)
+        driver = simulator.driver
+        await simulator.stop()
+        assert driver.sockets() == []
 
 
 async def test_stop_waits_for_nobody_who_does_not_read() -> None:
