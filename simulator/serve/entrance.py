@@ -53,13 +53,15 @@ class Entrance(Bounded):
         self.intake = intake
         """Who reads what comes; where there is one, connections need none of asyncio's transports."""
         self._visitors: set[Visitor] = set()
+        self._parting: set[Visitor] = set()
+        """Sent away, with something that they have not read."""
         self._look: asyncio.TimerHandle | None = None
 
     def protocol(self) -> asyncio.Protocol:
         """Who speaks with one who was let in."""
         if self._look is None:
             self._look = asyncio.get_running_loop().call_later(self._idle, self.sweep)
-        return Visitor(self._doors, self.crowd, self.intake, self._visitors, self.connection)
+        return Visitor(self._doors, self.crowd, self.intake, self._visitors, self._parting, self.connection)
 
     def sweep(self) -> None:
         """Close what was idle since the last time."""
@@ -74,6 +76,13 @@ class Entrance(Bounded):
             self._look = None
         for visitor in [*self._visitors]:
             visitor.end()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + (timeout or 0)
+        while self._parting and loop.time() < until:  # noqa: ASYNC110 - as with links at the stop, nobody is told
+            await asyncio.sleep(0.002)
+        for visitor in [*self._parting]:
+            visitor.cut()
+        await asyncio.sleep(0)
         await super().shutdown(timeout)
 
 
@@ -100,6 +109,7 @@ class Visitor(asyncio.Protocol):
         "_intake",
         "_make",
         "_opening",
+        "_parting",
         "_request",
         "_scheme",
         "_tail",
@@ -108,11 +118,20 @@ class Visitor(asyncio.Protocol):
         "_visitors",
     )
 
-    def __init__(self, doors: Doors, crowd: Crowd, intake: Intake | None, visitors: set[Visitor], make: Make) -> None:
+    def __init__(
+        self,
+        doors: Doors,
+        crowd: Crowd,
+        intake: Intake | None,
+        visitors: set[Visitor],
+        parting: set[Visitor],
+        make: Make,
+    ) -> None:
         self._doors = doors
         self._crowd = crowd
         self._intake = intake
         self._visitors = visitors
+        self._parting = parting
         self._make = make
         self._fd = -1
         """The socket, while the intake reads it."""
@@ -120,7 +139,7 @@ class Visitor(asyncio.Protocol):
         """A request that is not whole, or that has to wait."""
         self._full = False
         self._unread: asyncio.TimerHandle | None = None
-        """Runs while the peer does not read."""
+        """Runs while the peer does not read, and at the end while it has not read all."""
         self._idle = False
         self._opening: Opening | None = None
         """Of the request that is under way."""
@@ -164,6 +183,7 @@ class Visitor(asyncio.Protocol):
         """The socket is closed."""
         self._calm()
         self._leave()
+        self._parting.discard(self)
         opening, self._opening = self._opening, None
         if opening is not None and self._call is not None:
             driver, running, _, use = opening
@@ -173,14 +193,16 @@ class Visitor(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The peer does not read: it has some seconds to change its mind, and is not served before."""
         self._full = True
-        loop = asyncio.get_running_loop()
-        self._unread = loop.call_later(self._crowd.patience.answer, self._transport.abort)
+        self._hurry()
 
     def resume_writing(self) -> None:
         """It does again."""
         self._full = False
+        if self._transport.is_closing():
+            # It may yet leave the rest unread.
+            return
         self._calm()
-        if self in self._visitors and self._opening is None and self._fd < 0 and not self._transport.is_closing():
+        if self in self._visitors and self._opening is None and self._fd < 0:
             self._read_on()
 
     # What the intake calls, beside `data_received`
@@ -189,7 +211,7 @@ class Visitor(asyncio.Protocol):
         """As a transport does it: after the peer's end our own, after an error no word more."""
         self._fd = -1
         if error is None:
-            self._transport.close()
+            self._close()
             return
         if not isinstance(error, OSError):
             context = {"message": "a request failed", "exception": error, "protocol": self}
@@ -207,7 +229,11 @@ class Visitor(asyncio.Protocol):
     def end(self) -> None:
         """Close the connection once all is written."""
         self._leave()
-        self._transport.close()
+        self._close()
+
+    def cut(self) -> None:
+        """Close it with what is still to be written."""
+        self._transport.abort()
 
     def rest(self) -> None:
         """Close it if no request came since this was called last, and nobody waits."""
@@ -295,7 +321,7 @@ class Visitor(asyncio.Protocol):
         link = links.begin(self._transport, upgrade.headers, policy, self._tail + self._held, self._intake)
         self._held = b""
         if link is None:
-            self._forget()
+            self.end()
             driver.aborted(running, upgrade.call)
         else:
             # The intake reads for the link now.
@@ -306,13 +332,15 @@ class Visitor(asyncio.Protocol):
         """The connection is aiohttp's from now on, with all that was read."""
         transport = self._transport
         intake = self._intake
+        if isinstance(transport, OwnTransport) and transport.is_closing():
+            self.end()
+            return
         self._calm()
         self._leave()
         if isinstance(transport, OwnTransport):
-            if not transport.is_closing():
-                handler = self._make()
-                self._crowd.knocks(handler)
-                transport.hand_on(handler, data)
+            handler = self._make()
+            self._crowd.knocks(handler)
+            transport.hand_on(handler, data)
             return
         if intake is not None and not transport.is_reading():
             transport.resume_reading()
@@ -332,6 +360,18 @@ class Visitor(asyncio.Protocol):
         if self in self._visitors:
             self._visitors.remove(self)
             self._crowd.leaves()
+
+    def _close(self) -> None:
+        self._transport.close()
+        if self._transport.get_write_buffer_size():
+            # Nobody tells of less than what a transport calls too much.
+            self._parting.add(self)
+            self._hurry()
+
+    def _hurry(self) -> None:
+        if self._unread is None:
+            loop = asyncio.get_running_loop()
+            self._unread = loop.call_later(self._crowd.patience.answer, self._transport.abort)
 
     def _calm(self) -> None:
         if self._unread is not None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import sys
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -15,10 +18,12 @@ from simulator.serve.clock import ManualClock
 from simulator.serve.connections import Connection
 from simulator.serve.driver import Driver
 from simulator.serve.intake import Intake
+from simulator.serve.transport import OwnTransport
 from tests.backends.mia.chats import GARDEN
 from tests.served import SECONDS, WEBSITE, Raw, handshake, request
 
 ROOM = f"40{json.dumps({'instance': GARDEN})}".encode()
+needs_own = pytest.mark.skipif(sys.platform != "linux", reason="only there a transport is ours")
 POLL = "/socket.io/?EIO=4&transport=polling"
 
 
@@ -286,6 +291,76 @@ async def test_who_never_reads_is_cut(closing: bool) -> None:
             # It has left, but what was written has not: its end is waited for as long, and no longer.
             visitor._leave()
         assert await raw.rest() == b""
+
+
+class Slow:
+    """A socket of a client that does not read, without the megabytes that a system takes."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.takes = 0
+
+    def send(self, data: bytes) -> int:
+        if not self.takes:
+            raise BlockingIOError
+        return self.sock.send(data[: self.takes])
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.sock, name)
+
+
+def own(visitor: entrance.Visitor) -> OwnTransport:
+    """Narrows the type."""
+    assert isinstance(visitor._transport, OwnTransport)
+    return visitor._transport
+
+
+@needs_own
+@pytest.mark.parametrize("size", [1000, 100_000])
+async def test_who_is_sent_away_and_never_reads_is_cut(size: int) -> None:
+    async with of_mia(answer_timeout=0.05) as running, Raw.open(running.url("mia")) as raw:
+        await opened(raw)
+        (visitor,) = visitors(running)
+        transport = own(visitor)
+        transport._sock = slow = Slow(transport._sock)  # type: ignore[assignment]
+        transport.write(b"x" * size)
+        visitor.end()
+        # A little of it goes, so that what is left does not count as much.
+        slow.takes = size - 500
+        transport._writable()
+        slow.takes = 0
+        assert transport.get_write_buffer_size() == 500
+        assert len(await raw.rest()) == size - 500
+        assert visitor._unread is None
+
+
+@needs_own
+async def test_who_reads_before_the_end_is_not_cut() -> None:
+    async with of_mia(answer_timeout=SECONDS) as running, Raw.open(running.url("mia")) as raw:
+        await opened(raw)
+        (visitor,) = visitors(running)
+        transport = own(visitor)
+        transport._sock = slow = Slow(transport._sock)  # type: ignore[assignment]
+        transport.write(b"x" * 1000)
+        visitor.end()
+        assert visitor._unread is not None
+        slow.takes = 1000
+        assert await raw.rest() == b"x" * 1000
+        assert visitor._unread is None, "it holds nothing any more"
+
+
+@needs_own
+async def test_who_was_sent_away_and_never_reads_is_cut_at_the_stop() -> None:
+    async with of_mia() as running, Raw.open(running.url("mia")) as raw:
+        await opened(raw)
+        (visitor,) = visitors(running)
+        transport = own(visitor)
+        transport._sock = slow = Slow(transport._sock)  # type: ignore[assignment]
+        transport.write(b"x" * 1000)
+        visitor.end()
+        assert entered(running)._parting == {visitor}
+    assert slow.sock.fileno() == -1
+    assert visitor._unread is None
 
 
 async def test_who_does_not_read_may_be_aiohttps(monkeypatch: pytest.MonkeyPatch) -> None:
