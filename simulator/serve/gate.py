@@ -134,7 +134,13 @@ class Gate:
                 self._rests[sock] = self.loop.call_later(REST, self._open, sock)
                 return
             accepted.setblocking(False)
-            OwnTransport(accepted, make(), self).begin()
+            transport = OwnTransport(accepted, make(), self)
+            try:
+                transport.begin()
+            except BaseException:
+                # Else nobody closes it before the collector does.
+                transport.abort()
+                raise
 
 
 class _Heir(asyncio.Protocol):

@@ -280,6 +280,33 @@ async def test_what_is_over_is_no_knot(own: Port) -> None:
         assert ear.transport.get_protocol() is not ear
 
 
+class Raises(Ear):
+    """Fails as it is told of its connection."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        raise ZeroDivisionError
+
+
+@needs_epoll
+async def test_a_mistake_as_somebody_comes_costs_his_connection() -> None:
+    failed: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: failed.append(context))
+    ears = [Raises(), Ear()]
+    listener = await listen(iter(ears).__next__, "127.0.0.1", 0, None, own=True)
+    number = int(listener.sockets[0].getsockname()[1])
+    one = await Client.open(number)
+    assert await one.rest() == b""
+    assert [await within(ears[0].told) for _ in range(2)] == ["made", None]
+    two = await Client.open(number)
+    assert await within(ears[1].told) == "made"
+    assert [type(context["exception"]) for context in failed] == [ZeroDivisionError]
+    await one.close()
+    await two.close()
+    assert [await within(ears[1].told) for _ in range(2)] == ["eof", None]
+    listener.close()
+
+
 class Door:
     """A socket that listens, of which `accept` fails."""
 
