@@ -390,7 +390,8 @@ class Visitor(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(self._go_on)
 
     def _go_on(self) -> None:
-        if self._held and self._opening is None:
+        # It may have been sent away meanwhile.
+        if self._held and self._opening is None and self in self._visitors:
             self.data_received(b"")
 
     def _read_no_more(self) -> None:

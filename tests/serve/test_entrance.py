@@ -435,6 +435,18 @@ async def test_who_is_sent_away_is_no_visitor_any_more(mia: Server) -> None:
         assert await raw.rest() == b""
 
 
+async def test_who_was_sent_away_is_served_no_more(mia: Server) -> None:
+    """He had asked, and it was to be worked in a turn of its own."""
+    async with Raw.open(mia.url("mia")) as raw:
+        await opened(raw)
+        (visitor,) = visitors(mia)
+        visitor._held = request("GET", POLL)
+        visitor.end()
+        visitor._go_on()
+        assert sum(1 for _ in mia.space.running["mia"].engine.wire.clients()) == 1
+        assert await raw.rest() == b""
+
+
 async def test_who_does_not_read_is_not_idle(mia: Server) -> None:
     async with Raw.open(mia.url("mia")) as raw:
         await opened(raw)
