@@ -107,7 +107,8 @@ class PublicLink:
     def abort(self) -> None:
         """Resets the TCP connection."""
         self._end()
-        reset(self._transport)
+        if not self.gone:
+            reset(self._transport)
 
     def pause(self) -> None:
         """Stops handing out; aiohttp stops reading when its own queue is full."""
@@ -209,7 +210,9 @@ class PublicLink:
 
     def _cut(self) -> None:
         # A method of the link: it stays as long as its socket may, for those who ask whether that is gone.
-        self._transport.abort()
+        if not self.gone:
+            # asyncio's, where it closed with something unread, would fail at this afterwards.
+            self._transport.abort()
 
     def _report(self, code: int, reason: str = "") -> None:
         closed, self._closed = self._closed, None
