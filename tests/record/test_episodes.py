@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from shutil import copy
 from typing import Any
@@ -28,6 +29,8 @@ from simulator.cassette.tape import open_tape
 from simulator.cassette.walk import Manner
 from simulator.core.errors import CassetteError, StartError
 from simulator.drive import edge
+from simulator.drive.edge import Edge
+from simulator.drive.orders import Fetch
 from simulator.drive.target import Target
 from simulator.record.appending import Appending
 from simulator.record.behind import Upstream
@@ -225,7 +228,7 @@ async def test_requests_too(tmp_path: Path) -> None:
         assert run.coverage.missed == 0, run.coverage.text()
 
 
-async def image(client: Client) -> None:
+async def image(client: Client, speaks: bool = True, **more: str) -> None:
     """aida: a picture, and what speaks of it."""
     talk = await client.connect("/socket/websocket?vsn=2.0.0")
     await talk.say(["1", "1", f"bot:{BOT}", "phx_join", {"access_token": BOT_TOKEN}])
@@ -234,8 +237,10 @@ async def image(client: Client) -> None:
     session = json.loads(await talk.has('"2"'))[4]["response"]["session"]
     form = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\nContent-Type: image/png\r\n\r\n'
     body, kind = form + png() + b"\r\n--x--\r\n", {"Content-Type": "multipart/form-data; boundary=x"}
-    status, answer = await client.ask("POST", f"/content/image/{BOT}/{session}", body, **kind)
+    status, answer = await client.ask("POST", f"/content/image/{BOT}/{session}", body, **kind, **more)
     assert status == 200, answer
+    if not speaks:
+        return
     await talk.say(["1", "3", f"bot:{BOT}", "utb_img", {"session": session, "image": json.loads(answer)["id"]}])
     await talk.say(["1", "4", f"bot:{BOT}", "put_data", {"session": session, "data": {}}])
     await talk.has('"4"')
@@ -270,6 +275,30 @@ async def test_what_was_uploaded_before_is_uploaded_to_the_server(
         async with playing(path, name) as run:
             await run.talk(tmp_path / "second.yaml", talk)
             assert run.coverage.missed == 0, run.coverage.text()
+
+
+async def test_who_uploads_what_another_one_has_uploaded_does_it_in_his_own_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same picture twice, and only the second client goes on with the server."""
+    gone_out: list[Fetch] = []
+    fetch = Edge._fetch
+
+    async def watched(one: Edge, order: Fetch) -> None:
+        gone_out.append(order)
+        await fetch(one, order)
+
+    monkeypatch.setattr(Edge, "_fetch", watched)
+    path = without(await taped(tmp_path / "talk.yaml", "aida", image), "utb_img")
+    async with served("aida", 8, **PROFILE["aida"]) as real, playing(path, "aida", real.url("aida")) as run:
+        await run.talk(tmp_path / "first.yaml", partial(image, speaks=False, Authorization="Bearer A", Cookie="a=1"))
+        await run.talk(tmp_path / "second.yaml", partial(image, Authorization="Bearer B", Cookie="b=2"))
+        assert run.coverage.missed == 0, run.coverage.text()
+        [stored] = real.shelf._objects.values()
+    assert (stored.upload.size, stored.upload.type) == (len(png()), "image/png")
+    [order] = gone_out
+    lines = {name.lower(): value for name, value in order.headers}
+    assert (order.method, lines["authorization"], lines["cookie"]) == ("POST", "Bearer B", "b=2")
 
 
 # ---- strangers, and days on which nothing goes right ----
