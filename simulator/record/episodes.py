@@ -11,7 +11,7 @@ from simulator.cassette.coverage import short
 from simulator.cassette.entries import Beside, TapedRequest
 from simulator.cassette.playback import Playback
 from simulator.cassette.strands import Part
-from simulator.cassette.targets import target
+from simulator.cassette.targets import target, weight
 from simulator.cassette.walk import Seat, Walk
 from simulator.core.actions import Action, Cancel
 from simulator.core.events import CallId, Conn, Knocked, Requested
@@ -58,7 +58,7 @@ class Episodes:
         self._uploads: OrderedDict[_Brought, tuple[Requested, bytes]] = OrderedDict()
         """The last requests that brought something, and that."""
         self._uploaded = 0
-        """Bytes of these."""
+        """Bytes of these, with their header lines."""
         self._actions: list[Action] = []
         self._learning = False
 
@@ -323,15 +323,17 @@ class Episodes:
         # The simulator itself keeps nothing of what the tape has taken.
         request = asked.request
         upload = request.upload
-        if not isinstance(upload, Upload) or upload.size > UPLOADS:
+        if not isinstance(upload, Upload):
             return
-        content = self._upstream.content(asked)
         key = upload.sha256, request.method, target(request), request.headers
-        if content is not None and key not in self._uploads:
-            self._uploads[key] = asked, content
-            self._uploaded += len(content)
+        size = upload.size + weight(request)
+        if size > UPLOADS or key in self._uploads or (content := self._upstream.content(asked)) is None:
+            return
+        self._uploads[key] = asked, content
+        self._uploaded += size
         while self._uploaded > UPLOADS:
-            self._uploaded -= len(self._uploads.popitem(last=False)[1][1])
+            old, content = self._uploads.popitem(last=False)[1]
+            self._uploaded -= len(content) + weight(old.request)
 
     def call(self, call: CallId) -> tuple[Request, bool]:
         """The request that has its answer now, and whether it is of a signed upload."""

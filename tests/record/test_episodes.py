@@ -26,14 +26,20 @@ from simulator.cassette.entries import Closed, Entry, Exchange, Passed, TapedReq
 from simulator.cassette.playback import Playback
 from simulator.cassette.records import dump, dump_header
 from simulator.cassette.tape import open_tape
+from simulator.cassette.targets import weight
 from simulator.cassette.walk import Manner
+from simulator.core.backend import Route
 from simulator.core.errors import CassetteError, StartError
+from simulator.core.events import Requested
+from simulator.core.message import Request
+from simulator.core.objects import Upload
 from simulator.drive import edge
 from simulator.drive.edge import Edge
 from simulator.drive.orders import Fetch
 from simulator.drive.target import Target
 from simulator.record.appending import Appending
 from simulator.record.behind import Upstream
+from simulator.record.episodes import UPLOADS, Episodes
 from simulator.serve.app import Options, Server
 from simulator.serve.replay import prepare
 from tests.backends.concierge.live import png
@@ -299,6 +305,27 @@ async def test_who_uploads_what_another_one_has_uploaded_does_it_in_his_own_name
     [order] = gone_out
     lines = {name.lower(): value for name, value in order.headers}
     assert (order.method, lines["authorization"], lines["cookie"]) == ("POST", "Bearer B", "b=2")
+
+
+def test_header_lines_of_uploads_count_and_what_is_known_is_not_read_again() -> None:
+    """A client may bring as many as the wire lets through, and next to nothing else."""
+    read: list[Requested] = []
+
+    class Shelf:
+        def content(self, asked: Requested) -> bytes:
+            read.append(asked)
+            return b"x"
+
+    nobody: Any = None
+    shelf: Any = Shelf()
+    kept = Episodes(shelf, nobody)
+    lines = tuple((f"X-{number}", "y" * 8000) for number in range(100))
+    for number in (*range(50), 49):
+        upload = Upload(str(number), 1, None, "", sha256=str(number))
+        request = Request("PUT", f"/{number}", "", lines, upload=upload)
+        kept._brought(Requested(number, request, Route("put", "/.*")))
+    assert len(read) == 50
+    assert [asked.call for asked, _ in kept._uploads.values()] == [*range(50 - UPLOADS // weight(request), 50)]
 
 
 # ---- strangers, and days on which nothing goes right ----
