@@ -91,6 +91,8 @@ class Episodes:
         return [Cancel(("seat", one.number)) for other in talk.seats.values() for one in other.kin]
 
     def opened(self, seat: Seat) -> bool:
+        if self._upstream.closed:
+            return False
         talk = self._talks.get(seat.walk.number)
         if talk is None and (seat.strand.conn or not self._upstream.onlooker.sees(seat.request)):
             return False
@@ -114,6 +116,8 @@ class Episodes:
                 asyncio.get_running_loop().call_soon(self._hang, talk, number)
 
     def asked(self, asked: Requested, walk: Walk | None, known: bool) -> list[Action] | None:
+        if self._upstream.closed:
+            return None
         self._brought(asked)
         talk = None if walk is None else self._talks.get(walk.number)
         route = asked.route.name
@@ -153,6 +157,8 @@ class Episodes:
     # ---- from the tape to the server
 
     def _hand_over(self, seat: Seat) -> Talk | None:
+        if self._upstream.closed:
+            return None
         talk = self._talks.get(seat.walk.number)
         if talk is not None:
             return talk

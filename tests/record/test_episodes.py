@@ -498,6 +498,37 @@ async def test_the_end_in_the_middle_of_a_word(tmp_path: Path) -> None:
         assert [type(one).__name__ for one in tape][-6:] == ["Opened", "Passed", "Passed", "Passed", "Passed", "Cut"]
 
 
+async def test_who_asks_when_it_stops_is_answered_by_the_tape_alone(tmp_path: Path) -> None:
+    """Clients have a moment to end their side: nothing is begun with the server in it, and nothing is written."""
+    path, asked = strange(tmp_path), list[str]()
+
+    async def handle(request: web.BaseRequest) -> web.Response:
+        asked.append(request.path)
+        return web.Response(text="a page")
+
+    runner = web.ServerRunner(web.Server(handle))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with aiohttp.ClientSession() as session, asyncio.timeout(10):
+        async with playing(path, "tape", url) as run, speaking(run) as (ask, ws):
+            await ask("hello")
+            run.onlooker.leave()
+            before = path.read_bytes()
+            async with session.get(f"{run.url}/unknown") as answer:
+                assert answer.status == 404
+            await ws.send_str('{"type":"strange"}')
+            async with speaking(run, "/other"), session.get(f"{run.url}/unknown") as answer:
+                assert answer.status == 404
+            # A number that is used anew is another file's.
+            with tmp_path.joinpath("other").open("wb"), pytest.raises(OSError, match="Bad file descriptor"):
+                run.tape._sink.write(b"- torn\n")
+            assert not run.tape._sink.here
+        assert tmp_path.joinpath("other").read_bytes() == b""
+    await runner.cleanup()
+    assert (asked, path.read_bytes(), run.tape.told()) == ([], before, f"nothing was appended to {path}")
+
+
 @pytest.mark.parametrize("name", ["mia", "chip"])
 async def test_a_connection_that_is_on_no_tape(name: str, tmp_path: Path) -> None:
     """All of it goes to the server."""
