@@ -326,6 +326,8 @@ class Edge:
             finally:
                 self.waiting -= _size(order)
                 queue.task_done()
+        # A run that is over may be waiting for all of it.
+        queue.task_done()
 
     @staticmethod
     async def _put(socket: aiohttp.ClientWebSocketResponse, order: Write | Shut | Drop) -> None:

@@ -19,7 +19,7 @@ from aiohttp import web
 
 from simulator.cassette.entries import Beside, Closed, Entry, Exchange, TapedRequest, TapedResponse
 from simulator.core.errors import StartError
-from simulator.core.wire import Drop, Link
+from simulator.core.wire import Drop, Link, Shut, Write
 from simulator.drive.edge import Edge, sever
 from simulator.drive.outcome import Manner
 from simulator.drive.target import Target
@@ -244,6 +244,16 @@ async def test_a_connection_is_cut_on_any_loop(how: str, tmp_path: Path) -> None
         assert ours.fileno() >= 0
         ours.close()
         sever(carried)
+
+
+async def test_who_writes_has_nothing_left_to_do_at_the_end(tmp_path: Path) -> None:
+    """Else a run waits for it, as long as it waits for a server that reads nothing."""
+    nothing: Any = None
+    queue: asyncio.Queue[Write | Shut | Drop | None] = asyncio.Queue()
+    queue.put_nowait(None)
+    await Edge(nothing, tmp_path)._write(1, nothing, queue)
+    async with asyncio.timeout(1):
+        await queue.join()
 
 
 async def test_connections_that_are_over_leave_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
