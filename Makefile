@@ -71,7 +71,7 @@ test-slow: .venv/.dev $(RECORDER) clients ## the tests that take minutes
 	$(BIN)/pytest -m slow $(ARGS)
 
 test-plain: .venv/.dev $(RECORDER) clients ## the tests of serving over aiohttp's links, as with serve --links aiohttp
-	SIMULATOR_TEST_LINKS=aiohttp $(BIN)/pytest -m "not slow" tests/serve $(ARGS)
+	SIMULATOR_TEST_LINKS=aiohttp $(BIN)/pytest -m "not slow" -n $(WORKERS) --dist loadgroup tests/serve $(ARGS)
 
 test-record: .venv/.dev $(RECORDER) clients ## the tests of recording alone, slow ones too; RECORD_PYTHON=python3.13 RECORD=.venv/record3.13
 	SIMULATOR_TEST_RECORD=$(RECORD) $(BIN)/pytest tests/record $(ARGS)

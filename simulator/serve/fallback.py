@@ -32,9 +32,25 @@ class PublicLink:
     - Two tasks a link, and five times the memory.
     """
 
-    __slots__ = ("_closed", "_done", "_go", "_linger", "_outbox", "_policy", "_queued", "_receive", "_transport", "_ws")
+    __slots__ = (
+        "__weakref__",
+        "_closed",
+        "_done",
+        "_go",
+        "_linger",
+        "_outbox",
+        "_policy",
+        "_queued",
+        "_receive",
+        "_request",
+        "_transport",
+        "_ws",
+    )
 
-    def __init__(self, ws: web.WebSocketResponse, transport: asyncio.Transport, policy: LinkPolicy) -> None:
+    def __init__(
+        self, request: web.BaseRequest, ws: web.WebSocketResponse, transport: asyncio.Transport, policy: LinkPolicy
+    ) -> None:
+        self._request = request
         self._ws = ws
         self._transport = transport
         self._policy = policy
@@ -91,7 +107,8 @@ class PublicLink:
     def abort(self) -> None:
         """Resets the TCP connection."""
         self._end()
-        reset(self._transport)
+        if not self.gone:
+            reset(self._transport)
 
     def pause(self) -> None:
         """Stops handing out; aiohttp stops reading when its own queue is full."""
@@ -109,8 +126,8 @@ class PublicLink:
 
     @property
     def gone(self) -> bool:
-        """Whether its socket is closed; what else there is of it, aiohttp's server ends."""
-        return self._transport.is_closing()
+        """Whether its socket is closed: a transport that is closing may hold what its peer does not read."""
+        return self._request.transport is None
 
     @property
     def peer(self) -> str:
@@ -189,7 +206,13 @@ class PublicLink:
         self._done = True
         self._go.set()
         self._outbox.put_nowait(None)
-        asyncio.get_running_loop().call_later(GRACE, self._transport.abort)
+        asyncio.get_running_loop().call_later(GRACE, self._cut)
+
+    def _cut(self) -> None:
+        # A method of the link: it stays as long as its socket may, for those who ask whether that is gone.
+        if not self.gone:
+            # asyncio's, where it closed with something unread, would fail at this afterwards.
+            self._transport.abort()
 
     def _report(self, code: int, reason: str = "") -> None:
         closed, self._closed = self._closed, None
@@ -237,7 +260,7 @@ async def serve(
         await ws.prepare(request)
     except ConnectionError:
         return None
-    link = PublicLink(ws, transport, policy)
+    link = PublicLink(request, ws, transport, policy)
     opened(link)
     await link.run()
     # Not `ws`: aiohttp would send a second close frame.

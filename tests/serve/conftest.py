@@ -31,6 +31,10 @@ LACKS = {
     "test_entrance.py::test_who_does_not_read_is_not_served": _ENTRANCE,
     "test_entrance.py::test_who_never_reads_is_cut": _ENTRANCE,
     "test_entrance.py::test_who_does_not_read_may_be_aiohttps": _ENTRANCE,
+    "test_entrance.py::test_who_is_idle_is_looked_for_twice_in_his_time": _ENTRANCE,
+    "test_entrance.py::test_nothing_is_left_of_who_has_gone": _ENTRANCE,
+    "test_entrance.py::test_who_is_sent_away_is_no_visitor_any_more": _ENTRANCE,
+    "test_entrance.py::test_who_does_not_read_is_not_idle": _ENTRANCE,
 }
 """By file and test, why the plain way can't hold it."""
 
@@ -43,7 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=PLAIN)
-def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+def over_aiohttps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever says nothing of links has aiohttp's."""
     made = Options.__init__
 

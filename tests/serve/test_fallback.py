@@ -17,6 +17,7 @@ from simulator.serve.frames import Item, encode_close
 from simulator.serve.links import Handed
 from tests.serve.cases import INVALID, ROWS, TEXT, Row, bye, client
 from tests.serve.echo import ACCEPT, EXACT, REQUEST, AnyLink, Client, Echo, Watched, echo, headers_for, within
+from tests.serve.keeper import until
 from tests.served import Raw, prompt
 
 HI = client(TEXT, b"hi")
@@ -225,6 +226,21 @@ async def test_peer_that_does_not_read_is_dropped(policy: LinkPolicy) -> None:
         assert await within(server.closed) == (1006, "")
 
 
+async def test_it_is_gone_when_its_socket_is() -> None:
+    """Not when its transport begins to close, which may hold what the peer has not read."""
+    async with Echo(LinkPolicy(write_bound=1 << 30), public=True) as server:
+        peer, link = await server.connect()
+        peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        link.raw(bytes(24 << 20))
+        link.drop()
+        assert isinstance(link, fallback.PublicLink)
+        await until(link._transport.is_closing)
+        assert not link.gone
+        peer.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        assert len(await peer.rest()) == 24 << 20
+        await until(lambda: link.gone)
+
+
 async def test_peer_that_ends_without_a_close_frame() -> None:
     async with Echo(public=True) as server:
         peer, _ = await server.connect()
@@ -274,3 +290,14 @@ async def test_the_switch(own: bool, caplog: pytest.LogCaptureFixture) -> None:
         first, _ = await raw.frame()
         assert first == (0x88 if own else 0x81)
     assert caplog.messages == []
+
+
+@pytest.mark.parametrize("own", [True, False])
+async def test_its_end_is_told(own: bool, caplog: pytest.LogCaptureFixture) -> None:
+    async with prompt(own_links=own) as sim:
+        for ends in (bye(1000), b""):
+            async with Raw.upgraded(sim.connect("chip")) as raw:
+                assert sim.driver.linked == 1
+                raw.write(ends)
+            await until(lambda: sim.driver.linked == 0)
+        assert caplog.messages == [], "nor was anything of it lost in an error"

@@ -239,14 +239,16 @@ def test_the_straight_way_counts_as_well() -> None:
     assert wire.said(Reply(peer, "x", (200, {}))) == Write(1, Frame('{"channel":"x","status":200,"body":{}}'))
     hand.time = 700.0
     assert wire.take(Due(peer, "idle")) == [After(550, peer, "idle")]
+    assert wire.said(Send((peer,), Message("x", ({"a": 1},)))) == Write(1, Frame('{"channel":"x","a":1}'))
     hand.time = 750.0
+    assert wire.take(Due(peer, "idle")) == [After(550, peer, "idle")], "it was a push that was last"
     another = opened(gateway(), 2)
     for nothing in (
         wire.heard(1, Frame("x")), wire.said(Send((peer,), Message("x", (1,)))), wire.heard(2, Frame("x")),
         wire.said(Reply(peer, "x", (1,))), wire.said(Reply(another, "x", (200, {}))),
     ):  # fmt: skip
         assert nothing is None
-    hand.time = 1250.0
+    hand.time = 1300.0
     assert wire.take(Due(peer, "idle"))[0] == Shut(1, 1001, "Going away")
 
 

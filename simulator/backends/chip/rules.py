@@ -245,7 +245,10 @@ class ChipRules:
 
     def _new_msg(self, client: Client, contact: Contact, text: str, said: Message) -> list[Action]:
         created = round(self._world.now() * 1_000_000)
-        contact.add(Msg(created, contact.new_id(), False, text, ROW + len(text)))
+        size = ROW + len(text)
+        if contact.room.left < size:
+            self._state.has_room(size, contact)
+        contact.add(Msg(created, contact.new_id(), False, text, size))
         return [Heard(client.talk, text, said)]
 
     def _ack_chat(self, client: Client, contact: Contact, message: Message) -> list[Action]:
@@ -306,7 +309,9 @@ class ChipRules:
         """Queue a message to a contact; None when its outbox is full."""
         if len(outbox.items) >= self._kept_messages:
             return None
-        if outbox.room.left < msg.size and not self._state.has_room(msg.size, contact):
+        # It is kept twice, in the outbox and in the history: where others go for it, for both.
+        room = outbox.room
+        if room.left < 2 * msg.size and not self._state.has_room(2 * msg.size, contact) and room.left < msg.size:
             return None
         # The live time is the server's clock when the send request came, not the row's created_on (web/server.go).
         nanos = msg.created * 1000 + msg.id * 7919 % 1000

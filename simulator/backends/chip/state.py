@@ -204,7 +204,7 @@ def _unique(what: str, key: str, values: list[Any]) -> None:
 class State:
     """Everything of one running chip."""
 
-    __slots__ = ("_agents", "_channels", "_contacts", "_outboxes", "clients", "room", "sockets", "talks")
+    __slots__ = ("_agents", "_busy", "_channels", "_contacts", "_outboxes", "clients", "room", "sockets", "talks")
 
     def __init__(self, seed: Seed, ids: Ids) -> None:
         settings = seed.settings
@@ -212,6 +212,8 @@ class State:
         self.room = Room(settings.kept_megabytes << 20)
         self._agents = {user.id: user for user in seed.users}
         self._contacts: dict[tuple[int, str], Contact] = {}
+        self._busy = False
+        """All contacts are known to be in use: where the room is full, nobody looks at all of them for each message."""
         self._outboxes: dict[tuple[str, str], Outbox] = {}
         self.talks: dict[str, tuple[str, Contact, Outbox]] = {}
         """What `talk` finds for the chats that were started on a socket, each with its outbox."""
@@ -281,7 +283,7 @@ class State:
 
     def new_contact(self, client: Client, chat_id: str, settings: Settings) -> Contact:
         """Make a contact for a socket; the oldest that nobody uses makes room."""
-        if len(self._contacts) >= settings.kept_contacts:
+        if len(self._contacts) >= settings.kept_contacts and not self._busy:
             self._let_go(None)
         org = client.channel.org
         contact = Contact(
@@ -293,21 +295,27 @@ class State:
     def has_room(self, size: int, contact: Contact) -> bool:
         """Whether a message to this contact can be kept; others whom nobody uses go for it, the oldest first."""
         while self.room.left < size:
-            if not self._let_go(contact):
+            if self._busy or not self._let_go(contact):
                 return False
         return True
 
     def _let_go(self, kept: Contact | None) -> bool:
         """The oldest contact that nobody uses goes, with all that is kept of it; whether there was one."""
-        contacts = self._contacts.items()
-        idle = next((key for key, known in contacts if known is not kept and known.chat_id not in self.sockets), None)
+        idles = (key for key, known in self._contacts.items() if known.chat_id not in self.sockets)
+        idle = next(idles, None)
+        self._busy = idle is None
+        if kept is not None and idle == (kept.org, kept.chat_id):
+            idle = next(idles, None)
         if idle is None:
             return False
         gone = self._contacts.pop(idle)
         gone.forget(len(gone.messages))
-        for channel in self._channels:
-            self.talks.pop(f"{channel}/{idle[1]}", None)
-            outbox = self._outboxes.pop((channel, idle[1]), Outbox("", self.room))
+        for uuid, channel in self._channels.items():
+            # A chat id may be another contact's in another org.
+            if channel.org != idle[0]:
+                continue
+            self.talks.pop(f"{uuid}/{idle[1]}", None)
+            outbox = self._outboxes.pop((uuid, idle[1]), Outbox("", self.room))
             while outbox.items:
                 outbox.pop()
         return True
@@ -338,6 +346,7 @@ class State:
         here.remove(client)
         if not here:
             del self.sockets[client.contact.chat_id]
+            self._busy = False
 
 
 def _row(stored: Stored) -> Msg:

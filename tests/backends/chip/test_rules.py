@@ -309,6 +309,11 @@ def test_old_messages_and_old_contacts_make_room() -> None:
     assert len(talk.running.engine.rules.talks()) == 6
 
 
+def _state(talk: Talk) -> Any:
+    rules: Any = talk.running.engine.rules
+    return rules._state
+
+
 def chatting(talk: Talk) -> str:
     client = talk.connect()
     client.send('{"type":"start_chat"}')
@@ -429,8 +434,71 @@ def test_all_chats_together_are_bounded() -> None:
     for number in range(30):
         answer = sends(talk, EVE, number + 1, text="x" * 100_000)
     assert (answer.status, answer.body) == (500, b'{"error":"unable to queue message"}')
-    # Who says nothing new keeps nothing new, but goes on.
+    # Who is here does not lose its own for who is not.
     other.texts()
     other.send('{"type":"send_msg","text":"hi"}')
     other.send('{"type":"get_history","before":"2030-01-01T00:00:00Z"}')
-    assert len(other.texts()) == 1
+    [history] = other.texts()
+    assert '"text":"hi"' in history
+
+
+def test_a_message_that_fits_the_outbox_alone_is_in_the_history_as_well() -> None:
+    talk = Talk(settings={"kept_megabytes": 1, "bot": "none"})
+    chat = chatting(talk)
+    room = _state(talk).room
+    number = 0
+    while room.left >= 150_000:
+        number += 1
+        assert sends(talk, EVE, number, text="x" * min(100_000, (room.left - 149_000) // 2)).status == 200
+    assert 100_000 < room.left < 200_000
+    assert sends(talk, chat, 99, text="y" * 100_000).status == 200
+    client = talk.sockets["client"]
+    client.send('{"type":"get_history","before":"2030-01-01T00:00:00Z"}')
+    assert any('"type":"history"' in text and "yyy" in text for text in client.texts())
+
+
+def test_what_a_client_says_costs_whoever_has_left_and_not_its_own_history() -> None:
+    talk = Talk(settings={"kept_megabytes": 1, "bot": "none"})
+    chatting(talk)
+    for number in range(10):
+        sends(talk, EVE, number + 1, text="x" * 100_000)
+    client, room = talk.sockets["client"], _state(talk).room
+    client.send('{"type":"send_msg","text":"the first"}')
+    left = room.left
+    while room.left <= left:
+        left = room.left
+        client.send(json.dumps({"type": "send_msg", "text": "y" * 500}))
+    here, gone = _state(talk).contacts(), _state(talk).contact(1, EVE)
+    assert (gone, [contact.messages[0].text for contact in here if contact.messages]) == (None, ["the first"])
+
+
+def test_where_all_are_here_nobody_is_looked_for_at_each_message() -> None:
+    talk = Talk(settings={"kept_megabytes": 1, "bot": "none"})
+    chat, state = chatting(talk), _state(talk)
+    for number in range(10):
+        answer = sends(talk, chat, number + 1, text="y" * 100_000)
+    assert (answer.status, state._busy) == (500, True), "Eve had nothing, and has gone"
+    other = talk.connect("other")
+    other.send('{"type":"start_chat"}')
+    [text] = other.texts()
+    assert sends(talk, json.loads(text)["chat_id"], 1, text="y" * 100_000).status == 500
+    talk.sockets["client"].close()
+    assert state._busy is False
+    assert sends(talk, json.loads(text)["chat_id"], 1, text="y" * 100_000).status == 200
+
+
+def test_who_makes_room_takes_nothing_of_a_contact_of_that_id_elsewhere() -> None:
+    """An org's contact goes; the one of another org with the same id keeps its outbox, and what it takes is given back."""
+    talk = Talk(
+        settings={"kept_megabytes": 1, "bot": "none"},
+        seeded={
+            "channels": [{"uuid": MAIN, "secret": "sesame"}, {"uuid": OTHER, "org": 2, "secret": "sesame"}],
+            "contacts": [{"chat_id": EVE}, {"chat_id": EVE, "org": 2}],
+        },
+    )
+    state = _state(talk)
+    for number in range(3):
+        assert sends(talk, EVE, number + 1, text="x" * 100_000).status == 200
+    for number in range(4):
+        assert sends(talk, EVE, number + 1, text="y" * 100_000, channel=OTHER).status == 200
+    assert [len(state.outbox(channel, EVE).items) for channel in (MAIN, OTHER)] == [0, 4]
