@@ -257,6 +257,8 @@ class Playback:
             return [*moved, Refuse(knocked.conn, {reason: NOT_ON_THE_TAPE})]
         if topic != knocked.topic:
             seat.walk.bindings.bind(topic, knocked.topic)
+        if topic in seat.broke or index in seat.used:
+            self._anew(seat, topic, index)
         line = seat.strand.lines[index]
         taped = line.args[:1] or (None,)
         comparison = Comparison(self.masks.of(line.name), True).args(
@@ -269,6 +271,13 @@ class Playback:
         if self._away.pop(knocked.recovers, None) is not None:
             seat.recovers[topic] = knocked.recovers
         return [*moved, *self._matched(seat, Found(index, comparison), NO_REF)]
+
+    def _anew(self, seat: Seat, topic: str, index: int) -> None:
+        """Not recovered: by what its join brings it would hear for the second time what is still to come, or missed."""
+        seat.away.discard(topic)
+        seat.broke.discard(topic)
+        for one in seat.kin:
+            one.anew(topic, index if one is seat else None, self.manner.factor)
 
     def _elsewhere(self, seat: Seat, knocked: Knocked) -> list[Action] | None:
         """Into one that the real server is asked for."""

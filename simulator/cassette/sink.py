@@ -100,7 +100,9 @@ class FileSink:
             if self._error is None and not self._deleted:
                 self._look_for_it()
         finally:
-            os.close(self._file)
+            # Its number is the next file's: what is still written fails, and is not written there.
+            file, self._file = self._file, -1
+            os.close(file)
         if self._error is not None:
             raise self._error
 

@@ -221,6 +221,22 @@ class Seat:
         self.over = False
         self.refs.clear()
 
+    def anew(self, topic: str, join: int | None, factor: float) -> None:
+        """That is joined once more: what was still to come there for who was in before reaches nobody.
+
+        With `join`, the line of it, all that follows it on the tape is about to follow it again.
+        """
+        lines, follows = self.strand.lines, self.strand.follows
+        self.held = [(at, cause) for at, cause in self.held if lines[at].topic != topic and cause != join]
+        self._floor.pop(topic, None)
+        before, self._due = self._due, []
+        for _, _, which, cause, base, floor in before:
+            following = follows[cause]
+            while which < len(following) and lines[following[which]].topic == topic:
+                which += 1
+            if cause != join:
+                self._push(cause, which, base, floor, factor)
+
     # --- what the client says
 
     def topic(self, message: Message, topic: str) -> str:

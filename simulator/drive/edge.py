@@ -9,8 +9,8 @@ from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from socket import SHUT_RDWR
-from typing import Any, Final
+from socket import AF_INET, SHUT_RDWR, SOCK_STREAM, fromfd
+from typing import Any, Final, Protocol
 
 import aiohttp
 from yarl import URL
@@ -27,6 +27,13 @@ _LARGEST: Final = 64 << 20
 """Bytes of one message, and of one answer."""
 _FAREWELL: Final = 1.0
 """Seconds in which the server can answer a close."""
+
+
+class HasSocket(Protocol):
+    """aiohttp's WebSocket of either side."""
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """`socket` is the loop's."""
 
 
 @dataclass(slots=True)
@@ -194,8 +201,7 @@ class Edge:
     def cut(self) -> None:
         """End all connections now, whatever waits to be written."""
         for socket in self._sockets.values():
-            with suppress(OSError, AttributeError):
-                socket.get_extra_info("socket").shutdown(SHUT_RDWR)
+            sever(socket)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -320,6 +326,8 @@ class Edge:
             finally:
                 self.waiting -= _size(order)
                 queue.task_done()
+        # A run that is over may be waiting for all of it.
+        queue.task_done()
 
     @staticmethod
     async def _put(socket: aiohttp.ClientWebSocketResponse, order: Write | Shut | Drop) -> None:
@@ -331,7 +339,20 @@ class Edge:
             case Shut():
                 await socket.close(code=order.code or 1000, message=order.reason.encode())
             case Drop():
-                socket.get_extra_info("socket").shutdown(SHUT_RDWR)
+                sever(socket)
+
+
+def sever(carried: HasSocket) -> None:
+    """End a connection under its reader, without a word; the loop that has it closes it.
+
+    By a twin: uvloop's own sockets raise TypeError (uvloop/pseudosock.pyx).
+    """
+    known = carried.get_extra_info("socket")
+    # Of what is over there is none, or one without a number.
+    with suppress(OSError):
+        if known is not None:
+            with fromfd(known.fileno(), AF_INET, SOCK_STREAM) as twin:
+                twin.shutdown(SHUT_RDWR)
 
 
 def _size(order: Write | Shut | Drop) -> int:

@@ -53,8 +53,8 @@ class Listener(Protocol):
         """A request that was passed on has its answer, or none."""
         ...
 
-    def upload(self, body: Beside) -> Request | None:
-        """The request with which the client brought this, whole; None where that is gone."""
+    def upload(self, request: TapedRequest, body: Beside) -> Request | None:
+        """This request of the client with the body that it brought; None where that is gone."""
         ...
 
     def tell(self, line: str) -> None:
@@ -205,7 +205,7 @@ class Episode(Play):
     def _ask(self, step: Ask, out: list[Order]) -> None:
         # What the client has uploaded to the tape the server has to have before the client speaks of it.
         if isinstance(body := step.request.body, Beside):
-            brought = self._listener.upload(body)
+            brought = self._listener.upload(step.request, body)
             if brought is None:
                 self._listener.tell(f"is not given what {step.name} brought: it is not kept any more")
             else:

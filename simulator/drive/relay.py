@@ -11,7 +11,6 @@ import ssl
 import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from socket import SHUT_RDWR
 from typing import Final
 
 import aiohttp
@@ -24,7 +23,7 @@ from simulator.cassette.entries import Beside, TapedRequest, TapedResponse
 from simulator.cassette.recorder import Call, Recorder
 from simulator.cassette.sessions import Line, is_poll
 from simulator.core.message import Headers
-from simulator.drive.edge import LINES, Only, Turned, no_101, staying, whole, why
+from simulator.drive.edge import LINES, Only, Turned, no_101, sever, staying, whole, why
 from simulator.drive.target import Target
 
 LARGEST: Final = 64 << 20
@@ -350,8 +349,7 @@ class _Pair:
             if self._asked.transport is not None:
                 self._asked.transport.close()
             return
-        with suppress(OSError, AttributeError):
-            self._sides[side].get_extra_info("socket").shutdown(SHUT_RDWR)
+        sever(self._sides[side])
 
 
 def _path(asked: web.BaseRequest) -> str:

@@ -46,6 +46,8 @@ class Upstream:
         self._simulator: Server | None = None
         self._current: Episodes | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self.closed = False
+        """Nothing is begun any more; clients are still served for a moment."""
         self.onlooker = Onlooker(now, _log(tell), self._seen, self._began)
         self.onlooker.closing = self.close
 
@@ -115,6 +117,7 @@ class Upstream:
 
     def close(self) -> None:
         """The end: what is under way is cut off, and the file is whole."""
+        self.closed = True
         for task in self._tasks:
             task.cancel()
         self.tape.close()

@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING, Final, cast
 
 from simulator.cassette.bindings import changed
-from simulator.cassette.entries import Beside
+from simulator.cassette.entries import Beside, TapedRequest
 from simulator.cassette.envelopes import ENGINE, PHOENIX
 from simulator.cassette.misses import NOT_ON_THE_TAPE
 from simulator.cassette.plan import answered
@@ -144,9 +144,9 @@ class Ear:
         )
         self._episodes.do(Respond(call, Response(response.status, here, body)))
 
-    def upload(self, body: Beside) -> Request | None:
+    def upload(self, request: TapedRequest, body: Beside) -> Request | None:
         """What the client has uploaded so far."""
-        return self._episodes.upload(body)
+        return self._episodes.upload(request, body)
 
     def tell(self, line: str) -> None:
         """For the operator."""

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from simulator.cassette.coverage import short
-from simulator.cassette.entries import Beside
+from simulator.cassette.entries import Beside, TapedRequest
 from simulator.cassette.playback import Playback
 from simulator.cassette.strands import Part
+from simulator.cassette.targets import target, weight
 from simulator.cassette.walk import Seat, Walk
 from simulator.core.actions import Action, Cancel
 from simulator.core.events import CallId, Conn, Knocked, Requested
-from simulator.core.message import NO_REF, Message, Request
+from simulator.core.message import NO_REF, Headers, Message, Request
 from simulator.core.objects import Upload
 from simulator.drive.edge import Edge
 from simulator.drive.episode import Episode
@@ -38,6 +39,8 @@ _ANSWER: Final = 30.0
 """Seconds that the server has for an answer."""
 _MOMENT: Final = 0.2
 """Seconds in which the end of a conversation comes to the tape."""
+_Brought: TypeAlias = "tuple[str, str, str, Headers]"
+"""A hash, and the method, target and header lines that came with it: another client's token is in those."""
 
 
 class Episodes:
@@ -52,10 +55,10 @@ class Episodes:
         """By the identity of their requests, connections that are about to open."""
         self._by_number: dict[int, Talk] = {}
         self._calls: dict[CallId, tuple[Request, bool]] = {}
-        self._uploads: OrderedDict[str, tuple[Requested, bytes]] = OrderedDict()
-        """By the hash of what they brought, the last requests that brought something, and that."""
+        self._uploads: OrderedDict[_Brought, tuple[Requested, bytes]] = OrderedDict()
+        """The last requests that brought something, and that."""
         self._uploaded = 0
-        """Bytes of these."""
+        """Bytes of these, with their header lines."""
         self._actions: list[Action] = []
         self._learning = False
 
@@ -88,6 +91,8 @@ class Episodes:
         return [Cancel(("seat", one.number)) for other in talk.seats.values() for one in other.kin]
 
     def opened(self, seat: Seat) -> bool:
+        if self._upstream.closed:
+            return False
         talk = self._talks.get(seat.walk.number)
         if talk is None and (seat.strand.conn or not self._upstream.onlooker.sees(seat.request)):
             return False
@@ -111,6 +116,8 @@ class Episodes:
                 asyncio.get_running_loop().call_soon(self._hang, talk, number)
 
     def asked(self, asked: Requested, walk: Walk | None, known: bool) -> list[Action] | None:
+        if self._upstream.closed:
+            return None
         self._brought(asked)
         talk = None if walk is None else self._talks.get(walk.number)
         route = asked.route.name
@@ -150,6 +157,8 @@ class Episodes:
     # ---- from the tape to the server
 
     def _hand_over(self, seat: Seat) -> Talk | None:
+        if self._upstream.closed:
+            return None
         talk = self._talks.get(seat.walk.number)
         if talk is not None:
             return talk
@@ -311,22 +320,26 @@ class Episodes:
         if talk.walk is not None:
             self._talks.pop(talk.walk.number, None)
 
-    def upload(self, body: Beside) -> Request | None:
-        """The request that brought it, whole; of the last ones."""
-        found = self._uploads.get(body.sha256)
+    def upload(self, request: TapedRequest, body: Beside) -> Request | None:
+        """The very request that brought this, whole; of the last ones."""
+        found = self._uploads.get((body.sha256, request.method, request.path, request.headers))
         return None if found is None else whole(*found)
 
     def _brought(self, asked: Requested) -> None:
         # The simulator itself keeps nothing of what the tape has taken.
-        upload = asked.request.upload
-        if not isinstance(upload, Upload) or upload.size > UPLOADS:
+        request = asked.request
+        upload = request.upload
+        if not isinstance(upload, Upload):
             return
-        content = self._upstream.content(asked)
-        if content is not None and upload.sha256 not in self._uploads:
-            self._uploads[upload.sha256] = asked, content
-            self._uploaded += len(content)
+        key = upload.sha256, request.method, target(request), request.headers
+        size = upload.size + weight(request)
+        if size > UPLOADS or key in self._uploads or (content := self._upstream.content(asked)) is None:
+            return
+        self._uploads[key] = asked, content
+        self._uploaded += size
         while self._uploaded > UPLOADS:
-            self._uploaded -= len(self._uploads.popitem(last=False)[1][1])
+            old, content = self._uploads.popitem(last=False)[1]
+            self._uploaded -= len(content) + weight(old.request)
 
     def call(self, call: CallId) -> tuple[Request, bool]:
         """The request that has its answer now, and whether it is of a signed upload."""

@@ -233,6 +233,9 @@ class Channels:
 
     def work(self, socket: Socket) -> list[Output]:
         """Work what came until a join waits, or until rules have to hear what a frame meant before the next one."""
+        if not socket.mail:
+            # What rules did about the one before has ended the socket.
+            return []
         got = socket.mail.popleft()
         assert isinstance(got, Got)
         socket.waiting -= len(got.item.data)

@@ -151,6 +151,123 @@ def test_the_other_namespace_is_waited_for() -> None:
     assert replay.unplayed() == []
 
 
+def two_namespaces(then: str = "", *more: Entry) -> Replay:
+    """`shop` hears nothing before the break, so nothing of it is to be recovered; each has something to come."""
+    tape: list[Entry] = [opened(SOCKET), said("server", HELLO, 0.0)]
+    for name in ("admin", "shop"):
+        tape += [
+            said("client", f"40/{name},", 0.0),
+            said("server", f'40/{name},{{"sid":"ABCDEFGHIJKL-{name}","pid":"pppppppppppp-{name}"}}', 0.0),
+        ]
+    tape += [
+        said("server", '42/admin,["one","MLkzrCt"]', 0.0),
+        said("server", '42/admin,["two","MLkzrCu"]', 1.0),
+        said("server", '42/shop,["two","MLkzrCu"]', 1.0),
+        said("server", '42/shop,["three","MLkzrCv"]', 3.0),
+    ]
+    replay = stranger(*tape, *more)
+    replay.connect("client", SOCKET)
+    replay.play(f"""
+    {OPENED}
+    client >> 40/admin,
+    server << 40/admin,{{"sid":"$admin","pid":"$keyadmin"}}
+    server << 42/admin,["one","$offset"]
+    client >> 40/shop,
+    server << 40/shop,{{"sid":"$shop","pid":"$keyshop"}}
+    {then}
+    """)
+    return replay
+
+
+@pytest.mark.parametrize("leaves", ["", "client >> 41/shop,"], ids=["broke off", "left"])
+@pytest.mark.parametrize("away", [0.5, 2, 5])
+def test_who_joins_anew_hears_each_once(away: float, leaves: str) -> None:
+    """What was to come in the namespace before is not to come beside what its join brings."""
+    replay = two_namespaces(leaves)
+    replay.play(f"client closes 1006\nafter {away}")
+    replay.connect("again", SOCKET)
+    missed = '42/admin,["two","$two"]'
+    replay.play(f"""
+    {AGAIN}
+    again >> 40/admin,{{"pid":"$keyadmin","offset":"$offset"}}
+    {f"again << {missed}" if away >= 1 else ""}
+    again << 40/admin,{{"sid":"$admin","pid":"$keyadmin"}}
+    again >> 40/shop,
+    again << 40/shop,{{"sid":"$another","pid":"$anotherkey"}}
+    again is silent
+    """)
+    if away < 1:
+        replay.play(f"after {1 - away}\nagain << {missed}")
+        replay.play(f'after {away}\nagain << 42/shop,["two","$shoptwo"]\nafter 2\nagain << 42/shop,["three","$three"]')
+    else:
+        replay.play('after 1\nagain << 42/shop,["two","$shoptwo"]\nafter 2\nagain << 42/shop,["three","$three"]')
+    replay.play("after 9\nagain is silent")
+    assert replay.unplayed() == []
+
+
+def test_the_end_comes_behind_what_a_join_brings_once_more() -> None:
+    replay = two_namespaces("client closes 1006\nafter 0.5", closed(4.0, code=1005, by="server"))
+    replay.connect("again", SOCKET)
+    replay.play(f"""
+    {AGAIN}
+    again >> 40/shop,
+    again << 40/shop,{{"sid":"$another","pid":"$anotherkey"}}
+    after 1
+    again << 42/shop,["two","$shoptwo"]
+    after 2
+    again << 42/shop,["three","$three"]
+    after 0.9
+    again is silent
+    after 0.1
+    again is shut
+    """)
+
+
+@pytest.mark.parametrize("away", [0.5, 1.5])
+def test_an_answer_to_who_was_in_before_is_heard_by_nobody(away: float) -> None:
+    """And what comes behind it comes all the same."""
+    go = said("client", '42/shop,["go"]', 3.0), said("server", '42/shop,["went","MLkzrCw"]', 4.0)
+    replay = two_namespaces(
+        f'after 3\nclient << 42/admin,["two","$two"]\nclient << 42/shop,["two","$a"]\nclient << 42/shop,["three","$b"]\n'
+        f'client >> 42/shop,["go"]\nclient closes 1006\nafter {away}',
+        *go,
+        closed(6.0, code=1005, by="server"),
+    )
+    replay.connect("again", SOCKET)
+    replay.play(f"""
+    {AGAIN}
+    again >> 40/admin,{{"pid":"$keyadmin","offset":"$two"}}
+    again << 40/admin,{{"sid":"$admin","pid":"$keyadmin"}}
+    again >> 40/shop,
+    again << 40/shop,{{"sid":"$another","pid":"$anotherkey"}}
+    after 0.9
+    again is silent
+    after 0.1
+    again << 42/shop,["two","$c"]
+    after {2 - away}
+    again is shut
+    """)
+    assert replay.unplayed() == ["51: server: went"]
+
+
+def test_who_leaves_and_joins_in_one_session() -> None:
+    replay = two_namespaces()
+    replay.play("""
+    client >> 41/shop,
+    after 0.5
+    client >> 40/shop,
+    client << 40/shop,{"sid":"$another","pid":"$anotherkey"}
+    after 0.5
+    client << 42/admin,["two","$two"]
+    after 0.5
+    client << 42/shop,["two","$shoptwo"]
+    after 2
+    client << 42/shop,["three","$three"]
+    after 9
+    client is silent
+    """)
+
+
 @pytest.mark.parametrize("pid", ['"pid":"pppppppppppppppppppp"', '"pid":5'])
 def test_another_one_s_connection_is_no_place_to_go_on(pid: str) -> None:
     """On the tape are two clients, of which none came back; without a private id the next one is taken for it."""

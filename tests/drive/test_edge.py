@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from socket import socketpair
 from typing import Any
 
 import aiohttp
@@ -18,8 +19,8 @@ from aiohttp import web
 
 from simulator.cassette.entries import Beside, Closed, Entry, Exchange, TapedRequest, TapedResponse
 from simulator.core.errors import StartError
-from simulator.core.wire import Link
-from simulator.drive.edge import Edge
+from simulator.core.wire import Drop, Link, Shut, Write
+from simulator.drive.edge import Edge, sever
 from simulator.drive.outcome import Manner
 from simulator.drive.target import Target
 from simulator.drive.verify import Wanted, verify
@@ -202,6 +203,57 @@ async def test_closes_have_their_codes(tmp_path: Path) -> None:
         found = await verified(path, url)
     [row] = found.rows
     assert [(change.path, change.what) for change in row.changes] == [("code", "1005 became 1006")]
+
+
+@pytest.mark.parametrize("how", ["sever", "drop", "all", "none"])
+async def test_a_connection_is_cut_on_any_loop(how: str, tmp_path: Path) -> None:
+    """uvloop's sockets have a number, and all else of them raises TypeError."""
+    ours, theirs = socketpair()
+
+    class Pseudo:
+        def fileno(self) -> int:
+            return ours.fileno()
+
+        def shutdown(self, how: int) -> None:
+            raise TypeError("transport sockets do not support shutdown() method")
+
+    class Carried:
+        def get_extra_info(self, name: str) -> Pseudo | None:
+            return None if how == "none" else Pseudo()
+
+    carried: Any = Carried()
+    with ours, theirs:
+        theirs.settimeout(5)
+        match how:
+            case "drop":
+                await Edge._put(carried, Drop(1))
+            case "all":
+                nothing: Any = None
+                one = Edge(nothing, tmp_path)
+                one._sockets[1] = carried
+                one.cut()
+            case _:
+                sever(carried)
+        if how == "none":
+            theirs.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                theirs.recv(1)
+            return
+        assert theirs.recv(1) == b""
+        # It is cut, and not closed: that is for its loop to do.
+        assert ours.fileno() >= 0
+        ours.close()
+        sever(carried)
+
+
+async def test_who_writes_has_nothing_left_to_do_at_the_end(tmp_path: Path) -> None:
+    """Else a run waits for it, as long as it waits for a server that reads nothing."""
+    nothing: Any = None
+    queue: asyncio.Queue[Write | Shut | Drop | None] = asyncio.Queue()
+    queue.put_nowait(None)
+    await Edge(nothing, tmp_path)._write(1, nothing, queue)
+    async with asyncio.timeout(1):
+        await queue.join()
 
 
 async def test_connections_that_are_over_leave_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

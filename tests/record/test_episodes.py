@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from shutil import copy
 from typing import Any
@@ -25,12 +26,20 @@ from simulator.cassette.entries import Closed, Entry, Exchange, Passed, TapedReq
 from simulator.cassette.playback import Playback
 from simulator.cassette.records import dump, dump_header
 from simulator.cassette.tape import open_tape
+from simulator.cassette.targets import weight
 from simulator.cassette.walk import Manner
+from simulator.core.backend import Route
 from simulator.core.errors import CassetteError, StartError
+from simulator.core.events import Requested
+from simulator.core.message import Request
+from simulator.core.objects import Upload
 from simulator.drive import edge
+from simulator.drive.edge import Edge
+from simulator.drive.orders import Fetch
 from simulator.drive.target import Target
 from simulator.record.appending import Appending
 from simulator.record.behind import Upstream
+from simulator.record.episodes import UPLOADS, Episodes
 from simulator.serve.app import Options, Server
 from simulator.serve.replay import prepare
 from tests.backends.concierge.live import png
@@ -225,7 +234,7 @@ async def test_requests_too(tmp_path: Path) -> None:
         assert run.coverage.missed == 0, run.coverage.text()
 
 
-async def image(client: Client) -> None:
+async def image(client: Client, speaks: bool = True, **more: str) -> None:
     """aida: a picture, and what speaks of it."""
     talk = await client.connect("/socket/websocket?vsn=2.0.0")
     await talk.say(["1", "1", f"bot:{BOT}", "phx_join", {"access_token": BOT_TOKEN}])
@@ -234,8 +243,10 @@ async def image(client: Client) -> None:
     session = json.loads(await talk.has('"2"'))[4]["response"]["session"]
     form = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\nContent-Type: image/png\r\n\r\n'
     body, kind = form + png() + b"\r\n--x--\r\n", {"Content-Type": "multipart/form-data; boundary=x"}
-    status, answer = await client.ask("POST", f"/content/image/{BOT}/{session}", body, **kind)
+    status, answer = await client.ask("POST", f"/content/image/{BOT}/{session}", body, **kind, **more)
     assert status == 200, answer
+    if not speaks:
+        return
     await talk.say(["1", "3", f"bot:{BOT}", "utb_img", {"session": session, "image": json.loads(answer)["id"]}])
     await talk.say(["1", "4", f"bot:{BOT}", "put_data", {"session": session, "data": {}}])
     await talk.has('"4"')
@@ -270,6 +281,51 @@ async def test_what_was_uploaded_before_is_uploaded_to_the_server(
         async with playing(path, name) as run:
             await run.talk(tmp_path / "second.yaml", talk)
             assert run.coverage.missed == 0, run.coverage.text()
+
+
+async def test_who_uploads_what_another_one_has_uploaded_does_it_in_his_own_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same picture twice, and only the second client goes on with the server."""
+    gone_out: list[Fetch] = []
+    fetch = Edge._fetch
+
+    async def watched(one: Edge, order: Fetch) -> None:
+        gone_out.append(order)
+        await fetch(one, order)
+
+    monkeypatch.setattr(Edge, "_fetch", watched)
+    path = without(await taped(tmp_path / "talk.yaml", "aida", image), "utb_img")
+    async with served("aida", 8, **PROFILE["aida"]) as real, playing(path, "aida", real.url("aida")) as run:
+        await run.talk(tmp_path / "first.yaml", partial(image, speaks=False, Authorization="Bearer A", Cookie="a=1"))
+        await run.talk(tmp_path / "second.yaml", partial(image, Authorization="Bearer B", Cookie="b=2"))
+        assert run.coverage.missed == 0, run.coverage.text()
+        [stored] = real.shelf._objects.values()
+    assert (stored.upload.size, stored.upload.type) == (len(png()), "image/png")
+    [order] = gone_out
+    lines = {name.lower(): value for name, value in order.headers}
+    assert (order.method, lines["authorization"], lines["cookie"]) == ("POST", "Bearer B", "b=2")
+
+
+def test_header_lines_of_uploads_count_and_what_is_known_is_not_read_again() -> None:
+    """A client may bring as many as the wire lets through, and next to nothing else."""
+    read: list[Requested] = []
+
+    class Shelf:
+        def content(self, asked: Requested) -> bytes:
+            read.append(asked)
+            return b"x"
+
+    nobody: Any = None
+    shelf: Any = Shelf()
+    kept = Episodes(shelf, nobody)
+    lines = tuple((f"X-{number}", "y" * 8000) for number in range(100))
+    for number in (*range(50), 49):
+        upload = Upload(str(number), 1, None, "", sha256=str(number))
+        request = Request("PUT", f"/{number}", "", lines, upload=upload)
+        kept._brought(Requested(number, request, Route("put", "/.*")))
+    assert len(read) == 50
+    assert [asked.call for asked, _ in kept._uploads.values()] == [*range(50 - UPLOADS // weight(request), 50)]
 
 
 # ---- strangers, and days on which nothing goes right ----
@@ -440,6 +496,37 @@ async def test_the_end_in_the_middle_of_a_word(tmp_path: Path) -> None:
     is_whole(path)
     with open_tape(path) as tape:
         assert [type(one).__name__ for one in tape][-6:] == ["Opened", "Passed", "Passed", "Passed", "Passed", "Cut"]
+
+
+async def test_who_asks_when_it_stops_is_answered_by_the_tape_alone(tmp_path: Path) -> None:
+    """Clients have a moment to end their side: nothing is begun with the server in it, and nothing is written."""
+    path, asked = strange(tmp_path), list[str]()
+
+    async def handle(request: web.BaseRequest) -> web.Response:
+        asked.append(request.path)
+        return web.Response(text="a page")
+
+    runner = web.ServerRunner(web.Server(handle))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with aiohttp.ClientSession() as session, asyncio.timeout(10):
+        async with playing(path, "tape", url) as run, speaking(run) as (ask, ws):
+            await ask("hello")
+            run.onlooker.leave()
+            before = path.read_bytes()
+            async with session.get(f"{run.url}/unknown") as answer:
+                assert answer.status == 404
+            await ws.send_str('{"type":"strange"}')
+            async with speaking(run, "/other"), session.get(f"{run.url}/unknown") as answer:
+                assert answer.status == 404
+            # A number that is used anew is another file's.
+            with tmp_path.joinpath("other").open("wb"), pytest.raises(OSError, match="Bad file descriptor"):
+                run.tape._sink.write(b"- torn\n")
+            assert not run.tape._sink.here
+        assert tmp_path.joinpath("other").read_bytes() == b""
+    await runner.cleanup()
+    assert (asked, path.read_bytes(), run.tape.told()) == ([], before, f"nothing was appended to {path}")
 
 
 @pytest.mark.parametrize("name", ["mia", "chip"])

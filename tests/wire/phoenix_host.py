@@ -102,6 +102,8 @@ class Host(Talkless):
                 return [Reply(conn, message.ref, ("ok", message.args[0]))]
             case "push":
                 return [Send((conn,), Message("news", message.args))]
+            case "bye":
+                return [Close(conn, 1011, "not on the tape")]
             case "crash":
                 return [Close(conn, 1011, whole=False)]
             case "end":

@@ -47,6 +47,17 @@ def test_a_waiting_join_blocks_its_socket() -> None:
     assert it.says(BEAT) == [BEAT_REPLY]
 
 
+@pytest.mark.parametrize("sent", ['["1","2","bot:a","bye",{}]', '["7","8","bot:b","bye",{}]'])
+def test_rules_close_the_socket_while_mail_waits(sent: str) -> None:
+    it = host("1.3", JOIN)
+    assert it.says(LATER, sent, BEAT, BEAT) == []
+    answers = it.act(Accept(it.conns(Knocked)[2]))
+    assert answers[-1] == Shut(1, 1011, "not on the tape")
+    assert BEAT_REPLY not in str(answers)
+    assert it.closed() == [("<channel bot:a of 1>", 1011), ("<channel bot:b of 1>", 1011), ("<socket 1>", 1011)]
+    assert it.at(100.0) == []
+
+
 def test_the_straight_way_leaves_all_but_the_usual_to_take() -> None:
     it = host("1.3", JOIN)
     wire = it.engine.wire

@@ -47,6 +47,15 @@ def test_the_mailbox_is_bounded() -> None:
     assert it.host.closed() == [("<socket 1>", 1006)]
 
 
+def test_rules_close_the_session_while_mail_waits() -> None:
+    """What was posted behind it is worked by nobody; the post waits out its window, as at any end."""
+    it = Poller()
+    it.post(JOIN)
+    answers = it.post('["1","2","bot:a","bye",{}]', '[null,"9","phoenix","heartbeat",{}]')
+    assert it.host.closed() == [("<channel bot:a of 1>", 1011), ("<socket 1>", 1011)]
+    assert [*answers, *map(body, it.host.at(10.0))] == [{"status": 408}]
+
+
 # ---- ends
 
 
