@@ -188,8 +188,8 @@ async def test_it_chats(chat: Chat, five: Server, tmp_path: Path, name: str) -> 
     assert await chat.do(inside) == 0
     # Both columns stay at their ends.
     for scrolls in (".log", ".frames"):
-        end = f"const it = document.querySelector('{scrolls}'); return it.scrollHeight - it.clientHeight - it.scrollTop"
-        assert await chat.do(end) < 2, scrolls
+        it = f"document.querySelector('{scrolls}')"
+        await chat.until(f"{it}.scrollHeight - {it}.clientHeight - {it}.scrollTop < 2")
     await chat.easy()
     # History comes back with the page, where the protocol has one.
     await chat.until("document.querySelector('.log li:last-child').className === 'theirs'")

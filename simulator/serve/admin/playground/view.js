@@ -33,24 +33,36 @@ const PICTURE = html`<svg viewBox="0 0 24 24" width="20" height="20" aria-hidden
   <rect x="3" y="5" width="18" height="14" rx="2.5" /><circle cx="8.5" cy="10" r="1.6" /><path d="M4 17.5 9.5 13l3 2.5L16 11.5l4.5 5" />
 </svg>`;
 
+const HANDS = ["wheel", "touchmove", "pointerdown", "keydown"];
+
 /** Stays at the end while whoever looks is there; gives the ref, and the handler of its scrolling. */
 function useEnd(changes) {
   const element = useRef(null);
   const atEnd = useRef(true);
   const last = useRef(0);
+  const byHand = useRef(false);
   useEffect(() => {
     const { current } = element;
     const stay = () => {
-      if (atEnd.current) current.scrollTop = current.scrollHeight;
+      if (!atEnd.current) return;
+      current.scrollTop = current.scrollHeight;
+      byHand.current = false;
     };
     stay();
     // A picture has no height until it is there.
     current.addEventListener("load", stay, true);
     return () => current.removeEventListener("load", stay, true);
   }, [changes]);
+  useEffect(() => {
+    const { current } = element;
+    const touched = () => (byHand.current = true);
+    for (const kind of HANDS) current.addEventListener(kind, touched, { passive: true });
+    return () => HANDS.forEach((kind) => current.removeEventListener(kind, touched));
+  }, []);
   const scrolled = ({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => {
-    // Only a person goes up; what has grown since it was scrolled to its end is no reason to stay behind.
-    if (scrollTop < last.current - 1) atEnd.current = false;
+    // Only a person goes up: what has grown since it was scrolled to its end is no reason to stay behind, nor is what
+    // was less for a moment, when the browser moves it up.
+    if (byHand.current && scrollTop < last.current - 1) atEnd.current = false;
     if (scrollHeight - scrollTop - clientHeight < 40) atEnd.current = true;
     last.current = scrollTop;
   };
