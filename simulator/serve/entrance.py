@@ -281,20 +281,25 @@ class Visitor(asyncio.Protocol):
         assert self._opening is not None
         driver, running, _, use = self._opening
         self._opening = None
-        transport = self._transport
-        if type(answer) is Answer:
-            if answer.response is None:
-                self.end()
+        try:
+            if type(answer) is Answer:
+                if answer.response is None:
+                    self.end()
+                else:
+                    self._write(driver, running, answer.response, True)
+            elif type(answer) is Upgrade:
+                self._upgrade(driver, running, answer)
+            elif type(answer) is Reset:
+                self._leave()
+                links.reset(self._transport)
             else:
-                self._write(driver, running, answer.response, True)
-        elif type(answer) is Upgrade:
-            self._upgrade(driver, running, answer)
-        elif type(answer) is Reset:
-            self._leave()
-            links.reset(transport)
-        else:
-            self._write(driver, running, Response(503 if isinstance(answer, Gone) else 500), False)
-        use.__exit__(None, None, None)
+                self._write(driver, running, Response(503 if isinstance(answer, Gone) else 500), False)
+        except Exception:
+            # A mistake of ours. Nobody is told twice: the client would wait for ever.
+            self.end()
+            raise
+        finally:
+            use.__exit__(None, None, None)
 
     def _write(self, driver: Driver, running: Running, response: Response, stays: bool) -> None:
         dressed = running.backend.dress(running.seed.settings, self._request, response, driver.clock.now())
