@@ -176,7 +176,8 @@ async def test_a_space_that_is_gone_answers_503(mia: Server, monkeypatch: pytest
 @pytest.mark.parametrize("status", [499, 520])
 async def test_a_status_that_has_no_name(mia: Server, status: int) -> None:
     url = mia.url("mia")
-    assert (await admin(url, "POST", "faults", {"type": "refused_handshake", "attributes": {"status": status}}))[0] == 200
+    fault = {"type": "refused_handshake", "attributes": {"status": status}}
+    assert (await admin(url, "POST", "faults", fault))[0] == 200
     async with Raw.open(url, request("GET", POLL)) as raw:
         assert (await raw.answer())[0][0] == f"HTTP/1.1 {status} unknown"
 
