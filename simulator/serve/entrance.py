@@ -54,7 +54,7 @@ class Entrance(Bounded):
         """Who reads what comes; where there is one, connections need none of asyncio's transports."""
         self._visitors: set[Visitor] = set()
         self._parting: set[Visitor] = set()
-        """Sent away, with something that they have not read."""
+        """Sent away, with something that they have not read, or with TLS of which they have not ended their side."""
         self._look: asyncio.TimerHandle | None = None
 
     def protocol(self) -> asyncio.Protocol:
@@ -82,7 +82,6 @@ class Entrance(Bounded):
             await asyncio.sleep(0.002)
         for visitor in [*self._parting]:
             visitor.cut()
-        await asyncio.sleep(0)
         await super().shutdown(timeout)
 
 
@@ -99,6 +98,7 @@ class Visitor(asyncio.Protocol):
     """For the intake: what others make of theirs may give this socket to somebody else."""
 
     __slots__ = (
+        "__weakref__",
         "_call",
         "_crowd",
         "_doors",
@@ -368,8 +368,8 @@ class Visitor(asyncio.Protocol):
 
     def _close(self) -> None:
         self._transport.close()
-        if self._transport.get_write_buffer_size():
-            # Nobody tells of less than what a transport calls too much.
+        if self._transport.get_write_buffer_size() or self._scheme == "https":
+            # Nobody tells of less than what a transport calls too much, and TLS waits for who does not end his side.
             self._parting.add(self)
             self._hurry()
 
