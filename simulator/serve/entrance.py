@@ -19,7 +19,7 @@ from simulator.core.events import CallId
 from simulator.core.message import Request, Response
 from simulator.core.space import Running
 from simulator.core.wire import Answer, Reset, Upgrade
-from simulator.serve import links
+from simulator.serve import handover, links
 from simulator.serve.calls import Gone
 from simulator.serve.connections import Crowd
 from simulator.serve.connections import Server as Bounded
@@ -318,7 +318,7 @@ class Visitor(asyncio.Protocol):
         self._request.named = None
         policy = running.policy
         # What came while the answer had to be waited for came behind the request as well.
-        link = links.begin(self._transport, upgrade.headers, policy, self._tail + self._held, self._intake)
+        link = handover.begin(self._transport, upgrade.headers, policy, self._tail + self._held, self._intake)
         self._held = b""
         if link is None:
             self.end()

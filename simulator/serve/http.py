@@ -21,7 +21,7 @@ from simulator.core.message import Headers, Request, Response
 from simulator.core.objects import Upload, UploadFlaw
 from simulator.core.space import Running
 from simulator.core.wire import Reset, Upgrade
-from simulator.serve import fallback, forms, links
+from simulator.serve import fallback, forms, handover, links
 from simulator.serve.calls import Gone
 from simulator.serve.connections import Slow, pieces
 from simulator.serve.driver import Driver
@@ -204,12 +204,12 @@ class Door:
             self._unanswered(call, request)
             if asked.transport is not None:
                 links.reset(asked.transport)
-            return links.Handed()
+            return handover.Handed()
         if answer.response is None:
             self._unanswered(call, request)
             if asked.transport is not None:
                 asked.transport.close()
-            return links.Handed()
+            return handover.Handed()
         return await self._write(asked, request, answer.response, stays, call)
 
     async def _write(
@@ -289,10 +289,10 @@ class Door:
         policy = running.policy
         if not self._own_links:
             return await self._public(asked, call, upgrade)
-        taken = links.upgrade(asked, upgrade.headers, policy, self._intake)
+        taken = handover.upgrade(asked, upgrade.headers, policy, self._intake)
         if taken is None:
             driver.aborted(running, call)
-            return links.Handed()
+            return handover.Handed()
         link, response = taken
         if driver.recording is not None:
             driver.recording.opened(call, upgrade.headers)
@@ -311,7 +311,7 @@ class Door:
         response = await fallback.serve(asked, upgrade.headers, policy, opened)
         if response is None:
             driver.aborted(running, call)
-            return links.Handed()
+            return handover.Handed()
         return response
 
 
