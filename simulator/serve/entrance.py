@@ -24,7 +24,8 @@ from simulator.serve.calls import Gone
 from simulator.serve.connections import Crowd
 from simulator.serve.connections import Server as Bounded
 from simulator.serve.driver import Driver
-from simulator.serve.http import Opening, head_of
+from simulator.serve.exact import head_of
+from simulator.serve.http import Opening
 from simulator.serve.intake import Intake
 from simulator.serve.transport import OwnTransport
 from simulator.serve.whole import read
