@@ -50,6 +50,18 @@ Opening: TypeAlias = "tuple[Driver, Running, Route, Use]"
 """Where a request goes."""
 
 
+class Doors(Protocol):
+    """The handler of a port."""
+
+    async def __call__(self, asked: web.BaseRequest) -> web.StreamResponse:
+        """Serve a request that aiohttp has read."""
+        ...
+
+    def opening(self, request: Request) -> Opening | None:
+        """Where a request goes that is `swift`, its target set right; None for all others, which aiohttp shall read."""
+        ...
+
+
 Swift: TypeAlias = Callable[[str, str], Route | None]
 
 
