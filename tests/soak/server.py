@@ -29,7 +29,7 @@ SETTINGS: dict[str, Any] = {
     "chatbot.bot": "echo", "chatbot.kept_messages": 100, "chatbot.kept_megabytes": 2,
     "chatbot.close_after": 2, "chatbot.most_unanswered": 200,
 }  # fmt: skip
-KEPT = ("mia.kept_conversations", "chatbot.kept_conversations")
+KEPT = ("chip.kept_contacts", "mia.kept_conversations", "chatbot.kept_conversations")
 
 
 class NotStarted(Exception):
@@ -38,8 +38,8 @@ class NotStarted(Exception):
 
 def settings(waits: Waits, clients: int) -> dict[str, Any]:
     """All that differs from the defaults."""
-    # Who is there is never pushed out, with whom a fifth of all are; who has left soon is. chip's megabytes are full before.
-    kept = dict.fromkeys(KEPT, max(300, clients // 2)) | {"chip.kept_contacts": max(300, clients)}
+    # Who is there is never pushed out, with whom a fifth of all are; who has left soon is, so that the warm-up fills it.
+    kept = dict.fromkeys(KEPT, max(300, 3 * clients // 10))
     pings = {"ping_interval": waits.ping, "ping_timeout": waits.pong, "connect_timeout": waits.pong}
     both = {f"{backend}.{key}": value for backend in ("mia", "chatbot") for key, value in pings.items()}
     return {**SETTINGS, **both, **kept, "mia.recovery": waits.recovery, "chatbot.idle_timeout": waits.idle}

@@ -29,6 +29,8 @@ MANY = 0.001
 """Clients who lost their session by their own process, of all: where there are more, the run shows nothing."""
 PLAIN = 10.0
 """Seconds between two lines of progress where there is no terminal."""
+PASSING = ("wild", FAULTY)
+"""Spaces that begin anew now and then, with all who are there: nobody there may count on anything."""
 ANYWHERE = ("chat", "stay", "vanish", "flood", "deaf", "half_open", "broken")
 FAULTS: tuple[dict[str, Any], ...] = (
     {"type": "latency", "attributes": {"latency": 200, "jitter": 100}, "toxicity": 0.5},
@@ -90,7 +92,7 @@ class Soak:
         # The whole weather once, so that what is loaded late is there,
         # and what is bounded is full: two thousand clients leave 8 MiB of chip's contacts in two minutes.
         warm_up = min(150.0, options.seconds / 3)
-        self._weather(warm_up, "warming up")
+        self._weather(warm_up, "warming up", "fill" if options.seconds >= FULL else "go")
         # A short one has no time to wait for all deadlines twice; what is left of its warm-up is found at the end, too.
         self._rest("after the warm-up", gone=options.seconds >= FULL)
         self.warm = server.rss()
@@ -100,9 +102,9 @@ class Soak:
         self.after = server.rss()
         self._judge()
 
-    def _weather(self, seconds: float, what: str) -> None:
+    def _weather(self, seconds: float, what: str, word: str = "go") -> None:
         for crowd in self._crowds:
-            crowd.say("go")
+            crowd.say(word)
         until = time.monotonic() + seconds
         turn = 0
         while (left := until - time.monotonic()) > 0:
@@ -113,11 +115,13 @@ class Soak:
             held = self._server.metrics().get("simulator_tcp_connections", 0.0)
             self.most = max(self.most, held)
             self.memory.append((time.monotonic(), self._server.rss()))
+            if turn % 10 == 0:
+                self._faults(last=True)
+                for space in PASSING:
+                    self._server.admin("POST", f"reset?simulator_space={space}")
+                    self.resets += 1
             if turn % 2 == 0:
                 self._faults()
-            if turn % 10 == 0:
-                self._server.admin("POST", "reset?simulator_space=wild")
-                self.resets += 1
             self._tell(what, held)
         self._faults(last=True)
 
