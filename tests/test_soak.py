@@ -183,7 +183,7 @@ async def judged(
     soak._crowds = cast("Any", [Crowd(told.tally())])
     soak.before = {"tasks": 3.0, "descriptors": 9.0}
     soak.memory = [(t, (100 << 20) + int(grows * t / 60 * (1 << 20))) for t in range(0, 301, 2)]
-    soak.memory = [(t, size + (t // 3 * (spikes << 10) if t % 30 else 0)) for t, size in soak.memory]
+    soak.memory = [(t, size + (int(t) // 3 * (spikes << 10) if t % 30 else 0)) for t, size in soak.memory]
     soak.warm, soak.after = 100 << 20, end << 20
     soak._rest("at the end")
     soak._judge()
