@@ -20,7 +20,8 @@ from aiohttp import web
 
 from simulator import backends
 from simulator.cassette.check import check
-from simulator.cassette.compare import said, shape
+from simulator.cassette.compare import shape
+from simulator.cassette.conversation import said
 from simulator.cassette.coverage import Coverage
 from simulator.cassette.entries import Closed, Entry, Exchange, Passed, TapedRequest, TapedResponse
 from simulator.cassette.playback import Playback
