@@ -19,6 +19,7 @@ from tests.backends.concierge.speak import (
     BOBS,
     CLOSED,
     OPEN,
+    START,
     ask,
     concierge,
     connected,
@@ -29,9 +30,6 @@ from tests.backends.concierge.speak import (
     texts,
 )
 from tests.talk import UPGRADE, Socket, Talk
-
-START = 1767225600000
-"""Milliseconds of the clock's start."""
 
 
 @pytest.fixture
