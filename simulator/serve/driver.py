@@ -319,9 +319,8 @@ class Driver:
                 _log.error("a mistake of the simulator, in a timer", exc_info=error)
             finally:
                 self._busy = False
-        while self._queue:
-            self.take(*self._queue.popleft())
-        self._carrier.go_on()
+        # In line: whoever comes in by a timer may have said something already.
+        self._catch_up()
 
     async def advance(self, seconds: float) -> bool:
         """Move a manual clock on, see `Hand.advance`."""

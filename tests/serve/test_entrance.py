@@ -154,6 +154,17 @@ async def test_a_socket_and_what_came_behind_its_request(mia: Server) -> None:
         assert (await raw.text())[:9] == '40{"sid":'
 
 
+async def test_what_came_behind_a_request_that_a_timer_answers_comes_after_it(mia: Server) -> None:
+    slow = {"type": "latency", "stream": "downstream", "attributes": {"latency": 1000}}
+    assert (await admin(mia.url("mia"), "POST", "faults", slow))[0] == 200
+    async with Raw.open(mia.url("mia"), WEBSOCKET + b"\x81\x82\x00\x00\x00\x0040") as raw:
+        await until("it waits", lambda: mia.driver.asked == 1)
+        await mia.driver.advance(2)
+        assert (await raw.head())[0] == "HTTP/1.1 101 Switching Protocols"
+        assert (await raw.text())[:8] == '0{"sid":'
+        assert (await raw.text())[:9] == '40{"sid":'
+
+
 async def test_who_is_told_no_more_is_told_so(mia: Server) -> None:
     """By a reset, and by a mistake of ours."""
     url = mia.url("mia")
