@@ -117,7 +117,11 @@ class Playback:
             case Opened():
                 return self._opened(event.conn)
             case Acked():
-                return self._acked(event)
+                try:
+                    return self._acked(event)
+                except RecursionError:
+                    said = Message("an acknowledgement", ())
+                    return self.misses.too_deep(self._by_conn[event.conn][0], event.conn, said)
             case Closed():
                 return self._closed(event.conn)
             case Requested():
