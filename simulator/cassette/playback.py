@@ -139,7 +139,9 @@ class Playback:
         request = knocked.request
         seat = self._of_request.get(id(request))
         before = self._away.get(knocked.recovers)
+        ended: list[Action] = []
         if seat is None and before is not None:
+            ended = self._deserted(before)
             strand = recovery(before, target(request))
             seat = self._back(request, before) if strand is None else self._sit(request, before.walk, strand)
         if seat is None:
@@ -161,7 +163,17 @@ class Playback:
             seat.conns[""] = knocked.conn
             self._by_conn[knocked.conn] = (seat, "")
             return [Accept(knocked.conn)]
-        return self._joins(seat, knocked)
+        return [*ended, *self._joins(seat, knocked)]
+
+    def _deserted(self, seat: Seat) -> list[Action]:
+        """A session that is recovered is over: who still waits at one of its doors is let in nowhere."""
+        waiting = [*seat.knocking.values()]
+        if not waiting:
+            return []
+        seat.knocking.clear()
+        for conn in waiting:
+            del self._by_conn[conn]
+        return [*(Refuse(conn, {"message": NOT_ON_THE_TAPE}) for conn in waiting), *self._left(seat)]
 
     def _sit(self, request: Request, walk: Walk, strand: Strand) -> Seat:
         self._numbers += 1
