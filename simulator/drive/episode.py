@@ -257,6 +257,8 @@ class Listening(Hearing):
             self._left[step.conn] += 1
         if isinstance(step, Hear):
             self._pending.setdefault((step.conn, step.said.name), []).append(step)
+            if step.crossed:
+                self._done.add(id(step))
 
     def forget(self) -> None:
         """What did not come by now is new when it comes."""

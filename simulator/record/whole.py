@@ -12,7 +12,7 @@ from simulator.core.objects import Upload
 
 
 def whole(asked: Requested, body: bytes) -> Request:
-    """A request with its body; what was taken out of a form becomes one again, and what was taken out of chunks, too."""
+    """A request with its body; what was taken out of a form becomes one again, and so do chunks."""
     request, route = asked.request, asked.route
     if not isinstance(request.upload, Upload) or not isinstance(route.body, Stored):
         return replace(request, body=body)
