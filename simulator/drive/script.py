@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeAlias, cast
-
-import orjson
+from typing import Final, TypeAlias
 
 from simulator.cassette import envelopes
-from simulator.cassette.compare import Said, of_turn
+from simulator.cassette.compare import Said, looked_into, of_turn
 from simulator.cassette.entries import (
     Beside,
     Body,
@@ -301,9 +299,4 @@ def body(raw: Body) -> Json | bytes:
         return {"bytes": raw.size, "sha256": raw.sha256}
     if not isinstance(raw, str):
         return raw or None
-    if not raw:
-        return None
-    try:
-        return cast("Json", orjson.loads(raw))
-    except ValueError:
-        return raw
+    return looked_into(raw) if raw else None

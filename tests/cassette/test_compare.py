@@ -380,3 +380,15 @@ def test_it_can_be_ended_wherever_it_takes_long(ours: list[Said], theirs: list[S
 
 def test_a_change_is_a_value() -> None:
     assert Change("a", "b") == Change("a", "b")
+
+
+@pytest.mark.parametrize("levels", [150, 300, 600, 1000])
+def test_bodies_that_are_too_deep_are_texts(levels: int) -> None:
+    def tape(inner: str) -> list[Said]:
+        body = "[" * levels + inner + "]" * levels
+        asked = TapedRequest("POST", "/x", (), body)
+        return [*room.said(tapes.tape(Exchange(1.0, 5, 0.1, asked, TapedResponse(200))))]
+
+    assert compare(tape(""), tape("")) == []
+    [difference] = compare(tape("1"), tape("2"))
+    assert (difference.kind, len(difference.changes)) == ("value", 1)

@@ -328,6 +328,19 @@ def test_a_body_that_was_not_kept() -> None:
     assert server.rows() == ["missing answer to POST /upload", "not sent POST /upload"]
 
 
+@pytest.mark.parametrize("levels", [150, 300, 600, 1000])
+def test_a_body_that_is_too_deep_to_be_compared_is_a_text(levels: int) -> None:
+    """As messages are that are so: nobody means them, and the same is the same all the same."""
+    deep = "[" * levels + "]" * levels
+    for live, told in ((deep, "matched"), (deep.replace("[]", "[1]"), "changed" if levels < 200 else "matched")):
+        server = Server([exchange(body=deep)], backend=None)
+        [fetch] = server.took()
+        assert isinstance(fetch, Fetch)
+        server.tell(Answered(fetch.call, Response(200, (), live.encode())))
+        server.later(30)
+        assert server.rows() == [f"{told} answer to POST /upload"]
+
+
 def test_a_request_without_an_answer() -> None:
     server = Server([opened(), exchange(), closed()])
     server.opened()
