@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from simulator.cassette import envelopes
-from simulator.cassette.compare import Said, looked_into, of_turn
+from simulator.cassette.conversation import Said, looked_into, of_turn
 from simulator.cassette.entries import (
     Beside,
     Body,

@@ -345,5 +345,5 @@ def test_a_session_that_broke_off_while_it_joined_a_namespace(away: float, again
         replay.play(f"after {2.4 - away}\nagain << {two}")
     replay.play("after 9\nagain is silent\nagain closes 1006\nafter 200")
     rules = cast("Playback", replay.running.engine.rules)
-    assert [(seat.walk.open, seat.knocking) for seat in rules._seats.values()] == [(0, {})]
+    assert [(seat.walk.open, seat.knocking) for seat in rules.seats._numbered.values()] == [(0, {})]
     assert rules._by_conn == {}
