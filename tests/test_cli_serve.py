@@ -118,7 +118,7 @@ def held_up(pid: int) -> float:
 async def test_signals_stop_it_within_a_second(tmp_path: Path, number: signal.Signals) -> None:
     """But for the time that a busy machine keeps it from running."""
     ready_file, errors = tmp_path / "ready.json", tmp_path / "errors"
-    line = [COMMAND, "serve", "--backend", "chip", "--port", "0", "--ready-file", ready_file]
+    line: list[str | Path] = [COMMAND, "serve", "--backend", "chip", "--port", "0", "--ready-file", ready_file]
     with errors.open("wb") as file:
         # Not asyncio's, which takes what the system knows of a process away from everybody else when it ends.
         started = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=file, env=clean_environment())  # noqa: ASYNC220
