@@ -67,7 +67,7 @@ class Talk:
         self.count = 0
         """Of the client's words."""
         self.tracks: dict[Hashable, Track] = {}
-        # Ten thousand talks are remembered, nearly all of them with nothing here: an empty deque is as large as all the rest.
+        # Thousands of talks are remembered, most with nothing here: an empty deque is as large as all the rest.
         self.waiting: list[Moment] = []
         self.used: frozenset[int] = frozenset()
         """Rules that apply once, and did."""

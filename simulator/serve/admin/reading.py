@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 AT_ONCE = 250
 """Frames that are read without giving others a turn: some milliseconds."""
 _MOST_ASKED = 10_000
-"""Messages that wait to be answered, and no more than the journal has lines; of more, what came first is never found again."""
+"""Messages that wait to be answered, at most as many as the journal has lines; of more, the first is found no more."""
 _DEEP = 200
 """Brackets from which on it is asked whether a message can be written again: JSON is read deeper than it is written."""
 
