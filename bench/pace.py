@@ -6,13 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 
+TURNS = 3
+"""Windows of a row of messages in a round."""
+
+
 @dataclass(slots=True, frozen=True)
 class Pace:
     """What the command line asked for."""
 
     rounds: int
     seconds: float
-    """Of a round of messages."""
+    """Of a round of messages, all its windows together."""
     connections: int
     """Idle ones."""
     tell: Callable[[str], None]
@@ -25,6 +29,25 @@ class Pace:
         """Seconds of a window before the first round: until then what is compiled as it runs is not compiled."""
         return 0.4 if self.quick else 1.0
 
+    @property
+    def windows(self) -> int:
+        """Of each row of messages."""
+        return self.rounds * TURNS
+
+    @property
+    def window(self) -> float:
+        """Seconds of one."""
+        return self.seconds / TURNS
+
+    @property
+    def beside(self) -> float:
+        """Seconds of a window of the base, of which each row's has one before and one behind."""
+        return self.window / 2
+
     def round(self, part: str, number: int, title: str) -> None:
         """Tell where it is; round 0 warms up."""
         self.tell(f"{part}, {f'round {number} of {self.rounds}' if number else 'warming up'}: {title}")
+
+    def turn(self, part: str, number: int, title: str) -> None:
+        """The same for a window of messages."""
+        self.tell(f"{part}, window {number} of {self.windows}: {title}")
