@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 TURNS = 3
-"""Windows of a row of messages in a round."""
+"""Windows of a row of messages in a round: what comes once in a while, as a collector does, is in the figure all the same."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -30,11 +30,6 @@ class Pace:
         return 0.4 if self.quick else 1.0
 
     @property
-    def windows(self) -> int:
-        """Of each row of messages."""
-        return self.rounds * TURNS
-
-    @property
     def window(self) -> float:
         """Seconds of one."""
         return self.seconds / TURNS
@@ -47,7 +42,3 @@ class Pace:
     def round(self, part: str, number: int, title: str) -> None:
         """Tell where it is; round 0 warms up."""
         self.tell(f"{part}, {f'round {number} of {self.rounds}' if number else 'warming up'}: {title}")
-
-    def turn(self, part: str, number: int, title: str) -> None:
-        """The same for a window of messages."""
-        self.tell(f"{part}, window {number} of {self.windows}: {title}")

@@ -73,8 +73,8 @@ def _head(data: Mapping[str, Any], found: Sequence[Row]) -> str:
     lines = [
         f"Written by {kinds}; do not edit. Figures are medians of {options['rounds']} rounds that take turns, with "
         "the least and the greatest behind them; trust ratios, which are between two rows of the same round. "
-        f"Messages have {options['rounds'] * options.get('turns', 1)} short windows, and their ratios are to the "
-        "windows of the base right before and after.",
+        f"A round of messages is {options.get('turns', 1)} windows that take turns as well, and its ratio is to the "
+        "windows of its base right before and after.",
         "",
         f"- {data['when']}, {data['minutes']:.0f} minutes; {machine['system']}, {machine['cores']} cores, {pinned}",
         f"- {told(machine, found)}",

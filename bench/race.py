@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from bench.pace import Pace
+from bench.pace import TURNS, Pace
 from bench.process import Child, sides
 from bench.rows import Failed, Found, Row
 from bench.servers import Server, load, missing, polls, url
@@ -120,6 +120,8 @@ class Race:
         self.found = Found()
         self._lanes: dict[str, Lane] = {}
         self._rows: dict[str, Row] = {}
+        self._seen: dict[str, tuple[Window, Window]] = {}
+        """Of this round by now: each row's own windows together, and those of its base beside them."""
 
     def run(self, patience: float) -> Found:
         """`patience` is for the start of a server."""
@@ -131,9 +133,14 @@ class Race:
                     lane.warm_up(stack, self._pace)
                 except Failed as error:
                     self._out(key, error)
-            for number in range(1, self._pace.windows + 1):
-                for base in dict.fromkeys(lane.path.base for lane in self._lanes.values()):
-                    self._turn(number, base)
+            for number in range(1, self._pace.rounds + 1):
+                for _ in range(TURNS):
+                    for base in dict.fromkeys(lane.path.base for lane in self._lanes.values()):
+                        self._turn(number, base)
+                for key, (own, beside) in self._seen.items():
+                    if key in self._rows and own.messages:
+                        _note(self._rows[key], own, beside)
+                self._seen = {}
         self.found.rows += self._rows.values()
         return self.found
 
@@ -163,31 +170,28 @@ class Race:
     def _turn(self, number: int, base: str) -> None:
         """A window of each row of that base, between two of the base itself."""
         pace = self._pace
-        every = Window()
         before = self._window(number, base, pace.beside)
+        self._add(base, before, before)
         for key in [key for key, lane in self._lanes.items() if lane.path.base == base != key]:
             own = self._window(number, key, pace.window)
             after = self._window(number, base, pace.beside)
-            beside = Window()
-            for one in (before, after):
-                if one is not None:
-                    beside.add(one)
+            self._add(base, after, after)
             if own is not None:
-                _note(self._rows[key], own, beside)
-            if before is not None:
-                every.add(before)
+                self._add(key, own, before)
+                self._add(key, None, after)
             before = after
-        if before is not None:
-            every.add(before)
-        if every.messages and base in self._rows:
-            _note(self._rows[base], every, every)
+
+    def _add(self, key: str, own: Window | None, beside: Window | None) -> None:
+        for seen, one in zip(self._seen.setdefault(key, (Window(), Window())), (own, beside), strict=True):
+            if one is not None:
+                seen.add(one)
 
     def _window(self, number: int, key: str, seconds: float) -> Window | None:
         """None where the row is out, or goes out by this."""
         lane = self._lanes.get(key)
         if lane is None:
             return None
-        self._pace.turn(self._part, number, lane.path.title)
+        self._pace.round(self._part, number, lane.path.title)
         try:
             return lane.window(seconds)
         except Failed as error:
