@@ -126,7 +126,7 @@ def _unwritable_file(file: Path | None) -> str:
 
 
 class Progress:
-    """Where it is: one line that changes at a terminal, elsewhere a line for each part, and one in a while within it."""
+    """Where it is: a line that changes at a terminal, elsewhere one for each part, and one in a while within it."""
 
     EVERY = 30.0
 
@@ -249,7 +249,8 @@ def main() -> None:
         _leave(3, "\n".join(["nothing could be measured:", *found.notes]))
     facts = results.machine(before, watch.facts())
     print(report.text(found))
-    print(f"\n{facts['system']}, {facts['cores']} cores, {page.told(facts, found.rows)}, Python {facts['versions']['Python']}")
+    where = f"{facts['system']}, {facts['cores']} cores, Python {facts['versions']['Python']}"
+    print(f"\n{where}; {page.told(facts, found.rows)}")
     _write(options, found, facts, (time.monotonic() - began) / 60)
 
 

@@ -37,7 +37,7 @@ class Watch:
         self._before, self._own = _look(), _own()
 
     def facts(self) -> dict[str, float]:
-        """Cores that others kept busy on the average, and the share of a core that was stolen; nothing where that can't be read.
+        """Cores that others kept busy and that were stolen, on the average; nothing where that can't be read.
 
         All children have to have ended: only then the system adds them to what is ours.
         """

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-
 TURNS = 3
-"""Windows of a row of messages in a round: what comes once in a while, as a collector does, is in the figure all the same."""
+"""Windows of a row of messages in a round: what comes once in a while, as a collector does, is in each figure."""
 
 
 @dataclass(slots=True, frozen=True)

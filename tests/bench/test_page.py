@@ -114,7 +114,7 @@ STAT = "cpu  600 100 300 9000 50 7 13 40 0 0\ncpu0 300 50 150 4500 25 3 6 20 0 0
 def test_ticks_are_seconds_of_all_cores() -> None:
     assert others.ticks(STAT, 100.0) == others.Ticks(worked=10.0, stolen=0.4)
     for text in ("", "cpu0 1 2 3 4 5 6 7 8", "cpu 1 2", "cpu a b c d e f g h"):
-        with pytest.raises(ValueError, match="cores|literal|values"):
+        with pytest.raises(ValueError, match=r"cores|literal|values"):
             others.ticks(text, 100.0)
 
 

@@ -64,7 +64,9 @@ def test_a_percentile_is_one_of_the_figures(share: float, figure: int) -> None:
 
 
 def test_rows_come_back_from_json_as_they_were() -> None:
-    found = Found([row("a", 1.0, 3.0, base="b", server=[0.5], waited=[0.1], note="two rounds"), row("b", 2.0, 3.0), row("c")])
+    found = Found(
+        [row("a", 1.0, 3.0, base="b", server=[0.5], waited=[0.1], note="two rounds"), row("b", 2.0, 3.0), row("c")]
+    )
     data = json.loads(json.dumps(dump(found)))
     assert load(data) == found.rows
     assert [one["median"] for one in data] == [2.0, 2.5, None]

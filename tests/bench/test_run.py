@@ -24,7 +24,9 @@ QUICK = Pace(1, 0.05, 10, lambda text: None, quick=True)
 
 
 def test_answers_are_counted_and_both_sides_watched() -> None:
-    found = race.run("messages", [Row("messages.raw", "raw", servers.RAW, "echo", "messages.raw", 3)], Pace(2, 0.05, 10, str, True))
+    found = race.run(
+        "messages", [Row("messages.raw", "raw", servers.RAW, "echo", "messages.raw", 3)], Pace(2, 0.05, 10, lambda text: None, True)
+    )
     assert found.notes == []
     (row,) = found.rows
     seen = (row.figures, row.beside, row.server, row.generator, row.waited, row.rate)
@@ -48,7 +50,9 @@ def test_each_window_has_its_base_beside_it() -> None:
     assert base.beside == base.figures
     assert [len(row.beside) for row in (another, alone)] == [2, 2]
     assert another.beside != alone.beside, "the windows are the same"
-    assert ratios(alone, base) == pytest.approx([beside / own for own, beside in zip(alone.figures, alone.beside, strict=True)])
+    assert ratios(alone, base) == pytest.approx(
+        [beside / own for own, beside in zip(alone.figures, alone.beside, strict=True)]
+    )
 
 
 def test_a_generator_answers_pings_while_it_rests() -> None:
