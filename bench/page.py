@@ -72,9 +72,8 @@ def _head(data: Mapping[str, Any], found: Sequence[Row]) -> str:
     took = ", ".join(f"{name} {seconds}" for name, seconds in data.get("took", {}).items())
     lines = [
         f"Written by {kinds}; do not edit. Figures are medians of {options['rounds']} rounds that take turns, with "
-        "the least and the greatest behind them; trust ratios, which are between two rows of the same round. "
-        f"A round of messages is {options.get('turns', 1)} windows that take turns as well, and its ratio is to the "
-        "windows of its base right before and after.",
+        "the least and the greatest behind them; trust ratios, which are between two rows of the same round."
+        f"{_turns(options)}",
         "",
         f"- {data['when']}, {data['minutes']:.0f} minutes; {machine['system']}, {machine['cores']} cores, {pinned}",
         f"- {told(machine, found)}",
@@ -89,6 +88,15 @@ def _head(data: Mapping[str, Any], found: Sequence[Row]) -> str:
             "**The machine was busy with other things when this was measured: figures are noisy, clocks above all.**",
         ]
     return "\n".join(lines)
+
+
+def _turns(options: Mapping[str, Any]) -> str:
+    if "turns" not in options:
+        return ""
+    return (
+        f" A round of messages is {options['turns']} windows that take turns as well, and is held against windows of "
+        "its base right before and after each."
+    )
 
 
 def _verdicts(data: Mapping[str, Any], by_key: Mapping[str, Row]) -> str:
