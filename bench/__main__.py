@@ -162,7 +162,14 @@ class Progress:
 
 def _measure(options: argparse.Namespace, found: Found, progress: Progress) -> None:
     servers.check()
-    pace = Pace(options.rounds, options.seconds, options.connections, progress.tell, options.quick)
+    pace = Pace(
+        options.rounds,
+        options.seconds,
+        options.connections,
+        progress.tell,
+        options.quick,
+        0.4 if options.quick else 1.0,
+    )
     parts: dict[str, Callable[[], Found]] = {
         "messages": lambda: speed.measure(speed.races(options.rows, options.quick), pace),
         "memory": lambda: idle.measure(pace),

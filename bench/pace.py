@@ -22,11 +22,8 @@ class Pace:
     """Progress."""
     quick: bool = False
     """A first look: fewer rows."""
-
-    @property
-    def warm_up(self) -> float:
-        """Seconds of a window before the first round: until then what is compiled as it runs is not compiled."""
-        return 0.4 if self.quick else 1.0
+    warm_up: float = 1.0
+    """Seconds of a window before the first round: until then what is compiled as it runs is not compiled."""
 
     @property
     def window(self) -> float:

@@ -63,8 +63,8 @@ PARTS = (
         "in or out of the server**: an echo is two, a question with its answer two, and `send_msg`, `chat_out` and "
         "`ack_chat` are three. The backends journal and validate, as they do by default; chip's outbox releases at 0 "
         "seconds and its bot answers at once. Each ratio is the CPU of *bare aiohttp, echo* (no JSON, stock loop), "
-        "right before and after, over the row's. Rows with uvloop are held against the stock loop, too: what uvloop does "
-        "for bare aiohttp itself has a row of its own.",
+        "right before and after, over the row's. Rows with uvloop are held against the stock loop, too: what uvloop "
+        "does for bare aiohttp itself has a row of its own.",
         (Chart("messages", "CPU per message: times as quick as a bare aiohttp echo", "ratio", _MORE),),
     ),
     Part(

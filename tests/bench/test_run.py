@@ -13,42 +13,41 @@ import pytest
 
 from bench import race, servers
 from bench.pace import TURNS, Pace
-from bench.process import ROOT
+from bench.process import ROOT, Child
 from bench.race import Path as Row
 from bench.rows import Failed, ratios
 from bench.servers import Server, crowd, pinging, url
 
 SECONDS = 30.0
 """Until a test gives up: other workers may have both cores."""
-QUICK = Pace(1, 0.05, 10, lambda text: None, quick=True)
+QUICK = Pace(1, 0.05, 10, lambda text: None, quick=True, warm_up=0.05)
 
 
-def test_answers_are_counted_and_both_sides_watched() -> None:
-    found = race.run(
-        "messages", [Row("messages.raw", "raw", servers.RAW, "echo", "messages.raw", 3)], Pace(2, 0.05, 10, lambda text: None, True)
-    )
-    assert found.notes == []
-    (row,) = found.rows
-    seen = (row.figures, row.beside, row.server, row.generator, row.waited, row.rate)
-    assert [len(figures) for figures in seen] == [2] * 6
-    assert min(row.figures) > 0
-    assert min(row.rate) > 0
-
-
-def test_each_window_has_its_base_beside_it() -> None:
+def test_answers_are_counted_and_each_window_has_its_base_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
+    started: list[str] = []
+
+    def serving(child: Child, patience: float) -> str:
+        started.append(url(child, patience))
+        return started[-1]
+
+    monkeypatch.setattr(race, "url", serving)
     paths = [
         Row("a", "the base", servers.RAW, "echo", "a", 2),
         Row("b", "another", servers.RAW, "echo", "a", 3),
         Row("c", "alone", servers.RAW, "echo", "a", 4, alone=True),
     ]
-    found = race.run("messages", paths, Pace(2, 0.05, 10, told.append, quick=True))
+    found = race.run("messages", paths, Pace(2, 0.05, 10, told.append, quick=True, warm_up=0.05))
     assert found.notes == []
+    for row in found.rows:
+        seen = (row.figures, row.beside, row.server, row.generator, row.waited, row.rate)
+        assert [len(figures) for figures in seen] == [2] * 6
+        assert min(row.figures + row.rate) > 0
     windows = [line.rpartition(": ")[2] for line in told if line.startswith("messages, round 2 of 2")]
     assert windows == ["the base", "another", "the base", "alone", "the base"] * TURNS
+    assert len(started) == 2, "who is alone has a server of his own, and the others share one"
     base, another, alone = found.rows
     assert base.beside == base.figures
-    assert [len(row.beside) for row in (another, alone)] == [2, 2]
     assert another.beside != alone.beside, "the windows are the same"
     assert ratios(alone, base) == pytest.approx(
         [beside / own for own, beside in zip(alone.figures, alone.beside, strict=True)]
