@@ -56,16 +56,16 @@ def test_answers_are_counted_and_each_window_has_its_base_beside_it(monkeypatch:
 
 def test_a_generator_answers_pings_while_it_rests() -> None:
     for start, talk in ((servers.load, "echo"), (servers.polls, "socketio")):
-        server = pinging(servers.BARE if talk == "echo" else servers.SOCKETIO, 0.1)
+        server = pinging(servers.BARE if talk == "echo" else servers.SOCKETIO, 0.2)
         if talk == "socketio":
-            server = Server(server.key, (*server.command, "--ping-timeout", "200"))
+            server = Server(server.key, (*server.command, "--ping-timeout", "300"))
         with server.start(None) as child, start(url(child), talk, 3, None) as generator:
             generator.line()
             # Whoever does not answer is cut off long before: each round is a window and a rest.
-            for _ in range(3):
+            for _ in range(2):
                 generator.say("0.01")
                 assert int(generator.line()) >= 3
-                time.sleep(0.4)
+                time.sleep(0.7)
 
 
 def test_polls_are_answered_too() -> None:
