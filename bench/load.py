@@ -133,11 +133,16 @@ class Conn:
         self.ask = frame(talk.ask(heard) if callable(talk.ask) else talk.ask)
 
 
-def _connect(url: str, talk: Talk, count: int, spaces: int) -> list[Conn]:
+def _connect(selector: selectors.DefaultSelector, url: str, talk: Talk, count: int, spaces: int) -> list[Conn]:
     conns = []
     for n in range(count):
         conns.append(conn := Conn(in_space(url, n % spaces) if spaces else url))
         conn.begin(talk)
+        conn.sock.setblocking(False)
+        selector.register(conn.sock, selectors.EVENT_READ, conn)
+        # On a busy machine the first are pinged before the last are there.
+        for key, _ in selector.select(0):
+            key.data.read()
     return conns
 
 
@@ -212,11 +217,8 @@ def obey(
 def main(url: str, name: str, connections: int, spaces: int = 0) -> None:
     """Work one command."""
     talk = TALKS[name]
-    conns = _connect(url, talk, connections, spaces)
     with selectors.DefaultSelector() as selector:
-        for conn in conns:
-            conn.sock.setblocking(False)
-            selector.register(conn.sock, selectors.EVENT_READ, conn)
+        conns = _connect(selector, url, talk, connections, spaces)
         obey(selector, lambda seconds: _run(selector, conns, talk, seconds), lambda key: key.data.read())
 
 

@@ -47,13 +47,13 @@ class Line:
         if not found:
             self._rest = data
             return None
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise ConnectionError(f"answered {head[:40]!r} {body[:80]!r}")
         size = int(between(head.lower() + b"\r\n", b"content-length: ", b"\r\n"))
         if len(body) < size:
             self._rest = data
             return None
         self._rest = body[size:]
-        if not head.startswith(b"HTTP/1.1 200"):
-            raise ConnectionError(f"answered {head[:40]!r} {body[:80]!r}")
         return body[:size]
 
     def whole(self) -> bytes:
@@ -166,13 +166,17 @@ def _took(key: selectors.SelectorKey) -> bool:
 
 def main(url: str, name: str, connections: int) -> None:
     """Work one command."""
-    clients = [Client(url, TALKS[name]) for _ in range(connections)]
+    clients = []
     with selectors.DefaultSelector() as selector:
-        for one in (one for client in clients for one in client.lines):
-            one.sock.setblocking(False)
-            selector.register(one.sock, selectors.EVENT_READ, one)
-        for client in clients:
+        for _ in range(connections):
+            clients.append(client := Client(url, TALKS[name]))
+            for one in client.lines:
+                one.sock.setblocking(False)
+                selector.register(one.sock, selectors.EVENT_READ, one)
             client.poll()
+            # On a busy machine the first are pinged before the last are there.
+            for key, _ in selector.select(0):
+                _took(key)
         obey(selector, lambda seconds: _run(selector, clients, seconds), _took)
 
 
