@@ -18,9 +18,9 @@ from bench.servers import Server, load, missing, polls, url
 from bench.talks import TALKS
 
 _WARM_UPS = 8
-_ENOUGH, _ENOUGH_NODE = 1 / 3, 1.5
-"""CPU in which a server is warm, in windows: Node compiles what it runs for more than a second, and its first rounds
-cost the double after less."""
+_ENOUGH, _ENOUGH_NODE = 1 / 3, 1.0
+"""CPU in which a server is warm, in windows: Node compiles what it runs for a second and more, and costs
+the double before."""
 _REST = 0.002
 """Seconds after the last answer in which a server takes what it does not answer."""
 
@@ -136,12 +136,13 @@ class Race:
                     lane.warm_up(stack, self._pace)
                 except Failed as error:
                     self._out(key, error)
-            for number in range(1, self._pace.rounds + 1):
+            # Not even who is warm has seen connections come and go, and Node's compiler works on for a while.
+            for number in range(self._pace.rounds + 1):
                 for _ in range(TURNS):
                     for base in dict.fromkeys(lane.path.base for lane in self._lanes.values()):
                         self._turn(number, base)
                 for key, (own, beside) in self._seen.items():
-                    if key in self._rows and own.messages:
+                    if number and key in self._rows and own.messages:
                         _note(self._rows[key], own, beside)
                 self._seen = {}
         self.found.rows += self._rows.values()
