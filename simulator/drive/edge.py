@@ -50,7 +50,7 @@ LINES: ContextVar[list[tuple[str, str]] | None] = ContextVar("LINES", default=No
 async def no_101(response: aiohttp.ClientResponse) -> None:
     """Before anybody gives up on a handshake that was refused, what the server says about it.
 
-    Raises ClientPayloadError for a status of less than three digits, which aiohttp takes and nobody could read on a tape.
+    Raises ClientPayloadError for a status of less than three digits, which aiohttp takes, and no tape has.
     """
     if response.status < 100:
         raise aiohttp.ClientPayloadError(

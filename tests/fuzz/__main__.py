@@ -75,11 +75,15 @@ def main() -> int:
 def over(row: dict[str, Any]) -> list[str]:
     """What a target left behind. Of the process's own size the corpus is a part, and it is only told."""
     left = [f"{count} {what}" for what, count in row["left"].items() if what != "KiB" and count > 0]
-    return [*left, f"{_kib(row)} in 10,000 inputs"] if row["grown"] and row["grown"]["bytes"] > GROWTH else left
+    return [*left, f"{_kib(row)} in 10,000 inputs"] if _grows(row) else left
+
+
+def _grows(row: dict[str, Any]) -> bool:
+    return bool(row["grown"]) and row["grown"]["judged"] and row["grown"]["bytes"] > GROWTH
 
 
 def _kib(row: dict[str, Any]) -> str:
-    return f"{row['grown']['bytes'] / 1024:,.0f} KiB" if row["grown"] else "?"
+    return f"{row['grown']['bytes'] / 1024:,.0f} KiB" if row["grown"] and row["grown"]["judged"] else "?"
 
 
 def one(name: str, seconds: int, led: bool) -> dict[str, Any]:
@@ -177,7 +181,7 @@ def table(rows: list[dict[str, Any]]) -> str:
             for what, count in row["kinds"].items()
         ]
         text += [f"\n{row['target']}: {what}" for what in row["hung"]]
-        if row["grown"] and row["grown"]["bytes"] > GROWTH:
+        if _grows(row):
             text.append(
                 f"\n{row['target']}: keeps {_kib(row)} of 10,000 inputs, made at {', '.join(row['grown']['lines'])}"
             )

@@ -21,7 +21,9 @@ WARM = 3
 PASSES = 4
 """At least so many are measured."""
 LEAST = 50
-"""Inputs of a pass, however long it takes: of fewer what a heap of timers or a dict leaves until the next time is too much."""
+"""Inputs of a pass: of fewer what a heap of timers or a dict leaves until the next time is too much, and nothing is judged."""
+SLOW = 15.0
+"""Seconds that so many may take on a busy machine beyond what was asked for."""
 SAMPLES = 200
 """Inputs where nothing was found that is worth more."""
 NOISE = 2 << 10
@@ -38,6 +40,8 @@ class Growth:
     passes: int
     bytes: float
     """In each pass at least, made into what it is for 10,000 inputs; beyond what is noise."""
+    judged: bool = True
+    """Whether there were inputs enough."""
     lines: list[str] = field(default_factory=list)
     """Who made what is there more, the most first."""
 
@@ -60,7 +64,8 @@ def _growth(check: Callable[[bytes], object], inputs: Sequence[bytes], seconds: 
     chosen: list[bytes] = []
     for data in inputs:
         # Each pass after the first one takes as long as that at most.
-        if len(chosen) >= LEAST and monotonic() - began > seconds / (WARM + PASSES):
+        passed = monotonic() - began
+        if passed > (seconds / (WARM + PASSES) if len(chosen) >= LEAST else seconds + SLOW):
             break
         chosen.append(data)
         check(_own(data))
@@ -69,12 +74,12 @@ def _growth(check: Callable[[bytes], object], inputs: Sequence[bytes], seconds: 
     gc.collect()
     before = tracemalloc.take_snapshot()
     sizes = [_size()]
-    while len(sizes) <= PASSES or monotonic() - began < seconds:
+    while len(sizes) <= (PASSES if len(chosen) >= LEAST else 1) or monotonic() - began < seconds:
         _play(check, chosen)
         sizes.append(_size())
     # What a cache takes once is in one of the differences, what a leak takes is in all.
     least = min(after - size for size, after in pairwise(sizes))
-    made = Growth(len(chosen), len(sizes) - 1, max(0, least - NOISE) * PER / len(chosen))
+    made = Growth(len(chosen), len(sizes) - 1, max(0, least - NOISE) * PER / len(chosen), len(chosen) >= LEAST)
     if made.bytes:
         made.lines = _lines(before, tracemalloc.take_snapshot())
     return made

@@ -29,7 +29,7 @@ EACH = {
     "fixtures": 15,
     "verify": 40,
     "episodes": 60,
-    "edits": 40,
+    "edits": 20,
 }
 
 
@@ -94,7 +94,13 @@ def test_the_report_has_a_row_for_each_and_says_what_failed(tmp_path: Path, monk
 
     def run(kind: str, name: str, folder: Path, seconds: int, row: dict[str, object]) -> str:
         row.update(tried=1234, seconds=2.0, kinds={"ValueError in a.py:b": 3}, left={"KiB": 2048, "descriptors": 1})
-        row["grown"] = {"inputs": 5, "passes": 4, "bytes": 99_000.0, "lines": ["simulator/a.py:1 (9.0 KiB)"]}
+        row["grown"] = {
+            "inputs": 5,
+            "passes": 4,
+            "bytes": 99_000.0,
+            "judged": True,
+            "lines": ["simulator/a.py:1 (9.0 KiB)"],
+        }
         return "#2\tINITED cov: 100 ft: 1\n#9\tNEW    cov: 150 ft: 2\n" if kind == "guided" else ""
 
     monkeypatch.setattr(report, "_run", run)
