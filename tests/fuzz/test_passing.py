@@ -75,9 +75,8 @@ def test_an_error_of_a_handler_is_seen(strait: Strait, monkeypatch: pytest.Monke
 
 def test_a_secret_that_the_operator_is_told_is_seen(strait: Strait, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relay, "why", lambda error, url, seconds: url)
-    ask = "client 0 writes GET / HTTP/1.1~d~~a~Host: x~d~~a~~d~~a~"
     with pytest.raises(Wrong, match=r"upstream: .*operators-own-query"):
-        strait.play(["client 0 opens", ask, "server 0 writes nothing~d~~a~~d~~a~"])
+        strait.play(["client 0 opens", "client 0 asks /ws", "server 0 writes nothing~d~~a~~d~~a~"])
 
 
 def test_a_secret_that_the_client_is_told_is_seen(strait: Strait, monkeypatch: pytest.MonkeyPatch) -> None:
