@@ -48,7 +48,7 @@ from simulator.cassette.sink import MemorySink
 from simulator.cassette.tape import Tape
 from simulator.drive.relay import Relay, session
 from simulator.drive.target import Target
-from simulator.serve.frames import mask_plain
+from simulator.serve.masks import mask_plain
 from tests.fuzz import sockets
 from tests.fuzz.conversation import Wrong
 from tests.fuzz.spelling import index, read_bytes
