@@ -53,6 +53,12 @@ async def begun(mia: Server, raw: Raw) -> str:
     return path
 
 
+async def waits(mia: Server, raw: Raw, path: str) -> None:
+    """Poll, and nothing is there yet."""
+    raw.write(request("GET", path))
+    await until("it waits", lambda: mia.driver.asked == 1)
+
+
 async def until(what: str, holds: object) -> None:
     async with asyncio.timeout(SECONDS):
         while not holds():  # type: ignore[operator]  # noqa: ASYNC110
@@ -117,8 +123,7 @@ async def test_requests_behind_one_that_waits_are_answered_after_it(mia: Server)
     url = mia.url("mia")
     async with Raw.open(url) as raw:
         path = await begun(mia, raw)
-        raw.write(request("GET", path))
-        await until("it waits", lambda: mia.driver.asked == 1)
+        await waits(mia, raw, path)
         raw.write(request("POST", path, b"3"))
         raw.write(request("GET", "/live"))
         await asyncio.sleep(0.01)
@@ -132,8 +137,7 @@ async def test_who_leaves_while_his_poll_waits_is_gone(mia: Server) -> None:
     url = mia.url("mia")
     async with Raw.open(url) as raw:
         path = await begun(mia, raw)
-        raw.write(request("GET", path))
-        await until("it waits", lambda: mia.driver.asked == 1)
+        await waits(mia, raw, path)
     await until("it is noticed", lambda: mia.driver.asked == 0)
     async with Raw.open(url, request("GET", path)) as raw:
         assert (await raw.head())[0] == "HTTP/1.1 400 Bad Request"
@@ -155,8 +159,7 @@ async def test_who_is_told_no_more_is_told_so(mia: Server) -> None:
     url = mia.url("mia")
     async with Raw.open(url) as raw:
         path = await begun(mia, raw)
-        raw.write(request("GET", path))
-        await until("it waits", lambda: mia.driver.asked == 1)
+        await waits(mia, raw, path)
         mia.driver.reset()
         head, _ = await raw.answer()
         assert head[0].startswith("HTTP/1.1 200"), "the session ends before"
@@ -189,8 +192,7 @@ async def test_idle_connections_are_closed(mia: Server, monkeypatch: pytest.Monk
     async with Raw.open(url) as used, Raw.open(url) as unused, Raw.open(url) as waiting:
         path = await begun(mia, waiting)
         await opened(used)
-        waiting.write(request("GET", path))
-        await until("it waits", lambda: mia.driver.asked == 1)
+        await waits(mia, waiting, path)
         server.sweep()
         await opened(used)
         server.sweep()
@@ -386,8 +388,7 @@ async def test_who_does_not_read_may_be_aiohttps(monkeypatch: pytest.MonkeyPatch
 async def test_a_space_that_is_full_is_told_by_aiohttp() -> None:
     async with of_mia(space_connections=1) as running, Raw.open(running.url("mia")) as one:
         path = await begun(running, one)
-        one.write(request("GET", path))
-        await until("it waits", lambda: running.driver.asked == 1)
+        await waits(running, one, path)
         async with Raw.open(running.url("mia"), request("GET", POLL)) as two:
             assert (await two.answer())[0][0] == "HTTP/1.1 503 Service Unavailable"
 

@@ -16,10 +16,10 @@ from simulator.core.link import LinkPolicy
 from simulator.core.message import Json, Message, Request
 from simulator.core.world import World
 from simulator.wire.phoenix import Phoenix
-from simulator.wire.phoenix_reader import Onlooker
 from simulator.wire.phoenix_envelope import PhoenixEnvelope
 from simulator.wire.phoenix_poll import PollPolicy, ticket
 from simulator.wire.phoenix_profile import PROFILES
+from simulator.wire.phoenix_reader import Onlooker
 
 
 def _wire(world: World) -> Phoenix:
