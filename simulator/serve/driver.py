@@ -122,10 +122,10 @@ class Driver:
         try:
             time = self._now()
             if engine.due <= time:
-                carry(running, engine.run_until(time))
+                carry(running, engine.run_until(time), False)
             if route.via:
                 polled(self._note, running, asked, "client", request.body, time)
-            carry(running, engine.take(asked, time))
+            carry(running, engine.take(asked, time), False)
         except Exception as error:
             self._failed(asked, error)
         finally:
@@ -175,7 +175,7 @@ class Driver:
             try:
                 time = now()
                 if engine.due <= time:
-                    carry(running, engine.run_until(time))
+                    carry(running, engine.run_until(time), False)
                 if type(item) is Frame:
                     note(time, name, call, "client", item)
                     effects = engine.hear(call, item, time)
@@ -190,7 +190,7 @@ class Driver:
                             written.send(effect.item)
                             note(time, name, effect.link, "server", effect.item)
                     else:
-                        carry(running, (effect,))
+                        carry(running, (effect,), False)
             except Exception as error:
                 self._failed(Got(call, item), error)
             finally:
@@ -286,7 +286,7 @@ class Driver:
     def _step(self, running: Running, given: Given) -> None:
         engine, carry = running.engine, self._carry
         try:
-            carry(running, engine.run_until(self._now()))
+            carry(running, engine.run_until(self._now()), False)
             if type(given) is Got and not (type(given.item) is Pong and self._pongs.of_a_beat(given.link)):
                 self._note(engine.world.now(), running.name, given.link, "client", given.item)
             elif type(given) is Asked and given.route.via:
@@ -314,7 +314,7 @@ class Driver:
         for running in [*self.space.running.values()]:
             self._busy = True
             try:
-                carry(running, running.engine.run_until(now))
+                carry(running, running.engine.run_until(now), False)
             except Exception as error:
                 _log.error("a mistake of the simulator, in a timer", exc_info=error)
             finally:
