@@ -12,7 +12,7 @@ from simulator.core.space import Running
 from simulator.core.wire import Effect
 from simulator.serve.clock import ManualClock, WallClock
 
-Carry: TypeAlias = Callable[[Running, Sequence[Effect | Call]], None]
+Carry: TypeAlias = Callable[[Running, Sequence[Effect | Call], bool], None]
 """Carries out what an engine answers."""
 
 
@@ -62,7 +62,7 @@ class Alarm:
         engine = running.engine
         if self.away(engine.due, time):
             return engine.due - 1e-6
-        carry(running, engine.run_until(time))
+        carry(running, engine.run_until(time), False)
         return time
 
     def away(self, due: float, now: float) -> bool:

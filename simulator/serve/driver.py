@@ -125,7 +125,7 @@ class Driver:
                 time = self._alarm.work(running, time, carry)
             if route.via:
                 polled(self._note, running, asked, "client", request.body, time)
-            carry(running, engine.take(asked, time))
+            carry(running, engine.take(asked, time), False)
         except Exception as error:
             self._failed(asked, error)
         finally:
@@ -190,7 +190,7 @@ class Driver:
                             written.send(effect.item)
                             note(time, name, effect.link, "server", effect.item)
                     else:
-                        carry(running, (effect,))
+                        carry(running, (effect,), False)
             except Exception as error:
                 self._failed(Got(call, item), error)
             finally:
@@ -315,7 +315,7 @@ class Driver:
             self._busy = True
             try:
                 engine = running.engine
-                carry(running, engine.run_until(now, self._alarm.away(engine.due, now)))
+                carry(running, engine.run_until(now, self._alarm.away(engine.due, now)), False)
             except Exception as error:
                 _log.error("a mistake of the simulator, in a timer", exc_info=error)
             finally:
