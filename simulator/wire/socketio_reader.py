@@ -20,8 +20,9 @@ _NAMES: Final = {packets.CONNECT: "connect", packets.DISCONNECT: "disconnect", p
 _ASKED: Final = 10_000
 """What waits for an acknowledgement in one session; of more, what came first is never answered."""
 _LINKS: Final = 10_000
-"""Links, and sessions, that are followed: nobody tells an onlooker that one has ended. Of more, the one of which nothing
-was heard for longest begins anew."""
+"""Links, and sessions, that are followed: nobody tells an onlooker that one has ended. Of more, what was silent longest
+begins anew."""
+_ROOT: Final = frozenset({"/"})
 
 
 class _Session:
@@ -46,6 +47,14 @@ class _Session:
         if self.server is None:
             self.server = packets.Inbox(most_attachments)
         return self.server
+
+    def answered(self, key: tuple[str, str, str]) -> Message | None:
+        """What waited under it."""
+        asked = self.asked.pop(key, None)
+        if not self.asked:
+            # An emptied one stays as large as it was.
+            self.asked = {}
+        return asked
 
 
 class SocketIOReader:
@@ -125,7 +134,7 @@ class SocketIOReader:
         nsp, data = packet.nsp, packet.data
         other = "server" if sender == "client" else "client"
         if packet.kind in (packets.ACK, packets.BINARY_ACK):
-            asked = session.asked.pop((other, nsp, packet.id or ""), None)
+            asked = session.answered((other, nsp, packet.id or ""))
             name = "" if asked is None else asked.name
             args = tuple(data) if isinstance(data, list) else ()
             ref = NO_REF if packet.id is None else packet.id
@@ -154,10 +163,10 @@ class SocketIOReader:
             session.asked[("client", nsp, "connect")] = message
             # Who comes back gets what was missed before the answer.
             if isinstance(data, dict) and "pid" in data:
-                session.offsets |= {nsp}
+                session.offsets = session.offsets | {nsp} if session.offsets or nsp != "/" else _ROOT
             return Turn(sender, message)
         if isinstance(data, dict) and "pid" in data:
-            session.offsets |= {nsp}
+            session.offsets = session.offsets | {nsp} if session.offsets or nsp != "/" else _ROOT
         else:
             session.offsets -= {nsp}
-        return Turn(sender, message, answers=session.asked.pop(("client", nsp, "connect"), None))
+        return Turn(sender, message, answers=session.answered(("client", nsp, "connect")))

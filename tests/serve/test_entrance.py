@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from simulator.core.wire import Answer, Reset
-from simulator.serve import entrance
 from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock
 from simulator.serve.connections import Connection
 from simulator.serve.driver import Driver
+from simulator.serve.entrance import Entrance
 from simulator.serve.intake import Intake
 from simulator.serve.transport import OwnTransport
+from simulator.serve.visitor import Visitor
 from tests.backends.mia.chats import GARDEN
 from tests.served import SECONDS, WEBSITE, Raw, admin, handshake, request
 
@@ -235,7 +236,7 @@ async def test_a_fault_that_resets_is_no_orderly_end(mia: Server) -> None:
 async def test_idle_connections_are_closed(mia: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     url = mia.url("mia")
     (server,) = (runner.server for runner in mia._runners)
-    assert isinstance(server, entrance.Entrance)
+    assert isinstance(server, Entrance)
     async with Raw.open(url) as used, Raw.open(url) as unused, Raw.open(url) as waiting:
         path = await begun(mia, waiting)
         await opened(used)
@@ -277,9 +278,9 @@ def of_mia(**options: float) -> Server:
     return Server(Options(["mia"], port=0, seed=7, clock=ManualClock(), settings=settings, **options))  # type: ignore[arg-type]
 
 
-def visitors(running: Server) -> set[entrance.Visitor]:
+def visitors(running: Server) -> set[Visitor]:
     server = running._runners[0].server
-    assert isinstance(server, entrance.Entrance)
+    assert isinstance(server, Entrance)
     return server._visitors
 
 
@@ -313,7 +314,7 @@ async def test_a_body_that_comes_late_is_worked(mia: Server) -> None:
         raw.write(whole[:-1])
         await until("a part is here", lambda: any(visitor._held for visitor in visitors(mia)))
         server = mia._runners[0].server
-        assert isinstance(server, entrance.Entrance)
+        assert isinstance(server, Entrance)
         server.sweep()
         assert not visitors(mia), "it is aiohttp's"
         raw.write(whole[-1:])
@@ -364,7 +365,7 @@ class Slow:
         return getattr(self.sock, name)
 
 
-def own(visitor: entrance.Visitor) -> OwnTransport:
+def own(visitor: Visitor) -> OwnTransport:
     """Narrows the type."""
     assert isinstance(visitor._transport, OwnTransport)
     return visitor._transport
@@ -459,9 +460,9 @@ async def test_a_space_that_is_full_is_told_by_aiohttp() -> None:
             assert (await two.answer())[0][0] == "HTTP/1.1 503 Service Unavailable"
 
 
-def entered(running: Server) -> entrance.Entrance:
+def entered(running: Server) -> Entrance:
     server = running._runners[0].server
-    assert isinstance(server, entrance.Entrance)
+    assert isinstance(server, Entrance)
     return server
 
 

@@ -23,6 +23,8 @@ MARGIN, ALLOWANCE, SHORT = 0.15, 8 << 20, 32 << 20
 warm-up does not fill everything that is bounded."""
 TREND = 1.5
 """MiB a minute that memory may grow while they chat; judged where there are three minutes to judge."""
+WINDOW = 30.0
+"""Seconds of which the least memory counts for it."""
 ENOUGH = 60
 """So often as this one comes who does a thing, by chance, at any of five backends: then none may have been left out."""
 MANY = 0.001
@@ -251,8 +253,16 @@ class Soak:
 
     @property
     def trend(self) -> float:
-        """MiB a minute, by least squares over the second two thirds: at first connections grow as well."""
-        points = self.memory[len(self.memory) // 3 :]
+        """MiB a minute, of the least of each half minute: some who do not read hold megabytes, for some seconds each.
+
+        By least squares over the second two thirds, as at first connections grow as well.
+        """
+        least: dict[int, tuple[float, int]] = {}
+        looked = self.memory[len(self.memory) // 3 :]
+        for at, size in looked:
+            part = int((at - looked[0][0]) // WINDOW)
+            least[part] = min(least.get(part, (at, size)), (at, size), key=lambda point: point[1])
+        points = [*least.values()]
         if len(points) < 3:
             return 0.0
         middle = sum(at for at, _ in points) / len(points)
