@@ -289,6 +289,32 @@ def visited(running: Server, expected: int) -> bool:
     return not running._options.own_links or len(visitors(running)) == expected
 
 
+async def test_who_ends_his_side_is_no_mistake(mia: Server) -> None:
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context))
+    async with Raw.open(mia.url("mia")) as raw:
+        await opened(raw)
+        raw.writer.write_eof()
+        assert await raw.rest() == b""
+    assert told == []
+
+
+async def test_what_is_handed_on_is_worked_once(mia: Server) -> None:
+    async with Raw.open(mia.url("mia")) as raw:
+        await opened(raw)
+        (visitor,) = visitors(mia)
+        make, made = visitor._make, list[asyncio.Protocol]()
+
+        def counted() -> asyncio.Protocol:
+            made.append(make())
+            return made[-1]
+
+        visitor._make = counted
+        raw.write(request("GET", "/live"))
+        assert (await raw.answer())[0][0] == "HTTP/1.1 200 OK"
+        assert len(made) == 1
+
+
 @pytest.mark.parametrize("again", [False, True])
 async def test_who_says_nothing_is_closed(again: bool) -> None:
     async with of_mia(request_timeout=0.1) as running, Raw.open(running.url("mia")) as raw:
