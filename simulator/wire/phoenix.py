@@ -182,7 +182,7 @@ class Phoenix:
             return None
         received = self._channels.heard(socket, frame)
         if received is not None:
-            socket.heard = self._world.now()
+            socket.heard = self._world._now
         return received
 
     def said(self, send: Send | Reply) -> Write | None:

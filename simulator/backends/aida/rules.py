@@ -241,9 +241,11 @@ class AidaRules:
         if type(payload) is not dict:
             return None
         named, data = payload.get("session"), payload.get("data")
+        if type(named) is not str or type(data) is not dict:
+            return None
         state = self._state
-        session = state.session(named) if type(named) is str else None
-        if session is None or type(data) is not dict:
+        session = state.sessions.get(named)
+        if session is None and (session := state.session(named)) is None:
             return None
         if not state.merge(session, data):
             raise Crash(_TOO_MUCH)

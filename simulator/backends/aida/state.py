@@ -144,20 +144,28 @@ class Seed(_Model):
 
 def weigh(value: Json) -> int:
     """Characters of a value as JSON, roughly: whatever its depth and its numbers."""
-    total, left = 0, [value]
-    while left:
-        item = left.pop()
+    total, item = 0, value
+    left: list[Json] = []
+    while True:
         total += 8
-        if type(item) is str:
+        if isinstance(item, dict):
+            total += 8 * len(item)
+            for key, inner in item.items():
+                total += len(key)
+                # What nearly all data are need not wait for its turn.
+                if type(inner) is str:
+                    total += 8 + len(inner)
+                else:
+                    left.append(inner)
+        elif type(item) is str:
             total += len(item)
-        elif isinstance(item, dict):
-            left += item.values()
-            total += sum(map(len, item)) + 8 * len(item)
         elif isinstance(item, list):
             left += item
         elif isinstance(item, int):
             total += item.bit_length() // 3
-    return total
+        if not left:
+            return total
+        item = left.pop()
 
 
 class Session(dict[str, Json]):
@@ -245,7 +253,8 @@ class State:
         if session.id in self.sessions:
             self._weight += weight - session.weight
         session.weight = weight
-        self._make_room(session)
+        if self._weight > self._kept_weight or len(self.sessions) > self._kept_sessions:
+            self._make_room(session)
         return True
 
     def _make_room(self, newest: Session) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from simulator.backends.aida.state import weigh
 from simulator.core.bot import EchoBot, File, HandOff, Leave, Picture, Raw, Say, Stream, Typing
 from simulator.core.message import Headers, Message, Response
 from simulator.core.objects import Upload, UploadFlaw
@@ -506,6 +507,27 @@ def test_a_session_s_data_are_bounded(said: str) -> None:
     join(talk)
     talk.sockets["client"].send(f'["1","2","bot:{H}",{said}]')
     assert talk.sockets["client"].texts() == [f'["1","1","bot:{H}",{CRASH}']
+
+
+def test_data_weigh_what_their_parts_do() -> None:
+    def weight(value: Any) -> int:
+        if isinstance(value, dict):
+            return 8 + sum(len(key) + 8 + weight(inner) for key, inner in value.items())
+        if isinstance(value, list):
+            return 8 + sum(map(weight, value))
+        return 8 + (len(value) if isinstance(value, str) else int(value or 0).bit_length() // 3)
+
+    for value in (
+        {},
+        [],
+        "text",
+        10**9,
+        None,
+        True,
+        {"a": "bc"},
+        {"a": {"b": ["c", {"d": 1 << 60}], "e": ""}, "f": "g"},
+    ):
+        assert weigh(value) == weight(value)
 
 
 # ---- operators
