@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 
 from simulator.cassette import envelopes
 from simulator.cassette.bindings import changed
-from simulator.cassette.compare import Said, of_turn
+from simulator.cassette.conversation import Said, of_turn
 from simulator.cassette.entries import Beside, Entry, Exchange, TapedRequest
 from simulator.cassette.longpolls import LongPolls
 from simulator.core.backend import Backend

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from simulator.cassette import envelopes
-from simulator.cassette.compare import Said, of_turn, shape
+from simulator.cassette.compare import shape
+from simulator.cassette.conversation import Said, of_turn
 from simulator.cassette.entries import Opened, Passed
 from simulator.cassette.reading import Reading
 from simulator.core.backend import Backend

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias, cast
 import orjson
 
 from simulator.cassette import envelopes
-from simulator.cassette.compare import Said, of_turn
+from simulator.cassette.conversation import Said, of_turn
 from simulator.cassette.entries import (
     Beside,
     Body,

@@ -86,6 +86,11 @@ class Talk:
         """The part of the story in which it is."""
         return self.plan.parts[self.state]
 
+    @property
+    def busy(self) -> bool:
+        """Whether steps are under way that others have to wait for."""
+        return any(not track.beside for track in self.tracks.values())
+
     def values(self, moment: Moment) -> Values:
         """What templates find."""
         return {

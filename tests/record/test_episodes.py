@@ -20,7 +20,8 @@ from aiohttp import web
 
 from simulator import backends
 from simulator.cassette.check import check
-from simulator.cassette.compare import said, shape
+from simulator.cassette.compare import shape
+from simulator.cassette.conversation import said
 from simulator.cassette.coverage import Coverage
 from simulator.cassette.entries import Closed, Entry, Exchange, Passed, TapedRequest, TapedResponse
 from simulator.cassette.playback import Playback
@@ -44,7 +45,7 @@ from simulator.serve.app import Options, Server
 from simulator.serve.replay import prepare
 from tests.backends.concierge.live import png
 from tests.cassette import tapes
-from tests.drive.odd import odd
+from tests.drive.odd import odd, pages
 from tests.drive.talks import ALL, BOT, BOT_TOKEN, QUICK, long_polled, polled
 from tests.drive.taping import Client, served
 
@@ -506,11 +507,7 @@ async def test_who_asks_when_it_stops_is_answered_by_the_tape_alone(tmp_path: Pa
         asked.append(request.path)
         return web.Response(text="a page")
 
-    runner = web.ServerRunner(web.Server(handle))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    async with aiohttp.ClientSession() as session, asyncio.timeout(10):
+    async with pages(handle) as url, aiohttp.ClientSession() as session, asyncio.timeout(10):
         async with playing(path, "tape", url) as run, speaking(run) as (ask, ws):
             await ask("hello")
             run.onlooker.leave()
@@ -525,7 +522,6 @@ async def test_who_asks_when_it_stops_is_answered_by_the_tape_alone(tmp_path: Pa
                 run.tape._sink.write(b"- torn\n")
             assert not run.tape._sink.here
         assert tmp_path.joinpath("other").read_bytes() == b""
-    await runner.cleanup()
     assert (asked, path.read_bytes(), run.tape.told()) == ([], before, f"nothing was appended to {path}")
 
 
@@ -571,18 +567,18 @@ async def test_a_socket_where_the_backend_has_none(tmp_path: Path) -> None:
         asked.append(request.path)
         return web.Response(text="a page")
 
-    runner = web.ServerRunner(web.Server(handle))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    async with aiohttp.ClientSession() as session, playing(path, "chip", url) as run, asyncio.timeout(10):
+    async with (
+        pages(handle) as url,
+        aiohttp.ClientSession() as session,
+        playing(path, "chip", url) as run,
+        asyncio.timeout(10),
+    ):
         for _ in range(2):
             with pytest.raises(aiohttp.WSServerHandshakeError, match="404"):
                 await session.ws_connect(f"{run.url}/other")
         async with session.get(f"{run.url}/other") as answer:
             assert await answer.text() == "a page"
         assert run.told == [f"upstream {url}: is not asked for a WebSocket at /other, where chip has none"]
-    await runner.cleanup()
     assert asked == ["/other"]
 
 
@@ -709,12 +705,12 @@ async def test_a_request_of_nobody(tmp_path: Path) -> None:
             {"path": request.path_qs, "at": str(request.url.origin()), "got": await request.text()}
         )
 
-    runner = web.ServerRunner(web.Server(handle))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     async with aiohttp.ClientSession() as session, asyncio.timeout(10):
-        async with playing(path, "tape", url) as run, session.post(f"{run.url}/api/x?a=1", data="hi") as answer:
+        async with (
+            pages(handle) as url,
+            playing(path, "tape", url) as run,
+            session.post(f"{run.url}/api/x?a=1", data="hi") as answer,
+        ):
             # URLs of the server lead to us.
             assert await answer.json() == {"path": "/api/x?a=1", "at": run.url, "got": "hi"}
         async with playing(path, "tape") as run:
@@ -722,7 +718,6 @@ async def test_a_request_of_nobody(tmp_path: Path) -> None:
                 assert (await answer.json())["got"] == "hi"
             async with session.post(f"{run.url}/api/x?a=2", data="ho") as answer:
                 assert answer.status == 404
-        await runner.cleanup()
         async with playing(path, "tape", url) as run, session.post(f"{run.url}/api/x?a=2", data="ho") as answer:
             assert answer.status == 502
             assert "can't connect" in await answer.text()
@@ -750,17 +745,17 @@ async def test_an_answer_that_is_too_long_to_be_passed_on(
                     taken += 1 << 16
         return answer
 
-    runner = web.ServerRunner(web.Server(handle))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    async with aiohttp.ClientSession() as session, asyncio.timeout(10), playing(path, "tape", url) as run:
+    async with (
+        pages(handle) as url,
+        aiohttp.ClientSession() as session,
+        asyncio.timeout(10),
+        playing(path, "tape", url) as run,
+    ):
         async with session.get(f"{run.url}/big") as answer:
             assert (answer.status, await answer.text()) == (502, f"{url}/big: an answer of more than 1 MiB\n")
         if said:
             async with session.head(f"{run.url}/big") as answer:
                 assert answer.status == 200
-    await runner.cleanup()
     why = f"is not on the tape, and the upstream did not answer ({url}/big: an answer of more than 1 MiB)"
     assert [(miss.name, miss.why) for miss in run.coverage.misses] == [("GET /big", why)]
     assert [line for line in run.told if "MiB" in line][:1] == [
