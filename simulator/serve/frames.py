@@ -179,12 +179,12 @@ class Parser:
                 unmask(data[2:6], payload)
                 return Pong(bytes(payload))
             return None
-        if length == size + 122 and size < 132:
-            payload = bytearray(data[6:])
-            unmask(data[2:6], payload)
-        elif length == 254 and size > 133 and data[2] << 8 | data[3] == size - 8:
+        if length == 254 and size > 133 and data[2] << 8 | data[3] == size - 8:
             payload = bytearray(data[8:])
             unmask(data[4:8], payload)
+        elif length == size + 122 and size < 132:
+            payload = bytearray(data[6:])
+            unmask(data[2:6], payload)
         else:
             return None
         try:

@@ -184,9 +184,10 @@ class Phoenix:
             socket.heard = self._world._now
         return received
 
-    def said(self, send: Send | Reply) -> Write | None:
+    @property
+    def said(self) -> Callable[[Send | Reply], Write | None]:
         """See `Straight`."""
-        return self._channels.said(send) if type(send) is Reply else None
+        return self._channels.said
 
     # ---- the doors
 

@@ -185,8 +185,10 @@ class Channels:
             return None
         return Received(channel, Message(event, (payload,), ref, channel.topic))
 
-    def said(self, reply: Reply) -> Write | None:
+    def said(self, reply: Send | Reply) -> Write | None:
         """The frame of a reply that can leave at once; None, with nothing done, for any other."""
+        if type(reply) is not Reply:
+            return None
         channel, args = reply.conn, reply.args
         if type(channel) is not Channel or channel.state != "open" or len(args) != 2:
             return None
