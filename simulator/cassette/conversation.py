@@ -12,7 +12,7 @@ import orjson
 from simulator.cassette import envelopes
 from simulator.cassette.entries import Beside, Body, Closed, Entry, Exchange, Opened, Passed, Refused
 from simulator.cassette.longpolls import LongPolls
-from simulator.cassette.reading import Reading
+from simulator.cassette.reading import DEEP, Reading, is_deep
 from simulator.cassette.timeline import name_of
 from simulator.core.backend import Backend
 from simulator.core.message import Headers, Json
@@ -106,12 +106,16 @@ def _body(body: Body, headers: Headers) -> Json | bytes:
         if drawn is not None:
             # Each client draws its own, each time.
             body = _unbound(body, drawn[1])
-    if not isinstance(body, str):
-        return body
+    return looked_into(body) if isinstance(body, str) else body
+
+
+def looked_into(text: str) -> Json:
+    """What a text is as JSON, where it is that, and not too deep to be compared."""
     try:
-        return cast("Json", orjson.loads(body))
+        value = cast("Json", orjson.loads(text))
     except ValueError:
-        return body
+        return text
+    return text if text.count("[") + text.count("{") > DEEP and is_deep(value) else value
 
 
 def _unbound(body: str | bytes, boundary: str) -> str | bytes:

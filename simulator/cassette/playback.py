@@ -109,7 +109,11 @@ class Playback:
             case Opened():
                 return self._opened(event.conn)
             case Acked():
-                return self._acked(event)
+                try:
+                    return self._acked(event)
+                except RecursionError:
+                    said = Message("an acknowledgement", ())
+                    return self.misses.too_deep(self._by_conn[event.conn][0], event.conn, said)
             case Closed():
                 return self._closed(event.conn)
             case Requested():
@@ -127,7 +131,9 @@ class Playback:
         request = knocked.request
         seat = self.seats.of(request)
         before = self._away.get(knocked.recovers)
+        ended: list[Action] = []
         if seat is None and before is not None:
+            ended = self._deserted(before)
             strand = recovery(before, target(request))
             seat = self.seats.back(request, before) if strand is None else self.seats.sit(request, before.walk, strand)
         if seat is None:
@@ -149,7 +155,17 @@ class Playback:
             seat.conns[""] = knocked.conn
             self._by_conn[knocked.conn] = (seat, "")
             return [Accept(knocked.conn)]
-        return self._joins(seat, knocked)
+        return [*ended, *self._joins(seat, knocked)]
+
+    def _deserted(self, seat: Seat) -> list[Action]:
+        """A session that is recovered is over: who still waits at one of its doors is let in nowhere."""
+        waiting = [*seat.knocking.values()]
+        if not waiting:
+            return []
+        seat.knocking.clear()
+        for conn in waiting:
+            del self._by_conn[conn]
+        return [*(Refuse(conn, {"message": NOT_ON_THE_TAPE}) for conn in waiting), *self._left(seat)]
 
     def _refused(self, walk: Walk, strand: Strand, knocked: Knocked) -> list[Action]:
         response = strand.refusal

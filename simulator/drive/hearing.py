@@ -54,6 +54,8 @@ class Hearing:
                 if step.said.name == CLOSE and step.conn in self._other:
                     step.said.args = CLOSED
                 self._pending.setdefault((step.conn, step.said.name), []).append(step)
+                if step.crossed:
+                    self._done.add(id(step))
 
     def is_over(self, step: Hear) -> bool:
         """Whether it came, or is not waited for."""
@@ -132,6 +134,7 @@ class Hearing:
             self.said(Said(conn, "server", CLOSE, args, "", 0, CLOSE), until)
 
     def _meant(self, step: Hear, said: Said, ref: object, offset: str) -> None:
+        step.came = True
         self._done.add(id(step))
         self._left[said.conn] -= 1
         self._pending[said.conn, said.name].remove(step)

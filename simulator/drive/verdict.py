@@ -159,7 +159,7 @@ def _taped(script: Script) -> Iterable[Said]:
                 yield Said(step.conn, "client", "(open)", (f"#{step.conn}",), "", step.line)
             case Say():
                 yield from step.said
-            case Hear():
+            case Hear() if step.came or not step.crossed:
                 yield step.said
 
 

@@ -126,7 +126,7 @@ class ScenarioBot:
     def _done(self, talk: Talk) -> list[Deed]:
         """Go on with what waited, and give out all that was done."""
         while not talk.over and talk.waiting and not talk.busy:
-            moment = talk.waiting.popleft()
+            moment = talk.waiting.pop(0)
             self._play(talk, self._cue(talk, moment), moment)
         if talk.over and not talk.tracks:
             # What is left of it is that it was: who connects to it once more does not begin it anew.
@@ -164,7 +164,7 @@ class ScenarioBot:
     def _adopt(self, talk: Talk) -> None:
         """Go on by the plan that has taken the place of the talk's own; steps under way are done as they were."""
         plan = talk.plan = self._source.plan
-        talk.used.clear()
+        talk.used = frozenset()
         for name, value in plan.variables.items():
             talk.variables.setdefault(name, deepcopy(value))
         if talk.state not in plan.parts:
@@ -237,7 +237,7 @@ class ScenarioBot:
         """It is this rule that applies: what an author asks first who reads along."""
         self._world.log("info", f"{talk.plan.path}:{cue.line} applies", talk=talk.name)
         if cue.once:
-            talk.used.add(cue.number)
+            talk.used |= {cue.number}
 
     # --- silence
 

@@ -19,7 +19,7 @@ _NAMES: Final = {packets.CONNECT: "connect", packets.DISCONNECT: "disconnect", p
 
 _ASKED: Final = 10_000
 """What waits for an acknowledgement in one session; of more, what came first is never answered."""
-_LINKS: Final = 10_000
+_LINKS: Final = 4_000
 """Links, and sessions, that are followed: nobody tells an onlooker that one has ended. Of more, what was silent longest
 begins anew."""
 _ROOT: Final = frozenset({"/"})

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from simulator import backends
 from simulator.cassette import conversation as room
+from simulator.cassette.compare import compare
 from simulator.cassette.conversation import Said
 from simulator.cassette.entries import Beside, Cut, Entry, Exchange, Refused, TapedRequest, TapedResponse
 from simulator.core.message import Message
@@ -68,3 +71,14 @@ def test_a_turn_of_somebody_who_listens() -> None:
 
 def vars_of(it: Said) -> tuple[object, ...]:
     return it.conn, it.sender, it.name, it.args, it.topic, it.line, it.message
+
+
+@pytest.mark.parametrize("levels", [150, 300, 600, 1000])
+def test_bodies_that_are_too_deep_are_texts(levels: int) -> None:
+    def talk(inner: str) -> list[Said]:
+        body = "[" * levels + inner + "]" * levels
+        return conversation(Exchange(1.0, 5, 0.1, TapedRequest("POST", "/x", (), body), TapedResponse(200)))
+
+    assert compare(talk(""), talk("")) == []
+    [difference] = compare(talk("1"), talk("2"))
+    assert (difference.kind, len(difference.changes)) == ("value", 1)
