@@ -517,7 +517,7 @@ def test_data_weigh_what_their_parts_do() -> None:
             return 8 + sum(map(weight, value))
         return 8 + (len(value) if isinstance(value, str) else int(value or 0).bit_length() // 3)
 
-    for value in (
+    values: list[Any] = [
         {},
         [],
         "text",
@@ -526,7 +526,8 @@ def test_data_weigh_what_their_parts_do() -> None:
         True,
         {"a": "bc"},
         {"a": {"b": ["c", {"d": 1 << 60}], "e": ""}, "f": "g"},
-    ):
+    ]
+    for value in values:
         assert weigh(value) == weight(value)
 
 
