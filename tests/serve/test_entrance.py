@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from simulator.core.wire import Answer
+from simulator.serve import visitor as visiting
 from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock
 from simulator.serve.connections import Connection
@@ -21,11 +22,12 @@ from simulator.serve.intake import Intake
 from simulator.serve.transport import OwnTransport
 from simulator.serve.visitor import Visitor
 from tests.backends.mia.chats import GARDEN
-from tests.served import SECONDS, WEBSITE, Raw, handshake, request
+from tests.served import SECONDS, WEBSITE, Raw, admin, handshake, request
 
 ROOM = f"40{json.dumps({'instance': GARDEN})}".encode()
 needs_own = pytest.mark.skipif(sys.platform != "linux", reason="only there a transport is ours")
 POLL = "/socket.io/?EIO=4&transport=polling"
+WEBSOCKET = handshake("ws://127.0.0.1/socket.io/").replace(b"/socket.io/", b"/socket.io/?EIO=4&transport=websocket")
 
 
 @pytest.fixture
@@ -146,9 +148,18 @@ async def test_who_leaves_while_his_poll_waits_is_gone(mia: Server) -> None:
 
 async def test_a_socket_and_what_came_behind_its_request(mia: Server) -> None:
     url = mia.url("mia")
-    where = url + "/socket.io/?EIO=4&transport=websocket"
-    target = handshake(where).replace(b"/socket.io/", b"/socket.io/?EIO=4&transport=websocket")
-    async with Raw.open(url, target + b"\x81\x82\x00\x00\x00\x0040") as raw:
+    async with Raw.open(url, WEBSOCKET + b"\x81\x82\x00\x00\x00\x0040") as raw:
+        assert (await raw.head())[0] == "HTTP/1.1 101 Switching Protocols"
+        assert (await raw.text())[:8] == '0{"sid":'
+        assert (await raw.text())[:9] == '40{"sid":'
+
+
+async def test_what_came_behind_a_request_that_a_timer_answers_comes_after_it(mia: Server) -> None:
+    slow = {"type": "latency", "stream": "downstream", "attributes": {"latency": 1000}}
+    assert (await admin(mia.url("mia"), "POST", "faults", slow))[0] == 200
+    async with Raw.open(mia.url("mia"), WEBSOCKET + b"\x81\x82\x00\x00\x00\x0040") as raw:
+        await until("it waits", lambda: mia.driver.asked == 1)
+        await mia.driver.advance(2)
         assert (await raw.head())[0] == "HTTP/1.1 101 Switching Protocols"
         assert (await raw.text())[:8] == '0{"sid":'
         assert (await raw.text())[:9] == '40{"sid":'
@@ -176,6 +187,31 @@ async def test_a_space_that_is_gone_answers_503(mia: Server, monkeypatch: pytest
     async with Raw.open(mia.url("mia"), request("GET", POLL)) as raw:
         assert (await raw.head())[0] == "HTTP/1.1 503 Service Unavailable"
         assert await raw.rest() == b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize("status", [499, 520])
+async def test_a_status_that_has_no_name(mia: Server, status: int) -> None:
+    url = mia.url("mia")
+    fault = {"type": "refused_handshake", "attributes": {"status": status}}
+    assert (await admin(url, "POST", "faults", fault))[0] == 200
+    async with Raw.open(url, request("GET", POLL)) as raw:
+        assert (await raw.answer())[0][0] == f"HTTP/1.1 {status} unknown"
+
+
+async def test_a_mistake_in_an_answer_ends_the_connection(mia: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And its space is in use no more."""
+    monkeypatch.setattr(visiting, "head_of", lambda response, stays: 1 / 0)
+    async with Raw.open(mia.url("mia"), request("GET", POLL)) as raw:
+        assert await raw.rest() == b""
+    assert mia.spaces.default._users == 0
+
+
+async def test_a_mistake_behind_a_101_ends_the_connection(mia: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mia.driver, "attach", lambda running, call, link: 1 / 0)
+    async with Raw.open(mia.url("mia"), WEBSOCKET) as raw:
+        assert (await raw.head())[0] == "HTTP/1.1 101 Switching Protocols"
+        assert await raw.rest() == b""
+    assert mia.spaces.default._users == 0
 
 
 async def test_an_answer_of_nothing_ends_the_connection(mia: Server) -> None:
