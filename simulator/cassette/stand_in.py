@@ -165,7 +165,7 @@ def _wire(kind: str, strands: Sequence[Strand], world: World) -> Wire:
         old = {strand.profile for strand in strands} == {"1.3"}
         return Phoenix(world, topics=("*",), profile=PROFILES["1.3" if old else "1.8"])
     if kind == GATEWAY:
-        return _OpenGateway(AnyAction(), _DOOR.name, idle=0, longest=0, now=world.now, plain=_refuse)
+        return _OpenGateway(AnyAction(), _DOOR.name, idle=0, longest=0, world=world, plain=_refuse)
     codec = RawJson() if kind == TYPED else Plain()
     return _Open(codec, _DOOR.name, Policy(settings.ping_interval, 0), _refuse)
 

@@ -161,14 +161,13 @@ class Engine(Timers):
         """
         self.world._now = now
         heard = self._heard
-        received = None if heard is None else heard(link, frame)
-        if received is None:
+        if heard is None or (received := heard(link, frame)) is None:
             return self.take(Got(link, frame), now)
         effects: list[Effect | Call] = []
         self._effects = effects
         handle, said = self._handle, self._said
         for action in handle(received):
-            if type(action) is Send or type(action) is Reply:
+            if type(action) is Reply or type(action) is Send:
                 written = said(action)
                 if written is None:
                     self._work(self._wire_take(action))

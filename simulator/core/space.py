@@ -99,8 +99,8 @@ class Journal:
         append = self._append
         # Plain values alone: such a tuple the collector looks at once and never again.
         append((time, backend, link, sender, item.via if type(item) is Frame else _CONTROLS[type(item)], data))
-        self._left -= len(data)
-        if self._left < 0:
+        left = self._left = self._left - len(data)
+        if left < 0:
             self._let_go()
 
     def _let_go(self) -> None:

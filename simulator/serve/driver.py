@@ -163,7 +163,7 @@ class Driver:
     def _way(self, running: Running) -> tuple[Callable[[int, Item], None], Callable[..., None]]:
         """What all links of a backend call, each with its number: two functions for each link would take 0.9 KiB."""
         now, name, note, links, alarm = self._now, running.name, self._note, self._links, self._alarm
-        carry = self._carry
+        carry, queue, resumed = self._carry, self._queue, self._resumed
 
         def receive(call: int, item: Item) -> None:
             if self._busy:
@@ -195,7 +195,7 @@ class Driver:
                 self._failed(Got(call, item), error)
             finally:
                 self._busy = False
-            if self._queue or self._resumed or self.stirred is not None:
+            if queue or resumed or self.stirred is not None:
                 self._catch_up()
             if engine.due < alarm.due:
                 alarm.arm()

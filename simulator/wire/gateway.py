@@ -22,6 +22,7 @@ from simulator.core.events import Opened, Received
 from simulator.core.ids import Ids
 from simulator.core.message import NO_REF, Frame, Json, Message, Request, Response
 from simulator.core.wire import Answer, Asked, Attached, Beat, Due, Got, Input, Link, Output, Put, Write
+from simulator.core.world import World
 from simulator.wire.single import Flaw, Peer, Policy, Single, flaw
 
 _loads, _dumps = orjson.loads, orjson.dumps
@@ -58,7 +59,7 @@ class IntegrationError(WireError):
     """A frame that found its route, behind which the application stumbles over it."""
 
 
-def _text(value: Json) -> str:
+def written(value: Json) -> str:
     """Compact JSON as Node's JSON.stringify has it: non-ASCII as it is, lone surrogates escaped."""
     try:
         return orjson.dumps(value).decode()
@@ -109,15 +110,25 @@ class Envelope:
                 value = _halved(text, refused)
             except ValueError as error:
                 raise WireError(f"not JSON: {error}", frame) from None
-        action = value.get("action") if isinstance(value, dict) else None
-        if not isinstance(action, str) or action not in self._actions:
+        action = value.get("action") if type(value) is dict else None
+        if type(action) is not str or action not in self._actions:
             raise WireError(f"no route key {action!r}", frame)
         data = value.get("data")
-        route = data.get("route") if isinstance(data, dict) else None
-        if not isinstance(route, str):
+        route = data.get("route") if type(data) is dict else None
+        if type(route) is not str:
             raise IntegrationError('no "data" with a "route" that is a string', frame)
+        if "?" not in route:
+            return Message(route, (data.get("body", {}),), route)
         path, _, query = route.partition("?")
         return Message(path, (data.get("body", {}),), route, query)
+
+    def answer(self, ref: object, args: tuple[Any, ...], name: str = "") -> Frame:
+        """The frame of an answer with these two: status and body. Raises WireError for what can't be written."""
+        answer = {"channel": ref if type(ref) is str else name, "status": args[0], "body": args[1]}
+        try:
+            return Frame(_dumps(answer).decode())
+        except TypeError:
+            return Frame(written(answer))
 
     def encode(self, message: Message) -> Frame:
         """The frame of an answer (status and body as arguments), of a push (its fields), or of one of the others.
@@ -126,12 +137,7 @@ class Envelope:
         """
         args: tuple[Any, ...] = message.args
         if len(args) == 2:
-            ref = message.ref
-            answer = {"channel": ref if type(ref) is str else message.name, "status": args[0], "body": args[1]}
-            try:
-                return Frame(_dumps(answer).decode())
-            except TypeError:
-                return Frame(_text(answer))
+            return self.answer(message.ref, args, message.name)
         fields = args[0] if args else {}
         if isinstance(fields, bytes):
             # A text frame where it is a text: the kind that the client of a text protocol expects (guessed).
@@ -144,12 +150,12 @@ class Envelope:
         if message.topic == OWN:
             # Blanks are where the real one has them. By hand it may be said with less than it has.
             known = [name for name in ("connectionId", "requestId") if name in fields]
-            parts = [f'"message": {_text(message.name)}', *(f'"{name}":{_text(fields[name])}' for name in known)]
+            parts = [f'"message": {written(message.name)}', *(f'"{name}":{written(fields[name])}' for name in known)]
             return Frame(f"{{{', '.join(parts)}}}")
         channel = f"{message.name}-{message.topic}" if message.topic else message.name
         first: dict[str, Json] = {"actions": fields["actions"]} if "actions" in fields else {}
         others = {name: value for name, value in fields.items() if name not in ("actions", "channel")}
-        return Frame(_text({**first, "channel": channel, **others}))
+        return Frame(written({**first, "channel": channel, **others}))
 
 
 def _request(route: str, *args: Json) -> Message:
@@ -185,7 +191,7 @@ class Onlook(Envelope):
 class Gateway(Single):
     """The server's face: a socket is let go when it was idle for too long, and when its time is over."""
 
-    __slots__ = ("_idle", "_longest", "_now", "_plain")
+    __slots__ = ("_answer_frame", "_idle", "_longest", "_plain", "_world")
 
     def __init__(
         self,
@@ -194,7 +200,7 @@ class Gateway(Single):
         *,
         idle: float,
         longest: float,
-        now: Callable[[], float],
+        world: World,
         plain: Callable[[Request, Flaw], Response],
     ) -> None:
         """Seconds without a message in either direction, and seconds altogether, each 0 for no end.
@@ -202,9 +208,10 @@ class Gateway(Single):
         The gateway never pings, and only messages count as a sign of life. `plain` answers what is no upgrade.
         """
         super().__init__(codec, door, Policy(0, 0, drain=1001), plain)
+        self._answer_frame = codec.answer
         self._idle = idle
         self._longest = longest
-        self._now = now
+        self._world = world
         self._plain = plain
 
     def take(self, given: Input) -> list[Output]:
@@ -223,23 +230,23 @@ class Gateway(Single):
         outputs = super().take(given)
         # A timer stands before the event it belongs to: rules may end the connection in it, and all its timers.
         if isinstance(given, Attached) and isinstance(outputs[-1], Opened):
-            self._links[given.link].passed = self._now()
+            self._links[given.link].passed = self._world._now
             timers = ((self._longest, "longest"), (self._idle, "idle"))
             outputs[-1:-1] = [After(seconds, outputs[-1].conn, name) for seconds, name in timers if seconds]
         elif isinstance(given, Got):
             if isinstance(given.item, Frame) and given.link in self._links:
-                self._links[given.link].passed = self._now()
+                self._links[given.link].passed = self._world._now
         elif isinstance(given, Send | Put):
             for output in outputs:
                 if isinstance(output, Write):
-                    self._links[output.link].passed = self._now()
+                    self._links[output.link].passed = self._world._now
         return outputs
 
     def _ended(self, due: Due) -> list[Output]:
         peer = due.owner
         assert isinstance(peer, Peer)
         # One timer looks again when it has to: nothing is armed for each message. Less than a microsecond is none.
-        left = peer.passed + self._idle - self._now()
+        left = peer.passed + self._idle - self._world._now
         if due.name == "idle" and left >= 1e-6:
             return [After(left, peer, "idle")]
         return super().take(Close(peer, 1001, "Going away"))
@@ -254,7 +261,7 @@ class Gateway(Single):
             received = Received(peer, decode(frame))
         except WireError:
             return None
-        peer.passed = self._now()
+        peer.passed = self._world._now
         return received
 
     def said(self, send: Send | Reply) -> Write | None:
@@ -263,16 +270,18 @@ class Gateway(Single):
             peer = send.conn
             if type(peer) is not Peer or (link := peer.link) not in self._links:
                 return None
-            encode = self._encode
+            encode, args = self._answer_frame, send.args
+            if len(args) != 2:
+                return None
             try:
-                written = Write(link, encode(Message("", send.args, send.ref)))
+                sent = Write(link, encode(send.ref, args))
             except WireError:
                 return None
-            peer.passed = self._now()
-            return written
+            peer.passed = self._world._now
+            return sent
         found = super().said(send)
         if found is not None:
-            self._links[found.link].passed = self._now()
+            self._links[found.link].passed = self._world._now
         return found
 
 
@@ -282,7 +291,7 @@ def answer(status: int, value: Json, now: float, ids: Ids, error: str = "") -> R
     if error:
         lines.append(("x-amzn-ErrorType", error))
     lines.append(("x-amz-apigw-id", gateway_id(now, ids, HTTP)))
-    return Response(status, tuple(lines), _text(value).encode())
+    return Response(status, tuple(lines), written(value).encode())
 
 
 _REFUSALS = {

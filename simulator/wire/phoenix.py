@@ -181,12 +181,13 @@ class Phoenix:
             return None
         received = self._channels.heard(socket, frame)
         if received is not None:
-            socket.heard = self._world.now()
+            socket.heard = self._world._now
         return received
 
-    def said(self, send: Send | Reply) -> Write | None:
+    @property
+    def said(self) -> Callable[[Send | Reply], Write | None]:
         """See `Straight`."""
-        return self._channels.said(send) if type(send) is Reply else None
+        return self._channels.said
 
     # ---- the doors
 

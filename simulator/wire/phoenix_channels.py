@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection
-from typing import cast, final
+from typing import Any, cast, final
 
 from simulator.core.actions import Accept, After, Refuse, Reply, Send
 from simulator.core.errors import Unmatched, WireError
@@ -185,19 +185,23 @@ class Channels:
             return None
         return Received(channel, Message(event, (payload,), ref, channel.topic))
 
-    def said(self, reply: Reply) -> Write | None:
+    def said(self, reply: Send | Reply) -> Write | None:
         """The frame of a reply that can leave at once; None, with nothing done, for any other."""
-        channel = reply.conn
-        if type(channel) is not Channel or channel.state != "open" or len(reply.args) != 2:
+        if type(reply) is not Reply:
+            return None
+        channel, args = reply.conn, reply.args
+        if type(channel) is not Channel or channel.state != "open" or len(args) != 2:
             return None
         socket = channel.socket
-        link, word = socket.link, reply.args[0]
+        link, word = socket.link, args[0]
         if link is None or socket.joining is not None or type(word) is not str:
             return None
-        ref = None if reply.ref is NO_REF else cast("Json", reply.ref)
+        ref: Any = reply.ref
+        if ref is NO_REF:
+            ref = None
         serializer = socket.serializer
         try:
-            return Write(link, serializer.reply(channel.own_ref, ref, channel.topic, word, reply.args[1]))
+            return Write(link, serializer.reply(channel.own_ref, ref, channel.topic, word, args[1]))
         except WireError:
             return None
 

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache, partial
 from math import isfinite
 from typing import Final, Protocol, TypeAlias, cast
 
@@ -158,6 +159,8 @@ POISON: Final = Library(tolerant, poison)
 JASON: Final = Library(strict, jason)
 
 _PLAIN = frozenset((str, int, bool, type(None)))
+_LONG = 256
+"""Characters of names above which nothing is remembered of them."""
 
 
 def _exactly(frame: Frame, dumps: Dumps, keys: tuple[str | int, ...]) -> list[Json]:
@@ -241,17 +244,22 @@ class V1:
         return Frame(self._dumps(fields))
 
 
+def _around_ref(dumps: Dumps, join_ref: str, topic: str) -> tuple[str, str]:
+    """What stands before and behind the ref of an empty reply that says ok."""
+    return f"[{dumps(join_ref)},", f',{dumps(topic)},"phx_reply",{dumps({"status": "ok", "response": {}})}]'
+
+
 class V2:
     """Arrays `[join_ref, ref, topic, event, payload]`; whatever comes behind is ignored."""
 
-    __slots__ = ("_binary", "_dumps", "_loads", "_ok")
+    __slots__ = ("_around", "_binary", "_dumps", "_loads")
 
     def __init__(self, library: Library, binary: bool) -> None:
         """With `binary`, binary frames have a layout of their own (since 1.5.7); else they are read like text."""
         self._loads = library.loads
         self._dumps = library.dumps
         self._binary = binary
-        self._ok = f'"phx_reply",{library.dumps({"status": "ok", "response": {}})}]'
+        self._around = lru_cache(256)(partial(_around_ref, library.dumps))
 
     def decode(self, frame: Frame) -> Fields:
         """The five fields."""
@@ -268,27 +276,31 @@ class V2:
         if type(value) is not list or len(value) < 5:
             raise WireError("not a JSON array of five", frame)
         join_ref, ref, topic, event, payload = value if len(value) == 5 else value[:5]
+        if type(ref) is str and type(join_ref) is str and type(topic) is str:
+            return join_ref, ref, topic, event, payload
         if type(ref) not in _PLAIN or type(join_ref) not in _PLAIN or type(topic) is not str:
             join_ref, ref, topic = _exactly(frame, self._dumps, (0, 1, 2))
         return join_ref, ref, topic, event, payload
 
     def reply(self, join_ref: Json, ref: Json, topic: Json, status: Json, response: Payload) -> Frame:
         """In bytes where the response is bytes."""
+        if (
+            status == "ok"
+            and type(response) is dict
+            and not response
+            and type(ref) is str
+            and type(join_ref) is str
+            and type(topic) is str
+            and len(join_ref) + len(topic) < _LONG
+        ):
+            # Most are answered so, and all but the ref is the same each time. Clients count: nothing is to be escaped.
+            before, behind = self._around(join_ref, topic)
+            return Frame(
+                f'{before}"{ref}"{behind}' if ref.isalnum() and ref.isascii() else before + self._dumps(ref) + behind
+            )
         if isinstance(response, bytes):
             return Frame(_bytes(REPLY, (_name(join_ref), _name(ref), _name(topic), _name(status)), response))
-        if response == {} and status == "ok":
-            return Frame(f"{self._begin(join_ref, ref, topic)},{self._ok}")
         return Frame(self._dumps([join_ref, ref, topic, "phx_reply", {"status": status, "response": response}]))
-
-    def _begin(self, join_ref: Json, ref: Json, topic: Json) -> str:
-        """An array that is not closed."""
-        begun: list[Json] = [join_ref, ref, topic]
-        if type(ref) is str and type(join_ref) is str and type(topic) is str:
-            # Texts alone, as nearly always: whose text is printable ASCII is written alike by all.
-            text = _dumps(begun).decode()
-            if text.isascii() and "\\u" not in text and "\x7f" not in text:
-                return text[:-1]
-        return self._dumps(begun)[:-1]
 
     def push(self, join_ref: Json, ref: Json, topic: str, event: str, payload: Payload) -> Frame:
         """In bytes where the payload is bytes; those have no ref."""

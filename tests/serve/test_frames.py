@@ -232,6 +232,14 @@ def test_encoded_frames_are_read_by_websockets(size: int, kind: type) -> None:
     assert _their_reading(Frame(data)) == (TEXT if kind is str else BINARY, data.encode() if kind is str else data)  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("size", [0, 125, 126, 2047, 2048, 70_000])
+def test_a_size_has_the_same_head_each_time(size: int) -> None:
+    text, again = (encode(Frame("x" * size)) for _ in range(2))
+    assert text == again
+    assert text[:1] == b"\x81"
+    assert encode(Frame(b"x" * size)) == b"\x82" + text[1:]
+
+
 def test_encoded_pings_are_read_by_websockets() -> None:
     assert _their_reading(Ping(b"a")) == (9, b"a")
     assert _their_reading(Pong(b"")) == (10, b"")

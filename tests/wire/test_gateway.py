@@ -14,6 +14,7 @@ from simulator.core.events import Closed, Malformed, Opened, Received
 from simulator.core.ids import Ids
 from simulator.core.message import NO_REF, Frame, Message, Ping, Pong, Request, Response
 from simulator.core.wire import Answer, Asked, Attached, Beat, Detached, Drop, Due, Got, Input, Output, Put, Shut, Write
+from simulator.core.world import World
 from simulator.wire.gateway import (
     CONNECTION,
     HTTP,
@@ -169,18 +170,15 @@ def plain(request: Request, wrong: object) -> Response:
     return Response(426)
 
 
-class Hand:
+class Hand(World):
     """A clock."""
 
     def __init__(self) -> None:
-        self.time = 0.0
-
-    def now(self) -> float:
-        return self.time
+        super().__init__(now=0.0, ids=Ids.seeded(1), seed=None, settings=None)
 
 
 def gateway(idle: float = 600, longest: float = 7200, hand: Hand | None = None) -> Gateway:
-    return Gateway(Envelope(), "connect", idle=idle, longest=longest, now=(hand or Hand()).now, plain=plain)
+    return Gateway(Envelope(), "connect", idle=idle, longest=longest, world=hand or Hand(), plain=plain)
 
 
 def opened(wire: Gateway, link: int = 1) -> Peer:
@@ -197,7 +195,7 @@ def test_a_life() -> None:
     [knock] = wire.take(Asked(1, Request("GET", "/uat", headers=UPGRADE), DOOR))
     peer = knock.conn  # type: ignore[union-attr]
     wire.take(Accept(peer))
-    hand.time = 1000.0
+    hand._now = 1000.0
     assert wire.take(Attached(1, 1)) == [After(7200, peer, "longest"), After(600, peer, "idle"), Opened(peer)]
     got = Received(peer, Message("x", ({},), "x"))
     answer = Write(1, Frame('{"channel":"x?a=1","status":200,"body":{}}'))
@@ -208,19 +206,19 @@ def test_a_life() -> None:
         (Put(1, Frame("by hand")), [Write(1, Frame("by hand"))]),
     ]
     for given, expected in lives:
-        hand.time += 400
+        hand._now += 400
         assert wire.take(given) == expected
-        hand.time += 300
+        hand._now += 300
         assert wire.take(Due(peer, "idle")) == [After(300, peer, "idle")], f"{given} is a sign of life"
-    hand.time += 300
+    hand._now += 300
     [malformed] = wire.take(Got(1, Frame("x")))
     assert isinstance(malformed, Malformed)
-    hand.time += 599
+    hand._now += 599
     assert wire.take(Due(peer, "idle")) == [After(1, peer, "idle")], "garbage is a sign of life, too"
     assert wire.take(Got(1, Ping(b"x"))) == [Write(1, Pong(b"x"))], "no sign of life"
     assert wire.take(Got(1, Pong())) == []
     assert wire.take(Beat()) == []
-    hand.time += 1
+    hand._now += 1
     assert wire.take(Due(peer, "idle")) == [Shut(1, 1001, "Going away"), Cancel(peer), Closed(peer, 1001)]
     assert wire.take(Due(peer, "longest")) == []
     assert wire.take(Send((peer,), Message("x"))) == []
@@ -231,24 +229,24 @@ def test_the_straight_way_counts_as_well() -> None:
     hand = Hand()
     wire = gateway(hand=hand)
     peer = opened(wire)
-    hand.time = 100.0
+    hand._now = 100.0
     assert wire.heard(1, Frame('{"action":"api","data":{"route":"x"}}')) == Received(peer, Message("x", ({},), "x"))
-    hand.time = 600.0
+    hand._now = 600.0
     assert wire.take(Due(peer, "idle")) == [After(100, peer, "idle")]
-    hand.time = 650.0
+    hand._now = 650.0
     assert wire.said(Reply(peer, "x", (200, {}))) == Write(1, Frame('{"channel":"x","status":200,"body":{}}'))
-    hand.time = 700.0
+    hand._now = 700.0
     assert wire.take(Due(peer, "idle")) == [After(550, peer, "idle")]
     assert wire.said(Send((peer,), Message("x", ({"a": 1},)))) == Write(1, Frame('{"channel":"x","a":1}'))
-    hand.time = 750.0
+    hand._now = 750.0
     assert wire.take(Due(peer, "idle")) == [After(550, peer, "idle")], "it was a push that was last"
     another = opened(gateway(), 2)
     for nothing in (
         wire.heard(1, Frame("x")), wire.said(Send((peer,), Message("x", (1,)))), wire.heard(2, Frame("x")),
-        wire.said(Reply(peer, "x", (1,))), wire.said(Reply(another, "x", (200, {}))),
+        wire.said(Reply(peer, "x", (1,))), wire.said(Reply(peer, "x", (200, b"1"))), wire.said(Reply(another, "x", (200, {}))),
     ):  # fmt: skip
         assert nothing is None
-    hand.time = 1300.0
+    hand._now = 1300.0
     assert wire.take(Due(peer, "idle"))[0] == Shut(1, 1001, "Going away")
 
 
@@ -256,7 +254,7 @@ def test_time_altogether_ends_whoever_is_busy() -> None:
     hand = Hand()
     wire = gateway(hand=hand)
     peer = opened(wire)
-    hand.time = 7200.0
+    hand._now = 7200.0
     wire.take(Send((peer,), Message("x")))
     assert wire.take(Due(peer, "longest")) == [Shut(1, 1001, "Going away"), Cancel(peer), Closed(peer, 1001)]
 
@@ -276,7 +274,7 @@ def test_what_cannot_be_written_is_no_sign_of_life() -> None:
     hand = Hand()
     wire = gateway(hand=hand)
     peer = opened(wire)
-    hand.time = 600.0
+    hand._now = 600.0
     [malformed] = wire.take(Send((peer,), Message("x", (1,))))
     assert isinstance(malformed, Malformed)
     assert wire.take(Due(peer, "idle"))[0] == Shut(1, 1001, "Going away")

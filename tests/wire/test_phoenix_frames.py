@@ -277,6 +277,15 @@ def test_v2_writes() -> None:
     assert NEW2.broadcast("t", "e", {}).data == '[null,null,"t","e",{}]'
 
 
+@pytest.mark.parametrize("topic", ["bot:a", 'a "quoted" topic', "\u00e9\u007f", "\x01", "long " * 60])
+@pytest.mark.parametrize("ref", ["7", "", "a1", "\u0664", "\u00b2", '"', "\\", "\x7f", "\x1f", "\ud800", "5f0f-5b1a"])
+def test_v2_says_ok_as_it_says_anything(ref: str, topic: str) -> None:
+    for serializer, dumps in ((OLD2, poison), (NEW2, jason)):
+        whole = dumps([ref, ref, topic, "phx_reply", {"status": "ok", "response": {}}])
+        for _ in range(2):
+            assert serializer.reply(ref, ref, topic, "ok", {}).data == whole
+
+
 def test_v2_bytes() -> None:
     """v1.8.12 test/phoenix/socket/v2_json_serializer_test.exs and assets/test/serializer_test.js, in other words."""
     assert NEW2.decode(Frame(b"\x00\x02\x03\x05\x0412123topicpush\x65\x66")) == ("12", "123", "topic", "push", b"ef")

@@ -65,6 +65,8 @@ def test_the_straight_way_leaves_all_but_the_usual_to_take() -> None:
     [channel] = [conn for conn in it.conns(Opened) if isinstance(conn, Channel)]
     usual, said = Reply(channel, "5", ("ok", {})), Frame('["1","5","bot:a","news",{}]')
     assert wire.said(usual) == Write(1, Frame(f'["1","5","bot:a","phx_reply",{OK13}]'))
+    unasked = Reply(channel, NO_REF, ("ok", {}))
+    assert wire.said(unasked) == Write(1, Frame(f'["1",null,"bot:a","phx_reply",{OK13}]'))
     assert wire.heard(1, said) == Received(channel, Message("news", ({},), "5", "bot:a"))
     odd = (
         Send((channel,), Message("news", ({},))), Reply("stranger", "5", ("ok", {})), Reply(channel, "5"),

@@ -93,7 +93,8 @@ class AidaRules:
     def handle(self, event: Event) -> list[Action]:
         """Work one event."""
         if type(event) is Received:
-            return self._received(event)
+            usual = self._usual(event) if event.message.name == "put_data" else None
+            return self._received(event) if usual is None else usual
         match event:
             case Acted():
                 return self._acted(event)
@@ -194,8 +195,6 @@ class AidaRules:
         client = self._state.clients[received.conn]
         message = received.message
         try:
-            if message.name == "put_data" and (actions := self._usual(client, message)) is not None:
-                return actions
             if message.name == "new_session":
                 return self._new_session(client, received)
             return self._command(client, received)
@@ -235,23 +234,25 @@ class AidaRules:
         answer = Reply(client.conn, received.message.ref, ("ok", {"session": session.id}))
         return [answer, Began(session.id, client.conn)]
 
-    def _usual(self, client: Client, message: Message) -> list[Action] | None:
-        """What comes most: data for a session that is there. None leaves it to the message's model."""
+    def _usual(self, received: Received) -> list[Action] | None:
+        """What comes most: data for a session that is there, and that has room. None leaves it to the others."""
+        message = received.message
         payload = message.args[0]
         if type(payload) is not dict:
             return None
         named, data = payload.get("session"), payload.get("data")
-        state = self._state
-        session = state.session(named) if type(named) is str else None
-        if session is None or type(data) is not dict:
+        if type(named) is not str or type(data) is not dict:
             return None
-        if not state.merge(session, data):
-            raise Crash(_TOO_MUCH)
-        return [Reply(client.conn, message.ref, _OK)]
+        state = self._state
+        session = state.sessions.get(named)
+        if session is None and (session := state.session(named)) is None:
+            return None
+        return [Reply(received.conn, message.ref, _OK)] if state.merge(session, data) else None
 
     def _put_data(self, client: Client, received: Received, command: PutData) -> list[Action]:
-        # One that is there has needed no model.
-        raise Crash(f"there is no session {command.session}")
+        # One that is there has needed no model, if it had room.
+        self._known(command.session)
+        raise Crash(_TOO_MUCH)
 
     def _delete_session(self, client: Client, received: Received, command: DeleteSession) -> list[Action]:
         self._state.delete_session(command.session)

@@ -144,26 +144,34 @@ class Seed(_Model):
 
 def weigh(value: Json) -> int:
     """Characters of a value as JSON, roughly: whatever its depth and its numbers."""
-    total, left = 0, [value]
-    while left:
-        item = left.pop()
+    total, item = 0, value
+    left: list[Json] = []
+    while True:
         total += 8
-        if type(item) is str:
+        if isinstance(item, dict):
+            total += 8 * len(item)
+            for key, inner in item.items():
+                total += len(key)
+                # What nearly all data are need not wait for its turn.
+                if type(inner) is str:
+                    total += 8 + len(inner)
+                else:
+                    left.append(inner)
+        elif type(item) is str:
             total += len(item)
-        elif isinstance(item, dict):
-            left += item.values()
-            total += sum(map(len, item)) + 8 * len(item)
         elif isinstance(item, list):
             left += item
         elif isinstance(item, int):
             total += item.bit_length() // 3
-    return total
+        if not left:
+            return total
+        item = left.pop()
 
 
 class Session(dict[str, Json]):
     """A person's talk with a bot. It is its own data, of which keys with a dot in front are internal (session.ex)."""
 
-    __slots__ = ("bot", "id", "is_new", "quiet", "weight")
+    __slots__ = ("bot", "id", "is_new", "quiet", "weighed", "weight")
 
     def __init__(self, id: str, bot: str, data: Iterable[tuple[str, Json]] = ()) -> None:
         super().__init__(data)
@@ -171,9 +179,39 @@ class Session(dict[str, Json]):
         self.bot = bot
         self.weight = weigh(dict(self))
         """Characters of its data, roughly; what the front desk adds is bounded by itself."""
+        self.weighed = True
+        """Whether it weighs that: what is put in one by one is weighed with the next that a client brings."""
         self.is_new = True
         self.quiet = False
         """Unsubscribed (`do_not_disturb`): what nobody asked for is not sent; the next message ends it."""
+
+    def __setitem__(self, key: str, value: Json) -> None:
+        super().__setitem__(key, value)
+        self.weighed = False
+
+    def __delitem__(self, key: str) -> None:
+        super().__delitem__(key)
+        self.weighed = False
+
+    def pop(self, key: str, default: Json = None) -> Json:  # type: ignore[override]
+        """What stood there; nothing is wrong where nothing did."""
+        self.weighed = False
+        return super().pop(key, default)
+
+    def with_more(self, data: Mapping[str, Json]) -> int:
+        """What it will weigh with these in it."""
+        if not self.weighed:
+            return weigh({**self, **data})
+        # However much there is already, only what comes and what goes is looked at.
+        weight = self.weight
+        for key, new in data.items():
+            weight += 8 + len(new) if type(new) is str else weigh(new)
+            if key in self:
+                old = self[key]
+                weight -= 8 + len(old) if type(old) is str else weigh(old)
+            else:
+                weight += 8 + len(key)
+        return weight
 
 
 @dataclass(slots=True)
@@ -238,14 +276,16 @@ class State:
 
     def merge(self, session: Session, data: Mapping[str, Json]) -> bool:
         """Put data into a session, key by key; whether they fitted."""
-        weight = weigh({**session, **data})
+        weight = session.with_more(data)
         if weight > self._data_limit:
             return False
         session.update(data)
+        session.weighed = True
         if session.id in self.sessions:
             self._weight += weight - session.weight
         session.weight = weight
-        self._make_room(session)
+        if self._weight > self._kept_weight or len(self.sessions) > self._kept_sessions:
+            self._make_room(session)
         return True
 
     def _make_room(self, newest: Session) -> None:

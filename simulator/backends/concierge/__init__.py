@@ -68,7 +68,7 @@ def _wire(world: World) -> Gateway:
         "connect",
         idle=settings.idle_timeout,
         longest=settings.longest_connection,
-        now=world.now,
+        world=world,
         plain=web.plain(world),
     )
 

@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from orjson import Fragment
+
 from simulator.core.events import Conn
 from simulator.core.ids import Ids
 from simulator.core.message import Json
@@ -77,6 +79,8 @@ class Session:
     messages: list[Msg] = field(default_factory=list)
     unseen: set[Msg] = field(default_factory=set)
     """What the tenant said that nobody of the other side has seen."""
+    told: dict[str, Json] | None = None
+    """As answers had it first, once one did: what of it never changes need not be spelled again."""
 
 
 @dataclass(slots=True, eq=False)
@@ -88,7 +92,7 @@ class Link:
     device: str
     created: int
     updated: int
-    told: dict[str, Json] | None = None
+    told: Fragment | None = None
     """As answers have it, once one did: a row that changes is a new one."""
 
 

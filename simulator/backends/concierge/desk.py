@@ -25,7 +25,8 @@ class Desk:
         self._settings: Settings = world.settings
         self._state = state
         self._views = Views(world.settings, world.seed.org, push=True)
-        self._updates = frozenset(self._settings.session_update_on.replace(",", " ").split())
+        updates = self._updates = frozenset(self._settings.session_update_on.replace(",", " ").split())
+        self.tells_pings = "tenant_ping" in updates
         self._started = world.now()
         after = self._stale_after = self._settings.stale_after
         self.asleep = [session for session in state.sessions.values() if after and not session.closed]
@@ -39,7 +40,7 @@ class Desk:
 
     def pinged(self, session: Session) -> list[Action]:
         """The tenant is there; one who is not for too long loses the session."""
-        session.pinged = round(self._world.now() * 1000)
+        session.pinged = round(self._world._now * 1000)
         after = self._stale_after
         return [After(after, session, "stale")] if after else []
 

@@ -232,7 +232,7 @@ class ConciergeRules:
 
     def _received(self, received: Received) -> list[Action]:
         socket, message = self._sockets[received.conn], received.message
-        socket.active = self._world.now()
+        socket.active = self._world._now
         try:
             body, actions = self._answered(socket, message)
         except Refused as refused:
@@ -301,7 +301,8 @@ class ConciergeRules:
         session = self._open(socket, command.chatSessionId)
         desk = self._desk
         actions = desk.pinged(session)
-        actions += desk.update("tenant_ping", session, TENANT, socket)
+        if desk.tells_pings:
+            actions += desk.update("tenant_ping", session, TENANT, socket)
         return self._of_session(socket, session), actions
 
     def _get_messages(self, socket: Socket, message: Message, command: OfSession | Named) -> Done:
@@ -360,7 +361,9 @@ class ConciergeRules:
         return session
 
     def _open(self, socket: Socket, uuid: str) -> Session:
-        session = self._own(socket, uuid)
+        session = self._sessions.get(uuid)
+        if session is None or session.party is not socket.party:
+            return self._own(socket, uuid)
         if session.closed:
             raise Refused("closed")
         return session

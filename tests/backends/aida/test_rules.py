@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from simulator.backends.aida.state import Session, State, weigh
 from simulator.core.bot import EchoBot, File, HandOff, Leave, Picture, Raw, Say, Stream, Typing
 from simulator.core.message import Headers, Message, Response
-from simulator.core.objects import Upload, UploadFlaw
+from simulator.core.objects import Nothing, Upload, UploadFlaw
 from tests.talk import Talk
 
 H = "3f0c8b52-7d14-4a6e-9b1f-5c2e8d7a4f60"
@@ -506,6 +507,49 @@ def test_a_session_s_data_are_bounded(said: str) -> None:
     join(talk)
     talk.sockets["client"].send(f'["1","2","bot:{H}",{said}]')
     assert talk.sockets["client"].texts() == [f'["1","1","bot:{H}",{CRASH}']
+
+
+def test_data_weigh_what_their_parts_do() -> None:
+    def weight(value: Any) -> int:
+        if isinstance(value, dict):
+            return 8 + sum(len(key) + 8 + weight(inner) for key, inner in value.items())
+        if isinstance(value, list):
+            return 8 + sum(map(weight, value))
+        return 8 + (len(value) if isinstance(value, str) else int(value or 0).bit_length() // 3)
+
+    values: list[Any] = [
+        {},
+        [],
+        "text",
+        10**9,
+        None,
+        True,
+        {"a": "bc"},
+        {"a": {"b": ["c", {"d": 1 << 60}], "e": ""}, "f": "g"},
+    ]
+    for value in values:
+        assert weigh(value) == weight(value)
+
+
+def test_however_data_come_a_session_weighs_what_it_has() -> None:
+    state = State(aida().running.seed, 0.0, Nothing())
+    session = Session("s", H, [("a", "x")])
+    state.add_session(session)
+    parts: list[dict[str, Any]] = [{"a": "long " * 9}, {"b": [1, {"c": "d"}]}, {"a": 7, "b": "e", "f": {}}, {}]
+    for data in (*parts, *parts):
+        assert state.merge(session, data)
+        assert session.weight == weigh(dict(session)), data
+    for gone in ("none", "b", "none"):
+        for data in parts:
+            session.pop(gone)
+            assert state.merge(session, data)
+            assert session.weight == weigh(dict(session)), data
+            session["g"] = ["put", "one by one"]
+            assert state.merge(session, data)
+            assert session.weight == weigh(dict(session)), data
+            del session["g"]
+            assert state.merge(session, data)
+            assert session.weight == weigh(dict(session)), data
 
 
 # ---- operators

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from simulator.core.bot import Say
+from simulator.core.bot import End, HandOff, Leave, Say
 from tests.backends.concierge.speak import (
     BOBS,
     CLOSED,
@@ -343,3 +343,36 @@ def test_tenants_do_not_change_each_others_ids() -> None:
     alone, watched = concierge(), concierge()
     bob = connected(watched, "bob", Auth=bobs(watched))
     assert adas(alone, None) == adas(watched, bob)
+
+
+# ---- what is remembered of answers ----
+
+
+def test_a_session_is_told_as_it_is_now(talk: Talk) -> None:
+    client = connected(talk)
+    rows = []
+    for act in (None, HandOff("Tom Night"), Leave(), HandOff("Tom Night"), End()):
+        if act is not None:
+            talk.after(1)
+            talk.act(OPEN, act)
+        rows.append(good(client, "get-chat-session", chatSessionId=OPEN)["chatSession"])
+    client.texts()
+    joined = ("chatJoinedByEntityType", "chatJoinedByEntityId", "lastPingedByChatJoiner")
+    assert [tuple(row[key] for key in joined) for row in rows] == [
+        (None, None, None),
+        ("BACKEND_USER", "32315", str(START + 1000)),
+        (None, None, None),
+        ("BACKEND_USER", "32315", str(START + 3000)),
+        ("BACKEND_USER", "32315", str(START + 3000)),
+    ]
+    assert [row["isSessionClosed"] for row in rows] == [False] * 4 + [True]
+    pinged = [START, START + 1000, START + 2000, START + 3000, START + 3000]
+    assert [int(row["lastPingedByChatInitiator"]) for row in rows] == pinged
+    assert {tuple(row) for row in rows} == {tuple(rows[0])}, "always in the same order"
+
+
+def test_a_device_with_a_wrong_byte_is_told_as_javascript_writes_it(talk: Talk) -> None:
+    client = connected(talk, deviceId="a\udcff")
+    client.send(frame("get-chat-session", {"chatSessionId": OPEN}))
+    [answer] = client.texts()
+    assert '"deviceId":"a\\udcff"' in answer
