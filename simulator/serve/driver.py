@@ -156,7 +156,7 @@ class Driver:
             time = self._now()
             if engine.due <= time:
                 self._carry(running, engine.run_until(time))
-            if route.via:
+            if request.body and route.via:
                 self._seen(running, asked, "client", request.body, time)
             self._carry(running, engine.take(asked, time))
         except Exception as error:
@@ -328,7 +328,7 @@ class Driver:
             self._carry(running, engine.run_until(self._now()))
             if type(given) is Got and not (type(given.item) is Pong and self._pongs.of_a_beat(given.link)):
                 self._note(engine.world.now(), running.name, given.link, "client", given.item)
-            elif type(given) is Asked and given.route.via:
+            elif type(given) is Asked and given.request.body and given.route.via:
                 self._seen(running, given, "client", given.request.body, engine.world.now())
             self._carry(running, engine.take(given), type(given) is Beat)
             if type(given) is Attached and self.onlooker is not None:
@@ -360,19 +360,23 @@ class Driver:
                     continue
                 self._note(running.engine.world.now(), running.name, number, "server", item)
                 continue
+            if type(effect) is Answer:
+                waiting = self._calls.take(effect.call)
+                if waiting is None:
+                    continue
+                waiting.told(effect)
+                response = effect.response
+                if quiet or response is None or response.status != 200 or not response.body:
+                    continue
+                if waiting.asked.route.via:
+                    self._seen(running, waiting.asked, "server", response.body, running.engine.world.now())
+                continue
             match effect:
-                case Answer() | Upgrade():
+                case Upgrade():
                     waiting = self._calls.take(effect.call)
-                    if waiting is None:
-                        continue
-                    if type(effect) is not Answer:
+                    if waiting is not None:
                         self._meet(waiting.asked)
                         waiting.told(effect)
-                        continue
-                    waiting.told(effect)
-                    response = effect.response
-                    if not quiet and response is not None and response.status == 200:
-                        self._seen(running, waiting.asked, "server", response.body, running.engine.world.now())
                 case Raw():
                     link = self._links.get(effect.link)
                     if link is not None:
@@ -414,14 +418,13 @@ class Driver:
         self._met[asked.call] = Met(self._now(), f"{request.base}{path}")
 
     def _seen(self, running: Running, asked: Asked, sender: str, body: bytes, time: float) -> None:
-        """Show journal and tap the body of a poll, where there is one, under the number of its session's first call."""
+        """Show journal and tap the body of a poll, under the number of its session's first call."""
         route = asked.route
-        if body and route.via:
-            frame = Frame(body.decode("utf-8", "surrogateescape"), route.via)
-            ticket = route.ticket(asked.request)
-            number = running.engine.wire.number(ticket) if ticket else None
-            link = asked.call if number is None else number
-            self._note(time, running.name, link, sender, frame)
+        frame = Frame(body.decode("utf-8", "surrogateescape"), route.via)
+        ticket = route.ticket(asked.request)
+        number = running.engine.wire.number(ticket) if ticket else None
+        link = asked.call if number is None else number
+        self._note(time, running.name, link, sender, frame)
 
     def _call(self, running: Running, call: Call) -> None:
         engine = running.engine

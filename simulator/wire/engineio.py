@@ -52,6 +52,7 @@ class EngineIO:
 
     __slots__ = (
         "_check",
+        "_cors",
         "_ids",
         "_mark",
         "_owed",
@@ -68,6 +69,8 @@ class EngineIO:
     def __init__(self, settings: Settings, ids: Ids, upper: Upper, by_hand: bool = False, mark: str = "") -> None:
         """By hand: a poll that holds an upgrade up is freed at once, for no time would pass. The mark begins sids."""
         self._settings = settings
+        self._cors: Headers | None = settings.cors.fixed() if settings.cors else ()
+        """What every answer has, None where that depends on who asks."""
         self._check = 0.0 if by_hand else _CHECK
         self._ids = ids
         self._mark = mark
@@ -102,7 +105,7 @@ class EngineIO:
         """A request came to the engine's path (lib/server.ts, handleRequest and handleUpgrade)."""
         request = asked.request
         settings = self._settings
-        cors = settings.cors.headers(request) if settings.cors else ()
+        cors = self._allowed(request) if self._cors is None else self._cors
         upgrade = http.is_upgrade(request)
         if settings.cors and request.method == "OPTIONS":
             # An upgrade has no answer that could be written there: the connection ends.
@@ -110,7 +113,11 @@ class EngineIO:
             return
         query = http.parameters(request)
         session = self.sessions.get(query.get("sid", ""))
-        code = http.verify(request, query, upgrade, settings.transports, session.transport if session else None)
+        if session is not None and session.link is None and not upgrade and query.get("transport") == "polling":
+            # Nearly all that comes; that of a transport which is not allowed there is no session is known.
+            code = None
+        else:
+            code = http.verify(request, query, upgrade, settings.transports, session.transport if session else None)
         if code is not None:
             out.append(Answer(asked.call, http.refusal(code, upgrade, cors)))
         elif upgrade:
@@ -341,8 +348,12 @@ class EngineIO:
         assert session.poll is not None
         (call, request), session.poll = session.poll, None
         del self._polls[call]
-        cors = self._settings.cors.headers(request) if self._settings.cors else ()
+        cors = self._allowed(request) if self._cors is None else self._cors
         out.append(Answer(call, http.answer(_TEXT, join(packets), request, cors)))
+
+    def _allowed(self, request: Request) -> Headers:
+        assert self._settings.cors is not None
+        return self._settings.cors.headers(request)
 
     # ---- beginnings
 

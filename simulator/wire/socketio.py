@@ -193,7 +193,7 @@ class SocketIO:
         now = self._world._now
         offset = log.offset(now)
         packet = f'{conn.event}{text[:-1]},"{offset}"]'
-        log.add(now, offset, [packet])
+        log.add(now, offset, (packet,))
         return Write(link, Frame(packet))
 
     def _got(self, got: Got) -> list[Output]:
@@ -210,12 +210,14 @@ class SocketIO:
         settings = self._settings
         if asked.route.name not in self._doors:
             return [Requested(asked.call, request, asked.route)]
-        if settings.serve_client and bundle.has(request, settings.path) and not http.is_upgrade(request):
-            return [Answer(asked.call, bundle.serve(request, settings.path, settings.engine.cors))]
+        path = settings.path
+        if request.path != path and settings.serve_client and bundle.has(request, path) and not http.is_upgrade(request):
+            return [Answer(asked.call, bundle.serve(request, path, settings.engine.cors))]
         out: list[Output] = []
         self._telling = out
         self._engine.asked(asked, out)
-        self._tidy()
+        if self._left:
+            self._tidy()
         for output in out:
             if type(output) is Received or type(output) is Acked:
                 return out
