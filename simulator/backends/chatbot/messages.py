@@ -44,7 +44,7 @@ class Said(Struct, gc=False):
     """A SendMessage that is plainly right."""
 
     content: str
-    conversationId: str  # noqa: N815 - the wire's word
+    conversationId: str
 
 
 class Typing(Command):
