@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock, WallClock
-from simulator.serve.frames import mask_plain
+from simulator.serve.masks import mask_plain
 from simulator.serve.reporter import Reporter
 from simulator.serve.spaces import KEPT
 from tests.described import hold

@@ -164,6 +164,7 @@ async def judged(
     unsure: int = 0,
     end: int = 100,
     grows: float = 0.0,
+    spikes: int = 0,
     nowhere: str = "",
 ) -> list[str]:
     """What a soak says of a server on which so much is left."""
@@ -182,6 +183,7 @@ async def judged(
     soak._crowds = cast("Any", [Crowd(told.tally())])
     soak.before = {"tasks": 3.0, "descriptors": 9.0}
     soak.memory = [(t, (100 << 20) + int(grows * t / 60 * (1 << 20))) for t in range(0, 301, 2)]
+    soak.memory = [(t, size + (int(t) // 3 * (spikes << 10) if t % 30 else 0)) for t, size in soak.memory]
     soak.warm, soak.after = 100 << 20, end << 20
     soak._rest("at the end")
     soak._judge()
@@ -190,6 +192,7 @@ async def judged(
 
 async def test_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     assert await judged(monkeypatch, {}, end=122, grows=1.4) == []
+    assert await judged(monkeypatch, {}, grows=1.4, spikes=200) == [], "what some hold for some seconds is no leak"
 
 
 @pytest.mark.parametrize("name", ["tcp_connections", "connections", "sockets", "timers", "tasks", "uploads", "files"])
@@ -210,6 +213,7 @@ async def test_what_is_left_is_seen(monkeypatch: pytest.MonkeyPatch, name: str) 
         ({"nowhere": "mia"}, "60 came to chat, none of them at mia"),
         ({"end": 124}, "memory: 124.0 MiB at the end, 100.0 MiB after the warm-up"),
         ({"grows": 1.6}, "memory grows by 1.60 MiB a minute"),
+        ({"grows": 1.6, "spikes": 200}, "memory grows by 1.60 MiB a minute"),
         ({"frames": 1}, "aida: frames of the client: the server says 6, clients 5"),
     ],
 )

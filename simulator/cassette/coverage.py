@@ -9,7 +9,7 @@ from typing import Any, Final
 from xml.etree import ElementTree
 
 from simulator.cassette.bindings import dumps
-from simulator.cassette.match import ABSENT, Difference, shown
+from simulator.cassette.match import ABSENT, TOO_DEEP, Difference, shown
 from simulator.cassette.screen import safe
 from simulator.cassette.strands import Line, Plan, Served, Strand
 
@@ -248,7 +248,10 @@ def _brief(value: object) -> object:
         return _cut(value)
     if not isinstance(value, dict | list):
         return value
-    told = dumps(value, repr)
+    try:
+        told = dumps(value, repr)
+    except RecursionError:
+        return TOO_DEEP
     return value if len(told) <= _KEPT and told.count("[") + told.count("{") <= _DEEP else _cut(told)
 
 

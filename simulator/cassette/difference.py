@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from simulator.cassette.compare import MISSING, MOVED, NEW, SHAPE, VALUE, Difference, Said
+from simulator.cassette.compare import MISSING, MOVED, NEW, SHAPE, VALUE, Difference
+from simulator.cassette.conversation import Said
 from simulator.cassette.timeline import told
 from simulator.core.message import Message
 

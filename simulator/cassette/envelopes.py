@@ -13,8 +13,8 @@ from simulator.core.errors import WireError
 from simulator.core.message import NO_REF, Frame, Json, Message
 from simulator.core.wire import Reader, Turn
 from simulator.wire import gateway
-from simulator.wire.phoenix import Onlooker as PhoenixReader
 from simulator.wire.phoenix_frames import read as phoenix
+from simulator.wire.phoenix_reader import Onlooker as PhoenixReader
 from simulator.wire.rawjson import RawJson
 from simulator.wire.single import Onlooker
 from simulator.wire.socketio_reader import SocketIOReader

@@ -17,6 +17,8 @@ from simulator.cassette.short_ids import Short, is_id
 MOST: Final = 20
 """Differences of one message that are told."""
 _SHOWN: Final = 80
+TOO_DEEP: Final = "too many lists and objects in each other"
+"""What is told of JSON that may be some thousand levels deep, where what walks through it may not be."""
 _NAMES: Final = 300
 _BYTES: Final = 16
 _MASKED: Final = 1000
@@ -68,7 +70,10 @@ def shown(value: object) -> str:
     if isinstance(value, bytes):
         more = "..." if len(value) > _BYTES else ""
         return f"{len(value)} byte{'' if len(value) == 1 else 's'} {value[:_BYTES].hex(' ')}{more}".rstrip()
-    text = json.dumps(value, ensure_ascii=False, default=repr)
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=repr)
+    except RecursionError:
+        return TOO_DEEP
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 

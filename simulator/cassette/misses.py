@@ -6,7 +6,7 @@ from simulator.cassette.bindings import changed
 from simulator.cassette.coverage import Coverage, Miss, short
 from simulator.cassette.envelopes import GATEWAY, PHOENIX
 from simulator.cassette.finding import Found
-from simulator.cassette.match import Difference, Masks, nearest, shown
+from simulator.cassette.match import TOO_DEEP, Difference, Masks, nearest, shown
 from simulator.cassette.strands import UNMATCHED, Line, Strand
 from simulator.cassette.targets import target
 from simulator.cassette.walk import Manner, Seat, Walk
@@ -95,7 +95,7 @@ class Misses:
 
     def too_deep(self, seat: Seat, conn: Conn, message: Message) -> list[Action]:
         """One that nobody can compare: JSON may be some thousand levels deep, and what walks through it may not."""
-        found = Found(None, None, why="has too many lists and objects in each other")
+        found = Found(None, None, why=f"has {TOO_DEEP}")
         return self.answered(seat, conn, found, Message(message.name, (), message.ref, message.topic))
 
     def leaving(self, seat: Seat, unheard: Line | None) -> None:

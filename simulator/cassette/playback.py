@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
-from typing import Final, cast
+from typing import cast
 
 from simulator.cassette.beyond import COUNTED, Beyond, stranger
 from simulator.cassette.bindings import changed
@@ -16,12 +16,13 @@ from simulator.cassette.finding import Found
 from simulator.cassette.grafts import Grafts
 from simulator.cassette.match import Comparison, Masks, Mode
 from simulator.cassette.misses import NOT_ON_THE_TAPE, Misses
-from simulator.cassette.moves import Moves, doors
+from simulator.cassette.moves import Moves
 from simulator.cassette.plan import answered
 from simulator.cassette.recoveries import recovery
+from simulator.cassette.seats import KEPT, Seats
 from simulator.cassette.speaking import ENDS, Speaking
 from simulator.cassette.strands import Plan, Strand
-from simulator.cassette.targets import bare, compared, fits, target, weight
+from simulator.cassette.targets import fits, target
 from simulator.cassette.walk import Manner, Seat, Walk
 from simulator.cassette.walks import Walks
 from simulator.core.actions import Accept, Action, Cancel, Refuse
@@ -44,11 +45,6 @@ from simulator.core.events import (
 from simulator.core.message import NO_REF, Frame, Message, Request, Response
 from simulator.core.world import World
 
-KEPT: Final = 10_000
-"""Places that are remembered; those that are over go first."""
-HELD: Final = 64 << 20
-"""Bytes of the requests with which they began: each may have many header lines."""
-
 
 class Playback:
     """Rules. Each client walks its own copy of the tapes."""
@@ -70,18 +66,14 @@ class Playback:
         self.coverage = coverage
         self.masks = Masks((*backend.volatile, *manner.ignore))
         self.walks = Walks(world, plans, self.masks, manner, coverage, most)
-        self._seats: OrderedDict[int, Seat] = OrderedDict()
-        """By number."""
-        self._of_request: dict[int, Seat] = {}
-        """By the identity of their requests, which they keep."""
+        self.seats = Seats(self, most)
         self._by_conn: dict[Conn, tuple[Seat, str]] = {}
         self._away: OrderedDict[Conn, Seat] = OrderedDict()
-        self._numbers = self._held = 0
         self.misses = Misses(world, manner, coverage)
         self._speaking = Speaking(world, self.walks, manner, coverage, self._turned_away)
         self._moves = Moves(world, self.walks, self.masks, manner, coverage, self._speaking)
         self._exchanges = Exchanges(self)
-        self._grafts = Grafts(self.masks, coverage, self._grafted)
+        self._grafts = Grafts(self.masks, coverage, self.seats.more)
         self.beyond: Beyond | None = None if manner.beyond is None else manner.beyond(self)
 
     # --- as the house wants it
@@ -117,7 +109,11 @@ class Playback:
             case Opened():
                 return self._opened(event.conn)
             case Acked():
-                return self._acked(event)
+                try:
+                    return self._acked(event)
+                except RecursionError:
+                    said = Message("an acknowledgement", ())
+                    return self.misses.too_deep(self._by_conn[event.conn][0], event.conn, said)
             case Closed():
                 return self._closed(event.conn)
             case Requested():
@@ -133,11 +129,13 @@ class Playback:
 
     def _knocked(self, knocked: Knocked) -> list[Action]:
         request = knocked.request
-        seat = self._of_request.get(id(request))
+        seat = self.seats.of(request)
         before = self._away.get(knocked.recovers)
+        ended: list[Action] = []
         if seat is None and before is not None:
+            ended = self._deserted(before)
             strand = recovery(before, target(request))
-            seat = self._back(request, before) if strand is None else self._sit(request, before.walk, strand)
+            seat = self.seats.back(request, before) if strand is None else self.seats.sit(request, before.walk, strand)
         if seat is None:
             walk, strand = self.walks.place(request, knocked.auth)
             astray = strand is None or not fits(strand.path, request.path)
@@ -148,7 +146,7 @@ class Playback:
             assert strand is not None
             if strand.refusal is not None:
                 return self._refused(walk, strand, knocked)
-            seat = self._sit(request, walk, strand)
+            seat = self.seats.sit(request, walk, strand)
         if seat.over:
             # All of a session's namespaces were left, and it lives on.
             seat.over = False
@@ -157,69 +155,17 @@ class Playback:
             seat.conns[""] = knocked.conn
             self._by_conn[knocked.conn] = (seat, "")
             return [Accept(knocked.conn)]
-        return self._joins(seat, knocked)
+        return [*ended, *self._joins(seat, knocked)]
 
-    def _sit(self, request: Request, walk: Walk, strand: Strand) -> Seat:
-        self._numbers += 1
-        known = walk.seats.get(strand)
-        seat = Seat(self._numbers, walk, strand, request)
-        if known is not None:
-            # It broke off, and goes on from there.
-            seat.used, seat.fresh = known.used - doors(strand), False
-        seat.kin.append(seat)
-        walk.seats[strand] = seat
-        walk.open += 1
-        self._seats[seat.number] = seat
-        self._of_request[id(request)] = seat
-        seat.elsewhere = self.beyond is not None and self.beyond.opened(seat)
-        self._held += weight(request)
-        if len(self._seats) > self._most or self._held > HELD:
-            for old in [old for old in self._seats.values() if old.over][:100]:
-                self._unseat(old)
-        self.walks.bind(walk, compared(walk, strand.path, request, self.masks))
-        self.coverage.did(strand.lines[0])
-        place = f"conn {strand.conn}, {walk.plan.path}:{strand.lines[0].line}"
-        goes_on = "" if known is None else f", and goes on after line {strand.lines[max(known.used, default=0)].line}"
-        self.world.log("debug", f"client {walk.number} is in the place of {place}{goes_on}")
-        return seat
-
-    def _back(self, request: Request, seat: Seat) -> Seat:
-        """Once more than on the tape, a session goes on where it broke off: nothing is said twice."""
-        self._forget(seat)
-        for one in seat.kin:
-            one.resume()
-            one.request = request
-            self._seats[one.number] = one
-            one.elsewhere = self.beyond is not None and self.beyond.opened(seat)
-        seat.walk.open += 1
-        seat.away.update(seat.broke)
-        self._of_request[id(request)] = seat
-        self._held += weight(request)
-        place = f"conn {seat.strand.conn}, {seat.walk.plan.path}:{seat.strand.lines[max(seat.used, default=0)].line}"
-        self.world.log("debug", f"client {seat.walk.number} is recovered, and goes on after {place}")
-        return seat
-
-    def _forget(self, seat: Seat) -> None:
-        if self._of_request.pop(id(seat.request), None) is not None:
-            self._held -= weight(seat.request)
-
-    def _grafted(self, seat: Seat, strand: Strand) -> Seat:
-        """The same live connection in the place of one more on the tape."""
-        self._numbers += 1
-        other = Seat(self._numbers, seat.walk, strand, seat.request, seat.conns, seat.knocking, kin=seat.kin)
-        other.fresh, other.broke, other.away = False, seat.broke, seat.away
-        seat.kin.append(other)
-        seat.walk.seats[strand] = self._seats[other.number] = other
-        place = f"{seat.walk.plan.path}:{strand.lines[0].line}"
-        self.world.log("debug", f"client {seat.walk.number} goes on as conn {strand.conn} of {place}")
-        return other
-
-    def _unseat(self, seat: Seat) -> None:
-        self._seats.pop(seat.number, None)
-        self._forget(seat)
-        if self.beyond is None:
-            # The walk still knows the place: header lines are no part of it.
-            seat.request = bare(seat.request)
+    def _deserted(self, seat: Seat) -> list[Action]:
+        """A session that is recovered is over: who still waits at one of its doors is let in nowhere."""
+        waiting = [*seat.knocking.values()]
+        if not waiting:
+            return []
+        seat.knocking.clear()
+        for conn in waiting:
+            del self._by_conn[conn]
+        return [*(Refuse(conn, {"message": NOT_ON_THE_TAPE}) for conn in waiting), *self._left(seat)]
 
     def _refused(self, walk: Walk, strand: Strand, knocked: Knocked) -> list[Action]:
         response = strand.refusal
@@ -318,7 +264,7 @@ class Playback:
                 self.coverage.did(line)
         if seat.strand.kind != ENGINE:
             # Of a session nobody tells when it is over: its client may still join again.
-            self._unseat(seat)
+            self.seats.forget(seat)
         self.misses.leaving(seat, next((line for line in unsaid if line.part not in ENDS), None))
         return [Cancel(("seat", seat.number))]
 
@@ -377,12 +323,12 @@ class Playback:
         owner, number = cast("tuple[str, int]", fired.owner)
         if owner == "call":
             return self._exchanges.due(number)
-        seat = self._seats.get(number)
+        seat = self.seats.numbered(number)
         return [] if seat is None else self._speaking.due(seat)
 
     def _acked(self, acked: Acked) -> list[Action]:
         number, index = cast("tuple[int, int]", acked.key)
-        seat = self._seats.get(number)
+        seat = self.seats.numbered(number)
         if seat is None or seat.elsewhere:
             return []
         at = seat.strand.acks.get(index)

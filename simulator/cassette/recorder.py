@@ -6,16 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
-from simulator.cassette.bodies import INLINE, KEPT, Room, Stream, hashed
+from simulator.cassette.bodies import INLINE, KEPT, Room, Stream
 from simulator.cassette.entries import (
-    Beside,
-    Body,
     Closed,
     Cut,
     Entry,
-    Exchange,
     Header,
     Lost,
     Opened,
@@ -25,6 +22,7 @@ from simulator.cassette.entries import (
     TapedResponse,
     Upgraded,
 )
+from simulator.cassette.kept import Kept, Redactor
 from simulator.cassette.ledger import Counts, Ledger
 from simulator.cassette.records import dump, dump_header
 from simulator.cassette.sessions import Line, Session, Sessions, is_engine, is_gone, is_poll, sid_in, sid_of
@@ -35,33 +33,6 @@ _PACKETS: Final = 10_000
 """In one payload; a client that sends more does not chat."""
 
 __all__ = ["Call", "Counts", "Line", "Recorder", "Redactor"]
-
-
-class Redactor(Protocol):
-    """Takes secrets out. Every method gives back the very same object when there was nothing to take out."""
-
-    rules: tuple[str, ...]
-    """For the header."""
-    count: int
-    """Values that were replaced so far."""
-
-    def text(self, text: str) -> str:
-        """A frame, or any other text."""
-        ...
-
-    def binary(self, data: bytes) -> bytes:
-        """A binary frame."""
-        ...
-
-    def headers(self, headers: Headers) -> Headers: ...
-
-    def path(self, path: str) -> str:
-        """A request's target, with its query."""
-        ...
-
-    def body(self, body: bytes, kind: str) -> bytes | None:
-        """A body of that content type; None when nobody can see what is in it, and it must not be kept."""
-        ...
 
 
 @dataclass(slots=True)
@@ -109,9 +80,7 @@ class Recorder:
         self.counts = self._ledger.counts
         self._started = started
         self._redactor = redactor
-        self._withheld = 0
-        """Bodies that nobody could look into."""
-        self._inline = inline
+        self._kept = Kept(self._ledger, redactor, inline, keep)
         self._keep = keep
         self._room = Room()
         self._numbers = after or 0
@@ -139,7 +108,7 @@ class Recorder:
 
         One that goes on with an Engine.IO session is that session's next link.
         """
-        engine = is_engine(path)
+        engine, kept = is_engine(path), self._kept
         session = self._sessions.named(sid_of(path)) if engine else None
         if session is None:
             line, session = self._begin(time, path, headers, answer, engine)
@@ -151,9 +120,7 @@ class Recorder:
         self._safely(
             time,
             line.conn,
-            lambda at: Upgraded(
-                at, line.conn, line.link, self._path(path), self._headers(headers), self._headers(answer)
-            ),
+            lambda at: Upgraded(at, line.conn, line.link, kept.path(path), kept.headers(headers), kept.headers(answer)),
         )
         return line
 
@@ -162,8 +129,10 @@ class Recorder:
         number = self._number()
         self.counts.connections += 1
 
+        kept = self._kept
+
         def made(at: float) -> Entry:
-            return Refused(at, number, self._path(path), self._headers(headers), self._response(number, response))
+            return Refused(at, number, kept.path(path), kept.headers(headers), kept.response(number, response))
 
         self._safely(time, number, made)
         return number
@@ -176,11 +145,12 @@ class Recorder:
 
     def closed(self, time: float, line: Line, code: int | None, reason: str, by: str) -> None:
         """A link ended, with the code of the close frame (1005 without one, 1006 without a frame)."""
-        self._safely(
-            time,
-            line.conn,
-            lambda at: Closed(at, line.conn, None if code is None else int(code), self._text(reason), by, line.link),
-        )
+        kept = self._kept
+
+        def made(at: float) -> Entry:
+            return Closed(at, line.conn, None if code is None else int(code), kept.text(reason), by, line.link)
+
+        self._safely(time, line.conn, made)
         session = self._sessions.of(line.conn)
         if session is not None:
             session.sockets -= 1
@@ -218,7 +188,8 @@ class Recorder:
         else:
             number = self._number()
             self.counts.exchanges += 1
-            self._safely(time, None, lambda at: self._exchange(at, number, time - call.time, call.request, response))
+            took, kept = time - call.time, self._kept
+            self._safely(time, None, lambda at: kept.exchange(at, number, took, call.request, response))
         session = call.session
         if session is not None:
             session.waiting -= 1
@@ -246,7 +217,7 @@ class Recorder:
     def _begin(
         self, time: float, path: str, headers: Headers, answer: Headers, engine: bool, polls: bool = False
     ) -> tuple[Line, Session]:
-        line = Line(self._number(), 1, engine)
+        line, kept = Line(self._number(), 1, engine), self._kept
         self.counts.connections += 1
         session = Session(line.conn, sid_of(path) if engine else "", polls=polls)
         forgotten = self._sessions.begin(session)
@@ -256,7 +227,7 @@ class Recorder:
         self._safely(
             time,
             line.conn,
-            lambda at: Opened(at, line.conn, self._path(path), self._headers(headers), self._headers(answer)),
+            lambda at: Opened(at, line.conn, kept.path(path), kept.headers(headers), kept.headers(answer)),
         )
         return line, session
 
@@ -331,12 +302,12 @@ class Recorder:
         """Record what `make` gives for its `at`; what goes wrong goes no further."""
         if self.stopped:
             return
-        doing = "redacting"
+        doing, kept = "redacting", self._kept
         try:
-            before = self._redacted()
+            before = kept.replaced
             entry = make(self._clock(time))
             if not isinstance(entry, Cut | Lost):
-                entry.redacted = self._redacted() != before
+                entry.redacted = kept.replaced != before
             doing = "writing"
             self._ledger.put(dump(entry))
         except Exception as error:
@@ -344,60 +315,11 @@ class Recorder:
             self._ledger.lost("writing" if isinstance(error, OSError) else doing, error, conn)
         self._counted()
 
-    def _exchange(
-        self, at: float, number: int, took: float, request: TapedRequest, response: TapedResponse | None
-    ) -> Exchange:
-        body = self._body(f"{number:06d}-request", request.headers, request.body)
-        asked = TapedRequest(request.method, self._path(request.path), self._headers(request.headers), body)
-        said = None if response is None else self._response(number, response)
-        return Exchange(at, number, max(0.0, took), asked, said)
-
     def _clock(self, time: float) -> float:
         # Clocks of people's machines are set back now and then; the tape goes on.
         at = self._ledger.at = max(self._ledger.at, time - self._started)
         return at
 
-    def _redacted(self) -> int:
-        return self._withheld + (0 if self._redactor is None else self._redactor.count)
-
     def _counted(self) -> None:
         if self._redactor is not None:
             self.counts.redactions = self._redactor.count
-
-    def _text(self, text: str) -> str:
-        return text if self._redactor is None else self._redactor.text(text)
-
-    def _path(self, path: str) -> str:
-        return path if self._redactor is None else self._redactor.path(path)
-
-    def _headers(self, headers: Headers) -> Headers:
-        return headers if self._redactor is None else self._redactor.headers(headers)
-
-    def _response(self, number: int, response: TapedResponse) -> TapedResponse:
-        body = self._body(f"{number:06d}-response", response.headers, response.body)
-        return TapedResponse(response.status, self._headers(response.headers), body)
-
-    def _body(self, name: str, headers: Headers, body: Body) -> Body:
-        if not isinstance(body, bytes):
-            return self._text(body) if isinstance(body, str) else body
-        if not body:
-            return None
-        if len(body) > self._keep:
-            return hashed(body)
-        if self._redactor is not None:
-            lines = {key.lower(): value for key, value in headers}
-            coded = lines.get("content-encoding", "identity").lower() != "identity"
-            safe = None if coded else self._redactor.body(body, lines.get("content-type", ""))
-            if safe is None:
-                # Not even as a hash: of something short it would tell what it is.
-                self._withheld += 1
-                return Beside(None, len(body), "")
-            body = safe
-        if len(body) > self._inline:
-            beside = hashed(body)
-            beside.path = self._ledger.beside(f"{name}.bin", body)
-            return beside
-        try:
-            return body.decode()
-        except UnicodeDecodeError:
-            return body

@@ -160,5 +160,5 @@ def _is_kept(line: Line) -> bool:
 
 def _is_last_word(strand: Strand, index: int) -> bool:
     """Whether the server hangs up behind this: `socket.disconnect(true)` leaves the namespaces and ends the session."""
-    rest = [line.part for line in strand.lines[index + 1 :][:_CLOSING]]
+    rest = [line.part for line in strand.lines[index + 1 : index + 1 + _CLOSING]]
     return strand.kind == ENGINE and Part.CLOSE in rest and all(part in ENDS for part in rest)

@@ -10,7 +10,7 @@ from simulator.cassette import opaque
 from simulator.cassette.bindings import SHORTEST, dumps
 from simulator.cassette.coverage import Coverage
 from simulator.cassette.envelopes import ENGINE
-from simulator.cassette.match import Comparison, Masks
+from simulator.cassette.match import TOO_DEEP, Comparison, Masks
 from simulator.cassette.pseudonyms import is_ours
 from simulator.cassette.strands import Part, Plan, Strand, nearest_of
 from simulator.cassette.targets import compared, fits, target
@@ -147,7 +147,8 @@ class Walks:
     def place(self, request: Request, auth: Json) -> tuple[Walk, Strand | None]:
         """The walk of a new connection, and the taped connection in whose place it is."""
         path = target(request)
-        told = f"{path} {request.header('Authorization') or ''} {request.header('Cookie') or ''} {dumps(auth)}"
+        brought = _told(auth)
+        told = f"{path} {request.header('Authorization') or ''} {request.header('Cookie') or ''} {brought}"
         walk = self.owner(told)
         if walk is not None:
             back = walk
@@ -161,7 +162,7 @@ class Walks:
         plan = min(
             fitting or [plan for plan in self._plans if plan.strands] or self._plans, key=self._began.__getitem__
         )
-        walk = self.begin(plan, request.path, request.query, dumps(auth))
+        walk = self.begin(plan, request.path, request.query, brought)
         candidates = [strand for strand in plan.strands if fits(strand.path, path)] or plan.strands[:1]
         if not candidates:
             return walk, None
@@ -175,6 +176,13 @@ class Walks:
         live = (auth or None,) if strand.kind == ENGINE else ()
         comparison = compared(walk, strand.path, request, self._masks, looks, live)
         return len(comparison.differences), len(comparison.pairs)
+
+
+def _told(auth: Json) -> str:
+    try:
+        return dumps(auth)
+    except RecursionError:
+        return TOO_DEEP
 
 
 def _handle(value: str) -> str:

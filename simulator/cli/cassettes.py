@@ -237,14 +237,14 @@ def diff(ours: Path, theirs: Path, shape: bool, as_lines: bool, backend: str | N
     simulator cassette diff monday.yaml tuesday.yaml
     simulator cassette diff old.yaml new.yaml --shape --json
     """
-    from simulator.cassette import compare, difference
+    from simulator.cassette import compare, conversation, difference
     from simulator.cassette.reading import backend_of
 
     talks, chosen = [], None
     for file in (ours, theirs):
         with tape_of(file) as tape:
             chosen = backend_of(tape.header, backend) or chosen
-            talks.append([*compare.said(tape, backend_of(tape.header, backend))])
+            talks.append([*conversation.said(tape, backend_of(tape.header, backend))])
             if tape.torn is not None:
                 warn(f"{file}:{tape.torn.line}: warning: truncated: {tape.torn.why}")
     volatile = frozenset[str]() if chosen is None else chosen.volatile

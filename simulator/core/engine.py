@@ -145,7 +145,6 @@ class Engine(Timers):
         """Let something stand where the wire stands, which asks the wire itself; None takes it out again.
 
         With `answer` it is shown what rules answer to requests, of which the wire is not told.
-
         Its own timers have an Aside as owner, and come back to it as Due, also when it was taken out meanwhile.
         """
         if take is not None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from simulator.core.message import Request, Response
+from simulator.core.message import Frame, Ping, Pong, Request, Response
 
 Data: TypeAlias = "str | bytes"
 """A text or binary frame, or a packet of a poll's body."""
@@ -59,6 +59,13 @@ class Envelope(Protocol):
     def farewell(self) -> Response:
         """The answer to a poll by which a session ends."""
         ...
+
+
+def glance(envelope: Envelope, sender: str, item: Frame | Ping | Pong) -> Look:
+    """Whatever `client` or `server` sends: pings and pongs of WebSocket itself are heartbeats in any envelope."""
+    if isinstance(item, Frame):
+        return envelope.look(sender, item.data)
+    return Look(HEARTBEAT, "ping" if isinstance(item, Ping) else "pong")
 
 
 class Bare:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from simulator.core.envelope import Look
 from simulator.core.faults import UP
 from simulator.core.message import Frame, Ping, Pong
-from simulator.core.wire import Asked, Effect, Input
+from simulator.core.wire import Answer, Asked, Drop, Effect, Input
 
 Item: TypeAlias = Frame | Ping | Pong
 Thing: TypeAlias = Input | Effect
@@ -115,6 +115,17 @@ class Side:
             self.silent.intersection_update(names)
         return bool(self.silent)
 
+    def spare(self, names: Collection[str]) -> None:
+        """Only faults of these names delay what is here from now on."""
+        self.lane.spare(names)
+        for held in self.swap:
+            held.waits = {name: wait for name, wait in held.waits.items() if name in names}
+
+    def clear(self) -> list[Held]:
+        """All that is here, which is forgotten."""
+        swap, self.swap = self.swap, []
+        return [*self.lane.clear(), *swap]
+
     def gather(self, item: Item, look: Look) -> list[tuple[list[Item], Look]]:
         """Units that are whole with this one: a frame is one with its attachments."""
         if not isinstance(item, Frame):
@@ -165,3 +176,7 @@ class Way:
     def side(self, stream: str) -> Side:
         """A direction of it."""
         return self.up if stream == UP else self.down
+
+    def silent_end(self) -> Effect:
+        """How it ends without a word."""
+        return Drop(self.number) if self.asked is None else Answer(self.number, None)

@@ -7,7 +7,7 @@ from typing import cast
 
 from simulator.core.actions import After, Cancel
 from simulator.core.backend import Backend
-from simulator.core.envelope import ACK, HEARTBEAT, MESSAGE, Look
+from simulator.core.envelope import ACK, MESSAGE, Look, glance
 from simulator.core.events import CallId
 from simulator.core.faults import DOWN, UP, Close, Fault, LimitData, ResetPeer, Timeout
 from simulator.core.faults_calls import Calls, sizes
@@ -15,7 +15,7 @@ from simulator.core.faults_fate import ENDING, FRAME, OPENING, Fate, Passing, ju
 from simulator.core.faults_kept import LOOK
 from simulator.core.faults_lane import Held, Item, Side, Way
 from simulator.core.faults_things import things_down, things_up
-from simulator.core.message import Frame, Ping
+from simulator.core.message import Frame
 from simulator.core.wire import (
     Aborted,
     Answer,
@@ -134,7 +134,7 @@ class Machine:
                 if way is None:
                     out.append(output)
                 else:
-                    for items, look in way.down.gather(output.item, self._look("server", output.item)):
+                    for items, look in way.down.gather(output.item, glance(self._envelope, "server", output.item)):
                         self._frames(way, DOWN, items, look, out)
             elif isinstance(output, Shut | Drop) and (way := self._links.get(output.link)) is not None:
                 self._last(way, output, out)
@@ -154,13 +154,8 @@ class Machine:
         if way is None:
             self._down(self._take(got), out)
         else:
-            for items, look in way.up.gather(got.item, self._look("client", got.item)):
+            for items, look in way.up.gather(got.item, glance(self._envelope, "client", got.item)):
                 self._frames(way, UP, items, look, out)
-
-    def _look(self, sender: str, item: Item) -> Look:
-        if isinstance(item, Frame):
-            return self._envelope.look(sender, item.data)
-        return Look(HEARTBEAT, "ping" if isinstance(item, Ping) else "pong")
 
     def _frames(self, way: Way, stream: str, items: list[Item], look: Look, out: list[Output]) -> None:
         """A frame with all that belongs to it."""
@@ -244,7 +239,7 @@ class Machine:
         if due is not None:
             if side.lane.size > MOST_OF_ONE or self._size > MOST_WAITING:
                 self._world.log("warning", "more waits behind faults than there is room for: dropped", link=way.number)
-                self._cut(way, self._end_of(way), out)
+                self._cut(way, way.silent_end(), out)
                 return
             out.append(After(max(0.0, due - now), Aside(way.number), stream))
             side.armed = True
@@ -274,7 +269,7 @@ class Machine:
     def _end(self, way: Way, stream: str, fault: Fault, out: list[Output]) -> None:
         """A fault ends a link or a call, at once or later."""
         of, number = fault.of, way.number
-        last = self._end_of(way)
+        last = way.silent_end()
         if stream == UP and way.up.lane.queue and isinstance(of, Close | ResetPeer) and of.deliver:
             # Behind the message that struck it, which is still under way; nothing else gets in front of it.
             way.ends[fault.name] = Reset(number) if isinstance(of, ResetPeer) else Shut(number, of.code, of.reason)
@@ -304,10 +299,6 @@ class Machine:
         if of.timeout:
             way.ends[fault.name] = last
             out.append(After(of.timeout / 1000, Aside(number), ("end", fault.name)))
-
-    def _end_of(self, way: Way) -> Effect:
-        """How a connection ends without a word."""
-        return Drop(way.number) if way.asked is None else Answer(way.number, None)
 
     def _last(self, way: Way, effect: Effect, out: list[Output]) -> None:
         """The last word of a link, behind all that is under way."""
@@ -340,14 +331,13 @@ class Machine:
 
     def _forget(self, way: Way, out: list[Output]) -> None:
         for side in (way.up, way.down):
-            self._size -= sum(held.size for held in [*side.lane.clear(), *side.swap])
-            side.swap = []
+            self._size -= sum(held.size for held in side.clear())
         out.append(Cancel(Aside(way.number)))
 
     def _drain(self, drain: Drain, out: list[Output]) -> None:
         """The server stops: what is under way comes at once, and no fault strikes its goodbye."""
         for way in [*self._links.values(), *self._calls.all()]:
-            things = [cast("Effect", held.thing) for held in [*way.down.lane.clear(), *way.down.swap]]
+            things = [cast("Effect", held.thing) for held in way.down.clear()]
             last = [] if way.owed is None else [way.owed]
             if way.asked is not None and not things and way.down.silent | way.up.silent:
                 last = [Answer(way.number, None)]
@@ -396,9 +386,7 @@ class Machine:
         way.met &= self._names
         for stream in (UP, DOWN):
             side = way.side(stream)
-            side.lane.spare(self._names)
-            for held in side.swap:
-                held.waits = {name: wait for name, wait in held.waits.items() if name in self._names}
+            side.spare(self._names)
             silent = side.silenced(self._names)
             if side.swap and side.swapper not in self._names:
                 self._unswap(way, stream, out)

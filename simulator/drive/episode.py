@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 
 from simulator.cassette import envelopes
 from simulator.cassette.bindings import changed
-from simulator.cassette.compare import Said, of_turn
+from simulator.cassette.conversation import Said, of_turn
 from simulator.cassette.entries import Beside, Entry, Exchange, TapedRequest
 from simulator.cassette.longpolls import LongPolls
 from simulator.core.backend import Backend
@@ -53,8 +53,8 @@ class Listener(Protocol):
         """A request that was passed on has its answer, or none."""
         ...
 
-    def upload(self, request: TapedRequest, body: Beside) -> Request | None:
-        """This request of the client with the body that it brought; None where that is gone."""
+    def upload(self, body: Beside) -> Request | None:
+        """The request of the client that brought this, with it; None where that is gone. `path` says which it was."""
         ...
 
     def tell(self, line: str) -> None:
@@ -205,11 +205,13 @@ class Episode(Play):
     def _ask(self, step: Ask, out: list[Order]) -> None:
         # What the client has uploaded to the tape the server has to have before the client speaks of it.
         if isinstance(body := step.request.body, Beside):
-            brought = self._listener.upload(step.request, body)
+            brought = self._listener.upload(body)
+            asked = replace(step.request, body=replace(body, path=None))
             if brought is None:
                 self._listener.tell(f"is not given what {step.name} brought: it is not kept any more")
             else:
-                step = replace(step, request=replace(step.request, headers=brought.headers, body=brought.body))
+                asked = replace(asked, headers=brought.headers, body=brought.body)
+            step = replace(step, request=asked)
         super()._ask(step, out)
 
     def _asked(self, step: Ask, response: Response | None, why: str) -> None:
@@ -255,6 +257,8 @@ class Listening(Hearing):
             self._left[step.conn] += 1
         if isinstance(step, Hear):
             self._pending.setdefault((step.conn, step.said.name), []).append(step)
+            if step.crossed:
+                self._done.add(id(step))
 
     def forget(self) -> None:
         """What did not come by now is new when it comes."""

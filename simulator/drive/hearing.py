@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from simulator.cassette import envelopes
-from simulator.cassette.compare import Said, of_turn, shape
+from simulator.cassette.compare import shape
+from simulator.cassette.conversation import Said, of_turn
 from simulator.cassette.entries import Opened, Passed
 from simulator.cassette.reading import Reading
 from simulator.core.backend import Backend
@@ -53,6 +54,8 @@ class Hearing:
                 if step.said.name == CLOSE and step.conn in self._other:
                     step.said.args = CLOSED
                 self._pending.setdefault((step.conn, step.said.name), []).append(step)
+                if step.crossed:
+                    self._done.add(id(step))
 
     def is_over(self, step: Hear) -> bool:
         """Whether it came, or is not waited for."""
@@ -131,6 +134,7 @@ class Hearing:
             self.said(Said(conn, "server", CLOSE, args, "", 0, CLOSE), until)
 
     def _meant(self, step: Hear, said: Said, ref: object, offset: str) -> None:
+        step.came = True
         self._done.add(id(step))
         self._left[said.conn] -= 1
         self._pending[said.conn, said.name].remove(step)

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 import orjson
 
-from simulator.cassette.compare import Said
+from simulator.cassette.conversation import Said
 from simulator.core.message import Json, Message, Request
 from simulator.drive.bound import placeholders
 from simulator.drive.script import Ask, Hear, Open, Say, Script, Step

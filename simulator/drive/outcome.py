@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from simulator.cassette.compare import Said
+from simulator.cassette.conversation import Said
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from math import inf
 from typing import Final
 
 from simulator.cassette import envelopes
-from simulator.cassette.compare import Said
+from simulator.cassette.conversation import Said
 from simulator.core.backend import Backend
 from simulator.core.events import CallId
 from simulator.core.message import Json, Response

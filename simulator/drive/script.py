@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeAlias, cast
-
-import orjson
+from typing import Final, TypeAlias
 
 from simulator.cassette import envelopes
-from simulator.cassette.compare import Said, of_turn
+from simulator.cassette.conversation import Said, looked_into, of_turn
 from simulator.cassette.entries import (
     Beside,
     Body,
@@ -84,6 +82,10 @@ class Hear:
     offset: str = ""
     answers: bool = False
     """Whether the envelope says that it answers a message."""
+    crossed: bool = False
+    """The client had left when it came: it was on its way, and may be too late the next time."""
+    came: bool = False
+    """Whether it did, now."""
 
 
 @dataclass(slots=True, eq=False)
@@ -138,6 +140,8 @@ class Writer:
         self._rows: list[tuple[float, Step]] = []
         self._opens: dict[int, Open] = {}
         self._strange: set[int] = set()
+        self._left: set[tuple[int, str]] = set()
+        """Conns with the topics that their clients have left; with "" where that is all of it."""
 
     def write(self, entries: Iterable[Entry]) -> Script:
         """All of a tape that is whole."""
@@ -209,17 +213,21 @@ class Writer:
             for turn, said in zip(turns, made, strict=True):
                 ref = NO_REF if turn.message is None or turn.answers is not None else turn.message.ref
                 answers = turn.answers is not None
-                self._add(Hear(entry.at, entry.line, entry.conn, said, ref, turn.offset, answers))
+                crossed = not self._left.isdisjoint(((entry.conn, ""), (entry.conn, said.topic)))
+                self._add(Hear(entry.at, entry.line, entry.conn, said, ref, turn.offset, answers, crossed))
             return
         data = entry.data
         if kind == envelopes.ENGINE and isinstance(data, str):
             if data[:1] == _CLOSES:
+                self._left.add((entry.conn, ""))
                 self._add(Hang(entry.at, entry.line, entry.conn, None, ""))
                 return
             if data[:1] != MESSAGE and data[:1] in _ENGINES_OWN:
                 return
             if entry.via == "polling" and data[:1] == "b":
                 data = unbase64(data[1:])
+        for said in made if kind == envelopes.ENGINE else ():
+            (self._left.add if said.name == "disconnect" else self._left.discard)((entry.conn, said.topic))
         self._add(Say(entry.at, entry.line, entry.conn, data, tuple(made)))
 
     def _closed(self, entry: Closed) -> None:
@@ -291,9 +299,4 @@ def body(raw: Body) -> Json | bytes:
         return {"bytes": raw.size, "sha256": raw.sha256}
     if not isinstance(raw, str):
         return raw or None
-    if not raw:
-        return None
-    try:
-        return cast("Json", orjson.loads(raw))
-    except ValueError:
-        return raw
+    return looked_into(raw) if raw else None

@@ -11,7 +11,8 @@ from typing import Any, Final
 import orjson
 
 from simulator.cassette import envelopes
-from simulator.cassette.compare import MISSING, MOVED, NEW, Change, Difference, Said, compare
+from simulator.cassette.compare import MISSING, MOVED, NEW, Change, Difference, compare
+from simulator.cassette.conversation import Said
 from simulator.cassette.match import nearest
 from simulator.core.backend import Backend
 from simulator.core.message import Json
@@ -158,7 +159,7 @@ def _taped(script: Script) -> Iterable[Said]:
                 yield Said(step.conn, "client", "(open)", (f"#{step.conn}",), "", step.line)
             case Say():
                 yield from step.said
-            case Hear():
+            case Hear() if step.came or not step.crossed:
                 yield step.said
 
 

@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING, Final, cast
 
 from simulator.cassette.bindings import changed
-from simulator.cassette.entries import Beside, TapedRequest
+from simulator.cassette.entries import Beside
 from simulator.cassette.envelopes import ENGINE, PHOENIX
 from simulator.cassette.misses import NOT_ON_THE_TAPE
 from simulator.cassette.plan import answered
@@ -63,14 +63,16 @@ class Ear:
             return
         if asked is not None:
             asked_topic = inner if kind in (ENGINE, PHOENIX) else self.talk.episode.to_client(asked.topic)
-            waiting = self.talk.refs.get((number, asked_topic, asked.name))
-            if waiting:
+            key = number, asked_topic, asked.name
+            if waiting := self.talk.refs.get(key):
                 told = answer_of(Message(message.name, args)) if kind == PHOENIX else args
                 self._episodes.do(Reply(conn, waiting.popleft(), told))
+                if not waiting:
+                    del self.talk.refs[key]
             return
         # Nobody waits for the acknowledgement here: the client's own frame brings it to the server.
-        key = _ACK if kind == ENGINE and message.ref is not NO_REF else None
-        self._episodes.do(Send((conn,), Message(message.name, args, NO_REF, "" if kind == PHOENIX else topic), key))
+        ack = _ACK if kind == ENGINE and message.ref is not NO_REF else None
+        self._episodes.do(Send((conn,), Message(message.name, args, NO_REF, "" if kind == PHOENIX else topic), ack))
 
     def _door(self, seat: Seat, topic: str, message: Message, args: tuple[Json | bytes, ...]) -> None:
         conn = seat.knocking.pop(topic, None) or seat.knocking.pop(seat.walk.bindings.to_taped(topic), None)
@@ -144,9 +146,9 @@ class Ear:
         )
         self._episodes.do(Respond(call, Response(response.status, here, body)))
 
-    def upload(self, request: TapedRequest, body: Beside) -> Request | None:
+    def upload(self, body: Beside) -> Request | None:
         """What the client has uploaded so far."""
-        return self._episodes.upload(request, body)
+        return self._episodes.upload(body)
 
     def tell(self, line: str) -> None:
         """For the operator."""

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from simulator.cassette.coverage import short
-from simulator.cassette.entries import Beside, TapedRequest
+from simulator.cassette.entries import Beside
 from simulator.cassette.playback import Playback
 from simulator.cassette.strands import Part
-from simulator.cassette.targets import target, weight
+from simulator.cassette.targets import weight
 from simulator.cassette.walk import Seat, Walk
 from simulator.core.actions import Action, Cancel
 from simulator.core.events import CallId, Conn, Knocked, Requested
-from simulator.core.message import NO_REF, Headers, Message, Request
+from simulator.core.message import NO_REF, Message, Request
 from simulator.core.objects import Upload
 from simulator.drive.edge import Edge
 from simulator.drive.episode import Episode
@@ -39,8 +39,6 @@ _ANSWER: Final = 30.0
 """Seconds that the server has for an answer."""
 _MOMENT: Final = 0.2
 """Seconds in which the end of a conversation comes to the tape."""
-_Brought: TypeAlias = "tuple[str, str, str, Headers]"
-"""A hash, and the method, target and header lines that came with it: another client's token is in those."""
 
 
 class Episodes:
@@ -55,7 +53,7 @@ class Episodes:
         """By the identity of their requests, connections that are about to open."""
         self._by_number: dict[int, Talk] = {}
         self._calls: dict[CallId, tuple[Request, bool]] = {}
-        self._uploads: OrderedDict[_Brought, tuple[Requested, bytes]] = OrderedDict()
+        self._uploads: OrderedDict[CallId, tuple[Requested, bytes]] = OrderedDict()
         """The last requests that brought something, and that."""
         self._uploaded = 0
         """Bytes of these, with their header lines."""
@@ -106,10 +104,10 @@ class Episodes:
         return True
 
     def left(self, seat: Seat) -> None:
+        self._fresh.pop(id(seat.request), None)
         talk = self._talks.get(seat.walk.number)
         if talk is None:
             return
-        self._fresh.pop(id(seat.request), None)
         for number, known in [*talk.seats.items()]:
             if known is seat or known.kin is seat.kin:
                 del talk.seats[number]
@@ -223,6 +221,9 @@ class Episodes:
             topic = message.topic
             waiting = talk.refs.setdefault((number, topic, message.name), deque(maxlen=1000))
             waiting.append(message.ref)
+            if len(talk.refs) > 1000:
+                # A client may wait for an answer to ever other names.
+                del talk.refs[next(iter(talk.refs))]
         self._arm(talk, _PAUSE if not talk.begun else 0.0)
 
     def _arm(self, talk: Talk, seconds: float) -> None:
@@ -283,8 +284,7 @@ class Episodes:
         """A client has gone: what it brought can be played to the next one."""
         if not talk.seats and talk.walk is not None:
             self._talks.pop(talk.walk.number, None)
-            for number in talk.numbers:
-                self._by_number.pop(number, None)
+            self._forget(talk)
             talk.episode.ending = True
             talk.edge.poke()
             self.learn_soon()
@@ -319,10 +319,17 @@ class Episodes:
         """The server can't be had: its client is the tape's again."""
         if talk.walk is not None:
             self._talks.pop(talk.walk.number, None)
+            self._forget(talk)
 
-    def upload(self, request: TapedRequest, body: Beside) -> Request | None:
+    def _forget(self, talk: Talk) -> None:
+        """Nothing that is said over its connections is for it any more."""
+        for number in talk.numbers:
+            if self._by_number.get(number) is talk:
+                del self._by_number[number]
+
+    def upload(self, body: Beside) -> Request | None:
         """The very request that brought this, whole; of the last ones."""
-        found = self._uploads.get((body.sha256, request.method, request.path, request.headers))
+        found = self._uploads.get(int(body.path or 0))
         return None if found is None else whole(*found)
 
     def _brought(self, asked: Requested) -> None:
@@ -331,11 +338,10 @@ class Episodes:
         upload = request.upload
         if not isinstance(upload, Upload):
             return
-        key = upload.sha256, request.method, target(request), request.headers
         size = upload.size + weight(request)
-        if size > UPLOADS or key in self._uploads or (content := self._upstream.content(asked)) is None:
+        if size > UPLOADS or asked.call in self._uploads or (content := self._upstream.content(asked)) is None:
             return
-        self._uploads[key] = asked, content
+        self._uploads[asked.call] = asked, content
         self._uploaded += size
         while self._uploaded > UPLOADS:
             old, content = self._uploads.popitem(last=False)[1]

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import takewhile
 from typing import Final, TypeVar
 
-from simulator.cassette.entries import Entry, Header
+from simulator.cassette.entries import Beside, Entry, Header
 from simulator.cassette.recorder import Recorder
 from simulator.cassette.records import dump_header
 from simulator.cassette.tape import Tape
@@ -138,6 +138,9 @@ class Onlooker(Recording):
         self._by_call[call] = request
         self._waiting[id(request)] = request
         super().asked(call, request)
+        if isinstance(body := self._asked[call].request.body, Beside):
+            # What it is called in a form, and what stands around it, nothing else tells.
+            body.path = str(call)
 
     def answered(self, call: CallId | None, request: Request, response: Response | None) -> None:
         self.strips.last = 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Hashable, Mapping
 from copy import deepcopy
 from datetime import UTC, datetime
@@ -68,8 +67,9 @@ class Talk:
         self.count = 0
         """Of the client's words."""
         self.tracks: dict[Hashable, Track] = {}
-        self.waiting: deque[Moment] = deque()
-        self.used: set[int] = set()
+        # Thousands of talks are remembered, most with nothing here: an empty deque is as large as all the rest.
+        self.waiting: list[Moment] = []
+        self.used: frozenset[int] = frozenset()
         """Rules that apply once, and did."""
         self.agent = ""
         self.about: Mapping[str, Json] = _NOTHING
@@ -85,6 +85,11 @@ class Talk:
     def part(self) -> Part:
         """The part of the story in which it is."""
         return self.plan.parts[self.state]
+
+    @property
+    def busy(self) -> bool:
+        """Whether steps are under way that others have to wait for."""
+        return any(not track.beside for track in self.tracks.values())
 
     def values(self, moment: Moment) -> Values:
         """What templates find."""

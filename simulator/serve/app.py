@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
-import os
-import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
@@ -17,7 +14,7 @@ from aiohttp import web
 
 from simulator import backends
 from simulator.core.backend import Backend
-from simulator.core.errors import SettingError, SimulatorError, StartError
+from simulator.core.errors import SimulatorError, StartError
 from simulator.core.ids import fresh_seed
 from simulator.core.message import Json, Message, Request
 from simulator.serve import scenarios, seeds, trial
@@ -28,7 +25,7 @@ from simulator.serve.connections import ANSWER, PATIENCE, Crowd, Patience, files
 from simulator.serve.connections import Server as HttpServer
 from simulator.serve.driver import Driver
 from simulator.serve.entrance import Entrance
-from simulator.serve.gate import Listener, listen
+from simulator.serve.gate import Listener, listen, reachable, why_not
 from simulator.serve.intake import Intake
 from simulator.serve.loop import Maker
 from simulator.serve.objects import House, Shelf
@@ -167,7 +164,7 @@ class Server:
                 f"--port {options.port} is for one backend, {len(chosen)} were named: leave it out, each has its own, "
                 "or give --port 0 for free ones"
             )
-        shares = _shares(options.settings, {backend.name: _keys(backend.seed) for backend in chosen})
+        shares = seeds.shares(options.settings, chosen)
         self._fixtures = {
             backend.name: (backend, seeds.load(backend, options.fixtures.get(backend.name), shares[backend.name]))
             for backend in chosen
@@ -343,10 +340,10 @@ class Server:
             own = isinstance(server, Entrance) and server.intake is not None
             listener = await listen(server, host, port, context, own)
         except (OSError, UnicodeError) as error:
-            raise StartError(f"{who}: {_why(error, host, port, option)}") from None
+            raise StartError(f"{who}: {why_not(error, host, port, option)}") from None
         self._listeners.append(listener)
         bound = listener.sockets[0].getsockname()[1]
-        return f"{'http' if context is None else 'https'}://{_reachable(host)}:{bound}"
+        return f"{'http' if context is None else 'https'}://{reachable(host)}:{bound}"
 
     def _counted(self, own_links: bool) -> Crowd:
         """Who counts connections. aiohttp's links are on a connection of its server, which counts already."""
@@ -400,52 +397,3 @@ def _checked(space: str) -> str:
         return check(space)
     except Unfit as unfit:
         raise SimulatorError(str(unfit)) from None
-
-
-def _keys(seed: type) -> frozenset[str]:
-    settings = seed.model_fields["settings"].annotation  # type: ignore[attr-defined]
-    return frozenset(settings.model_fields)
-
-
-def _shares(
-    settings: Iterable[tuple[str, str]], known: Mapping[str, frozenset[str]]
-) -> dict[str, list[tuple[str, str]]]:
-    """Which backend gets which settings: a bare key goes to all that know it."""
-    shares: dict[str, list[tuple[str, str]]] = {name: [] for name in known}
-    for key, value in settings:
-        name, dot, inner = key.partition(".")
-        if dot and name in known:
-            shares[name].append((inner, value))
-            continue
-        takers = [name for name, keys in known.items() if key in keys]
-        if not takers:
-            every = sorted({key for keys in known.values() for key in keys})
-            raise SettingError(key, f"there is no such setting; there are: {', '.join(every)}")
-        for name in takers:
-            shares[name].append((key, value))
-    return shares
-
-
-def _why(error: OSError | UnicodeError, host: str, port: int, option: str) -> str:
-    if isinstance(error, UnicodeError | socket.gaierror):
-        return (
-            f"can't listen on {host}: there is no host of that name; --host takes a name or an address of this machine"
-        )
-    if error.errno == errno.EADDRINUSE:
-        return (
-            f"port {port} on {host} is taken: stop what listens there, "
-            f"or choose another with {option} N ({option} 0 takes a free one)"
-        )
-    if error.errno == errno.EACCES:
-        return f"port {port} on {host} is not allowed to you: choose one above 1023 with {option} N"
-    if error.errno in (errno.EADDRNOTAVAIL, None):
-        # From Python 3.13 on asyncio says this without a number.
-        return f"can't listen on {host}: it is no address of this machine; 127.0.0.1 is, and 0.0.0.0 is all it has"
-    # Not asyncio's words, which name the address once more.
-    return f"can't listen on {host} port {port}: {os.strerror(error.errno)}"
-
-
-def _reachable(host: str) -> str:
-    """The address that a client on this machine uses for what is bound to `host`."""
-    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
-    return f"[{shown}]" if ":" in shown else shown

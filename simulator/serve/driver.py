@@ -1,4 +1,4 @@
-"""The driver brings what happens to the engines and carries out what they answer, for one space."""
+"""The driver brings what happens in one space to its engines, and has carried out what they answer."""
 
 from __future__ import annotations
 
@@ -6,63 +6,34 @@ import asyncio
 import gc
 import logging
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection
 from types import MethodType
-from typing import TYPE_CHECKING, TypeAlias, assert_never
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-from simulator.core.actions import Call
 from simulator.core.backend import Route
 from simulator.core.bot import Act
 from simulator.core.engine import Given
-from simulator.core.events import Acted, Called, CallId
+from simulator.core.events import Acted, CallId
 from simulator.core.message import Frame, Pong, Request
 from simulator.core.space import Running, Space
-from simulator.core.wire import (
-    Aborted,
-    Answer,
-    Asked,
-    Attached,
-    Beat,
-    Detached,
-    Drain,
-    Drop,
-    Effect,
-    Got,
-    Pause,
-    Raw,
-    Reset,
-    Shut,
-    Upgrade,
-    Write,
-)
+from simulator.core.wire import Aborted, Answer, Asked, Attached, Beat, Detached, Drain, Got, Reset, Upgrade, Write
 from simulator.serve.alarm import Alarm
 from simulator.serve.any_link import AnyLink, Item
-from simulator.serve.by_hand import Hand, Pongs
+from simulator.serve.by_hand import Hand
 from simulator.serve.calls import Calls, Gone, Told
+from simulator.serve.carrier import Carrier
 from simulator.serve.clock import ManualClock, WallClock
 from simulator.serve.links import JUST_ENDED
 from simulator.serve.onlooking import Met, Onlooker
-from simulator.serve.outgoing import Outgoing
-from simulator.serve.selector import HEADER
+from simulator.serve.sockets import Sockets
+from simulator.serve.taps import Tap, both, polled
 
 if TYPE_CHECKING:
     # With it comes all of the cassette, for which most have no use.
     from simulator.serve.recording import Recording
 
-Tap: TypeAlias = Callable[[str, int, str, Item], None]
-
-
 _log = logging.getLogger("simulator")
-
-
-def _both(journal: Callable[[float, str, int, str, Item], None], tap: Tap) -> Callable[..., None]:
-    def note(time: float, backend: str, link: int, sender: str, item: Item) -> None:
-        journal(time, backend, link, sender, item)
-        tap(backend, link, sender, item)
-
-    return note
 
 
 class Driver:
@@ -82,27 +53,23 @@ class Driver:
         self.space = space
         self.clock = clock
         self._loop = asyncio.get_running_loop()
-        self._outgoing = Outgoing()
-        self._links: dict[int, AnyLink] = {}
-        self._ending: WeakSet[AnyLink] = WeakSet()
-        """Links that are over, whose peers have some time to end their side."""
+        self._sockets = Sockets(self._loop.time)
+        self._links = self._sockets.links
         self._calls = Calls()
-        self._whose: dict[int, Running] = {}
-        self._met: dict[int, Met] = {}
         self._ways: dict[str, tuple[Callable[[int, Item], None], Callable[..., None]]] = {}
         self.onlooker: Onlooker | None = None
         self._numbers = 0
         self._queue: deque[tuple[Running, Given]] = deque()
         self._busy = False
-        self._resumed: dict[int, AnyLink] = {}
         self._now = clock.now
         self._running = space.running.values()
         self._alarm = Alarm(self._running, clock, self.run_due)
-        self._note = space.journal.add if tap is None else _both(space.journal.add, tap)
+        self._note = space.journal.add if tap is None else both(space.journal.add, tap)
+        self._carrier = Carrier(space, clock.now, self._sockets, self._calls, self._note, recording, self.take)
+        self._carry = self._carrier.carry
+        self._resumed = self._carrier.resumed
+        self._pongs = self._carrier.pongs
         self._hand = Hand(self, clock) if isinstance(clock, ManualClock) else None
-        self._pongs = Pongs()
-        self.left = self._loop.time()
-        """When the last socket ended, on the loop's clock."""
         self._closed = False
         self.stirred: asyncio.Event | None = None
         """Who waits for pongs while the clock moves."""
@@ -151,14 +118,14 @@ class Driver:
             return call
         # As in `receive`.
         self._busy = True
-        engine = running.engine
+        engine, carry = running.engine, self._carry
         try:
             time = self._now()
             if engine.due <= time:
-                self._carry(running, engine.run_until(time))
+                carry(running, engine.run_until(time))
             if request.body and route.via:
-                self._seen(running, asked, "client", request.body, time)
-            self._carry(running, engine.take(asked, time))
+                polled(self._note, running, asked, "client", request.body, time)
+            carry(running, engine.take(asked, time))
         except Exception as error:
             self._failed(asked, error)
         finally:
@@ -172,15 +139,14 @@ class Driver:
     def give_up(self, running: Running, call: CallId) -> None:
         """The client of a call went away before its answer."""
         self._calls.end(call)
-        self._met.pop(call, None)
+        self._sockets.came_not(call)
         self.take(running, Aborted(call))
 
     def attach(
         self, running: Running, call: CallId, link: AnyLink
     ) -> tuple[Callable[[Item], None], Callable[..., None]]:
         """Tell the engine of a call's socket; what the link has to call for each item, and at its end."""
-        self._links[call] = link
-        self._whose[call] = running
+        self._sockets.begin(call, link, running)
         way = self._ways.get(running.name)
         if way is None:
             way = self._ways[running.name] = self._way(running)
@@ -189,7 +155,7 @@ class Driver:
         if self._closed:
             # The space or the server ended between its answer and this.
             link.drop()
-            self._ending.add(link)
+            self._sockets.over(link)
         receive, closed = way
         # Bound as methods are: 64 bytes, where a partial takes three times as many.
         return MethodType(receive, call), MethodType(closed, call)
@@ -197,6 +163,7 @@ class Driver:
     def _way(self, running: Running) -> tuple[Callable[[int, Item], None], Callable[..., None]]:
         """What all links of a backend call, each with its number: two functions for each link would take 0.9 KiB."""
         now, name, note, links, alarm = self._now, running.name, self._note, self._links, self._alarm
+        carry = self._carry
 
         def receive(call: int, item: Item) -> None:
             if self._busy:
@@ -208,7 +175,7 @@ class Driver:
             try:
                 time = now()
                 if engine.due <= time:
-                    self._carry(running, engine.run_until(time))
+                    carry(running, engine.run_until(time))
                 if type(item) is Frame:
                     note(time, name, call, "client", item)
                     effects = engine.hear(call, item, time)
@@ -223,7 +190,7 @@ class Driver:
                             written.send(effect.item)
                             note(time, name, effect.link, "server", effect.item)
                     else:
-                        self._carry(running, (effect,))
+                        carry(running, (effect,))
             except Exception as error:
                 self._failed(Got(call, item), error)
             finally:
@@ -234,12 +201,7 @@ class Driver:
                 alarm.arm()
 
         def closed(call: int, code: int | None, reason: str = "") -> None:
-            link = self._links.pop(call, None)
-            if link is not None and not link.gone:
-                self._ending.add(link)
-            self._whose.pop(call, None)
-            self._met.pop(call, None)
-            self.left = self._loop.time()
+            self._sockets.end(call)
             self._pongs.gone(call)
             if self.recording is not None:
                 self.recording.closed(call, code, "" if code == JUST_ENDED else reason)
@@ -253,7 +215,12 @@ class Driver:
 
     def met(self, link: int) -> Met | None:
         """How an open socket came."""
-        return self._met.get(link)
+        return self._sockets.met(link)
+
+    @property
+    def left(self) -> float:
+        """When the last socket ended, on the loop's clock."""
+        return self._sockets.left
 
     @property
     def linked(self) -> int:
@@ -263,7 +230,7 @@ class Driver:
     @property
     def calling(self) -> int:
         """How many calls to other servers are under way."""
-        return self._outgoing.busy
+        return self._carrier.outgoing.busy
 
     @property
     def asked(self) -> int:
@@ -272,7 +239,7 @@ class Driver:
 
     def aborted(self, running: Running, call: CallId) -> None:
         """The client of an Upgrade was gone."""
-        self._met.pop(call, None)
+        self._sockets.came_not(call)
         if self.recording is not None:
             self.recording.opened(call, None)
         self.take(running, Aborted(call))
@@ -285,8 +252,7 @@ class Driver:
     def fault(self) -> None:
         """The space has other faults now: let these strike, and free what others held."""
         for running in [*self._running]:
-            links = [link for link, owner in self._whose.items() if owner is running]
-            look = running.fault(links, self._calls.of(running))
+            look = running.fault(self._sockets.of(running), self._calls.of(running))
             if look is not None:
                 self.take(running, look)
                 running.settle()
@@ -313,24 +279,19 @@ class Driver:
         finally:
             self._busy = False
         if self._resumed:
-            self._go_on()
+            self._carrier.go_on()
         if self.stirred is not None:
             self.stirred.set()
 
-    def _go_on(self) -> None:
-        """Resume links one by one, with no work under way: any item that waits in one may pause it again."""
-        while self._resumed:
-            self._resumed.pop(next(iter(self._resumed))).resume()
-
     def _step(self, running: Running, given: Given) -> None:
-        engine = running.engine
+        engine, carry = running.engine, self._carry
         try:
-            self._carry(running, engine.run_until(self._now()))
+            carry(running, engine.run_until(self._now()))
             if type(given) is Got and not (type(given.item) is Pong and self._pongs.of_a_beat(given.link)):
                 self._note(engine.world.now(), running.name, given.link, "client", given.item)
-            elif type(given) is Asked and given.request.body and given.route.via:
-                self._seen(running, given, "client", given.request.body, engine.world.now())
-            self._carry(running, engine.take(given), type(given) is Beat)
+            elif type(given) is Asked and given.route.via:
+                polled(self._note, running, given, "client", given.request.body, engine.world.now())
+            carry(running, engine.take(given), type(given) is Beat)
             if type(given) is Attached and self.onlooker is not None:
                 # Not before: a socket may come while its handshake is still being worked.
                 self.onlooker.opened(given.link)
@@ -345,115 +306,22 @@ class Driver:
         if isinstance(given, Got) and (link := self._links.get(given.link)) is not None:
             link.drop()
 
-    # --- to the edge
-
-    def _carry(self, running: Running, effects: Sequence[Effect | Call], quiet: bool = False) -> None:
-        for effect in effects:
-            if type(effect) is Write:
-                number, item = effect.link, effect.item
-                link = self._links.get(number)
-                if link is None:
-                    continue
-                link.send(item)
-                if quiet:
-                    self._pongs.beaten(number)
-                    continue
-                self._note(running.engine.world.now(), running.name, number, "server", item)
-                continue
-            if type(effect) is Answer:
-                waiting = self._calls.take(effect.call)
-                if waiting is None:
-                    continue
-                waiting.told(effect)
-                response = effect.response
-                if quiet or response is None or response.status != 200 or not response.body:
-                    continue
-                if waiting.asked.route.via:
-                    self._seen(running, waiting.asked, "server", response.body, running.engine.world.now())
-                continue
-            match effect:
-                case Upgrade():
-                    waiting = self._calls.take(effect.call)
-                    if waiting is not None:
-                        self._meet(waiting.asked)
-                        waiting.told(effect)
-                case Raw():
-                    link = self._links.get(effect.link)
-                    if link is not None:
-                        link.raw(effect.data)
-                        if effect.shown is not None:
-                            now = running.engine.world.now()
-                            self._note(now, running.name, effect.link, "server", effect.shown)
-                case Reset():
-                    if (link := self._links.get(effect.number)) is not None:
-                        link.abort()
-                    elif (waiting := self._calls.take(effect.number)) is not None:
-                        waiting.told(effect)
-                case Shut():
-                    if self.recording is not None:
-                        self.recording.shut(effect.link, 1005 if effect.code is None else effect.code, effect.reason)
-                    if (link := self._links.get(effect.link)) is not None:
-                        link.shut(effect.code, effect.reason)
-                case Drop():
-                    if self.recording is not None:
-                        self.recording.shut(effect.link, 1006, "")
-                    if (link := self._links.get(effect.link)) is not None:
-                        link.drop()
-                case Pause():
-                    link = self._links.get(effect.link)
-                    if link is not None and effect.on:
-                        self._resumed.pop(effect.link, None)
-                        link.pause()
-                    elif link is not None:
-                        self._resumed[effect.link] = link
-                case Call():
-                    self._call(running, effect)
-                case _:
-                    assert_never(effect)
-
-    def _meet(self, asked: Asked) -> None:
-        """Note how a socket comes, before anybody can attach it."""
-        request = asked.request
-        path = f"{request.path}?{request.query}" if request.query else request.path
-        self._met[asked.call] = Met(self._now(), f"{request.base}{path}")
-
-    def _seen(self, running: Running, asked: Asked, sender: str, body: bytes, time: float) -> None:
-        """Show journal and tap the body of a poll, under the number of its session's first call."""
-        route = asked.route
-        frame = Frame(body.decode("utf-8", "surrogateescape"), route.via)
-        ticket = route.ticket(asked.request)
-        number = running.engine.wire.number(ticket) if ticket else None
-        link = asked.call if number is None else number
-        self._note(time, running.name, link, sender, frame)
-
-    def _call(self, running: Running, call: Call) -> None:
-        engine = running.engine
-
-        def done(called: Called) -> None:
-            if running.engine is engine:
-                self.take(running, called)
-
-        if self.space.name:
-            # So that whoever is told can answer there.
-            call = replace(call, headers=(*call.headers, (HEADER, self.space.name)))
-        self._outgoing.start(call, done)
-
     # --- time
 
     def run_due(self) -> None:
         """Let every engine come to now."""
-        now = self.clock.now()
+        now, carry = self.clock.now(), self._carry
         for running in [*self.space.running.values()]:
             self._busy = True
             try:
-                self._carry(running, running.engine.run_until(now))
+                carry(running, running.engine.run_until(now))
             except Exception as error:
                 _log.error("a mistake of the simulator, in a timer", exc_info=error)
             finally:
                 self._busy = False
         while self._queue:
             self.take(*self._queue.popleft())
-        self._go_on()
+        self._carrier.go_on()
 
     async def advance(self, seconds: float) -> bool:
         """Move a manual clock on, see `Hand.advance`."""
@@ -473,12 +341,12 @@ class Driver:
     @property
     def busy(self) -> bool:
         """Whether another server has been asked something and has not answered."""
-        return bool(self._outgoing.busy)
+        return bool(self._carrier.outgoing.busy)
 
     @property
     def unsent(self) -> bool:
         """Whether a socket still holds something."""
-        return any(link.unsent for link in self._links.values())
+        return self._sockets.unsent
 
     # --- ends
 
@@ -503,8 +371,7 @@ class Driver:
         self._calls.fail_all(Gone)
         self._closed = True
         self._let_go()
-        left.update(self.sockets())
-        self._ending = left
+        self._sockets.leave(left)
 
     def drain(self) -> None:
         """Say goodbye to every socket as the real server does at shutdown."""
@@ -513,21 +380,20 @@ class Driver:
 
     def sockets(self) -> list[AnyLink]:
         """Whatever is still open, those among them that are over."""
-        return [link for link in (*self._links.values(), *self._ending) if not link.gone]
+        return self._sockets.there()
 
     async def close(self) -> None:
         """Stop for good: who comes now, over a connection that he had, is turned away."""
         self.drain()
         self._closed = True
         self._let_go()
-        await self._outgoing.close()
+        await self._carrier.outgoing.close()
 
     def _let_go(self) -> None:
         # Sockets that end later still tell their engine: no timer shall come of it.
         self._alarm.close()
         if self._hand is not None:
             self._hand.close()
-        for link in [*self._links.values()]:
-            link.drop()
+        self._sockets.drop()
         if self.onlooker is not None:
             self.onlooker.ended()

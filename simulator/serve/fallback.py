@@ -11,7 +11,8 @@ from aiohttp import WebSocketError, WSMessage, WSMsgType, web
 from simulator.core.link import Answer, LinkPolicy
 from simulator.core.message import Frame, Headers, Ping, Pong
 from simulator.serve.frames import Item, encode_close
-from simulator.serve.links import GRACE, JUST_ENDED, NO_CODE, Closed, Handed, Receive, named, reset
+from simulator.serve.handover import Handed
+from simulator.serve.links import GRACE, JUST_ENDED, NO_CODE, Closed, Receive, named, reset
 
 _ACCEPTED_BY_AIOHTTP = frozenset({"upgrade", "connection", "sec-websocket-accept"})
 _KINDS = {Frame: WSMsgType.TEXT, Ping: WSMsgType.PING, Pong: WSMsgType.PONG}

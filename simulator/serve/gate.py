@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
 import ssl
 from collections.abc import Callable, Sequence
@@ -59,6 +60,32 @@ async def listen(
     socks = [socket.fromfd(sock.fileno(), sock.family, sock.type, sock.proto) for sock in server.sockets]
     server.close()
     return Gate(make, socks)
+
+
+def why_not(error: OSError | UnicodeError, host: str, port: int, option: str) -> str:
+    """Why `listen` failed, and what to do; `option` is the one that names the port."""
+    if isinstance(error, UnicodeError | socket.gaierror):
+        return (
+            f"can't listen on {host}: there is no host of that name; --host takes a name or an address of this machine"
+        )
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"port {port} on {host} is taken: stop what listens there, "
+            f"or choose another with {option} N ({option} 0 takes a free one)"
+        )
+    if error.errno == errno.EACCES:
+        return f"port {port} on {host} is not allowed to you: choose one above 1023 with {option} N"
+    if error.errno in (errno.EADDRNOTAVAIL, None):
+        # From Python 3.13 on asyncio says this without a number.
+        return f"can't listen on {host}: it is no address of this machine; 127.0.0.1 is, and 0.0.0.0 is all it has"
+    # Not asyncio's words, which name the address once more.
+    return f"can't listen on {host} port {port}: {os.strerror(error.errno)}"
+
+
+def reachable(host: str) -> str:
+    """The address that a client on this machine uses for what is bound to `host`."""
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"[{shown}]" if ":" in shown else shown
 
 
 class Gate:

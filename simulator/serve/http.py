@@ -2,45 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import re
-import sys
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import aclosing, nullcontext, suppress
+from collections.abc import Callable, Collection
+from contextlib import aclosing, nullcontext
 from dataclasses import replace
-from functools import cache, lru_cache
-from http import HTTPStatus
+from functools import lru_cache
 from typing import Protocol, TypeAlias
 
 from aiohttp import web
 
 from simulator.core.backend import Buffered, Miss, NoMethod, NoRoute, Route, Stored, find
 from simulator.core.events import CallId
-from simulator.core.message import Headers, Request, Response
+from simulator.core.message import Request, Response
 from simulator.core.objects import Upload, UploadFlaw
 from simulator.core.space import Running
 from simulator.core.wire import Reset, Upgrade
-from simulator.serve import fallback, forms, links
+from simulator.serve import fallback, forms, handover, links
 from simulator.serve.calls import Gone
 from simulator.serve.connections import Slow, pieces
 from simulator.serve.driver import Driver
+from simulator.serve.exact import Exact
 from simulator.serve.intake import Intake
-from simulator.serve.objects import CHUNK, Cleared, Full, Reading, Shelf
+from simulator.serve.objects import CHUNK, Cleared, Full, Shelf
 
 _LEFT_OVER = 256 << 10
 """Bytes of a body beyond the limit that are still read so that the connection can be used again (as Go does)."""
 
-_NO_LINE = dict.fromkeys((0, 10, 13), " ")
-"""What a peer has brought into a header's value must not begin a line of its own (RFC 9110, 5.5)."""
-
-_OLDER = {
-    413: "Request Entity Too Large",
-    414: "Request-URI Too Long",
-    416: "Requested Range Not Satisfiable",
-    422: "Unprocessable Entity",
-}
-"""Python names these after RFC 9110 from 3.13 on; before, and as the real servers do, after RFC 2616 and 4918."""
 _INERT = re.compile(
     r"(image/(?!svg)[\w.-]+|(audio|font|video)/[\w.-]+|text/plain|"
     r"(application|binary)/(octet-stream|pdf|zip|msword|vnd\.[\w.-]+))(; ?charset=[\w-]+)?",
@@ -50,8 +37,6 @@ _INERT = re.compile(
 _ENDS = (("Connection", "close"),)
 """Of answers behind which the connection ends: the wires of Node write nothing more then, and none promises to stay."""
 _SANDBOX = ("Content-Security-Policy", "sandbox")
-
-_log = logging.getLogger("simulator")
 
 
 class Use(Protocol):
@@ -63,6 +48,18 @@ class Use(Protocol):
 
 Opening: TypeAlias = "tuple[Driver, Running, Route, Use]"
 """Where a request goes."""
+
+
+class Doors(Protocol):
+    """The handler of a port."""
+
+    async def __call__(self, asked: web.BaseRequest) -> web.StreamResponse:
+        """Serve a request that aiohttp has read."""
+        ...
+
+    def opening(self, request: Request) -> Opening | None:
+        """Where a request goes that is `swift`, its target set right; None for all others, which aiohttp shall read."""
+        ...
 
 
 Swift: TypeAlias = Callable[[str, str], Route | None]
@@ -77,70 +74,6 @@ def swift(routes: Collection[Route]) -> Swift:
         return route if isinstance(route, Route) and (route.via or route.socket) else None
 
     return found
-
-
-class Exact(web.StreamResponse):
-    """Writes its status line, header lines and body as they are, and nothing else; to HEAD no body."""
-
-    def __init__(
-        self, response: Response, request: web.BaseRequest, keep_alive: bool, stored: Reading | None = None
-    ) -> None:
-        """With `stored` that is the body; who gives it closes it."""
-        super().__init__(status=response.status)
-        self._response = response
-        self._asked = request
-        could = keep_alive and bool(request.keep_alive)
-        self._head, self._stays = head_of(response, could, request.version < (1, 1))
-        self._stored = stored
-        self._begun = False
-
-    @property
-    def keep_alive(self) -> bool:
-        """Whether the connection can be used again."""
-        return self._stays
-
-    async def prepare(self, request: web.BaseRequest) -> None:
-        """Writes everything, at the first call."""
-        if self._begun:
-            return
-        self._begun = True
-        if request.transport is None:
-            return
-        body = b"" if request.method == "HEAD" else self._response.body
-        request.transport.write(self._head + body)
-        if self._stored is not None and request.method != "HEAD":
-            await self._stream(request, self._stored)
-        elif request.protocol.writing_paused:
-            # Who asks again and again and reads nothing would have all answers wait here.
-            try:
-                await request.writer.drain()
-            except ConnectionError:
-                self._stays = False
-                return
-        if not self._stays and not request.content.is_eof():
-            _say_no_more(request)
-
-    async def _stream(self, request: web.BaseRequest, stored: Reading) -> None:
-        try:
-            for chunk in _span(stored, self._response.span):
-                transport = request.transport
-                if transport is None or transport.is_closing():
-                    return
-                transport.write(chunk)
-                await request.writer.drain()
-                # A client that reads fast never makes us wait, and others want their turn.
-                await asyncio.sleep(0)
-        except ConnectionError:
-            self._stays = False
-        except OSError as error:
-            # What is there of it has gone out: only the end of the connection can tell that there is no more.
-            _log.warning("a stored object can't be read to its end: %s", error)
-            self._stays = False
-            if request.transport is not None:
-                request.transport.close()
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        """Nothing is left to write."""
 
 
 class Door:
@@ -204,12 +137,12 @@ class Door:
             self._unanswered(call, request)
             if asked.transport is not None:
                 links.reset(asked.transport)
-            return links.Handed()
+            return handover.Handed()
         if answer.response is None:
             self._unanswered(call, request)
             if asked.transport is not None:
                 asked.transport.close()
-            return links.Handed()
+            return handover.Handed()
         return await self._write(asked, request, answer.response, stays, call)
 
     async def _write(
@@ -289,10 +222,10 @@ class Door:
         policy = running.policy
         if not self._own_links:
             return await self._public(asked, call, upgrade)
-        taken = links.upgrade(asked, upgrade.headers, policy, self._intake)
+        taken = handover.upgrade(asked, upgrade.headers, policy, self._intake)
         if taken is None:
             driver.aborted(running, call)
-            return links.Handed()
+            return handover.Handed()
         link, response = taken
         if driver.recording is not None:
             driver.recording.opened(call, upgrade.headers)
@@ -311,55 +244,13 @@ class Door:
         response = await fallback.serve(asked, upgrade.headers, policy, opened)
         if response is None:
             driver.aborted(running, call)
-            return links.Handed()
+            return handover.Handed()
         return response
-
-
-def head_of(response: Response, stays: bool, old: bool = False) -> tuple[bytes, bool]:
-    """Status line and header lines as they are, and whether the connection stays, if `stays` says that it could.
-
-    `old` is for who speaks HTTP/1.0.
-    """
-    stays = stays and not response.closes
-    return _head(response.status, response.reason, response.headers, stays, response.closes, old, response.modern)
-
-
-@lru_cache(256)
-def _head(
-    status: int, reason: str | None, headers: Headers, stays: bool, mute: bool, old: bool, modern: bool
-) -> tuple[bytes, bool]:
-    """A busy server gives many answers with the same head, within a second."""
-    named = next((value.lower() for name, value in headers if name.lower() == "connection"), "")
-    stays = stays and named in ("", "keep-alive")
-    phrase = _phrase(status) if reason is None else reason
-    lines = [f"HTTP/1.{0 if old and not modern else 1} {status} {phrase}"]
-    lines += [f"{name}: {value}".translate(_NO_LINE) for name, value in headers]
-    # Each version has a way that goes without saying; Go names the other one.
-    if old is stays and not named and not mute:
-        lines.append(f"Connection: {'keep-alive' if old else 'close'}")
-    return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape"), stays
-
-
-@cache
-def _phrase(status: int) -> str:
-    return _OLDER.get(status) or HTTPStatus(status).phrase
 
 
 def _inert(response: Response) -> bool:
     kinds = [value for name, value in response.headers if name.lower() == "content-type"]
     return len(kinds) == 1 and _INERT.fullmatch(kinds[0]) is not None
-
-
-def _span(chunks: Iterable[bytes], span: tuple[int, int] | None) -> Iterator[bytes]:
-    """What of these pieces lies in a span of bytes."""
-    at, (start, end) = 0, span or (0, sys.maxsize)
-    for chunk in chunks:
-        part = chunk[max(0, start - at) : max(0, end - at)]
-        if part:
-            yield part
-        at += len(chunk)
-        if at >= end:
-            return
 
 
 _HOST = re.compile(r"([A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?", re.ASCII)
@@ -435,15 +326,3 @@ def _stays(asked: web.BaseRequest, request: Request) -> bool:
         told = asked.content.total_bytes or "100-continue" not in request.tokens("Expect")
         return bool(told) and asked.content_length - asked.content.total_bytes <= _LEFT_OVER
     return isinstance(request.upload, Upload)
-
-
-def _say_no_more(asked: web.BaseRequest) -> None:
-    """End our side behind an answer that came before the end of the body.
-
-    The other side stays open, aiohttp reads on for ten seconds: closing a socket with unread input sends an RST, which
-    can eat the answer. See `links.py`, where it is the same.
-    """
-    transport = asked.transport
-    if transport is not None and not transport.is_closing() and transport.can_write_eof():
-        with suppress(OSError):
-            transport.write_eof()

@@ -40,6 +40,29 @@ def load(backend: Backend, path: Path | None, settings: Iterable[tuple[str, str]
     return _set(seed, settings)
 
 
+def shares(settings: Iterable[tuple[str, str]], chosen: Iterable[Backend]) -> dict[str, list[tuple[str, str]]]:
+    """Which backend gets which settings: a bare key goes to all that know it. Raises SettingError if none does."""
+    known = {backend.name: _keys(backend.seed) for backend in chosen}
+    given: dict[str, list[tuple[str, str]]] = {name: [] for name in known}
+    for key, value in settings:
+        name, dot, inner = key.partition(".")
+        if dot and name in known:
+            given[name].append((inner, value))
+            continue
+        takers = [name for name, keys in known.items() if key in keys]
+        if not takers:
+            every = sorted({key for keys in known.values() for key in keys})
+            raise SettingError(key, f"there is no such setting; there are: {', '.join(every)}")
+        for name in takers:
+            given[name].append((key, value))
+    return given
+
+
+def _keys(seed: type) -> frozenset[str]:
+    settings = seed.model_fields["settings"].annotation  # type: ignore[attr-defined]
+    return frozenset(settings.model_fields)
+
+
 def _read(path: Path) -> Document:
     try:
         text = path.read_bytes()

@@ -11,8 +11,9 @@ from aiohttp import web
 
 from simulator.core.link import LinkPolicy
 from simulator.core.message import Headers
+from simulator.serve.handover import upgrade
 from simulator.serve.intake import Intake
-from simulator.serve.links import Link, upgrade
+from simulator.serve.links import Link
 
 _HEADERS: Headers = (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", "x"))
 _REQUEST = (

@@ -39,7 +39,7 @@ from typing import TypeAlias, assert_never
 from simulator.core.actions import Accept, After, Cancel, Close, Hold, Refuse, Release, Reply, Send
 from simulator.core.errors import WireError
 from simulator.core.events import CallId, Closed, Knocked, Opened, Received, Requested
-from simulator.core.message import NO_REF, Frame, Headers, Message, Ping, Request, Response
+from simulator.core.message import Frame, Headers, Ping, Request, Response
 from simulator.core.wire import (
     Aborted,
     Answer,
@@ -58,14 +58,13 @@ from simulator.core.wire import (
     Present,
     Put,
     Shut,
-    Turn,
     Upgrade,
     Write,
 )
 from simulator.core.world import World
 from simulator.wire.phoenix_channels import Channel, Channels, Socket
-from simulator.wire.phoenix_frames import V1, V2, Serializer, read
-from simulator.wire.phoenix_poll import Pending, Polling, PollPolicy, Session, answered, posted, split, status
+from simulator.wire.phoenix_frames import V1, V2, Serializer
+from simulator.wire.phoenix_poll import Pending, Polling, PollPolicy, Session, posted, status
 from simulator.wire.phoenix_profile import PROFILES, Profile, origin_host, serializer_version, version_of
 from simulator.wire.single import accept_key
 
@@ -379,44 +378,3 @@ class Phoenix:
             outputs.append(Closed(channel, code))
         socket.channels = {}
         return [*outputs, Closed(socket, code)]
-
-
-class Onlooker:
-    """The reader's face: a WebSocket frame is one turn, a long polling body as many as it has messages.
-
-    A turn's message is the event with its payload, its topic, and its `ref` where that is not null. V1 is told from V2
-    by the frame's shape.
-    """
-
-    __slots__ = ()
-
-    def read(self, sender: str, link: Link, item: Frame) -> list[Turn]:
-        """The turns of this frame, with the reason where it could not be read."""
-        if item.via == "longpoll":
-            if not item.data:
-                return []
-            body = item.data if isinstance(item.data, bytes) else item.data.encode("utf-8", "surrogateescape")
-            try:
-                frames = answered(body) if sender == "server" else split(body, not body.startswith(b"{"))
-            except WireError as error:
-                return [Turn(sender, None, error.why)]
-        else:
-            frames = [item]
-        return [_turn(sender, frame) for frame in frames]
-
-
-def _turn(sender: str, frame: Frame) -> Turn:
-    try:
-        join_ref, ref, topic, event, payload = read(sender, frame)
-    except WireError as error:
-        return Turn(sender, None, error.why)
-    if not isinstance(event, str) or not isinstance(topic, str):
-        return Turn(sender, None, "an event or a topic that is no string")
-    wide = sender == "server" and ref is None and join_ref is None and _is_wide(frame.data)
-    return Turn(sender, Message(event, (payload,), NO_REF if ref is None else ref, topic), wide=wide)
-
-
-def _is_wide(data: str | bytes) -> bool:
-    """Whether a frame without a join_ref may be a broadcast: in 1.3's V1 they have one that is null (`v1_struct`)."""
-    start = data.lstrip()[:1]
-    return start not in ("{", b"{") or '"join_ref"' in str(data)

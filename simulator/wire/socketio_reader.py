@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Final
 
 from simulator.core.errors import WireError
@@ -18,17 +19,42 @@ _NAMES: Final = {packets.CONNECT: "connect", packets.DISCONNECT: "disconnect", p
 
 _ASKED: Final = 10_000
 """What waits for an acknowledgement in one session; of more, what came first is never answered."""
+_LINKS: Final = 4_000
+"""Links, and sessions, that are followed: nobody tells an onlooker that one has ended. Of more, what was silent longest
+begins anew."""
+_ROOT: Final = frozenset({"/"})
 
 
 class _Session:
-    __slots__ = ("asked", "inboxes", "offsets")
+    """What is known of one. Each part is made when it is needed: a link that says nothing, or polls once, has none."""
 
-    def __init__(self, most_attachments: int) -> None:
-        self.inboxes = {sender: packets.Inbox(most_attachments) for sender in ("client", "server")}
+    __slots__ = ("asked", "client", "offsets", "server")
+
+    def __init__(self) -> None:
+        self.client: packets.Inbox | None = None
+        self.server: packets.Inbox | None = None
         self.asked: dict[tuple[str, str, str], Message] = {}
         """By who asked, namespace and id: what waits for an acknowledgement, or to be let in."""
-        self.offsets: set[str] = set()
+        self.offsets: frozenset[str] = frozenset()
         """Namespaces whose events have an offset as their last argument."""
+
+    def inbox(self, sender: str, most_attachments: int) -> packets.Inbox:
+        """Of one direction."""
+        if sender == "client":
+            if self.client is None:
+                self.client = packets.Inbox(most_attachments)
+            return self.client
+        if self.server is None:
+            self.server = packets.Inbox(most_attachments)
+        return self.server
+
+    def answered(self, key: tuple[str, str, str]) -> Message | None:
+        """What waited under it."""
+        asked = self.asked.pop(key, None)
+        if not self.asked:
+            # An emptied one stays as large as it was.
+            self.asked = {}
+        return asked
 
 
 class SocketIOReader:
@@ -43,14 +69,14 @@ class SocketIOReader:
 
     def __init__(self, most_attachments: int = 10) -> None:
         self._most_attachments = most_attachments
-        self._of_sid: dict[str, _Session] = {}
-        self._of_link: dict[Link, _Session] = {}
+        self._of_sid: OrderedDict[str, _Session] = OrderedDict()
+        self._of_link: OrderedDict[Link, _Session] = OrderedDict()
 
     def asked(self, link: Link, request: Request) -> None:
         """The request that a link or a call began with."""
         sid = http.parameters(request).get("sid")
         if sid:
-            self._of_link[link] = self._of_sid.setdefault(sid, _Session(self._most_attachments))
+            self._follow(link, self._known(sid))
 
     def read(self, sender: str, link: Link, item: Frame) -> list[Turn]:
         """The turns that this frame, or this body of a poll, completes."""
@@ -65,7 +91,9 @@ class SocketIOReader:
     def _packet(self, sender: str, link: Link, packet: Packet | None) -> list[Turn]:
         session = self._of_link.get(link)
         if session is None:
-            session = self._of_link[link] = _Session(self._most_attachments)
+            session = self._follow(link, _Session())
+        else:
+            self._of_link.move_to_end(link)
         if packet is None:
             return [Turn(sender, None, "not an Engine.IO packet")]
         if isinstance(packet, str):
@@ -74,7 +102,8 @@ class SocketIOReader:
             if packet[0] != MESSAGE:
                 return []
         try:
-            whole = session.inboxes[sender].add(packet[1:] if isinstance(packet, str) else packet)
+            inbox = session.inbox(sender, self._most_attachments)
+            whole = inbox.add(packet[1:] if isinstance(packet, str) else packet)
             return [] if whole is None else self._turn(session, sender, whole)
         except (WireError, RecursionError) as error:
             return [Turn(sender, None, str(error))]
@@ -82,13 +111,30 @@ class SocketIOReader:
     def _handshake(self, link: Link, text: str) -> None:
         data = packets.loads(text)
         if isinstance(data, dict) and isinstance(sid := data.get("sid"), str):
-            self._of_link[link] = self._of_sid.setdefault(sid, _Session(self._most_attachments))
+            self._follow(link, self._known(sid))
+
+    def _follow(self, link: Link, session: _Session) -> _Session:
+        self._of_link[link] = session
+        self._of_link.move_to_end(link)
+        if len(self._of_link) > _LINKS:
+            self._of_link.popitem(last=False)
+        return session
+
+    def _known(self, sid: str) -> _Session:
+        session = self._of_sid.get(sid)
+        if session is None:
+            session = self._of_sid[sid] = _Session()
+            if len(self._of_sid) > _LINKS:
+                self._of_sid.popitem(last=False)
+        else:
+            self._of_sid.move_to_end(sid)
+        return session
 
     def _turn(self, session: _Session, sender: str, packet: packets.Packet) -> list[Turn]:
         nsp, data = packet.nsp, packet.data
         other = "server" if sender == "client" else "client"
         if packet.kind in (packets.ACK, packets.BINARY_ACK):
-            asked = session.asked.pop((other, nsp, packet.id or ""), None)
+            asked = session.answered((other, nsp, packet.id or ""))
             name = "" if asked is None else asked.name
             args = tuple(data) if isinstance(data, list) else ()
             ref = NO_REF if packet.id is None else packet.id
@@ -117,10 +163,10 @@ class SocketIOReader:
             session.asked[("client", nsp, "connect")] = message
             # Who comes back gets what was missed before the answer.
             if isinstance(data, dict) and "pid" in data:
-                session.offsets.add(nsp)
+                session.offsets = session.offsets | {nsp} if session.offsets or nsp != "/" else _ROOT
             return Turn(sender, message)
         if isinstance(data, dict) and "pid" in data:
-            session.offsets.add(nsp)
+            session.offsets = session.offsets | {nsp} if session.offsets or nsp != "/" else _ROOT
         else:
-            session.offsets.discard(nsp)
-        return Turn(sender, message, answers=session.asked.pop(("client", nsp, "connect"), None))
+            session.offsets -= {nsp}
+        return Turn(sender, message, answers=session.answered(("client", nsp, "connect")))

@@ -144,6 +144,6 @@ def test_topics() -> None:
     # Who is there already is asked nothing else.
     replay, server = behind(*tapes.phoenix(), backend="aida")
     replay.play("client connects")
-    next(iter(server.playback._seats.values())).elsewhere = True
+    next(iter(server.playback.seats._numbered.values())).elsewhere = True
     replay.play('client >> ["1","1","bot:b","phx_join",{"access_token":"t"}]')
     assert server.heard == ["opened 1", "joins bot:b"]

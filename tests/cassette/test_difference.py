@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from simulator.cassette.compare import MISSING, MOVED, NEW, SHAPE, VALUE, Change, Difference, Said
+from simulator.cassette.compare import MISSING, MOVED, NEW, SHAPE, VALUE, Change, Difference
+from simulator.cassette.conversation import Said
 from simulator.cassette.difference import as_json, lines, summary
 
 A = Said(1, "server", "say", ({"text": "a"},), "/x", 7)

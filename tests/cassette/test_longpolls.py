@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from simulator.cassette import plan as plans
-from simulator.cassette.compare import said
+from simulator.cassette.conversation import said
 from simulator.cassette.entries import Entry, Exchange, TapedRequest, TapedResponse
 from simulator.cassette.stand_in import foreign
 from simulator.cassette.timeline import rows

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import SequenceMatcher
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from simulator.cassette.entries import Cut, Entry
-from simulator.cassette.match import Comparison, Mode
+from simulator.cassette.coverage import Miss
+from simulator.cassette.entries import Cut, Entry, Exchange, TapedRequest, TapedResponse
+from simulator.cassette.match import TOO_DEEP, Comparison, Difference, Mode, shown
+from simulator.cassette.playback import Playback
+from simulator.core.message import Request
 from tests.cassette import tapes
 from tests.cassette.recordings import Replay
 from tests.cassette.tapes import opened, said
+from tests.cassette.test_stand_in import session, stranger
 
 
 @contextmanager
@@ -168,3 +172,48 @@ def test_a_topic_that_was_not_joined_on_the_tape_either(match: Mode) -> None:
     assert len(client.got) == 4
     assert replay.warnings() == []
     assert replay.coverage.complete, replay.coverage.text()
+
+
+def _nested(levels: int) -> str:
+    return "[" * levels + "]" * levels
+
+
+@pytest.mark.parametrize(
+    ("tape", "first", "frame", "more"),
+    [
+        (session(), "", '40{"token":%s}', 1),
+        (session(said("server", '423["may I"]', 0.0), said("client", "433[1]", 0.5)), "40", "430[%s]", 0),
+        (session(said("server", '423["may I"]', 0.0)), "40", "430[%s]", 0),
+        (tapes.phoenix(), "", '["1","1","bot:b","phx_join",{"access_token":%s}]', 0),
+    ],
+    ids=["who comes in", "an answer", "an answer that is not on the tape", "who joins"],
+)
+def test_nothing_is_too_deep_to_be_told_of(tape: list[Entry], first: str, frame: str, more: int) -> None:
+    """orjson reads a thousand levels; where the walk through them ends is a matter of who is under way in Python."""
+    replay = stranger(*tape)
+    for levels in range(850, 1024, 1 if more else 7):
+        client = replay.connect("client", tape[0].path)  # type: ignore[union-attr]
+        if first:
+            client.send(first)
+        client.send(frame % _nested(levels))
+    assert replay.coverage.walks >= 24
+
+
+def test_a_request_is_not_too_deep_to_be_told_of() -> None:
+    asked = TapedRequest("POST", "/api", (("Content-Type", "application/json"),), '{"a":{"b":1}}')
+    replay = stranger(*session(), Exchange(0.5, 7, 0.1, asked, TapedResponse(200, (), "{}")))
+    for levels in range(850, 1024, 7):
+        assert replay.request("POST", "/api", f'{{"a":{_nested(levels)}}}'.encode()).status == 404
+    assert replay.coverage.missed == 25
+
+
+def test_what_nobody_can_write_down() -> None:
+    deep: Any = []
+    for _ in range(200_000):
+        deep = [deep]
+    told = Miss(1, "x", "", "", differences=(Difference("a", 1, deep),)).short()
+    assert (shown(deep), told.differences[0].got) == (TOO_DEEP, TOO_DEEP)
+    replay = stranger(*session())
+    rules = cast("Playback", replay.running.engine.rules)
+    walk, strand = rules.walks.place(Request("GET", "/socket.io/", "EIO=4"), {"token": deep})
+    assert (walk.number, strand) == (1, walk.plan.strands[0])

@@ -337,30 +337,6 @@ def test_an_exchange() -> None:
     assert on.recorder.counts.exchanges == 2
 
 
-def test_big_bodies_stand_beside_and_the_biggest_only_in_their_hash() -> None:
-    on = Recording(inline=10, keep=20)
-    for n in (10, 11, 21):
-        stream = on.recorder.stream()
-        for _ in range(n):
-            stream.feed(b"a")
-        call = on.recorder.asked(START, TapedRequest("PUT", "/", (), stream.done()))
-        on.recorder.answered(START, call, TapedResponse(200, (), b"b" * n))
-    got = [(entry.request.body, entry.response.body) for entry in on.entries if isinstance(entry, Exchange) and entry.response]  # fmt: skip
-    assert got[0] == ("a" * 10, "b" * 10)
-    asked, said = got[1]
-    assert isinstance(asked, Beside)
-    assert isinstance(said, Beside)
-    assert (asked.path, asked.size) == ("cassette.files/000002-request.bin", 11)
-    assert on.sink.files == {
-        "cassette.files/000002-request.bin": b"a" * 11,
-        "cassette.files/000002-response.bin": b"b" * 11,
-    }
-    asked, said = got[2]
-    assert isinstance(asked, Beside)
-    assert isinstance(said, Beside)
-    assert (asked.path, said.path, asked.size, said.size) == (None, None, 21, 21)
-
-
 # ---- redaction ----
 
 
@@ -380,16 +356,6 @@ def test_redacted_before_anything_is_written() -> None:
     flags = [entry.redacted for entry in on.entries if not isinstance(entry, Cut | Lost)]
     assert flags == [True, True, False, True, True, True, True, False, True]
     assert on.recorder.counts.redactions == 13
-
-
-@pytest.mark.parametrize("headers", [(("Content-Type", "opaque"),), (("Content-Encoding", "br"),)])
-def test_of_what_nobody_can_look_into_the_length_is_kept(headers: Headers) -> None:
-    on = Recording(redactor=Censor())
-    call = on.recorder.asked(START, TapedRequest("GET", "/", headers, b"secret"))
-    on.recorder.answered(START, call, None)
-    assert on.entries == [
-        Exchange(0, 1, 0, TapedRequest("GET", "/", headers, Beside(None, 6, "")), None, True),
-    ]  # fmt: skip
 
 
 def test_what_cannot_be_redacted_is_lost_and_said() -> None:
@@ -474,28 +440,6 @@ def test_a_frame_that_no_record_can_hold(monkeypatch: pytest.MonkeyPatch) -> Non
         Lost(0, 1, 1, "writing failed: 251 bytes are more than a record can have"),
         Passed(0, 1, "client", "a"),
     ]
-
-
-def test_a_body_that_cannot_be_kept_beside(monkeypatch: pytest.MonkeyPatch) -> None:
-    on = Recording(inline=10, redactor=Censor())
-
-    def full(name: str, data: bytes) -> str:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(on.sink, "beside", full)
-    call = on.recorder.asked(START, TapedRequest("PUT", "/", (), b"a" * 11))
-    on.recorder.answered(START, call, None)
-    assert on.entries == [Lost(0, None, 1, "writing failed: [Errno 28] No space left on device")]
-
-
-def test_a_body_for_which_there_is_no_room() -> None:
-    on = Recording(inline=10, max_size=2000)
-    for size in (500, 1500):
-        call = on.recorder.asked(START, TapedRequest("PUT", "/", (), b"a" * size))
-        on.recorder.answered(START, call, None)
-    bodies = [entry.request.body for entry in on.entries if isinstance(entry, Exchange)]
-    assert [body.path for body in bodies if isinstance(body, Beside)] == ["cassette.files/000001-request.bin", None]
-    assert on.recorder.counts.bytes == sum(map(len, on.sink.records)) + 500
 
 
 def test_a_close_code_that_is_an_enum() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from simulator.cassette.entries import Entry
+from simulator.cassette.playback import Playback
 from tests.cassette.recordings import Replay
 from tests.cassette.tapes import closed, opened, said
 from tests.cassette.test_speaking import AGAIN, FIRST, OPENED, recovered
@@ -293,3 +294,56 @@ def test_another_one_s_connection_is_no_place_to_go_on(pid: str) -> None:
         f'again << 40/admin,{{"sid":"$sid","pid":"$pid"}}\n{more}again is silent'
     )
     assert replay.coverage.walks == 1
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["never again", "again"])
+@pytest.mark.parametrize("away", [0.5, 3], ids=["waits", "was let in"])
+def test_a_session_that_broke_off_while_it_joined_a_namespace(away: float, again: bool) -> None:
+    """Who waited at that door waits for nothing any more; all the others hear what was to come."""
+    tape: list[Entry] = [
+        opened(SOCKET),
+        said("server", HELLO, 0.0),
+        said("client", "40/admin,", 0.0),
+        said("server", '40/admin,{"sid":"ABCDEFGHIJKLMNOPQRST","pid":"pppppppppppppppppppp"}', 0.0),
+        said("server", '42/admin,["one","MLkzrCt"]', 0.0),
+        said("client", "40/shop,", 0.0),
+        said("server", '40/shop,{"sid":"BBCDEFGHIJKLMNOPQRST","pid":"qqqqqqqqqqqqqqqqqqqq"}', 2.0),
+        said("server", '42/admin,["two","MLkzrCu"]', 2.4),
+        said("server", '42/shop,["two","MLkzrCu"]', 4.0),
+    ]
+    replay = stranger(*tape)
+    replay.connect("client", SOCKET)
+    replay.play(f"""
+    {OPENED}
+    client >> 40/admin,
+    server << 40/admin,{{"sid":"$sid","pid":"$pid"}}
+    server << 42/admin,["one","$offset"]
+    client >> 40/shop,
+    client closes 1006
+    after {away}
+    """)
+    replay.connect("again", SOCKET)
+    two = '42/admin,["two","$two"]'
+    replay.play(f"""
+    {AGAIN}
+    again >> 40/admin,{{"pid":"$pid","offset":"$offset"}}
+    {f"again << {two}" if away > 2.4 else ""}
+    again << 40/admin,{{"sid":"$sid","pid":"$pid"}}
+    again is silent
+    """)
+    if again:
+        late = f"after {2.4 - away}\nagain << {two}\nagain is silent" if away < 2.4 else ""
+        replay.play(f"""
+        again >> 40/shop,
+        {late}
+        after {0.1 if late else 2}
+        again << 40/shop,{{"sid":"$shop","pid":"$key"}}
+        after 2
+        again << 42/shop,["two","$shoptwo"]
+        """)
+    elif away < 2.4:
+        replay.play(f"after {2.4 - away}\nagain << {two}")
+    replay.play("after 9\nagain is silent\nagain closes 1006\nafter 200")
+    rules = cast("Playback", replay.running.engine.rules)
+    assert [(seat.walk.open, seat.knocking) for seat in rules.seats._numbered.values()] == [(0, {})]
+    assert rules._by_conn == {}

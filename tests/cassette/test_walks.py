@@ -121,31 +121,6 @@ def test_sessions_that_are_over_are_forgotten() -> None:
     assert len(playback.walks.latest()) == 3
 
 
-def test_what_clients_bring_has_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Names that are on no tape, and header lines of those who have gone: there may be any number of both."""
-    monkeypatch.setattr("simulator.cassette.playback.HELD", 10_000)
-    entries: list[Entry] = [opened("/socket.io/?EIO=4"), said("client", "40"), said("server", '40{"sid":"x"}')]
-    replay = Replay(tapes.tape(*entries, backend="mia"))
-    playback = Playback(
-        replay.running.engine.world, replay.backend, replay.plans, Manner(), Coverage(replay.plans), 1000
-    )
-    for number in range(100):
-        request = Request("GET", "/socket.io/", "EIO=4", (("X", "y" * 800),))
-        playback.handle(Knocked(number, request, {}, "/"))
-        playback.handle(Received(number, Message(f"name{number}", ({},), topic="/")))
-        if number < 99:
-            playback.handle(Closed(number))
-    assert len(playback._seats) == len(playback._of_request) < 12
-    walks = playback.walks.latest()
-    places = [seat for walk in walks for seat in walk.seats.values()]
-    assert len(places) == 100
-    assert [place.request.path for place in places] == ["/socket.io/"] * 100
-    # Who is here has his own still.
-    assert places[0].request.headers
-    assert sum(len(place.request.headers) for place in places) < 12
-    assert not any(place._first for place in places)
-
-
 def test_events_that_belong_to_nobody() -> None:
     playback, replay = rules()
     message = Message("x", ({},))
@@ -166,7 +141,7 @@ def test_who_is_gone_is_told_nothing() -> None:
     playback, _ = rules(9)
     playback.handle(Knocked(1, Request("GET", CHIP)))
     playback.handle(Opened(1))
-    [seat] = playback._seats.values()
+    [seat] = playback.seats._numbered.values()
     seat.conns.clear()
     playback.world._now += 1
     assert [

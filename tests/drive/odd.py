@@ -40,6 +40,18 @@ async def tampered(url: str, old: bytes, new: bytes) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
+async def pages(handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
+    """A server of HTTP that answers everything like this."""
+    runner = web.ServerRunner(web.Server(handle))
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
 async def odd(talk: Callable[[web.WebSocketResponse], Awaitable[None]], status: int = 101) -> AsyncIterator[str]:
     """A WebSocket server that does this with everybody; or one that refuses everybody."""
 

@@ -328,6 +328,19 @@ def test_a_body_that_was_not_kept() -> None:
     assert server.rows() == ["missing answer to POST /upload", "not sent POST /upload"]
 
 
+@pytest.mark.parametrize("levels", [150, 300, 600, 1000])
+def test_a_body_that_is_too_deep_to_be_compared_is_a_text(levels: int) -> None:
+    """As messages are that are so: nobody means them, and the same is the same all the same."""
+    deep = "[" * levels + "]" * levels
+    for live, told in ((deep, "matched"), (deep.replace("[]", "[1]"), "changed" if levels < 200 else "matched")):
+        server = Server([exchange(body=deep)], backend=None)
+        [fetch] = server.took()
+        assert isinstance(fetch, Fetch)
+        server.tell(Answered(fetch.call, Response(200, (), live.encode())))
+        server.later(30)
+        assert server.rows() == [f"{told} answer to POST /upload"]
+
+
 def test_a_request_without_an_answer() -> None:
     server = Server([opened(), exchange(), closed()])
     server.opened()
@@ -380,6 +393,45 @@ def test_a_session_of_socket_io() -> None:
     assert write.item == Frame('430["well"]')
     server.later(1)
     assert server.rows() == ["matched connect", "matched how?"]
+
+
+@pytest.mark.parametrize("leave", ["41", "1"], ids=["the namespace", "the session"])
+@pytest.mark.parametrize("comes", [False, True], ids=["too late", "in time"])
+def test_what_was_on_its_way_when_the_client_left(leave: str, comes: bool) -> None:
+    """An answer to a poll stands on the tape when it came, what the client posted when it went: these may cross."""
+    tape = session(
+        said("client", '42["hello"]', 1.0),
+        said("server", '42["hello"]', 1.1),
+        said("client", leave, 1.2),
+        said("server", '42["delivered"]', 1.201),
+        said("client", "40/other,", 1.3),
+        said("server", '40/other,{"sid":"oSO0OpakMV_3jnilAAAD"}', 1.4),
+        closed(),
+    )
+    server = Server(tape if leave == "41" else [*tape[:-3], tape[-1]], backend=None, settle=0.1)
+    server.opened()
+    for text in (OPEN, '40{"sid":"other","pid":"another-pid-12345"}'):
+        server.said(text)
+    server.said('42["hello"]')
+    if comes:
+        server.said('42["delivered"]')
+    if leave == "41":
+        assert server.texts()[-2:] == ["41", "40/other,"]
+        server.said('40/other,{"sid":"another"}')
+    server.later(1)
+    assert server.play.over
+    expected = ["connect", "hello", *(["delivered"] if comes else []), *(["connect"] if leave == "41" else [])]
+    assert server.rows() == [f"matched {name}" for name in expected]
+
+
+def test_who_comes_back_hears_what_is_said_to_him() -> None:
+    back = said("server", '40{"sid":"oSO0OpakMV_3jnilAAAD"}', 1.3), said("server", '42["welcome"]', 1.4)
+    server = Server(session(said("client", "41", 1.0), said("client", "40", 1.2), *back, closed()), backend=None)
+    server.opened()
+    for text in (OPEN, '40{"sid":"other","pid":"another-pid-12345"}', '40{"sid":"third"}'):
+        server.said(text)
+    server.later(30)
+    assert server.rows() == ["matched connect", "matched connect", "missing welcome"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from time import process_time
 from typing import Any
 
 from simulator import backends
-from simulator.cassette import check, compare, har, scrub, stats, timeline
+from simulator.cassette import check, compare, conversation, har, scrub, stats, timeline
 from simulator.cassette.entries import Entry, Header, Opened, Passed
 from simulator.cassette.places import TooMany
 from simulator.cassette.playback import Playback
@@ -80,7 +80,7 @@ def cassette(data: bytes) -> None:
             assert "\n" not in finding.told("x.yaml")
         [*timeline.rows(entries, backend)]
         stats.text(stats.count(Tape(io.BytesIO(data), "x.yaml"), backend))
-        said = [*compare.said(entries, backend)]
+        said = [*conversation.said(entries, backend)]
         assert compare.compare(said, said) == [], "a tape that differs from itself"
         redactor = Redactor(b"k" * 32)
         for entry in entries:

@@ -32,7 +32,7 @@ from websockets.uri import parse_uri
 
 from simulator import backends
 from simulator.serve.app import Server
-from simulator.serve.frames import mask_plain
+from simulator.serve.masks import mask_plain
 from simulator.serve.reporter import _is_bad_http
 from tests.fuzz.conversation import Wrong
 from tests.fuzz.spelling import read_bytes, spelled

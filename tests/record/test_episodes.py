@@ -7,11 +7,13 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from shutil import copy
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -19,8 +21,10 @@ import pytest
 from aiohttp import web
 
 from simulator import backends
+from simulator.backends.concierge.bodies import FRAMED
 from simulator.cassette.check import check
-from simulator.cassette.compare import said, shape
+from simulator.cassette.compare import shape
+from simulator.cassette.conversation import said
 from simulator.cassette.coverage import Coverage
 from simulator.cassette.entries import Closed, Entry, Exchange, Passed, TapedRequest, TapedResponse
 from simulator.cassette.playback import Playback
@@ -31,7 +35,7 @@ from simulator.cassette.walk import Manner
 from simulator.core.backend import Route
 from simulator.core.errors import CassetteError, StartError
 from simulator.core.events import Requested
-from simulator.core.message import Request
+from simulator.core.message import Message, Request
 from simulator.core.objects import Upload
 from simulator.drive import edge
 from simulator.drive.edge import Edge
@@ -40,11 +44,15 @@ from simulator.drive.target import Target
 from simulator.record.appending import Appending
 from simulator.record.behind import Upstream
 from simulator.record.episodes import UPLOADS, Episodes
+from simulator.record.talk import Talk
+from simulator.record.whole import whole
 from simulator.serve.app import Options, Server
+from simulator.serve.framed import Framed
+from simulator.serve.objects import Shelf as Store
 from simulator.serve.replay import prepare
 from tests.backends.concierge.live import png
 from tests.cassette import tapes
-from tests.drive.odd import odd
+from tests.drive.odd import odd, pages
 from tests.drive.talks import ALL, BOT, BOT_TOKEN, QUICK, long_polled, polled
 from tests.drive.taping import Client, served
 
@@ -234,17 +242,20 @@ async def test_requests_too(tmp_path: Path) -> None:
         assert run.coverage.missed == 0, run.coverage.text()
 
 
-async def image(client: Client, speaks: bool = True, **more: str) -> None:
+async def image(client: Client, speaks: bool = True, names: Sequence[str] = ("a.png",), **more: str) -> None:
     """aida: a picture, and what speaks of it."""
     talk = await client.connect("/socket/websocket?vsn=2.0.0")
     await talk.say(["1", "1", f"bot:{BOT}", "phx_join", {"access_token": BOT_TOKEN}])
     await talk.hear()
     await talk.say(["1", "2", f"bot:{BOT}", "new_session", {}])
     session = json.loads(await talk.has('"2"'))[4]["response"]["session"]
-    form = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\nContent-Type: image/png\r\n\r\n'
-    body, kind = form + png() + b"\r\n--x--\r\n", {"Content-Type": "multipart/form-data; boundary=x"}
-    status, answer = await client.ask("POST", f"/content/image/{BOT}/{session}", body, **kind, **more)
-    assert status == 200, answer
+    for name in names:
+        form = (
+            f'--x\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\nContent-Type: image/png\r\n\r\n'
+        )
+        body, kind = form.encode() + png() + b"\r\n--x--\r\n", {"Content-Type": "multipart/form-data; boundary=x"}
+        status, answer = await client.ask("POST", f"/content/image/{BOT}/{session}", body, **kind, **more)
+        assert status == 200, answer
     if not speaks:
         return
     await talk.say(["1", "3", f"bot:{BOT}", "utb_img", {"session": session, "image": json.loads(answer)["id"]}])
@@ -307,6 +318,35 @@ async def test_who_uploads_what_another_one_has_uploaded_does_it_in_his_own_name
     assert (order.method, lines["authorization"], lines["cookie"]) == ("POST", "Bearer B", "b=2")
 
 
+async def test_uploads_that_differ_in_the_name_of_the_file_alone(tmp_path: Path) -> None:
+    pictures = partial(image, names=("a.png", "b.png"))
+    path = without(await taped(tmp_path / "talk.yaml", "aida", pictures), "utb_img")
+    async with served("aida", 8, **PROFILE["aida"]) as real, playing(path, "aida", real.url("aida")) as run:
+        await run.talk(tmp_path / "first.yaml", pictures)
+        assert run.coverage.missed == 0, run.coverage.text()
+        names = [one.upload.filename for one in real.shelf._objects.values()]
+    assert names == ["a.png", "b.png"]
+
+
+@pytest.mark.parametrize("data", [b"", b"PNG", png() * 100], ids=["empty", "short", "long"])
+def test_what_came_in_chunks_goes_on_in_a_chunk(data: bytes) -> None:
+    """Its header lines say so, and are signed; what stands behind the chunks is part of it."""
+    [route] = [route for route in backends.load("concierge").routes if route.name == "put"]
+    lines = {"Authorization": "x", "x-amz-content-sha256": FRAMED, "x-amz-decoded-content-length": str(len(data))}
+    behind = (("x-amz-checksum-crc32", "DUoRhQ=="),)
+    upload = Upload("k", len(data), "image/png", "", trailers=behind)
+    asked = Requested(1, Request("PUT", "/b/k", "", tuple(lines.items()), upload=upload), route)
+    store = Store()
+    taken = Framed("image/png", len(data), store.begin)
+    taken.push(whole(asked, data).body)
+    found = taken.result()
+    assert isinstance(found, Upload), found
+    assert (found.sha256, found.trailers) == (sha256(data).hexdigest(), behind)
+    del lines["x-amz-content-sha256"]
+    asked.request.headers = tuple(lines.items())
+    assert whole(asked, data).body == data
+
+
 def test_header_lines_of_uploads_count_and_what_is_known_is_not_read_again() -> None:
     """A client may bring as many as the wire lets through, and next to nothing else."""
     read: list[Requested] = []
@@ -326,6 +366,18 @@ def test_header_lines_of_uploads_count_and_what_is_known_is_not_read_again() -> 
         kept._brought(Requested(number, request, Route("put", "/.*")))
     assert len(read) == 50
     assert [asked.call for asked, _ in kept._uploads.values()] == [*range(50 - UPLOADS // weight(request), 50)]
+
+
+async def test_answers_that_never_come_are_not_waited_for_for_ever() -> None:
+    """Each message of a client may have a name of its own."""
+    nobody: Any = None
+    upstream: Any = SimpleNamespace(onlooker=SimpleNamespace(number=lambda request: 1))
+    talk = Talk(nobody, nobody, None, "")
+    talk.armed = True
+    seat: Any = SimpleNamespace(request=nobody)
+    for number in range(3000):
+        Episodes(upstream, nobody)._wait(talk, seat, Message(f"say {number}", (), str(number), "/"))
+    assert [*talk.refs] == [(1, "/", f"say {number}") for number in range(2000, 3000)]
 
 
 # ---- strangers, and days on which nothing goes right ----
@@ -415,6 +467,9 @@ async def test_a_server_that_can_not_be_had(status: int, tmp_path: Path) -> None
             assert await ask("bye", id=mine) == {"type": "see you"}
             assert [miss.name for miss in run.coverage.misses] == ["strange"]
             assert run.coverage.matched["by the upstream"] == 0
+            [running] = run.simulator.driver.running
+            # Nor is anything kept of it, for as long as the client talks on.
+            assert running.engine.rules.beyond._by_number == {}  # type: ignore[attr-defined]
     [line] = run.told
     assert ("the handshake was answered with HTTP 401" if status else "can't connect to http://127.0.0.1:1/ws") in line
     assert path.read_bytes() == before
@@ -506,11 +561,7 @@ async def test_who_asks_when_it_stops_is_answered_by_the_tape_alone(tmp_path: Pa
         asked.append(request.path)
         return web.Response(text="a page")
 
-    runner = web.ServerRunner(web.Server(handle))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    async with aiohttp.ClientSession() as session, asyncio.timeout(10):
+    async with pages(handle) as url, aiohttp.ClientSession() as session, asyncio.timeout(10):
         async with playing(path, "tape", url) as run, speaking(run) as (ask, ws):
             await ask("hello")
             run.onlooker.leave()
@@ -525,7 +576,6 @@ async def test_who_asks_when_it_stops_is_answered_by_the_tape_alone(tmp_path: Pa
                 run.tape._sink.write(b"- torn\n")
             assert not run.tape._sink.here
         assert tmp_path.joinpath("other").read_bytes() == b""
-    await runner.cleanup()
     assert (asked, path.read_bytes(), run.tape.told()) == ([], before, f"nothing was appended to {path}")
 
 
@@ -571,18 +621,18 @@ async def test_a_socket_where_the_backend_has_none(tmp_path: Path) -> None:
         asked.append(request.path)
         return web.Response(text="a page")
 
-    runner = web.ServerRunner(web.Server(handle))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    async with aiohttp.ClientSession() as session, playing(path, "chip", url) as run, asyncio.timeout(10):
+    async with (
+        pages(handle) as url,
+        aiohttp.ClientSession() as session,
+        playing(path, "chip", url) as run,
+        asyncio.timeout(10),
+    ):
         for _ in range(2):
             with pytest.raises(aiohttp.WSServerHandshakeError, match="404"):
                 await session.ws_connect(f"{run.url}/other")
         async with session.get(f"{run.url}/other") as answer:
             assert await answer.text() == "a page"
         assert run.told == [f"upstream {url}: is not asked for a WebSocket at /other, where chip has none"]
-    await runner.cleanup()
     assert asked == ["/other"]
 
 
@@ -709,12 +759,12 @@ async def test_a_request_of_nobody(tmp_path: Path) -> None:
             {"path": request.path_qs, "at": str(request.url.origin()), "got": await request.text()}
         )
 
-    runner = web.ServerRunner(web.Server(handle))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     async with aiohttp.ClientSession() as session, asyncio.timeout(10):
-        async with playing(path, "tape", url) as run, session.post(f"{run.url}/api/x?a=1", data="hi") as answer:
+        async with (
+            pages(handle) as url,
+            playing(path, "tape", url) as run,
+            session.post(f"{run.url}/api/x?a=1", data="hi") as answer,
+        ):
             # URLs of the server lead to us.
             assert await answer.json() == {"path": "/api/x?a=1", "at": run.url, "got": "hi"}
         async with playing(path, "tape") as run:
@@ -722,7 +772,6 @@ async def test_a_request_of_nobody(tmp_path: Path) -> None:
                 assert (await answer.json())["got"] == "hi"
             async with session.post(f"{run.url}/api/x?a=2", data="ho") as answer:
                 assert answer.status == 404
-        await runner.cleanup()
         async with playing(path, "tape", url) as run, session.post(f"{run.url}/api/x?a=2", data="ho") as answer:
             assert answer.status == 502
             assert "can't connect" in await answer.text()
@@ -750,17 +799,17 @@ async def test_an_answer_that_is_too_long_to_be_passed_on(
                     taken += 1 << 16
         return answer
 
-    runner = web.ServerRunner(web.Server(handle))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    async with aiohttp.ClientSession() as session, asyncio.timeout(10), playing(path, "tape", url) as run:
+    async with (
+        pages(handle) as url,
+        aiohttp.ClientSession() as session,
+        asyncio.timeout(10),
+        playing(path, "tape", url) as run,
+    ):
         async with session.get(f"{run.url}/big") as answer:
             assert (answer.status, await answer.text()) == (502, f"{url}/big: an answer of more than 1 MiB\n")
         if said:
             async with session.head(f"{run.url}/big") as answer:
                 assert answer.status == 200
-    await runner.cleanup()
     why = f"is not on the tape, and the upstream did not answer ({url}/big: an answer of more than 1 MiB)"
     assert [(miss.name, miss.why) for miss in run.coverage.misses] == [("GET /big", why)]
     assert [line for line in run.told if "MiB" in line][:1] == [

@@ -27,7 +27,7 @@ from simulator.drive import edge
 from simulator.drive.target import Target
 from simulator.record.relayed import Taking, Wanted
 from simulator.serve.app import Options, Server
-from tests.drive.odd import odd
+from tests.drive.odd import odd, pages
 from tests.drive.talks import ALL, QUICK
 from tests.drive.taping import Client
 from tests.record.test_episodes import heard, is_whole
@@ -294,17 +294,12 @@ async def test_nobody_else_is_dialled(tmp_path: Path) -> None:
     async def redirect(request: web.BaseRequest) -> web.Response:
         return web.Response(status=302, headers={"Location": f"{other}/x"})
 
-    runner = web.ServerRunner(web.Server(redirect))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    async with odd(elsewhere) as other, taking(tmp_path / "tape.yaml", url) as (made, _):  # noqa: SIM117
+    async with odd(elsewhere) as other, pages(redirect) as url, taking(tmp_path / "tape.yaml", url) as (made, _):  # noqa: SIM117
         async with aiohttp.ClientSession() as session:
             upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="}
             for path, headers in (("/ws", {**upgrade, "Sec-WebSocket-Version": "13"}), ("/x", {})):
                 async with session.get(f"{made.url}{path}", headers=headers, allow_redirects=False) as answer:
                     assert (answer.status, answer.headers["Location"]) == (302, f"{other}/x")
-    await runner.cleanup()
     assert asked == []
     refused, exchange = entries(tmp_path / "tape.yaml")
     assert (type(refused), refused.response.status, exchange.response.status) == (Refused, 302, 302)

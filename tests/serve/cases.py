@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from simulator.core.link import RFC_6455, Answer, LinkPolicy, Violation
 from simulator.core.message import Frame, Ping, Pong
-from simulator.serve.frames import Closing, Item, encode, encode_close, mask_plain
+from simulator.serve.frames import Closing, Item, encode, encode_close
+from simulator.serve.masks import mask_plain
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 MASK = b"\x37\xfa\x21\x3d"

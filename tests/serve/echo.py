@@ -19,8 +19,9 @@ from simulator.serve import fallback
 from simulator.serve.fallback import PublicLink
 from simulator.serve.frames import Item
 from simulator.serve.gate import listen
+from simulator.serve.handover import begin, upgrade
 from simulator.serve.intake import Intake
-from simulator.serve.links import Link, begin, upgrade
+from simulator.serve.links import Link
 
 SECONDS = 5.0
 KEY, ACCEPT = "dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from simulator.core.wire import Answer
-from simulator.serve import entrance
 from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock
 from simulator.serve.connections import Connection
 from simulator.serve.driver import Driver
+from simulator.serve.entrance import Entrance
 from simulator.serve.intake import Intake
 from simulator.serve.transport import OwnTransport
+from simulator.serve.visitor import Visitor
 from tests.backends.mia.chats import GARDEN
 from tests.served import SECONDS, WEBSITE, Raw, handshake, request
 
@@ -50,6 +51,12 @@ async def begun(mia: Server, raw: Raw) -> str:
     raw.write(request("GET", path))
     assert (await raw.answer())[1].startswith(b'40{"sid":')
     return path
+
+
+async def waits(mia: Server, raw: Raw, path: str) -> None:
+    """Poll, and nothing is there yet."""
+    raw.write(request("GET", path))
+    await until("it waits", lambda: mia.driver.asked == 1)
 
 
 async def until(what: str, holds: object) -> None:
@@ -116,8 +123,7 @@ async def test_requests_behind_one_that_waits_are_answered_after_it(mia: Server)
     url = mia.url("mia")
     async with Raw.open(url) as raw:
         path = await begun(mia, raw)
-        raw.write(request("GET", path))
-        await until("it waits", lambda: mia.driver.asked == 1)
+        await waits(mia, raw, path)
         raw.write(request("POST", path, b"3"))
         raw.write(request("GET", "/live"))
         await asyncio.sleep(0.01)
@@ -131,8 +137,7 @@ async def test_who_leaves_while_his_poll_waits_is_gone(mia: Server) -> None:
     url = mia.url("mia")
     async with Raw.open(url) as raw:
         path = await begun(mia, raw)
-        raw.write(request("GET", path))
-        await until("it waits", lambda: mia.driver.asked == 1)
+        await waits(mia, raw, path)
     await until("it is noticed", lambda: mia.driver.asked == 0)
     async with Raw.open(url, request("GET", path)) as raw:
         assert (await raw.head())[0] == "HTTP/1.1 400 Bad Request"
@@ -154,8 +159,7 @@ async def test_who_is_told_no_more_is_told_so(mia: Server) -> None:
     url = mia.url("mia")
     async with Raw.open(url) as raw:
         path = await begun(mia, raw)
-        raw.write(request("GET", path))
-        await until("it waits", lambda: mia.driver.asked == 1)
+        await waits(mia, raw, path)
         mia.driver.reset()
         head, _ = await raw.answer()
         assert head[0].startswith("HTTP/1.1 200"), "the session ends before"
@@ -184,12 +188,11 @@ async def test_an_answer_of_nothing_ends_the_connection(mia: Server) -> None:
 async def test_idle_connections_are_closed(mia: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     url = mia.url("mia")
     (server,) = (runner.server for runner in mia._runners)
-    assert isinstance(server, entrance.Entrance)
+    assert isinstance(server, Entrance)
     async with Raw.open(url) as used, Raw.open(url) as unused, Raw.open(url) as waiting:
         path = await begun(mia, waiting)
         await opened(used)
-        waiting.write(request("GET", path))
-        await until("it waits", lambda: mia.driver.asked == 1)
+        await waits(mia, waiting, path)
         server.sweep()
         await opened(used)
         server.sweep()
@@ -227,9 +230,9 @@ def of_mia(**options: float) -> Server:
     return Server(Options(["mia"], port=0, seed=7, clock=ManualClock(), settings=settings, **options))  # type: ignore[arg-type]
 
 
-def visitors(running: Server) -> set[entrance.Visitor]:
+def visitors(running: Server) -> set[Visitor]:
     server = running._runners[0].server
-    assert isinstance(server, entrance.Entrance)
+    assert isinstance(server, Entrance)
     return server._visitors
 
 
@@ -263,7 +266,7 @@ async def test_a_body_that_comes_late_is_worked(mia: Server) -> None:
         raw.write(whole[:-1])
         await until("a part is here", lambda: any(visitor._held for visitor in visitors(mia)))
         server = mia._runners[0].server
-        assert isinstance(server, entrance.Entrance)
+        assert isinstance(server, Entrance)
         server.sweep()
         assert not visitors(mia), "it is aiohttp's"
         raw.write(whole[-1:])
@@ -314,7 +317,7 @@ class Slow:
         return getattr(self.sock, name)
 
 
-def own(visitor: entrance.Visitor) -> OwnTransport:
+def own(visitor: Visitor) -> OwnTransport:
     """Narrows the type."""
     assert isinstance(visitor._transport, OwnTransport)
     return visitor._transport
@@ -385,15 +388,14 @@ async def test_who_does_not_read_may_be_aiohttps(monkeypatch: pytest.MonkeyPatch
 async def test_a_space_that_is_full_is_told_by_aiohttp() -> None:
     async with of_mia(space_connections=1) as running, Raw.open(running.url("mia")) as one:
         path = await begun(running, one)
-        one.write(request("GET", path))
-        await until("it waits", lambda: running.driver.asked == 1)
+        await waits(running, one, path)
         async with Raw.open(running.url("mia"), request("GET", POLL)) as two:
             assert (await two.answer())[0][0] == "HTTP/1.1 503 Service Unavailable"
 
 
-def entered(running: Server) -> entrance.Entrance:
+def entered(running: Server) -> Entrance:
     server = running._runners[0].server
-    assert isinstance(server, entrance.Entrance)
+    assert isinstance(server, Entrance)
     return server
 
 

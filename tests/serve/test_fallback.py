@@ -14,7 +14,7 @@ from simulator.core.link import Answer, LinkPolicy
 from simulator.core.message import Frame, Ping, Pong
 from simulator.serve import fallback, links
 from simulator.serve.frames import Item, encode_close
-from simulator.serve.links import Handed
+from simulator.serve.handover import Handed
 from tests.serve.cases import INVALID, ROWS, TEXT, Row, bye, client
 from tests.serve.echo import ACCEPT, EXACT, REQUEST, AnyLink, Client, Echo, Watched, echo, headers_for, within
 from tests.serve.keeper import until

@@ -10,7 +10,7 @@ from websockets.streams import StreamReader
 
 from simulator.core.link import RFC_6455, Answer, LinkPolicy, Violation
 from simulator.core.message import Frame, Ping, Pong
-from simulator.serve import frames
+from simulator.serve import frames, masks
 from simulator.serve.frames import Closing, Found, Item, Parser, encode, encode_close
 from tests.serve.cases import BINARY, CLOSE, CUT_SHORT, HALLO, PING, PONG, ROWS, TEXT, Row, bye, client
 
@@ -252,10 +252,10 @@ def _their_reading(item: Item) -> tuple[int, bytes]:
 
 
 @pytest.mark.parametrize(
-    "way", [frames.mask_by_integers, frames.mask_by_websockets(), frames.mask_by_aiohttp(), frames.unmask]
+    "way", [masks.mask_by_integers, masks.mask_by_websockets(), masks.mask_by_aiohttp(), masks.unmask]
 )
 @pytest.mark.parametrize("size", [0, 1, 3, 4, 5, 8, 9, 150, 4099])
-def test_masks(way: frames.Masker | None, size: int) -> None:
+def test_masks(way: masks.Masker | None, size: int) -> None:
     assert way is not None, "both libraries are there when these tests run"
     data = bytes(i % 251 for i in range(size))
     expected = bytes(byte ^ b"\x01\x80\xfe\x00"[i % 4] for i, byte in enumerate(data))

@@ -13,7 +13,7 @@ import pytest
 
 from simulator.serve.app import Server
 from simulator.serve.clock import ManualClock
-from simulator.serve.http import _NO_LINE
+from simulator.serve.exact import _NO_LINE
 from simulator.serve.reporter import Reporter
 from tests.served import ACCEPT, INACTIVE, SECONDS, WEBSITE, Raw, ask, chip, client_frame, handshake, request
 

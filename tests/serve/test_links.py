@@ -17,7 +17,8 @@ from simulator.core.link import Answer, LinkPolicy
 from simulator.core.message import Frame, Ping, Pong
 from simulator.serve import frames, links, trial
 from simulator.serve.frames import Item, encode, encode_close
-from simulator.serve.links import Link, upgrade
+from simulator.serve.handover import upgrade
+from simulator.serve.links import Link
 from tests.secure import contexts
 from tests.serve.cases import PING, PONG, ROWS, TEXT, Row, bye, client
 from tests.serve.echo import EXACT, REQUEST, SECONDS, AnyLink, Client, Echo, echo, headers_for, within

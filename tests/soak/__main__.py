@@ -19,6 +19,7 @@ examples:
   python -m tests.soak --minutes 3 --clients 500          a shorter one
   python -m tests.soak --seconds 20 --seed 3              a very short one, with shorter deadlines of the server
   nice -n 5 make soak MINUTES=60 ARGS="--clients 4000"    longer, beside other work
+  SIMULATOR_LINKS=aiohttp make soak                       over aiohttp's links; so with each setting of `serve`
 
 exit codes: 0 all was answered and nothing is left, 1 something is amiss, 2 usage, 3 the server did not start,
 130 interrupted by Ctrl-C

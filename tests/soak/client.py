@@ -216,6 +216,8 @@ class Client(asyncio.Protocol):
             self._end = end
         if not self._head.done():
             self._head.set_exception(end)
+            # Who has given up meanwhile does not ask.
+            self._head.exception()
         self._wake()
 
     def _wake(self) -> None:

@@ -1,6 +1,7 @@
 """A process full of clients: `python -m tests.soak.crowd '{"bases", "urls", "number", "slots", "seed", "think", "waits"}'`.
 
-It reads `go`, `rest` (all leave, then it says so) and `end`, a line each, and tells its tally every second.
+It reads `go`, `fill` (the same, with many to whom a scenario answers), `rest` (all leave, then it says so) and `end`, a
+line each, and tells its tally every second.
 """
 
 from __future__ import annotations
@@ -125,6 +126,8 @@ WILD: dict[Behaviour, float] = {
     rascals.onlooker: 2,
     rascals.passing: 2,
 }
+FILLING: dict[Behaviour, float] = {story: 30}
+"""Until what is bounded is full: few have a scenario, and theirs is a space with bounds of its own."""
 
 
 class Crowd:
@@ -137,14 +140,16 @@ class Crowd:
         self._think = think
         self._going = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._behaviours: dict[Behaviour, float] = {}
 
     def start(self) -> None:
         """Nobody comes yet."""
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._slot(random.Random(f"{self._seed}/{n}"))) for n in range(self._slots)]
 
-    def go(self) -> None:
+    def go(self, fill: bool) -> None:
         """Let them come."""
+        self._behaviours = {**GOOD, **WILD, **(FILLING if fill else {})}
         self.told.leaving.clear()
         self._going.set()
 
@@ -156,7 +161,6 @@ class Crowd:
             await asyncio.sleep(0.1)
 
     async def _slot(self, dice: random.Random) -> None:
-        behaviours = {**GOOD, **WILD}
         pace = self.told.pace
         first = True
         while True:
@@ -166,7 +170,7 @@ class Crowd:
             try:
                 if self._going.is_set():
                     first = False
-                    behaviour = dice.choices([*behaviours], [*behaviours.values()])[0]
+                    behaviour = dice.choices([*self._behaviours], [*self._behaviours.values()])[0]
                     await self._one(behaviour, dice)
             finally:
                 pace.go()
@@ -211,8 +215,8 @@ async def main(given: dict[str, Any]) -> None:
 
     beside = [loop.create_task(telling()), loop.create_task(lag.watch())]
     while line := (await lines.readline()).decode().strip():
-        if line == "go":
-            crowd.go()
+        if line in ("go", "fill"):
+            crowd.go(fill=line == "fill")
         elif line == "rest":
             await crowd.rest()
             tell(rested=True)

@@ -29,7 +29,7 @@ SETTINGS: dict[str, Any] = {
     "chatbot.bot": "echo", "chatbot.kept_messages": 100, "chatbot.kept_megabytes": 2,
     "chatbot.close_after": 2, "chatbot.most_unanswered": 200,
 }  # fmt: skip
-KEPT = ("mia.kept_conversations", "chatbot.kept_conversations")
+KEPT = ("chip.kept_contacts", "mia.kept_conversations", "chatbot.kept_conversations")
 
 
 class NotStarted(Exception):
@@ -38,13 +38,16 @@ class NotStarted(Exception):
 
 def settings(waits: Waits, clients: int) -> dict[str, Any]:
     """All that differs from the defaults."""
-    # Who is there is never pushed out, with whom a fifth of all are; who has left soon is. chip's megabytes are full before.
-    kept = dict.fromkeys(KEPT, max(300, clients // 2)) | {"chip.kept_contacts": max(300, clients)}
+    # Who is there is never pushed out, with whom a fifth of all are; who has left soon is, so that the warm-up fills it.
+    kept = dict.fromkeys(KEPT, max(300, 3 * clients // 10))
     pings = {"ping_interval": waits.ping, "ping_timeout": waits.pong, "connect_timeout": waits.pong}
     both = {f"{backend}.{key}": value for backend in ("mia", "chatbot") for key, value in pings.items()}
     return {**SETTINGS, **both, **kept, "mia.recovery": waits.recovery, "chatbot.idle_timeout": waits.idle}
 
 
+MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 17)}
+"""glibc learns to keep the megabytes that a reader who does not read leaves behind, twenty to thirty of them; with its own first
+bound, and no learning, what is resident is what is held."""
 SPACES = 20
 STORY = {"rules": [{"when": "message", "then": [{"say": "heard {{ text }}"}]}]}
 
@@ -84,7 +87,7 @@ class Soaked:
                 [COMMAND, "serve", "--backend", "all", "--port", "0", *map(str, options), *sets],
                 stdout=subprocess.DEVNULL,
                 stderr=log,
-                env={**os.environ, "TMPDIR": self._folder.name},
+                env={**os.environ, **MALLOC, "TMPDIR": self._folder.name},
                 # Ctrl-C is the soak's: who ends first is its choice.
                 start_new_session=True,
             )

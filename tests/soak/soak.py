@@ -23,12 +23,16 @@ MARGIN, ALLOWANCE, SHORT = 0.15, 8 << 20, 32 << 20
 warm-up does not fill everything that is bounded."""
 TREND = 1.5
 """MiB a minute that memory may grow while they chat; judged where there are three minutes to judge."""
+WINDOW = 30.0
+"""Seconds of which the least memory counts for it."""
 ENOUGH = 60
 """So often as this one comes who does a thing, by chance, at any of five backends: then none may have been left out."""
 MANY = 0.001
 """Clients who lost their session by their own process, of all: where there are more, the run shows nothing."""
 PLAIN = 10.0
 """Seconds between two lines of progress where there is no terminal."""
+PASSING = ("wild", FAULTY)
+"""Spaces that begin anew now and then, with all who are there: nobody there may count on anything."""
 ANYWHERE = ("chat", "stay", "vanish", "flood", "deaf", "half_open", "broken")
 FAULTS: tuple[dict[str, Any], ...] = (
     {"type": "latency", "attributes": {"latency": 200, "jitter": 100}, "toxicity": 0.5},
@@ -90,7 +94,7 @@ class Soak:
         # The whole weather once, so that what is loaded late is there,
         # and what is bounded is full: two thousand clients leave 8 MiB of chip's contacts in two minutes.
         warm_up = min(150.0, options.seconds / 3)
-        self._weather(warm_up, "warming up")
+        self._weather(warm_up, "warming up", "fill" if options.seconds >= FULL else "go")
         # A short one has no time to wait for all deadlines twice; what is left of its warm-up is found at the end, too.
         self._rest("after the warm-up", gone=options.seconds >= FULL)
         self.warm = server.rss()
@@ -100,9 +104,9 @@ class Soak:
         self.after = server.rss()
         self._judge()
 
-    def _weather(self, seconds: float, what: str) -> None:
+    def _weather(self, seconds: float, what: str, word: str = "go") -> None:
         for crowd in self._crowds:
-            crowd.say("go")
+            crowd.say(word)
         until = time.monotonic() + seconds
         turn = 0
         while (left := until - time.monotonic()) > 0:
@@ -113,11 +117,13 @@ class Soak:
             held = self._server.metrics().get("simulator_tcp_connections", 0.0)
             self.most = max(self.most, held)
             self.memory.append((time.monotonic(), self._server.rss()))
+            if turn % 10 == 0:
+                self._faults(last=True)
+                for space in PASSING:
+                    self._server.admin("POST", f"reset?simulator_space={space}")
+                    self.resets += 1
             if turn % 2 == 0:
                 self._faults()
-            if turn % 10 == 0:
-                self._server.admin("POST", "reset?simulator_space=wild")
-                self.resets += 1
             self._tell(what, held)
         self._faults(last=True)
 
@@ -247,8 +253,16 @@ class Soak:
 
     @property
     def trend(self) -> float:
-        """MiB a minute, by least squares over the second two thirds: at first connections grow as well."""
-        points = self.memory[len(self.memory) // 3 :]
+        """MiB a minute, of the least of each half minute: some who do not read hold megabytes, for some seconds each.
+
+        By least squares over the second two thirds, as at first connections grow as well.
+        """
+        least: dict[int, tuple[float, int]] = {}
+        looked = self.memory[len(self.memory) // 3 :]
+        for at, size in looked:
+            part = int((at - looked[0][0]) // WINDOW)
+            least[part] = min(least.get(part, (at, size)), (at, size), key=lambda point: point[1])
+        points = [*least.values()]
         if len(points) < 3:
             return 0.0
         middle = sum(at for at, _ in points) / len(points)

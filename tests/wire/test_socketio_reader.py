@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -151,3 +152,42 @@ def test_events_that_nobody_acknowledges_are_forgotten_in_the_end() -> None:
     [second] = reader.read("server", 1, Frame("431[]"))
     assert (first.answers, first.why) == (None, "it acknowledges what nobody asked for")
     assert second.answers is not None
+
+
+def test_of_four_thousand_links_the_one_that_was_silent_for_longest_is_forgotten() -> None:
+    look = Onlooker()
+    for link in (1, 2):
+        look.ws("client", '421["a"]', link=link)
+    for link in range(3, 4_002):
+        look.ws("client", "3", link=link)
+        look.ws("client", "3", link=1)
+    [heard] = look.ws("server", "431[]", link=1)
+    assert heard.answers is not None, "it says something again and again"
+    [unheard] = look.ws("server", "431[]", link=2)
+    assert unheard.answers is None, "it was the first to go"
+
+
+def test_of_four_thousand_sessions_the_one_that_polled_longest_ago_is_forgotten() -> None:
+    look = Onlooker()
+    look.poll("client", '421["a"]', 1, "kept")
+    look.poll("client", '421["a"]', 2, "gone")
+    for call in range(3, 8_003, 2):
+        look.poll("client", "3", call, f"sid-{call}")
+        look.poll("client", "3", call + 1, "kept")
+    [heard] = look.poll("server", "431[]", 30_000, "kept")
+    assert heard.answers is not None
+    [unheard] = look.poll("server", "431[]", 30_001, "gone")
+    assert unheard.answers is None
+
+
+def test_what_the_onlooker_keeps_of_links_is_bounded() -> None:
+    look = Onlooker()
+    tracemalloc.start()
+    for link in range(4_000):
+        look.ws("server", f'0{{"sid":"s{link}"}}', "40", link=link)
+    full, _ = tracemalloc.get_traced_memory()
+    for link in range(4_000, 8_000):
+        look.ws("server", f'0{{"sid":"s{link}"}}', "40", link=link)
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert after < full * 1.3

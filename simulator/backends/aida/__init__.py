@@ -15,10 +15,11 @@ from simulator.core.bot import Bot, EchoBot, SilentBot
 from simulator.core.link import LinkPolicy
 from simulator.core.message import Json, Message, Request
 from simulator.core.world import World
-from simulator.wire.phoenix import Onlooker, Phoenix
+from simulator.wire.phoenix import Phoenix
 from simulator.wire.phoenix_envelope import PhoenixEnvelope
 from simulator.wire.phoenix_poll import PollPolicy, ticket
 from simulator.wire.phoenix_profile import PROFILES
+from simulator.wire.phoenix_reader import Onlooker
 
 
 def _wire(world: World) -> Phoenix:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +17,8 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from simulator.core.url import web_url
 
 Words = dict[str, str]
 """A text by language, such as `{en: Hello, es: Hola}`."""
@@ -283,14 +283,7 @@ class Channel(_Model):
 
 
 def _url(text: str) -> str:
-    try:
-        split = urlsplit(text)
-        fine = split.scheme in ("http", "https") and bool(split.hostname) and split.port != 0
-    except ValueError:
-        fine = False
-    if text and (not fine or re.search(r"\s", text)):
-        raise ValueError("expected a URL such as http://127.0.0.1:8080")
-    return text
+    return web_url(text) if text else ""
 
 
 class Manifest(_Model):

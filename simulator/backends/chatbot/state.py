@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from simulator.backends.chatbot.machine import Status
 from simulator.backends.chatbot.shapes import Name, Rating, Sender, Text
+from simulator.core.flaw import Place, flaw
 
 
 def instant(text: str) -> float:
@@ -267,16 +267,13 @@ class Seed(_Model):
     @model_validator(mode="after")
     def _consistent(self) -> Seed:
         # The first one is told; what comes after it is not asked for.
-        if flaw := next(_flaws(self), None):
-            where, why, got = flaw
-            text = PydanticCustomError("value_error", "{why}", {"why": why})
-            # Its place in the file makes the line that the operator is told.
-            raise ValidationError.from_exception_data("fixtures", [InitErrorDetails(type=text, loc=where, input=got)])
+        if found := next(_flaws(self), None):
+            where, why, got = found
+            raise flaw(why, *where, got=got)
         return self
 
 
-_Place: TypeAlias = tuple[str | int, ...]
-_Flaw: TypeAlias = tuple[_Place, str, Any]
+_Flaw: TypeAlias = tuple[Place, str, Any]
 """Where in the file, why, and what stands there."""
 
 
@@ -302,7 +299,7 @@ def _flaws(seed: Seed) -> Iterator[_Flaw]:
         yield from _begun(("conversations", i), begun, people, chatbots)
 
 
-def _twice(keys: Iterable[tuple[_Place, str]]) -> Iterator[_Flaw]:
+def _twice(keys: Iterable[tuple[Place, str]]) -> Iterator[_Flaw]:
     seen: set[str] = set()
     for place, key in keys:
         if key in seen:
@@ -310,11 +307,11 @@ def _twice(keys: Iterable[tuple[_Place, str]]) -> Iterator[_Flaw]:
         seen.add(key)
 
 
-def _owner(place: _Place, owned: Any, orgs: dict[str, list[str]]) -> Iterator[_Flaw]:
+def _owner(place: Place, owned: Any, orgs: dict[str, list[str]]) -> Iterator[_Flaw]:
     tenant = owned.tenantId
     if tenant not in orgs:
         yield (*place, "tenantId"), f"there is no such tenant, expected one of {_some(orgs)}", tenant
-    theirs: list[tuple[_Place, str]]
+    theirs: list[tuple[Place, str]]
     theirs = [(("orgs", i), org) for i, org in enumerate(owned.orgs)] if isinstance(owned, User) else []
     if named := getattr(owned, "orgId", ""):
         theirs = [(("orgId",), named)]
@@ -324,7 +321,7 @@ def _owner(place: _Place, owned: Any, orgs: dict[str, list[str]]) -> Iterator[_F
 
 
 def _begun(
-    place: _Place, begun: Begun, people: Mapping[tuple[str, str], str], chatbots: set[tuple[str, str]]
+    place: Place, begun: Begun, people: Mapping[tuple[str, str], str], chatbots: set[tuple[str, str]]
 ) -> Iterator[_Flaw]:
     tenant = begun.tenantId
     theirs = [user for of, user in people if of == tenant]

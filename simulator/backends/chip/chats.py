@@ -179,3 +179,10 @@ class Client:
         """Of the started chat on this channel."""
         self.talk = ""
         """The name of the started chat."""
+
+
+def pick(sockets: list[Client]) -> Client:
+    """One of a chat's sockets: the real server takes any (a Go map's order), ours takes one by seed."""
+    contact = sockets[0].contact
+    assert contact is not None
+    return contact.ids.pick(sockets)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from simulator.backends.chip import gohttp, gojson, gostruct
-from simulator.backends.chip.chats import Contact
-from simulator.backends.chip.state import BLANKS, Agent, Channel, State, path_flaw
-from simulator.core.actions import Call
+from simulator.backends.chip.chats import Client, Contact, Msg, Outbox, weight
+from simulator.backends.chip.state import BLANKS, Agent, Channel, Settings, State, path_flaw
+from simulator.core.actions import Action, Call, Hold, Release
+from simulator.core.events import Called
 from simulator.core.message import Json
+from simulator.core.world import World
+
+Then: TypeAlias = Callable[[], list[Action]]
+"""What is done once Courier has taken something."""
+Queue: TypeAlias = Callable[[Outbox, Contact, Msg, "Agent | None"], "list[Action] | None"]
+"""Puts a message into an outbox; None where that is full."""
 
 _SEND_MSG = gostruct.Field(
     "struct",
@@ -95,3 +102,56 @@ def call(
         ("Accept-Encoding", "gzip"),
     )
     return Call(key, "POST", f"{base.rstrip('/')}/c/chp/{channel.uuid}/receive", headers, body, timeout)
+
+
+class Courier:
+    """Both ways between one running chip and its Courier."""
+
+    def __init__(self, world: World, state: State, settings: Settings, queue: Queue) -> None:
+        self._world = world
+        self._state = state
+        self._url = settings.courier_url
+        self._timeout = settings.courier_timeout or None
+        self._queue = queue
+        self._calls: dict[Hashable, tuple[Client, Then]] = {}
+        """Commands that wait for its answer."""
+        self._next_call = 0
+
+    def tell(self, client: Client, chat_id: str, event: dict[str, Json], then: Then) -> list[Action]:
+        """Tell it, and go on when it has taken it; until then nothing more is read from this socket."""
+        if self._url is None:
+            return then()
+        self._next_call += 1
+        self._calls[self._next_call] = client, then
+        return [
+            Hold(client.conn),
+            call(self._next_call, self._url, client.channel, chat_id, event, self._timeout),
+        ]
+
+    def called(self, called: Called) -> list[Action]:
+        """It has taken something, or not."""
+        client, then = self._calls.pop(called.key)
+        actions: list[Action] = [Release(client.conn)]
+        if called.status // 100 == 2:
+            return [*then(), *actions]
+        why = called.error or f"status {called.status}"
+        self._world.log("warning", f"Courier did not take it: {why}", channel=client.channel.uuid)
+        return actions
+
+    def sends(self, channel: Channel, raw: bytes) -> tuple[int, Json, list[Action]]:
+        """The body of its request: the status and JSON that it is answered, and what comes of it."""
+        try:
+            order = read(raw, channel, self._state)
+        except Refused as refused:
+            return refused.status, {"error": refused.why}, []
+        size = weight(order.text, order.attachments)
+        created = round(self._world.now() * 1_000_000)
+        row = Msg(created, order.id, True, order.text, size, order.attachments, order.origin, order.user)
+        outbox = self._state.outbox(channel.uuid, order.contact.chat_id)
+        actions = self._queue(outbox, order.contact, row, order.agent)
+        if actions is None:
+            return 500, {"error": "unable to queue message"}, []
+        # History knows four origins, told by what made the message; a live one passes through what Courier said.
+        if row.origin not in ("flow", "broadcast", "ticket", "chat"):
+            row.origin = "chat"
+        return 200, {"status": "queued"}, actions

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, TypeAlias, assert_never, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from simulator.backends.chip import courier, gohttp, gotime
-from simulator.backends.chip.chats import ROW, Client, Contact, Msg, Outbox, weight
+from simulator.backends.chip import gohttp, gotime
+from simulator.backends.chip.chats import ROW, Client, Contact, Msg, Outbox, pick, weight
+from simulator.backends.chip.courier import Courier
+from simulator.backends.chip.desk import Desk
 from simulator.backends.chip.messages import COMMANDS, StartChat
-from simulator.backends.chip.state import BLANKS, Agent, Channel, Settings, State, path_flaw
+from simulator.backends.chip.state import BLANKS, Agent, Settings, State, path_flaw
 from simulator.core import bot
-from simulator.core.actions import Accept, Action, After, Began, Heard, Hold, Refuse, Release, Respond, Send
+from simulator.core.actions import Accept, Action, After, Began, Heard, Refuse, Respond, Send
 from simulator.core.events import (
     Acked,
     Acted,
@@ -49,9 +51,6 @@ class ChipRules:
         self._settings: Settings = world.settings
         self._state = State(world.seed, world.ids)
         self._clients = self._state.clients
-        self._calls: dict[Hashable, tuple[Client, Callable[[], list[Action]]]] = {}
-        """Commands that wait for Courier's answer."""
-        self._next_call = 0
         # What every message asks for: a field of a pydantic model costs ten times one of our own.
         settings = self._settings
         self._zone = settings.zone()
@@ -70,6 +69,8 @@ class ChipRules:
             "start_chat": self._start_again,
         }
         self._validators: dict[str, Callable[[Any], Any]] = {}
+        self._courier = Courier(world, self._state, settings, self._queue)
+        self._desk = Desk(world, self._state, self._say)
 
     def handle(self, event: Event) -> list[Action]:
         """Work one event."""
@@ -89,7 +90,7 @@ class ChipRules:
             if type(act) is bot.Say and act.agent is None and found is not None and not found[1].agent:
                 # Nearly always; nothing can be wrong with it.
                 return self._say(found[2], found[1], act.text, None)
-            return self._acted(event)
+            return self._desk.acted(event)
         match event:
             case Fired():
                 assert isinstance(event.owner, Outbox)
@@ -106,7 +107,7 @@ class ChipRules:
             case Closed():
                 return self._closed(event)
             case Called():
-                return self._called(event)
+                return self._courier.called(event)
             case Malformed():
                 self._ignored(self._state.clients[event.conn], event.error.why)
                 return []
@@ -202,7 +203,9 @@ class ChipRules:
             return self._started(client, contact, given, new=False)
         chat_id = client.ids.token(24)
         asked = self._world.now()
-        return self._courier(client, chat_id, {"type": "chat_started"}, lambda: self._new_chat(client, chat_id, asked))
+        return self._courier.tell(
+            client, chat_id, {"type": "chat_started"}, lambda: self._new_chat(client, chat_id, asked)
+        )
 
     def _new_chat(self, client: Client, chat_id: str, asked: float) -> list[Action]:
         if self._world.now() - asked > COMMAND_TIME:
@@ -236,7 +239,7 @@ class ChipRules:
         said = message if len(body) == 1 else Message("send_msg", ({"text": text},))
         if self._courier_url is None:
             return self._new_msg(client, contact, text, said)
-        return self._courier(
+        return self._courier.tell(
             client,
             contact.chat_id,
             {"type": "msg_in", "msg": {"text": text}},
@@ -259,7 +262,7 @@ class ChipRules:
         if self._courier_url is None:
             return self._delivered(client, msg_id)
         status: dict[str, Json] = {"msg_id": msg_id, "status": "delivered"}
-        return self._courier(
+        return self._courier.tell(
             client,
             contact.chat_id,
             {"type": "msg_status", "status": status},
@@ -339,37 +342,10 @@ class ChipRules:
         # (core/queue/outboxes.go decodeOutbox).
         if not sockets or "@" in outbox.chat_id:
             return []
-        chosen = sockets[0] if len(sockets) == 1 else self._pick(sockets)
+        chosen = sockets[0] if len(sockets) == 1 else pick(sockets)
         return [Send(chosen.conns, Message("chat_out", (outbox.items[0][1],)))]
 
-    def _pick(self, sockets: list[Client]) -> Client:
-        """One of a chat's sockets: the real server takes any (a Go map's order), ours takes one by seed."""
-        contact = sockets[0].contact
-        assert contact is not None
-        return contact.ids.pick(sockets)
-
-    # --- Courier
-
-    def _courier(
-        self, client: Client, chat_id: str, event: dict[str, Json], then: Callable[[], list[Action]]
-    ) -> list[Action]:
-        """Tell Courier, and go on when it has taken it; until then nothing more is read from this socket."""
-        base = self._courier_url
-        if base is None:
-            return then()
-        self._next_call += 1
-        self._calls[self._next_call] = client, then
-        timeout = self._settings.courier_timeout or None
-        return [Hold(client.conn), courier.call(self._next_call, base, client.channel, chat_id, event, timeout)]
-
-    def _called(self, called: Called) -> list[Action]:
-        client, then = self._calls.pop(called.key)
-        actions: list[Action] = [Release(client.conn)]
-        if called.status // 100 == 2:
-            return [*then(), *actions]
-        why = called.error or f"status {called.status}"
-        self._world.log("warning", f"Courier did not take it: {why}", channel=client.channel.uuid)
-        return actions
+    # --- HTTP
 
     def _requested(self, asked: Requested) -> list[Action]:
         if asked.route.name == "index":
@@ -377,68 +353,10 @@ class ChipRules:
         channel = self._state.channel(asked.request.path)
         if channel is None:
             return [Respond(asked.call, gohttp.json(400, {"error": "no such channel"}))]
-        status, answer, actions = self._courier_sends(channel, asked.request.body)
+        status, answer, actions = self._courier.sends(channel, asked.request.body)
         return [Respond(asked.call, gohttp.json(status, answer)), *actions]
 
-    def _courier_sends(self, channel: Channel, raw: bytes) -> tuple[int, Json, list[Action]]:
-        try:
-            order = courier.read(raw, channel, self._state)
-        except courier.Refused as refused:
-            return refused.status, {"error": refused.why}, []
-        size = weight(order.text, order.attachments)
-        created = round(self._world.now() * 1_000_000)
-        row = Msg(created, order.id, True, order.text, size, order.attachments, order.origin, order.user)
-        outbox = self._state.outbox(channel.uuid, order.contact.chat_id)
-        actions = self._queue(outbox, order.contact, row, order.agent)
-        if actions is None:
-            return 500, {"error": "unable to queue message"}, []
-        # History knows four origins, told by what made the message; a live one passes through what Courier said.
-        if row.origin not in ("flow", "broadcast", "ticket", "chat"):
-            row.origin = "chat"
-        return 200, {"status": "queued"}, actions
-
     # --- the bot and the operator
-
-    def _acted(self, acted: Acted) -> list[Action]:
-        act = acted.act
-        found = self._state.talk(acted.talk)
-        if found is None:
-            self._world.log("warning", f"there is no chat {acted.talk!r}")
-            return []
-        channel, contact = found
-        why = self._state.objection(contact, act)
-        if why is not None:
-            self._world.log("warning", why)
-            return []
-        outbox = self._state.outbox(channel, contact.chat_id)
-        match act:
-            case bot.Say():
-                agent = self._agent(contact) if act.agent is None else self._state.find_agent(act.agent)
-                return self._say(outbox, contact, act.text, agent)
-            case bot.Picture() | bot.File():
-                return self._say(outbox, contact, act.text, self._agent(contact), (f"{act.type}:{act.url}",))
-            case bot.Stream():
-                return self._say(outbox, contact, "".join(act.chunks), self._agent(contact))
-            case bot.HandOff():
-                contact.agent = getattr(self._state.find_agent(act.agent), "id", 0)
-                return []
-            case bot.Leave():
-                contact.agent = 0
-                return []
-            case bot.Raw():
-                body = act.body if isinstance(act.body, dict) else {}
-                sockets = self._state.sockets[contact.chat_id]
-                chosen = sockets[0] if len(sockets) == 1 else self._pick(sockets)
-                return [Send(chosen.conns, Message(act.name, (body,)))]
-            case bot.Typing() | bot.Status() | bot.Queue() | bot.End():
-                # chip has no word for these.
-                return []
-            case _:  # pragma: no cover
-                assert_never(act)
-
-    def _agent(self, contact: Contact) -> Agent | None:
-        """To whom the bot has handed over, if anybody."""
-        return self._state.agent(contact.agent) if contact.agent else None
 
     def _say(
         self, outbox: Outbox, contact: Contact, text: str, agent: Agent | None, attachments: tuple[str, ...] = ()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -14,8 +13,9 @@ from simulator.backends.chip.chats import PAGE, Client, Contact, Msg, Outbox, Ro
 from simulator.backends.chip.messages import Instant, Int64, Origin
 from simulator.core import bot
 from simulator.core.events import Conn
-from simulator.core.flaw import flaw
+from simulator.core.flaw import column, flaw, unique
 from simulator.core.ids import Ids
+from simulator.core.url import web_url
 
 CHAT_ID = re.compile(r"[a-zA-Z0-9]{24}(:[^\s@]+@[^\s@]+)?", re.ASCII)
 """gocommon/urns/schemes.go, the path of a webchat URN."""
@@ -48,17 +48,6 @@ def _interval(seconds: float) -> float:
     return seconds
 
 
-def _url(text: str) -> str:
-    try:
-        split = urlsplit(text)
-        fine = split.scheme in ("http", "https") and bool(split.hostname) and split.port != 0
-    except ValueError:
-        fine = False
-    if not fine or re.search(r"\s", text):
-        raise ValueError("expected a URL such as http://127.0.0.1:8080")
-    return text
-
-
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", defer_build=True, allow_inf_nan=False)
 
@@ -74,7 +63,7 @@ class Settings(_Model):
     outbox_interval: float = Field(
         0.1, ge=0, description="seconds until the next chat_out leaves (the real server's loop)"
     )
-    courier_url: Annotated[str, AfterValidator(_url)] | None = Field(
+    courier_url: Annotated[str, AfterValidator(web_url)] | None = Field(
         None,
         description="a Courier to notify, such as http://127.0.0.1:8080; off when unset",
     )
@@ -170,11 +159,11 @@ class Seed(_Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> Seed:
-        _unique("channels", "uuid", [channel.uuid for channel in self.channels])
+        unique(column("channels", "uuid", self.channels))
         if not any(channel.open for channel in self.channels):
             raise flaw("no client could connect: at least one has to be active and of type CHP", "channels")
-        _unique("users", "id", [user.id for user in self.users])
-        _unique("contacts", "chat_id", [(person.org, person.chat_id) for person in self.contacts])
+        unique(column("users", "id", self.users))
+        unique(((person.org, person.chat_id), ("contacts", i, "chat_id")) for i, person in enumerate(self.contacts))
         known = {user.id for user in self.users} | {0}
         for i, person in enumerate(self.contacts):
             for j, message in enumerate(person.messages):
@@ -191,14 +180,6 @@ def path_flaw(path: str) -> str | None:
     if len(path.encode("utf-8", "replace")) > LONGEST_PATH:
         return "path component too long"
     return None if CHAT_ID.fullmatch(path) else "invalid path component"
-
-
-def _unique(what: str, key: str, values: list[Any]) -> None:
-    seen: dict[Any, int] = {}
-    for i, value in enumerate(values):
-        first = seen.setdefault(value, i)
-        if first != i:
-            raise flaw(f"stands there twice, in {what}.{first} too", what, i, key)
 
 
 class State:

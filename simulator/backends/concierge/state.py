@@ -13,14 +13,13 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
-    ValidationError,
     model_validator,
 )
-from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from simulator.backends.concierge.chats import Msg, Party, Session, Shelf, Socket
 from simulator.backends.concierge.messages import ContentType, OwnerProfile, Property, ResidentProfile, shallow
 from simulator.core.events import Conn
+from simulator.core.flaw import column, flaw, unique
 from simulator.core.ids import Ids
 from simulator.core.message import Json
 
@@ -280,37 +279,23 @@ class Seed(_Model):
     @model_validator(mode="after")
     def _consistent(self) -> Seed:
         for what, key in (("tenants", "id"), ("agents", "id"), ("sessions", "id"), ("sessions", "uuid")):
-            _unique([(getattr(row, key), (what, i, key)) for i, row in enumerate(getattr(self, what))])
+            unique(column(what, key, getattr(self, what)))
         rows = [(("sessions", i), session) for i, session in enumerate(self.sessions)]
         # One table in the database, whichever session they are of.
         said = [((*loc, "messages", i), msg) for loc, session in rows for i, msg in enumerate(session.messages)]
-        _unique([(msg.id, (*loc, "id")) for loc, msg in said])
+        unique((msg.id, (*loc, "id")) for loc, msg in said)
         tenants, agents = {person.id for person in self.tenants}, {agent.id for agent in self.agents}
         for loc, session in rows:
             if session.tenant not in tenants:
-                raise _flaw(f"there is no tenant {session.tenant}", *loc, "tenant")
+                raise flaw(f"there is no tenant {session.tenant}", *loc, "tenant")
             if session.agent is None and session.agent_pinged is not None:
-                raise _flaw("nobody has joined who could have pinged: name the agent, too", *loc, "agent_pinged")
+                raise flaw("nobody has joined who could have pinged: name the agent, too", *loc, "agent_pinged")
         named: list[tuple[tuple[int | str, ...], int | None]]
         named = [*((loc, session.agent) for loc, session in rows), *((loc, msg.agent) for loc, msg in said)]
         for place, agent in named:
             if agent is not None and agent not in agents:
-                raise _flaw(f"there is no agent {agent}", *place, "agent")
+                raise flaw(f"there is no agent {agent}", *place, "agent")
         return self
-
-
-def _flaw(why: str, *loc: int | str) -> ValidationError:
-    """An error at a place of the fixtures, of which the line is found and told."""
-    details = InitErrorDetails(type=PydanticCustomError("value_error", "{why}", {"why": why}), loc=loc, input=None)
-    return ValidationError.from_exception_data("fixtures", [details])
-
-
-def _unique(values: list[tuple[object, tuple[int | str, ...]]]) -> None:
-    seen = set()
-    for value, loc in values:
-        if value in seen:
-            raise _flaw(f"{value} stands there twice", *loc)
-        seen.add(value)
 
 
 class State:

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from simulator.backends.mia.messages import MediaLink, Status
+from simulator.core.flaw import column, flaw, unique
+from simulator.core.url import web_url
 
 PREFIXES = Literal["", "[ChatService] ", "[Chat Service] "]
 """What stands before the real server's error messages, by its version: the newest has the last."""
 
 
 def _url(text: str) -> str:
-    try:
-        split = urlsplit(text)
-        fine = split.scheme in ("http", "https") and bool(split.hostname) and split.port != 0
-    except ValueError:
-        fine = False
-    if not fine or any(c.isspace() for c in text):
-        raise ValueError("expected a URL such as http://127.0.0.1:8080")
-    return text.rstrip("/")
+    return web_url(text).rstrip("/")
 
 
 def _instant(text: str) -> str:
@@ -158,21 +152,19 @@ class Seed(_Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> Seed:
-        _unique("instances", "id", [instance.id for instance in self.instances])
-        _unique("instances", "chat_id", [instance.chat_id for instance in self.instances])
-        _unique("persons", "room_id", [person.room_id for person in self.persons])
-        _unique("conversations", "instance and room_id", [(c.instance, c.room_id) for c in self.conversations])
-        _unique("messages", "id", [stored.id for earlier in self.conversations for stored in earlier.messages])
+        unique(column("instances", "id", self.instances))
+        unique(column("instances", "chat_id", self.instances))
+        unique(column("persons", "room_id", self.persons))
+        rows = [*enumerate(self.conversations)]
+        unique(((earlier.instance, earlier.room_id), ("conversations", i, "room_id")) for i, earlier in rows)
+        unique(
+            (stored.id, ("conversations", i, "messages", j, "id"))
+            for i, earlier in rows
+            for j, stored in enumerate(earlier.messages)
+        )
         known = {instance.id for instance in self.instances}
-        for earlier in self.conversations:
+        for i, earlier in rows:
             if earlier.instance not in known:
-                raise ValueError(f"conversation {earlier.room_id}: instance {earlier.instance} is not in instances")
+                why = f"there is no instance {earlier.instance} in instances"
+                raise flaw(why, "conversations", i, "instance")
         return self
-
-
-def _unique(what: str, key: str, values: list[Any]) -> None:
-    seen: set[Any] = set()
-    for value in values:
-        if value in seen:
-            raise ValueError(f"{what}: {key} {value} stands there twice")
-        seen.add(value)

@@ -205,6 +205,7 @@ async def compare(asking: Asking) -> Any:
 def _compare(asked: Compare, own: Path | None) -> dict[str, Any]:
     from simulator.cassette import compare as comparing
     from simulator.cassette import difference
+    from simulator.cassette.conversation import said
     from simulator.cassette.reading import backend_of
 
     talks, names, chosen = [], [], None
@@ -213,7 +214,7 @@ def _compare(asked: Compare, own: Path | None) -> dict[str, Any]:
         backend = backend_of(tape.header)
         chosen = backend or chosen
         names.append(tape.path)
-        talks.append([*_few(comparing.said(tape, backend), tape.path)])
+        talks.append([*_few(said(tape, backend), tape.path)])
     volatile = frozenset[str]() if chosen is None else chosen.volatile
     look = _within(f"{names[0]} against {names[1]}", "diff")
     found = comparing.compare(talks[0], talks[1], volatile, values=not asked.shape, look=look)

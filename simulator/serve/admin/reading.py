@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 AT_ONCE = 250
 """Frames that are read without giving others a turn: some milliseconds."""
 _MOST_ASKED = 10_000
-"""Messages that wait to be answered; of more, what came first is never found again."""
+"""Messages that wait to be answered, at most as many as the journal has lines; of more, the first is found no more."""
 _DEEP = 200
 """Brackets from which on it is asked whether a message can be written again: JSON is read deeper than it is written."""
 
@@ -115,14 +115,14 @@ class Reading:
         """The number of the last frame that was read."""
         self._readers: dict[str, Reader] = {}
         self._running: Mapping[str, Running] = space.running
-        self._asked = _Asked()
+        self._asked = _Asked(min(_MOST_ASKED, self._journal.most))
         self.lost = False
         """Whether frames were let go before they were read: what belongs to them is not understood."""
         self._restart()
 
     def _restart(self) -> None:
         self.lines.clear()
-        self._asked = _Asked()
+        self._asked = _Asked(min(_MOST_ASKED, self._journal.most))
         self.last = 0
         self.lost = False
         self.begun = self._journal.begun
@@ -216,7 +216,8 @@ class Reading:
 class _Asked:
     """Messages that are to be answered, so that an answer can be shown beside what it answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._waiting: OrderedDict[Hashable, tuple[Message, int]] = OrderedDict()
 
     def pair(self, line: Line, turn: Turn) -> None:
@@ -240,7 +241,7 @@ class _Asked:
             key = id(message) if message.topic[:1] == "/" else _ref(line, message)
             self._waiting[key] = (message, line.number)
             self._waiting.move_to_end(key)
-            if len(self._waiting) > _MOST_ASKED:
+            if len(self._waiting) > self._most:
                 self._waiting.popitem(last=False)
 
 

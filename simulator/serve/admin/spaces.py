@@ -139,23 +139,17 @@ _NONE = {404: "There is no such space."}
 
 CALLS = (
     Call("GET", "spaces", every, "All spaces.", "spaces:Spaces"),
-    Call(
-        "POST",
-        "spaces",
-        make,
-        "Makes a space, or begins one anew.",
-        "spaces:Space",
-        takes="spaces:NewSpace",
-        fails=_MADE,
-    ),
-    Call(
-        "PUT",
-        "spaces",
-        make,
-        "Makes a space, or begins one anew.",
-        "spaces:Space",
-        takes="spaces:NewSpace",
-        fails=_MADE,
+    *(
+        Call(
+            method,
+            "spaces",
+            make,
+            "Makes a space, or begins one anew.",
+            "spaces:Space",
+            takes="spaces:NewSpace",
+            fails=_MADE,
+        )
+        for method in ("POST", "PUT")
     ),
     Call("GET", "spaces/{name}", one, "One space.", "spaces:Space", fails=_NONE),
     Call("DELETE", "spaces/{name}", end, "Ends a space.", "spaces:SpaceEnded", fails=_NONE),

@@ -23,6 +23,9 @@ CLOSED = "2d58d310-4614-4a0d-b84e-fc0a371ce647"
 BOBS = "7f0c1b52-9a86-4d3e-8c11-5f2e60d9b7a4"
 """Sessions of fixtures/concierge.yaml: two of tenant 34, one of tenant 35."""
 
+START = 1767225600000
+"""Milliseconds of the clock's start."""
+
 ACCESS, SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 BUCKET, REGION = "chat-uat-resources", "ap-southeast-1"
 

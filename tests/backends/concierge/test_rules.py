@@ -12,6 +12,7 @@ from tests.backends.concierge.speak import (
     BOBS,
     CLOSED,
     OPEN,
+    START,
     ask,
     concierge,
     connected,
@@ -22,9 +23,6 @@ from tests.backends.concierge.speak import (
     texts,
 )
 from tests.talk import Socket, Talk
-
-START = 1767225600000
-"""Milliseconds of the clock's start."""
 
 
 @pytest.fixture
