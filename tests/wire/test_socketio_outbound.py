@@ -110,3 +110,14 @@ def test_replies() -> None:
         (socket.link, '461-8[{"_placeholder":true,"num":0}]'),
         (socket.link, b"x"),
     ]
+
+
+@pytest.mark.parametrize("more", [{}, {"ack": "k"}])
+@pytest.mark.parametrize("args", [(1,), (b"x",)])
+def test_what_is_volatile_is_lost_where_nobody_polls(args: tuple[Any, ...], more: dict[str, Any]) -> None:
+    server = Server()
+    sid = server.joined()
+    send = Send((*server.rules.present,), Message("m", args), volatile=True, **more)
+    assert outbound(server).send(send) == []
+    server.waiting(sid)
+    assert len(outbound(server).send(send)) == 1
