@@ -1,7 +1,7 @@
 """`make audit`: known vulnerabilities of what the locks name, as a report: it ends with 0 in any case.
 
 One line for each lock, and one for each advisory. Python's locks are judged by pip-audit, npm's by `npm audit`; both
-ask services in the network, and where these don't answer the line says so: that nothing is known is then no news.
+ask services in the network, and where one doesn't answer a line says so: that nothing is known is then no news.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+UNASKED = "the advisory service can't be asked from here"
 SECONDS = 60
 """For one lock."""
 _MOST = 20
@@ -23,11 +24,20 @@ _MOST = 20
 
 def main() -> int:
     """Always 0: an advisory of today must not break a build of yesterday."""
-    for lock in sorted(ROOT.glob("requirements*.lock")):
-        _tell(lock.name, python(lock))
-    for lock in packages():
-        _tell(str(lock.relative_to(ROOT)), npm(lock.parent))
+    _all("pip-audit", sorted(ROOT.glob("requirements*.lock")), python)
+    _all("npm audit", packages(), lambda lock: npm(lock.parent))
     return 0
+
+
+def _all(tool: str, locks: Sequence[Path], look: Callable[[Path], list[str]]) -> None:
+    """Who could not ask once is not made to wait for it again: all that is left is one line."""
+    names = [str(lock.relative_to(ROOT)) for lock in locks]
+    for number, lock in enumerate(locks):
+        lines = look(lock)
+        if lines == [UNASKED]:
+            print(f"{tool}: {UNASKED}; not looked at: {', '.join(names[number:])}")
+            return
+        _tell(names[number], lines)
 
 
 def packages() -> list[Path]:
@@ -59,10 +69,10 @@ def read_pip(text: str) -> list[str]:
     try:
         found: list[dict[str, Any]] = json.loads(text)["dependencies"]
     except (ValueError, KeyError, TypeError):
-        return ["the advisory service can't be asked from here"]
+        return [UNASKED]
     asked = [one for one in found if "skip_reason" not in one]
     if not asked:
-        return ["the advisory service can't be asked from here"]
+        return [UNASKED]
     told = [*_advisories_of_pip(asked)]
     unknown = f", {len(found) - len(asked)} of them unknown to it" if len(asked) < len(found) else ""
     return [f"{_count(len(told))} for {len(found)} packages{unknown}", *told]
@@ -89,7 +99,7 @@ def read_npm(text: str) -> list[str]:
         found: dict[str, Any] = json.loads(text)
         known, total = found["vulnerabilities"], found["metadata"]["dependencies"]["total"]
     except (ValueError, KeyError, TypeError):
-        return ["the advisory service can't be asked from here"]
+        return [UNASKED]
     told = [
         f"{name} {one['range']}: {one['severity']}, "
         f"{'can be mended' if one.get('fixAvailable') else 'no version mends it'}"

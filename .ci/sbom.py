@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -24,9 +25,25 @@ _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 
 
 def main() -> int:
-    """0, or 1 with a line that says what is wrong."""
+    """0, or with a line that says what is wrong 1, or 2 where it was not asked well."""
+    if len(sys.argv) != 4:
+        return _bad("usage: sbom.py LOCK PYTHON OUT; `make sbom` does it")
     lock, python, out = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
+    try:
+        pinned = pins(lock.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        return _bad(f"{lock}: {error.strerror if isinstance(error, OSError) else 'it is no text'}")
+    except ImportError as error:
+        return _bad(f"{error.name} is not in this venv: `make sbom` has one that has it")
+    if not pinned:
+        return _bad(f"{lock}: nothing is pinned there, name a lock as requirements.lock is one")
+    if shutil.which(python) is None:
+        return _bad(f"{python}: no Python that could be run, name the one of the venv in which the lock is installed")
+    if out.is_dir():
+        return _bad(f"{out}: it is a folder, name a file")
     tool = Path(sys.executable).with_name("cyclonedx-py")
+    if not tool.exists():
+        return _bad("cyclonedx-py is not in this venv: `make sbom` has one that has it")
     told = subprocess.run(
         [tool, "environment", "--output-reproducible", "--spec-version", VERSION, python],
         capture_output=True, text=True, check=False, env={**os.environ, "PYTHONWARNINGS": "ignore"},
@@ -37,17 +54,25 @@ def main() -> int:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     version = re.search(r'__version__ = "(.+)"', (ROOT / "simulator/__init__.py").read_text())
     assert version is not None
-    document = made(json.loads(told.stdout), pins(lock.read_text()), project, version[1])
+    document = made(json.loads(told.stdout), pinned, project, version[1])
     text = f"{json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False)}\n"
     flaw = invalid(text)
     if flaw:
         print(f"sbom: not a CycloneDX {VERSION} document: {flaw}", file=sys.stderr)
         return 1
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(text)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text)
+    except OSError as error:
+        return _bad(f"{out}: {error.strerror}")
     licensed = sum("licenses" in one for one in document["components"])
     print(f"{out}: {len(document['components'])} components, {licensed} with their license")
     return 0
+
+
+def _bad(why: str) -> int:
+    print(f"sbom: {why}", file=sys.stderr)
+    return 2
 
 
 def pins(lock: str) -> dict[str, tuple[str, list[str]]]:
@@ -56,7 +81,8 @@ def pins(lock: str) -> dict[str, tuple[str, list[str]]]:
 
     found: dict[str, tuple[str, list[str]]] = {}
     starts = [*_PIN.finditer(lock)]
-    for match, after in zip(starts, [*(one.start() for one in starts[1:]), len(lock)], strict=True):
+    ends = [*(one.start() for one in starts), len(lock)][1:]
+    for match, after in zip(starts, ends, strict=True):
         marker = match[3].strip(" ;")
         if not marker or Marker(marker).evaluate():
             found[_plain(match[1])] = match[2], sorted(_HASH.findall(lock[match.start() : after]))

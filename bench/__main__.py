@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import orjson
 
@@ -18,6 +18,8 @@ from bench import (
     cassettes,
     growth,
     idle,
+    others,
+    page,
     process,
     recording,
     replays,
@@ -28,7 +30,7 @@ from bench import (
     start,
     waits,
 )
-from bench.pace import Pace
+from bench.pace import TURNS, Pace
 from bench.rows import Failed, Found
 
 _PARTS = ("messages", "memory", "pings", "start", "recording", "replays", "cassettes", "growth", "waits")
@@ -62,7 +64,7 @@ def _options() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--rounds", type=int, help="rounds of everything (5)")
-    parser.add_argument("--seconds", type=float, help="seconds of a round of messages (0.7)")
+    parser.add_argument("--seconds", type=float, help="seconds of a round of messages, all its windows together (0.6)")
     parser.add_argument("--connections", type=int, help="idle connections (10000)")
     parser.add_argument(
         "--quick", action="store_true", help="fewer rows, 3 rounds of 0.25 s, 1000 idle connections: a first look"
@@ -81,7 +83,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--render", action="store_true", help="measure nothing: the report anew, of the data in --out")
     options = parser.parse_args()
     quick = {"rounds": 3, "seconds": 0.25, "connections": 1_000}
-    full = {"rounds": 5, "seconds": 0.7, "connections": 10_000}
+    full = {"rounds": 5, "seconds": 0.6, "connections": 10_000}
     for name, value in (quick if options.quick else full).items():
         if getattr(options, name) is None:
             setattr(options, name, value)
@@ -123,16 +125,51 @@ def _unwritable_file(file: Path | None) -> str:
     return "it is a folder, name a file" if file.is_dir() else _unwritable(file.parent)
 
 
-def _tell(text: str) -> None:
-    """Progress, where somebody looks."""
-    if sys.stderr.isatty():
-        width = os.get_terminal_size(sys.stderr.fileno()).columns
-        print(f"\r\x1b[K{text[: width - 1]}", end="", file=sys.stderr, flush=True)
+class Progress:
+    """Where it is: a line that changes at a terminal, elsewhere one for each part, and one in a while within it."""
+
+    EVERY = 30.0
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream, self._clock = stream, clock
+        self._began = clock()
+        self._last = self._began
+        self._changes = stream.isatty()
+
+    def part(self, name: str, number: int, count: int) -> None:
+        """Another one begins."""
+        if not self._changes:
+            self._line(f"part {number} of {count}, {name}")
+
+    def tell(self, text: str) -> None:
+        """What is measured now."""
+        if self._changes:
+            width = os.get_terminal_size(self._stream.fileno()).columns
+            print(f"\r\x1b[K{text[: width - 1]}", end="", file=self._stream, flush=True)
+        elif self._clock() - self._last >= self.EVERY:
+            self._line(f"  {text}")
+
+    def end(self) -> None:
+        """Leave the line to others."""
+        if self._changes:
+            self.tell("")
+
+    def _line(self, text: str) -> None:
+        self._last = self._clock()
+        minutes, seconds = divmod(int(self._last - self._began), 60)
+        print(f"{minutes:2}:{seconds:02} {text}", file=self._stream, flush=True)
 
 
-def _measure(options: argparse.Namespace, found: Found) -> None:
+def _measure(options: argparse.Namespace, found: Found, progress: Progress) -> None:
     servers.check()
-    pace = Pace(options.rounds, options.seconds, options.connections, _tell, options.quick)
+    pace = Pace(
+        options.rounds,
+        options.seconds,
+        options.connections,
+        progress.tell,
+        options.quick,
+        0.4 if options.quick else 1.0,
+    )
     parts: dict[str, Callable[[], Found]] = {
         "messages": lambda: speed.measure(speed.races(options.rows, options.quick), pace),
         "memory": lambda: idle.measure(pace),
@@ -144,17 +181,18 @@ def _measure(options: argparse.Namespace, found: Found) -> None:
         "growth": lambda: growth.measure(pace),
         "waits": lambda: waits.measure(pace),
     }
-    for name, part in parts.items():
-        if options.only in (None, name):
-            began = time.monotonic()
-            try:
-                one = part()
-            except Failed as error:
-                found.notes.append(f"{name}: {error}")
-                continue
-            found.took[name] = time.monotonic() - began
-            found.rows += one.rows
-            found.notes += [note for note in one.notes if note not in found.notes]
+    chosen = [name for name in parts if options.only in (None, name)]
+    for number, name in enumerate(chosen, 1):
+        progress.part(name, number, len(chosen))
+        began = time.monotonic()
+        try:
+            one = parts[name]()
+        except Failed as error:
+            found.notes.append(f"{name}: {error}")
+            continue
+        found.took[name] = time.monotonic() - began
+        found.rows += one.rows
+        found.notes += [note for note in one.notes if note not in found.notes]
 
 
 def _render(folder: Path) -> None:
@@ -173,6 +211,7 @@ def _render(folder: Path) -> None:
 
 def _write(options: argparse.Namespace, found: Found, facts: dict[str, Any], minutes: float) -> None:
     told = {name: getattr(options, name) for name in ("rounds", "seconds", "connections", "quick")}
+    told["turns"] = TURNS
     run = results.data(found, told, facts, minutes)
     try:
         if options.json is not None:
@@ -200,24 +239,25 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, process.stop)
     before, began, found = os.getloadavg()[0], time.monotonic(), Found()
+    progress, watch = Progress(sys.stderr), others.Watch()
     try:
-        _measure(options, found)
+        _measure(options, found, progress)
     except Failed as error:
-        _tell("")
+        progress.end()
         _leave(3, str(error))
     except KeyboardInterrupt:
-        _tell("")
+        progress.end()
         _leave(130, "stopped, and nothing was written")
     finally:
         process.end_all()
-    _tell("")
+    progress.end()
     if not found.rows:
         # The report of before stays: one without a figure would be none.
         _leave(3, "\n".join(["nothing could be measured:", *found.notes]))
-    facts = results.machine(before)
+    facts = results.machine(before, watch.facts())
     print(report.text(found))
-    load = f"load {facts['load_before']} before and {facts['load_after']} after"
-    print(f"\n{facts['system']}, {facts['cores']} cores, {load}, Python {facts['versions']['Python']}")
+    where = f"{facts['system']}, {facts['cores']} cores, Python {facts['versions']['Python']}"
+    print(f"\n{where}; {page.told(facts, found.rows)}")
     _write(options, found, facts, (time.monotonic() - began) / 60)
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path as File
 
 import orjson
 from ruamel.yaml import YAML
 
-from bench import servers
+from bench import race, servers
 from bench.pace import Pace
-from bench.process import ROOT, Child, sides
-from bench.rows import Failed, Found, Row
-from bench.servers import Server, missing, url
-from bench.speed import MANY, Path, warm_up, window
+from bench.process import ROOT
+from bench.race import Path
+from bench.rows import Found
+from bench.servers import Server
+from bench.speed import MANY
 from bench.talks import TALKS, between
 
 CONNECTIONS = (1, 50, 500)
@@ -28,10 +28,12 @@ _OLD = between(TALKS["old history"].steps[0].say, b'"chat_id":"', b'"').decode()
 
 @dataclass(slots=True, frozen=True)
 class Case:
-    """One row: a server, what is said, and how much there is."""
+    """One row: a server, what is said, and how much there is.
+
+    Each has a server of its own: connections and spaces of another row would be there as well.
+    """
 
     path: Path
-    spaces: int = 0
     history: int = 0
 
 
@@ -49,7 +51,7 @@ def _connections() -> list[list[Case]]:
             Case(
                 Path(
                     f"growth.connections.{kind}.{count}", f"{title}: {count} connection{'s' if count > 1 else ''}",
-                    server, talk, f"growth.connections.{kind}.50", count,
+                    server, talk, f"growth.connections.{kind}.50", count, alone=True,
                 )
             )
             for count in CONNECTIONS
@@ -66,8 +68,8 @@ def _spaces() -> list[list[Case]]:
                     f"growth.spaces.{count}",
                     f"chip, whole way, {MANY} connections in {count} space{'s' if count > 1 else ''}",
                     servers.spaced(max(SPACES)), "chat", "growth.spaces.1", MANY,
+                    spaces=count, alone=True,
                 ),
-                spaces=count,
             )
             for count in SPACES
         ]
@@ -100,7 +102,7 @@ def _with_history(folder: File, count: int) -> Server:
         "--fixtures",
         folder / f"{count}.yaml",
         "--set",
-        f"kept_messages={count + 10_000}",
+        f"kept_messages={max(HISTORY) + 10_000}",
     )
     return Server(f"chip with {count:,} messages", command)
 
@@ -124,14 +126,14 @@ def races(folder: File = ROOT, quick: bool = False) -> list[list[Case]]:
     """All of them; `folder` has the fixtures with long chats."""
     found = [*_connections(), *_spaces(), *_history(folder)]
     slow = {"concierge", "aida", "node"}
-    return [_hurried(race) for race in found if not slow & set(race[0].path.key.split("."))] if quick else found
+    return [_hurried(cases) for cases in found if not slow & set(cases[0].path.key.split("."))] if quick else found
 
 
-def _hurried(race: list[Case]) -> list[Case]:
+def _hurried(cases: list[Case]) -> list[Case]:
     """The ends of a race; of connections 50 and 500, which are the ones to quote."""
-    if race[0].spaces:
-        return [race[0], race[-1]]
-    return [case for case in race if case.history != HISTORY[-2]] if race[0].history else race[1:]
+    if cases[0].path.spaces:
+        return [cases[0], cases[-1]]
+    return [case for case in cases if case.history != HISTORY[-2]] if cases[0].history else cases[1:]
 
 
 def measure(pace: Pace) -> Found:
@@ -140,33 +142,10 @@ def measure(pace: Pace) -> Found:
     with tempfile.TemporaryDirectory() as name:
         folder = File(name)
         chosen = races(folder, pace.quick)
-        for count in sorted({case.history for race in chosen for case in race if case.history}):
+        for count in sorted({case.history for cases in chosen for case in cases if case.history}):
             _write(folder, count)
-        for race in chosen:
-            try:
-                _race(found, race, pace)
-            except Failed as error:
-                found.notes.append(f"{race[0].path.title}: {error}")
+        for cases in chosen:
+            one = race.run("growth", [case.path for case in cases], pace, _PATIENCE)
+            found.rows += one.rows
+            found.notes += [note for note in one.notes if note not in found.notes]
     return found
-
-
-def _race(found: Found, race: list[Case], pace: Pace) -> None:
-    if why := missing(race[0].path.server):
-        found.notes += [] if why in found.notes else [why]
-        return
-    rows = {case: Row(case.path.key, case.path.title, "us", base=case.path.base) for case in race}
-    with ExitStack() as stack:
-        started: dict[Server, tuple[Child, str]] = {}
-        for case in race:
-            if case.path.server not in started:
-                child = stack.enter_context(case.path.server.start(sides()[0]))
-                started[case.path.server] = (child, url(child, _PATIENCE))
-        for number in range(pace.rounds + 1):
-            for case, row in rows.items():
-                pace.round("growth", number, case.path.title)
-                more = (str(case.spaces),) if case.spaces else ()
-                if number:
-                    window(*started[case.path.server], case.path, pace.seconds, row, *more)
-                else:
-                    warm_up(*started[case.path.server], case.path, pace, *more)
-    found.rows += rows.values()

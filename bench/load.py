@@ -1,17 +1,20 @@
 """The load generator, a process of its own: raw sockets, frames encoded before the clock starts, answers barely read.
 
-`python -m bench.load URL TALK CONNECTIONS SECONDS [SPACES]` says `ready` when all connections stand and waits for a
-line. Then it works for SECONDS, says how many answers came, and keeps the connections until its input ends. With SPACES
-the connections are in so many spaces of a simulator, each in turn.
+`python -m bench.load URL TALK CONNECTIONS [SPACES]` says `ready` when all connections stand. For each line, which is a
+number of seconds, it works so long and says how many answers came; in between it does no more than answer pings, until
+its input ends. With SPACES the connections are in so many spaces of a simulator, each in turn.
 """
 
 from __future__ import annotations
 
+import gc
+import os
 import selectors
 import socket
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from bench.talks import TALKS, Talk
@@ -130,11 +133,16 @@ class Conn:
         self.ask = frame(talk.ask(heard) if callable(talk.ask) else talk.ask)
 
 
-def _connect(url: str, talk: Talk, count: int, spaces: int) -> list[Conn]:
+def _connect(selector: selectors.DefaultSelector, url: str, talk: Talk, count: int, spaces: int) -> list[Conn]:
     conns = []
     for n in range(count):
         conns.append(conn := Conn(in_space(url, n % spaces) if spaces else url))
         conn.begin(talk)
+        conn.sock.setblocking(False)
+        selector.register(conn.sock, selectors.EVENT_READ, conn)
+        # On a busy machine the first are pinged before the last are there.
+        for key, _ in selector.select(0):
+            key.data.read()
     return conns
 
 
@@ -144,7 +152,7 @@ def in_space(url: str, number: int) -> str:
     return parts._replace(path=f"/~space/s{number}{parts.path}").geturl()
 
 
-def _run(conns: list[Conn], talk: Talk, seconds: float) -> int:
+def _run(selector: selectors.BaseSelector, conns: list[Conn], talk: Talk, seconds: float) -> int:
     """How many answers came until every last one was there.
 
     It looks every millisecond and never waits for a socket: whoever sends to a sleeper pays for waking it, so that a
@@ -156,49 +164,66 @@ def _run(conns: list[Conn], talk: Talk, seconds: float) -> int:
     lag = len(conns) * 3 // 5
     resting = deque(conns[:lag] if ack else ())
     answers, under_way = 0, len(conns) - len(resting)
-    with selectors.DefaultSelector() as selector:
-        for conn in conns:
-            conn.sock.setblocking(False)
-            selector.register(conn.sock, selectors.EVENT_READ, conn)
-        until = time.monotonic() + seconds
-        for conn in conns[len(resting) :]:
-            conn.send(conn.ask)
-        quiet = until + _PATIENCE
-        while under_way:
-            time.sleep(_PAUSE)
-            now = time.monotonic()
-            going = now < until
-            events = selector.select(0)
-            if not events and now > quiet:
-                raise ConnectionError(f"left {under_way} messages without an answer")
-            for key, _ in events:
-                conn = key.data
-                for answer in conn.read():
-                    answers += 1
-                    under_way -= 1
-                    following: Conn | None = conn
-                    if ack is not None:
-                        conn.send(frame(ack(answer)))
-                        resting.append(conn)
-                        following = resting.popleft() if len(resting) > lag else None
-                    if going and following is not None:
-                        following.send(following.ask)
-                        under_way += 1
+    until = time.monotonic() + seconds
+    for conn in conns[len(resting) :]:
+        conn.send(conn.ask)
+    quiet = until + _PATIENCE
+    while under_way:
+        time.sleep(_PAUSE)
+        now = time.monotonic()
+        going = now < until
+        events = selector.select(0)
+        if not events and now > quiet:
+            raise ConnectionError(f"left {under_way} messages without an answer")
+        for key, _ in events:
+            conn = key.data
+            for answer in conn.read():
+                answers += 1
+                under_way -= 1
+                following: Conn | None = conn
+                if ack is not None:
+                    conn.send(frame(ack(answer)))
+                    resting.append(conn)
+                    following = resting.popleft() if len(resting) > lag else None
+                if going and following is not None:
+                    following.send(following.ask)
+                    under_way += 1
     return answers
 
 
-def main(url: str, name: str, connections: int, seconds: float, spaces: int = 0) -> None:
+def obey(
+    watched: selectors.DefaultSelector, work: Callable[[float], int], idle: Callable[[selectors.SelectorKey], object]
+) -> None:
+    """Work for as many seconds as each line of the input says; what comes meanwhile goes to `idle`."""
+    # Nothing here has cycles, and the many connections are not looked through again and again.
+    gc.disable()
+    print("ready", flush=True)
+    inputs = sys.stdin.fileno()
+    with selectors.DefaultSelector() as both:
+        both.register(inputs, selectors.EVENT_READ)
+        both.register(watched, selectors.EVENT_READ)
+        while True:
+            given = {key.fd for key, _ in both.select()}
+            if inputs in given:
+                line = os.read(inputs, 64)
+                if not line:
+                    return
+                print(work(float(line)), flush=True)
+            else:
+                for key, _ in watched.select(0):
+                    idle(key)
+
+
+def main(url: str, name: str, connections: int, spaces: int = 0) -> None:
     """Work one command."""
     talk = TALKS[name]
-    conns = _connect(url, talk, connections, spaces)
-    print("ready", flush=True)
-    if sys.stdin.readline():
-        print(_run(conns, talk, seconds), flush=True)
-        sys.stdin.read()
+    with selectors.DefaultSelector() as selector:
+        conns = _connect(selector, url, talk, connections, spaces)
+        obey(selector, lambda seconds: _run(selector, conns, talk, seconds), lambda key: key.data.read())
 
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), *map(int, sys.argv[5:]))
+        main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:]))
     except (OSError, ValueError) as error:
         sys.exit(f"the server {error}")

@@ -11,8 +11,11 @@ from bench.charts import Bar
 from bench.parts import PARTS, Chart, Part, ours
 from bench.rows import Row, outrun, ratios, said
 
+OTHERS, STOLEN, WAITED = 0.15, 0.05, 0.05
+"""From so much on the machine was not quiet: cores that others kept busy on the average, cores that the machine below
+took away, the share of their windows in which half of all servers waited for a core."""
 BUSY = 0.5
-"""From this load for each core on, before a run, its report says that the machine was not quiet."""
+"""The load before, for each core, from which on it was not quiet where the system tells nothing better."""
 
 
 def files(data: Mapping[str, Any]) -> dict[str, str]:
@@ -20,7 +23,7 @@ def files(data: Mapping[str, Any]) -> dict[str, str]:
     found = rows.load(data["rows"])
     by_key = {row.key: row for row in found if row.figures}
     out: dict[str, str] = {}
-    blocks = ["# What it costs, beside others", _head(data), _verdicts(data, by_key), _proof(found)]
+    blocks = ["# What it costs, beside others", _head(data, found), _verdicts(data, by_key), _proof(found)]
     for part in PARTS:
         chosen = part.of(found)
         if chosen:
@@ -31,7 +34,35 @@ def files(data: Mapping[str, Any]) -> dict[str, str]:
     return out
 
 
-def _head(data: Mapping[str, Any]) -> str:
+def told(machine: Mapping[str, Any], found: Sequence[Row]) -> str:
+    """Beside what the servers had to work, in words."""
+    words = []
+    if "others" in machine:
+        words.append(f"others kept {machine['others']:.2f} cores busy")
+        words.append(f"{machine['stolen']:.2f} were taken away by the machine below")
+    waited = _waited(found)
+    if waited:
+        words.append(f"servers waited for their core {median(waited):.1%} of their windows, at most {max(waited):.1%}")
+    words.append(f"load before {machine['load_before']:.2f}, after {machine['load_after']:.2f}")
+    return "; ".join(words)
+
+
+def busy(machine: Mapping[str, Any], found: Sequence[Row]) -> bool:
+    """Whether the servers had to share their machine. The load before a run may be of what has ended since."""
+    waited = _waited(found)
+    if waited and median(waited) > WAITED:
+        return True
+    if "others" in machine:
+        return bool(machine["others"] > OTHERS or machine["stolen"] > STOLEN)
+    return not waited and bool(machine["load_before"] > BUSY * machine["cores"])
+
+
+def _waited(found: Sequence[Row]) -> list[float]:
+    """Of each row, its median."""
+    return [median(row.waited) for row in found if row.waited]
+
+
+def _head(data: Mapping[str, Any], found: Sequence[Row]) -> str:
     machine, options = data["machine"], data["options"]
     pinned = "servers on one core, the load generator on another" if machine["pinned"] else "nothing pinned to a core"
     kinds = (
@@ -41,16 +72,17 @@ def _head(data: Mapping[str, Any]) -> str:
     took = ", ".join(f"{name} {seconds}" for name, seconds in data.get("took", {}).items())
     lines = [
         f"Written by {kinds}; do not edit. Figures are medians of {options['rounds']} rounds that take turns, with "
-        "the least and the greatest behind them; trust ratios, which are between two rows of the same round.",
+        "the least and the greatest behind them; trust ratios, which are between two rows of the same round."
+        f"{_turns(options)}",
         "",
         f"- {data['when']}, {data['minutes']:.0f} minutes; {machine['system']}, {machine['cores']} cores, {pinned}",
-        f"- load of the machine before {machine['load_before']:.2f}, after {machine['load_after']:.2f}",
+        f"- {told(machine, found)}",
         f"- rounds of messages of {options['seconds']:g} s, {options['connections']:,} idle clients, "
         f"{machine['open_files']:,} files that a process may open",
         f"- {versions}",
         f"- seconds that each part took: {took}",
     ]
-    if machine["load_before"] > BUSY * machine["cores"]:
+    if busy(machine, found):
         lines += [
             "",
             "**The machine was busy with other things when this was measured: figures are noisy, clocks above all.**",
@@ -58,13 +90,25 @@ def _head(data: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _turns(options: Mapping[str, Any]) -> str:
+    if "turns" not in options:
+        return ""
+    return (
+        f" A round of messages is {options['turns']} windows that take turns as well, and is held against windows of "
+        "its base right before and after each."
+    )
+
+
 def _verdicts(data: Mapping[str, Any], by_key: Mapping[str, Row]) -> str:
-    verdicts, earlier = targets.judge(by_key), targets.judge(by_key, targets.EARLIER)
+    verdicts, own = targets.judge(by_key), targets.judge(by_key, targets.OWN)
+    earlier = targets.judge(by_key, targets.EARLIER)
     return "\n\n".join(
         [
             "## Targets",
             f"{targets.summary(verdicts)}. x is a ratio. A target of Socket.IO may be reached by the extra `uvloop`.",
             _judged(verdicts),
+            f"Own aims, beyond what was promised, {targets.summary(own)}:",
+            _judged(own),
             f"Aims of before, {targets.summary(earlier)}:",
             _judged(earlier),
         ]

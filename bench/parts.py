@@ -62,9 +62,9 @@ PARTS = (
         f"CPU of the server for a message, {CONNECTIONS} connections, texts of {SIZE} bytes. **A message is one frame "
         "in or out of the server**: an echo is two, a question with its answer two, and `send_msg`, `chat_out` and "
         "`ack_chat` are three. The backends journal and validate, as they do by default; chip's outbox releases at 0 "
-        "seconds and its bot answers at once. Each ratio is the CPU of *bare aiohttp, echo* (no JSON, stock loop) "
-        "over the row's in the same round. Rows with uvloop are held against the stock loop, too: what uvloop does "
-        "for bare aiohttp itself has a row of its own.",
+        "seconds and its bot answers at once. Each ratio is the CPU of *bare aiohttp, echo* (no JSON, stock loop), "
+        "right before and after, over the row's. Rows with uvloop are held against the stock loop, too: what uvloop "
+        "does for bare aiohttp itself has a row of its own.",
         (Chart("messages", "CPU per message: times as quick as a bare aiohttp echo", "ratio", _MORE),),
     ),
     Part(

@@ -1,7 +1,7 @@
 """The load generator for Socket.IO over HTTP long polling: each client a GET that waits and a POST, as browsers do it.
 
-`python -m bench.polls URL TALK CONNECTIONS SECONDS`, and the same conversation as of `bench.load`. An answer is one
-whole echo: the POST is answered, and the GET has brought the event.
+`python -m bench.polls URL TALK CONNECTIONS`, and the same conversation as of `bench.load`. An answer is one whole echo:
+the POST is answered, and the GET has brought the event.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ import selectors
 import socket
 import sys
 import time
+from collections import deque
 from urllib.parse import urlsplit
 
-from bench.load import place
+from bench.load import obey, place
 from bench.talks import TALKS, Talk, between
 
 _PATIENCE = 10.0
 _PAUSE = 0.001
 _END = b"\r\n\r\n"
+_SEPARATOR, _PING, _PONG = b"\x1e", b"2", b"3"
 
 
 class Line:
@@ -45,13 +47,13 @@ class Line:
         if not found:
             self._rest = data
             return None
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise ConnectionError(f"answered {head[:40]!r} {body[:80]!r}")
         size = int(between(head.lower() + b"\r\n", b"content-length: ", b"\r\n"))
         if len(body) < size:
             self._rest = data
             return None
         self._rest = body[size:]
-        if not head.startswith(b"HTTP/1.1 200"):
-            raise ConnectionError(f"answered {head[:40]!r} {body[:80]!r}")
         return body[:size]
 
     def whole(self) -> bytes:
@@ -64,7 +66,7 @@ class Line:
 class Client:
     """One session."""
 
-    __slots__ = ("_get", "_head", "_posts", "ask", "down", "waiting")
+    __slots__ = ("_get", "_head", "_posts", "_queue", "_under_way", "ask", "down", "waiting")
 
     def __init__(self, url: str, talk: Talk) -> None:
         parts = urlsplit(url)
@@ -77,6 +79,9 @@ class Client:
         self._get = f"GET {target}&sid={sid} HTTP/1.1\r\n{host}\r\n".encode()
         self._head = f"POST {target}&sid={sid} HTTP/1.1\r\n{host}Content-Type: text/plain;charset=UTF-8\r\n"
         self.waiting = 0
+        self._queue: deque[bytes] = deque()
+        self._under_way = b""
+        """What is being posted: one after the other, as a browser does it."""
         heard = b""
         for step in talk.steps:
             up.send(self._post(step.say(heard) if callable(step.say) else step.say))
@@ -88,7 +93,7 @@ class Client:
 
     def _told(self) -> list[bytes]:
         self.down.send(self._get)
-        return self.down.whole().split(b"\x1e")
+        return self.down.whole().split(_SEPARATOR)
 
     def _post(self, packet: bytes) -> bytes:
         return f"{self._head}Content-Length: {len(packet)}\r\n\r\n".encode() + packet
@@ -104,59 +109,79 @@ class Client:
     def say(self) -> None:
         """Ask: two answers are owed then."""
         self.waiting = 2
-        self._posts.send(self.ask)
+        self._queue.append(self.ask)
+        self._next()
+
+    def _next(self) -> None:
+        if self._queue and not self._under_way:
+            self._under_way = self._queue.popleft()
+            self._posts.send(self._under_way)
 
     def took(self, line: Line, body: bytes) -> bool:
-        """Whether all that was owed has come."""
+        """Whether all that was owed has come with this."""
         if line is self.down:
-            if body == b"2":
-                raise ConnectionError("was so slow that a ping came")
             self.poll()
-        self.waiting -= 1
-        return not self.waiting
+            packets = body.split(_SEPARATOR)
+            if _PING in packets:
+                self._queue.append(self._post(_PONG))
+            owed = any(packet != _PING for packet in packets)
+        else:
+            owed = self._under_way is self.ask
+            self._under_way = b""
+        self._next()
+        self.waiting -= owed
+        return owed and not self.waiting
 
 
-def _run(clients: list[Client], seconds: float) -> int:
+def _run(selector: selectors.DefaultSelector, clients: list[Client], seconds: float) -> int:
     """How many echoes came until every last one was there; see `bench.load`."""
     answers, under_way = 0, len(clients)
-    with selectors.DefaultSelector() as selector:
-        for one in (one for client in clients for one in client.lines):
-            one.sock.setblocking(False)
-            selector.register(one.sock, selectors.EVENT_READ, one)
-        until = time.monotonic() + seconds
-        for client in clients:
-            client.poll()
-            client.say()
-        quiet = until + _PATIENCE
-        while under_way:
-            time.sleep(_PAUSE)
-            now = time.monotonic()
-            events = selector.select(0)
-            if not events and now > quiet:
-                raise ConnectionError(f"left {under_way} messages without an answer")
-            for key, _ in events:
-                line: Line = key.data
-                body = line.read()
-                if body is not None and line.client.took(line, body):
-                    answers += 1
-                    under_way -= 1
-                    if now < until:
-                        line.client.say()
-                        under_way += 1
+    until = time.monotonic() + seconds
+    for client in clients:
+        client.say()
+    quiet = until + _PATIENCE
+    while under_way:
+        time.sleep(_PAUSE)
+        now = time.monotonic()
+        events = selector.select(0)
+        if not events and now > quiet:
+            raise ConnectionError(f"left {under_way} messages without an answer")
+        for key, _ in events:
+            line: Line = key.data
+            if _took(key):
+                answers += 1
+                under_way -= 1
+                if now < until:
+                    line.client.say()
+                    under_way += 1
     return answers
 
 
-def main(url: str, name: str, connections: int, seconds: float) -> None:
+def _took(key: selectors.SelectorKey) -> bool:
+    """Whether a client has now all that it was owed."""
+    line: Line = key.data
+    body = line.read()
+    return body is not None and line.client.took(line, body)
+
+
+def main(url: str, name: str, connections: int) -> None:
     """Work one command."""
-    clients = [Client(url, TALKS[name]) for _ in range(connections)]
-    print("ready", flush=True)
-    if sys.stdin.readline():
-        print(_run(clients, seconds), flush=True)
-        sys.stdin.read()
+    clients = []
+    with selectors.DefaultSelector() as selector:
+        for _ in range(connections):
+            clients.append(client := Client(url, TALKS[name]))
+            for one in client.lines:
+                one.sock.setblocking(False)
+                selector.register(one.sock, selectors.EVENT_READ, one)
+            client.poll()
+            # On a busy machine the first are pinged before the last are there.
+            for key, _ in selector.select(0):
+                _took(key)
+        obey(selector, lambda seconds: _run(selector, clients, seconds), _took)
 
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
+        main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
     except (OSError, ValueError) as error:
         sys.exit(f"the server {error}")

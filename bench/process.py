@@ -148,15 +148,25 @@ class Child:
 
     def cpu(self) -> float:
         """Seconds of CPU so far, user and system, all threads."""
-        tasks = Path(f"/proc/{self._process.pid}/task")
         try:
-            spent = [int(path.read_text().split()[0]) for path in tasks.glob("*/schedstat")]
-            if any(spent):
-                return sum(spent) / 1e9
+            spent = self._scheduled(0)
+            if spent:
+                return spent
             fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(") ")[2].split()
             return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
         except FileNotFoundError:
             return _seconds(self._ps("time"))
+
+    def waited(self) -> float:
+        """Seconds that it could have worked in and had no core, all threads; 0.0 where the system does not tell."""
+        try:
+            return self._scheduled(1)
+        except FileNotFoundError:
+            return 0.0
+
+    def _scheduled(self, column: int) -> float:
+        files = Path(f"/proc/{self._process.pid}/task").glob("*/schedstat")
+        return sum(int(path.read_text().split()[column]) for path in files) / 1e9
 
     def rss(self) -> int:
         """Bytes of memory that are resident now."""

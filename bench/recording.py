@@ -92,10 +92,10 @@ def _window(proxy: Child, where: str, talk: str, seconds: float) -> float:
     """CPU for a frame."""
     if talk == "burst":
         return _bursts(proxy, where, seconds)
-    with load(where, talk, CONNECTIONS, seconds, sides()[1]) as generator:
+    with load(where, talk, CONNECTIONS, sides()[1]) as generator:
         generator.line()
         before = proxy.cpu()
-        generator.say("go")
+        generator.say(f"{seconds:g}")
         answers = int(generator.line(seconds + 30))
         spent = proxy.cpu() - before
     if not answers:

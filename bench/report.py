@@ -22,9 +22,14 @@ def text(found: Found) -> str:
         if rows:
             words = re.sub(r"[*`]", "", part.words)
             blocks.append("\n".join([part.title, *_wrapped(words), "", *_lines(rows, by_key)]))
-    verdicts = targets.measured([*targets.judge(by_key), *targets.judge(by_key, targets.EARLIER)])
-    if verdicts:
-        blocks.append("\n".join([f"Targets: {targets.summary(verdicts)}", *map(_verdict, verdicts)]))
+    for words, chosen in (
+        ("Targets", targets.TARGETS),
+        ("Own aims, beyond what was promised", targets.OWN),
+        ("Aims of before", targets.EARLIER),
+    ):
+        verdicts = targets.measured(targets.judge(by_key, chosen))
+        if verdicts:
+            blocks.append("\n".join([f"{words}: {targets.summary(verdicts)}", *map(_verdict, verdicts)]))
     if found.notes:
         blocks.append("\n".join(found.notes))
     return "\n\n".join(blocks)

@@ -25,14 +25,15 @@ FOLDER = ROOT / "bench" / "results"
 DATA = "results.json"
 
 
-def machine(load_before: float) -> dict[str, Any]:
-    """Where this was measured, and with what; nothing that says whose machine it is."""
+def machine(load_before: float, watched: dict[str, float]) -> dict[str, Any]:
+    """Where this was measured, beside what, and with what; nothing that says whose machine it is."""
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count() or 1,
         "pinned": cores() is not None,
         "load_before": round(load_before, 2),
         "load_after": round(os.getloadavg()[0], 2),
+        **watched,
         "open_files": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         "versions": {
             "simulator": importlib.metadata.version("chat-simulator"),
@@ -100,6 +101,7 @@ def data(found: Found, options: dict[str, Any], facts: dict[str, Any], minutes: 
         "machine": facts,
         "options": options,
         "targets": [targets.dump(verdict) for verdict in targets.judge(by_key)],
+        "own_targets": [targets.dump(verdict) for verdict in targets.judge(by_key, targets.OWN)],
         "earlier_targets": [targets.dump(verdict) for verdict in targets.judge(by_key, targets.EARLIER)],
         "rows": rows.dump(found),
         "notes": [clean(note) for note in found.notes],

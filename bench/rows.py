@@ -32,6 +32,10 @@ class Row:
     """The same of the load generator."""
     rate: list[float] = field(default_factory=list)
     """Answers a second, by round."""
+    beside: list[float] = field(default_factory=list)
+    """What its base cost right before and after each figure, where windows are that close to each other."""
+    waited: list[float] = field(default_factory=list)
+    """The share of the time in which the server had work and no core to do it on, by round."""
     note: str = ""
 
     @property
@@ -61,13 +65,23 @@ class Found:
 
 
 def ratios(row: Row, base: Row | None, way: Literal["base/own", "own/base"] | None = None) -> list[float]:
-    """One for each round that both have; none where there is no base, or one of the two is nothing."""
+    """One for each round that both have; none where there is no base, or one of the two is nothing.
+
+    Two that were measured beside the same base are held against each other by what they cost beside it.
+    """
     if base is None:
         return []
-    pairs = [(own, other) for own, other in zip(row.figures, base.figures, strict=False) if own > 0 and other > 0]
+    mine, theirs = row.figures, base.figures
+    if row.beside and base.beside and row.base == base.base:
+        mine, theirs = _beside(row), _beside(base)
+    pairs = [(own, other) for own, other in zip(mine, theirs, strict=False) if own > 0 and other > 0]
     if (way or row.ratio) == "base/own":
         return [other / own for own, other in pairs]
     return [own / other for own, other in pairs]
+
+
+def _beside(row: Row) -> list[float]:
+    return [own / other for own, other in zip(row.figures, row.beside, strict=False) if other > 0]
 
 
 def ratio(rows: Mapping[str, Row], own: str, base: str, way: Literal["base/own", "own/base"]) -> float | None:

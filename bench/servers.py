@@ -149,15 +149,15 @@ def pinging(server: Server, seconds: float) -> Server:
     return Server(f"{server.key}, pinging", (*server.command, *ways[server]), needs=server.needs, node=server.node)
 
 
-def load(url: str, talk: str, connections: int, seconds: float, core: int | None, *more: str) -> Child:
-    """A load generator; it says `ready` when its connections stand."""
-    command = (sys.executable, "-m", "bench.load", url, talk, str(connections), str(seconds), *more)
+def load(url: str, talk: str, connections: int, core: int | None, *more: str) -> Child:
+    """A load generator; it says `ready` when its connections stand, and works for the seconds that it is told."""
+    command = (sys.executable, "-m", "bench.load", url, talk, str(connections), *more)
     return Child("the load generator", command, core)
 
 
-def polls(url: str, talk: str, connections: int, seconds: float, core: int | None) -> Child:
+def polls(url: str, talk: str, connections: int, core: int | None) -> Child:
     """The same over long polling."""
-    command = (sys.executable, "-m", "bench.polls", url, talk, str(connections), str(seconds))
+    command = (sys.executable, "-m", "bench.polls", url, talk, str(connections))
     return Child("the load generator", command, core)
 
 

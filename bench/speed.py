@@ -1,54 +1,34 @@
-"""CPU per message, in interleaved rounds."""
+"""CPU per message: which rows there are, and beside what each is measured."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
 
-from bench import servers
+from bench import race, servers
 from bench.pace import Pace
-from bench.process import Child, sides
-from bench.rows import Failed, Found, Row
-from bench.servers import Server, load, missing, polls, url
-from bench.talks import TALKS
+from bench.race import Path
+from bench.rows import Found
+from bench.servers import Server
 
 CONNECTIONS, MANY = 50, 500
-_WARM_UPS = 5
 BASE = "messages.bare"
 """A bare aiohttp echo on the stock loop."""
 
 
-@dataclass(slots=True, frozen=True)
-class Path:
-    """One row of the table."""
-
-    key: str
-    title: str
-    server: Server
-    talk: str
-    base: str = BASE
-    connections: int = CONNECTIONS
-    polling: bool = False
-    hurried: bool = True
-    """Whether `--quick` has it."""
-
-
 _ECHO = (
-    Path("messages.bare", "bare aiohttp, echo", servers.BARE, "echo"),
-    Path("messages.bare.uvloop", "bare aiohttp, echo, uvloop", servers.BARE_UVLOOP, "echo"),
-    Path("messages.raw", "raw asyncio.Protocol, echo of bytes", servers.RAW, "echo"),
-    Path("messages.ws", "npm ws, echo with JSON", servers.WS, "echo"),
-    Path("messages.mockoon.static", "Mockoon CLI, static answer", servers.MOCKOON_STATIC, "echo"),
-    Path("messages.mockoon.templated", "Mockoon CLI, templated answer", servers.MOCKOON_TEMPLATED, "echo"),
-    Path("messages.chip", "chip, send_msg > chat_out > ack_chat", servers.CHIP, "chat"),
-    Path("messages.chip.uvloop", "chip, the same, uvloop", servers.CHIP_UVLOOP, "chat"),
-    Path("messages.chip.history", "chip, get_history of an empty chat", servers.CHIP, "history"),
-    Path("messages.concierge", "concierge, ping route", servers.CONCIERGE, "ping route"),
-    Path("messages.concierge.uvloop", "concierge, the same, uvloop", servers.CONCIERGE_UVLOOP, "ping route"),
-    Path("messages.aida", "aida, put_data", servers.AIDA, "put_data"),
-    Path("messages.aida.uvloop", "aida, the same, uvloop", servers.AIDA_UVLOOP, "put_data"),
+    Path("messages.bare", "bare aiohttp, echo", servers.BARE, "echo", BASE),
+    Path("messages.bare.uvloop", "bare aiohttp, echo, uvloop", servers.BARE_UVLOOP, "echo", BASE),
+    Path("messages.raw", "raw asyncio.Protocol, echo of bytes", servers.RAW, "echo", BASE),
+    Path("messages.ws", "npm ws, echo with JSON", servers.WS, "echo", BASE),
+    Path("messages.mockoon.static", "Mockoon CLI, static answer", servers.MOCKOON_STATIC, "echo", BASE),
+    Path("messages.mockoon.templated", "Mockoon CLI, templated answer", servers.MOCKOON_TEMPLATED, "echo", BASE),
+    Path("messages.chip", "chip, send_msg > chat_out > ack_chat", servers.CHIP, "chat", BASE),
+    Path("messages.chip.uvloop", "chip, the same, uvloop", servers.CHIP_UVLOOP, "chat", BASE),
+    Path("messages.chip.history", "chip, get_history of an empty chat", servers.CHIP, "history", BASE),
+    Path("messages.concierge", "concierge, ping route", servers.CONCIERGE, "ping route", BASE),
+    Path("messages.concierge.uvloop", "concierge, the same, uvloop", servers.CONCIERGE_UVLOOP, "ping route", BASE),
+    Path("messages.aida", "aida, put_data", servers.AIDA, "put_data", BASE),
+    Path("messages.aida.uvloop", "aida, the same, uvloop", servers.AIDA_UVLOOP, "put_data", BASE),
 )
 
 
@@ -94,78 +74,18 @@ RACES: tuple[tuple[Path, ...], ...] = (
 def races(part: str, quick: bool = False) -> list[list[Path]]:
     """The races that have a row with this text in its title, with these rows and their first."""
     chosen = []
-    for race in RACES:
-        named = [path for path in race if part.lower() in path.title.lower() and (path.hurried or not quick or part)]
+    for paths in RACES:
+        named = [path for path in paths if part.lower() in path.title.lower() and (path.hurried or not quick or part)]
         if named:
-            chosen.append([*dict.fromkeys((race[0], *named))])
+            chosen.append([*dict.fromkeys((paths[0], *named))])
     return chosen
 
 
 def measure(chosen: list[list[Path]], pace: Pace) -> Found:
     """The rows, and a line for each path that failed or is left out."""
     found = Found()
-    for race in chosen:
-        one = _race(race, pace)
+    for paths in chosen:
+        one = race.run("messages", paths, pace)
         found.rows += one.rows
         found.notes += [note for note in one.notes if note not in found.notes]
     return found
-
-
-def _race(paths: list[Path], pace: Pace) -> Found:
-    found = Found()
-    away = {server: why for server in dict.fromkeys(path.server for path in paths) if (why := missing(server))}
-    found.notes += away.values()
-    rows = {path: Row(path.key, path.title, "us", base=path.base) for path in paths if path.server not in away}
-    with ExitStack() as stack:
-        started: dict[Server, tuple[Child, str]] = {}
-        for server in dict.fromkeys(path.server for path in rows):
-            try:
-                child = stack.enter_context(server.start(sides()[0]))
-                started[server] = (child, url(child))
-            except Failed as error:
-                found.notes.append(f"{server.key}: {error}")
-                rows = {path: row for path, row in rows.items() if path.server != server}
-        for number in range(pace.rounds + 1):
-            for path in [*rows]:
-                pace.round("messages", number, path.title)
-                try:
-                    if number:
-                        window(*started[path.server], path, pace.seconds, rows[path])
-                    else:
-                        warm_up(*started[path.server], path, pace)
-                except Failed as error:
-                    found.notes.append(f"{path.title}: {error}")
-                    del rows[path]
-    found.rows += rows.values()
-    return found
-
-
-def warm_up(server: Child, where: str, path: Path, pace: Pace, *more: str) -> None:
-    """Until it has had some CPU: on a busy machine that takes several windows, and Node is slow before."""
-    before = server.cpu()
-    for _ in range(_WARM_UPS):
-        window(server, where, path, pace.warm_up, Row("", "", ""), *more)
-        if server.cpu() - before > pace.warm_up / 3:
-            return
-
-
-def window(server: Child, where: str, path: Path, seconds: float, row: Row, *more: str) -> None:
-    """One round into the row. Connections come and go outside of it."""
-    talk, mine = TALKS[path.talk], sides()[1]
-    if path.polling:
-        generator = polls(where, path.talk, path.connections, seconds, mine)
-    else:
-        generator = load(where, path.talk, path.connections, seconds, mine, *more)
-    with generator:
-        generator.line()
-        before, busy, began = server.cpu(), generator.cpu(), time.perf_counter()
-        generator.say("go")
-        answers = int(generator.line(seconds + 30))
-        took = time.perf_counter() - began
-        spent, load_spent = server.cpu() - before, generator.cpu() - busy
-    if not answers:
-        raise Failed("not one answer came")
-    row.figures.append(spent / (answers * talk.frames) * 1e6)
-    row.server.append(spent / took)
-    row.generator.append(load_spent / took)
-    row.rate.append(answers / took)

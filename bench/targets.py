@@ -78,8 +78,7 @@ def _grown(kind: str) -> Figure:
     return figure
 
 
-def _socketio() -> list[Target]:
-    kinds = (("echo", "Socket.IO echo"), ("mia", "mia, a person's message"), ("chatbot", "chatbot, send-message"))
+def _socketio(*kinds: tuple[str, str]) -> list[Target]:
     found = []
     for way, aim in (("websocket", 1.5), ("polling", 1.0)):
         for kind, title in kinds:
@@ -114,7 +113,7 @@ TARGETS: tuple[Target, ...] = (
         for kind, aim in (("static", 3.0), ("templated", 25.0))
         for name in ("chip", "concierge", "aida")
     ),
-    *_socketio(),
+    *_socketio(("echo", "Socket.IO echo")),
     Target("memory of an idle client, chip", "<=", 6.0, _median("memory.chip"), "KiB"),
     Target("memory of an idle client with a chat, chip", "<=", 6.0, _median("memory.chip.chat"), "KiB"),
     Target("memory of an idle client, Socket.IO", "<=", 10.0, _median("memory.socketio"), "KiB"),
@@ -138,6 +137,9 @@ TARGETS: tuple[Target, ...] = (
         _over("growth.history.old.history.100000", "growth.history.old.history.1000"),
     ),
 )  # fmt: skip
+
+OWN: tuple[Target, ...] = (*_socketio(("mia", "mia, a person's message"), ("chatbot", "chatbot, send-message")),)
+"""What nobody was promised: whole backends, which validate and keep, beside a Node that keeps a list."""
 
 EARLIER: tuple[Target, ...] = (
     Target("chip's get_history of an empty chat beside a bare echo", ">=", 0.85, _beside("messages.chip.history")),

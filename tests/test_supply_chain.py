@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import re
+import sys
 import tomllib
 from pathlib import Path
 from types import ModuleType
@@ -179,6 +180,27 @@ def test_the_lock_is_read_whole() -> None:
     assert all(hashes for _, hashes in pinned.values())
 
 
+def test_a_bad_word_for_the_sbom_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    lock, text = ROOT / "requirements.lock", tmp_path / "text"
+    text.write_text("nothing pinned")
+    for words, why in (
+        ((), "usage: sbom.py LOCK PYTHON OUT"),
+        ((lock, sys.executable, "out", "more"), "usage: sbom.py LOCK PYTHON OUT"),
+        ((tmp_path / "none", sys.executable, "out"), "No such file or directory"),
+        ((tmp_path, sys.executable, "out"), "Is a directory"),
+        ((text, sys.executable, "out"), "nothing is pinned there"),
+        ((lock, tmp_path / "none", "out"), "no Python that could be run"),
+        ((lock, sys.executable, tmp_path), "it is a folder"),
+    ):
+        monkeypatch.setattr(sys, "argv", ["sbom.py", *map(str, words)])
+        assert script("sbom").main() == 2
+        out, told = capsys.readouterr()
+        [line] = told.splitlines()
+        assert (out, line[:6], why in line) == ("", "sbom: ", True), line
+
+
 # ---- the audit ----
 
 
@@ -220,6 +242,27 @@ def test_a_report_stays_short_and_fails_nothing(
     told = capsys.readouterr().out.splitlines()
     assert len(told) == len(LOCKS) * 22
     assert told[21] == "  and 79 more"
+
+
+def test_services_that_can_not_be_asked_are_a_line_each(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    audit = script("audit")
+    asked = []
+
+    def unasked(where: Path) -> list[str]:
+        asked.append(where)
+        return [str(audit.UNASKED)]
+
+    monkeypatch.setattr(audit, "python", unasked)
+    monkeypatch.setattr(audit, "npm", unasked)
+    monkeypatch.setattr(audit, "packages", lambda: [ROOT / "a/package-lock.json", ROOT / "b/package-lock.json"])
+    assert audit.main() == 0
+    [pip, npm] = capsys.readouterr().out.splitlines()
+    assert pip.startswith("pip-audit: the advisory service can't be asked from here; not looked at: requirements-")
+    assert all(lock.name in pip for lock in LOCKS)
+    assert npm.endswith("; not looked at: a/package-lock.json, b/package-lock.json")
+    assert asked == [LOCKS[0], ROOT / "a"]
 
 
 def test_ci_ends_with_the_report() -> None:

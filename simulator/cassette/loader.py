@@ -56,6 +56,9 @@ def load(text: str) -> Any:
     except (YAMLError, ValueError, LookupError, ArithmeticError, AttributeError, TypeError, RecursionError) as error:
         # Those in the middle are what the library's own constructors say of a tagged scalar such as `!!bool x`.
         raise Flaw(0, f"is not YAML: {(str(error) or repr(error)).splitlines()[0]}") from None
+    finally:
+        # It notes something of each document, and never forgets it.
+        yaml.doc_infos.clear()
 
 
 def _measure(yaml: Any, text: str) -> None:

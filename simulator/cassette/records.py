@@ -45,7 +45,7 @@ def dump_header(header: Header) -> bytes:
 
 
 def dump(entry: Entry) -> bytes:
-    """One record, newline at the end."""
+    """One record, newline at the end. Raises ValueError for one that nobody could read: it would spoil all others."""
     if type(entry) is Passed:
         return _passed(entry).encode()
     return "".join((f"- at: {entry.at:.6f}\n", *(f"  {line}\n" for line in _lines(entry)))).encode()
@@ -149,6 +149,8 @@ def _request(request: TapedRequest) -> str:
 
 
 def _response(response: TapedResponse) -> str:
+    if not 100 <= response.status <= 999:
+        raise ValueError(f"an answer with the status {response.status}, and HTTP's have three digits")
     return f"{{status: {response.status}, headers: {_headers(response.headers)}{_body(response.body)}}}"
 
 

@@ -256,11 +256,16 @@ class Engine(Timers):
                 else:
                     effects.append(written)
 
-    def run_until(self, t: float) -> list[Effect | Call]:
-        """Fire all that is due up to t, each at its own instant, then let it be t."""
+    def run_until(self, t: float, away: bool = False) -> list[Effect | Call]:
+        """Fire all that is due up to t, each at its own instant, then let it be t.
+
+        Where we were away until then it all fires at t: who is pinged has the whole time for a pong from there.
+        """
         effects = _NOTHING
         if self.due <= t:
             effects = self._effects = []
+            if away:
+                self.world._now = t
             self._run(t)
         if t > self.world._now:
             self.world._now = t

@@ -38,6 +38,12 @@ class Held:
         self.sends: dict[str, float] = {}
         """Seconds for which it keeps the link busy: the slowest counts."""
 
+    def spare(self, names: Collection[str]) -> None:
+        """Only faults of these names delay it from now on."""
+        for delays in (self.waits, self.sends):
+            for name in [name for name in delays if name not in names]:
+                del delays[name]
+
 
 class Lane:
     """A queue."""
@@ -77,9 +83,7 @@ class Lane:
     def spare(self, names: Collection[str]) -> None:
         """Only faults of these names delay from now on."""
         for held in self.queue:
-            for delays in (held.waits, held.sends):
-                for name in [name for name in delays if name not in names]:
-                    del delays[name]
+            held.spare(names)
 
     def clear(self) -> list[Held]:
         """All that is under way, which is forgotten."""
@@ -119,7 +123,7 @@ class Side:
         """Only faults of these names delay what is here from now on."""
         self.lane.spare(names)
         for held in self.swap:
-            held.waits = {name: wait for name, wait in held.waits.items() if name in names}
+            held.spare(names)
 
     def clear(self) -> list[Held]:
         """All that is here, which is forgotten."""

@@ -48,7 +48,14 @@ LINES: ContextVar[list[tuple[str, str]] | None] = ContextVar("LINES", default=No
 
 
 async def no_101(response: aiohttp.ClientResponse) -> None:
-    """Before anybody gives up on a handshake that was refused, what the server says about it."""
+    """Before anybody gives up on a handshake that was refused, what the server says about it.
+
+    Raises ClientPayloadError for a status of less than three digits, which aiohttp takes, and no tape has.
+    """
+    if response.status < 100:
+        raise aiohttp.ClientPayloadError(
+            f"an answer with the status {response.status:03d}, and HTTP has none below 100"
+        )
     if response.request_info.headers.get("Sec-WebSocket-Key") and response.status != 101:
         async with response:
             raise Turned(await _read(response))

@@ -338,7 +338,7 @@ class Server:
         context = None if self._secured is None else self._secured.context
         try:
             own = isinstance(server, Entrance) and server.intake is not None
-            listener = await listen(server, host, port, context, own)
+            listener = await listen(server, host, port, context, own, server.crowd.patience.answer)
         except (OSError, UnicodeError) as error:
             raise StartError(f"{who}: {why_not(error, host, port, option)}") from None
         self._listeners.append(listener)

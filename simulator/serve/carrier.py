@@ -64,7 +64,7 @@ class Carrier:
         self.resumed: dict[int, AnyLink] = {}
         """Links to be resumed once no work is under way."""
 
-    def carry(self, running: Running, effects: Sequence[Effect | Call], quiet: bool = False) -> None:
+    def carry(self, running: Running, effects: Sequence[Effect | Call], quiet: bool) -> None:
         """Carry these out in their order; `quiet` are those of a beat, of which no journal knows."""
         # A callable in a slot is cheap to read but not to call as a method.
         note = self._note

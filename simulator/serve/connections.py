@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from aiohttp import web
 
@@ -82,8 +83,10 @@ class Crowd:
         """Those that have not."""
         self.refused = 0
         """Those that are being told so."""
-        self._knocking: dict[object, float] = {}
-        """Accepted, and not there yet, since when: with TLS all that shake hands. Who fails says nothing to us."""
+        self._knocking: WeakKeyDictionary[object, float] = WeakKeyDictionary()
+        """Accepted, and not there yet, since when: with TLS all that shake hands. Who fails says nothing to us, but is
+        let go of.
+        """
         self._full = False
 
     @property
@@ -129,6 +132,8 @@ class Server(web.Server):
             "auto_decompress": False,
             "keepalive_timeout": crowd.patience.request,
         }
+        self._there: dict[web.RequestHandler, asyncio.Transport] = {}
+        """aiohttp forgets them at its shutdown, where TLS keeps a socket for who does not end his side as well."""
         super().__init__(handler, handler_cancellation=True, **self._how)
 
     def __call__(self) -> Any:
@@ -150,12 +155,25 @@ class Server(web.Server):
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         """Called by a connection."""
         self.crowd.enters(handler)
+        self._there[handler] = transport
         super().connection_made(handler, transport)
 
     def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
         """Called by a connection, once."""
         self.crowd.leaves()
+        self._there.pop(handler, None)
         super().connection_lost(handler, exc)
+
+    async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        """Close all connections, and cut those that are there still when the time is over."""
+        await super().shutdown(timeout)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + (timeout or 0)
+        while self._there and loop.time() < until:  # noqa: ASYNC110 - as with links at the stop, nobody is told
+            await asyncio.sleep(0.002)
+        for transport in [*self._there.values()]:
+            transport.abort()
+        await asyncio.sleep(0)
 
 
 class Connection(web.RequestHandler):

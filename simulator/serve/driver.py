@@ -122,10 +122,10 @@ class Driver:
         try:
             time = self._now()
             if engine.due <= time:
-                carry(running, engine.run_until(time))
+                time = self._alarm.work(running, time, carry)
             if request.body and route.via:
                 polled(self._note, running, asked, "client", request.body, time)
-            carry(running, engine.take(asked, time))
+            carry(running, engine.take(asked, time), False)
         except Exception as error:
             self._failed(asked, error)
         finally:
@@ -175,7 +175,7 @@ class Driver:
             try:
                 time = now()
                 if engine.due <= time:
-                    carry(running, engine.run_until(time))
+                    time = alarm.work(running, time, carry)
                 if type(item) is Frame:
                     note(time, name, call, "client", item)
                     effects = engine.hear(call, item, time)
@@ -190,7 +190,7 @@ class Driver:
                             written.send(effect.item)
                             note(time, name, effect.link, "server", effect.item)
                     else:
-                        carry(running, (effect,))
+                        carry(running, (effect,), False)
             except Exception as error:
                 self._failed(Got(call, item), error)
             finally:
@@ -286,12 +286,12 @@ class Driver:
     def _step(self, running: Running, given: Given) -> None:
         engine, carry = running.engine, self._carry
         try:
-            carry(running, engine.run_until(self._now()))
+            time = self._alarm.work(running, self._now(), carry)
             if type(given) is Got and not (type(given.item) is Pong and self._pongs.of_a_beat(given.link)):
-                self._note(engine.world.now(), running.name, given.link, "client", given.item)
+                self._note(time, running.name, given.link, "client", given.item)
             elif type(given) is Asked and given.route.via:
-                polled(self._note, running, given, "client", given.request.body, engine.world.now())
-            carry(running, engine.take(given), type(given) is Beat)
+                polled(self._note, running, given, "client", given.request.body, time)
+            carry(running, engine.take(given, time), type(given) is Beat)
             if type(given) is Attached and self.onlooker is not None:
                 # Not before: a socket may come while its handshake is still being worked.
                 self.onlooker.opened(given.link)
@@ -314,14 +314,14 @@ class Driver:
         for running in [*self.space.running.values()]:
             self._busy = True
             try:
-                carry(running, running.engine.run_until(now))
+                engine = running.engine
+                carry(running, engine.run_until(now, self._alarm.away(engine.due, now)), False)
             except Exception as error:
                 _log.error("a mistake of the simulator, in a timer", exc_info=error)
             finally:
                 self._busy = False
-        while self._queue:
-            self.take(*self._queue.popleft())
-        self._carrier.go_on()
+        # In line: whoever comes in by a timer may have said something already.
+        self._catch_up()
 
     async def advance(self, seconds: float) -> bool:
         """Move a manual clock on, see `Hand.advance`."""

@@ -23,7 +23,7 @@ class Entrance(Bounded):
         """Who reads what comes; where there is one, connections need none of asyncio's transports."""
         self._visitors: set[Visitor] = set()
         self._parting: set[Visitor] = set()
-        """Sent away, with something that they have not read."""
+        """Sent away, with something that they have not read, or with TLS of which they have not ended their side."""
         self._look: asyncio.TimerHandle | None = None
 
     def protocol(self) -> asyncio.Protocol:
@@ -51,5 +51,4 @@ class Entrance(Bounded):
             await asyncio.sleep(0.002)
         for visitor in [*self._parting]:
             visitor.cut()
-        await asyncio.sleep(0)
         await super().shutdown(timeout)

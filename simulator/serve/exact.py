@@ -120,7 +120,13 @@ def _head(
 
 @cache
 def _phrase(status: int) -> str:
-    return _OLDER.get(status) or HTTPStatus(status).phrase
+    if status in _OLDER:
+        return _OLDER[status]
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        # Faults and tapes have such, 499 and 520 to 526 of proxies: Node's word for what has no name.
+        return "unknown"
 
 
 def _span(chunks: Iterable[bytes], span: tuple[int, int] | None) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol, cast
 
-from simulator.serve.connections import HANDSHAKE
+from simulator.serve.connections import ANSWER, HANDSHAKE
 from simulator.serve.transport import OwnTransport
 
 BACKLOG = 1024
@@ -37,14 +37,22 @@ class Listener(Protocol):
 
 
 async def listen(
-    make: Callable[[], asyncio.Protocol], host: str, port: int, context: ssl.SSLContext | None, own: bool
+    make: Callable[[], asyncio.Protocol],
+    host: str,
+    port: int,
+    context: ssl.SSLContext | None,
+    own: bool,
+    patience: float = ANSWER,
 ) -> Listener:
     """Listen at all addresses of a host, at one port. Raises OSError, UnicodeError.
 
-    `own` is for protocols that are content with `OwnTransport`; TLS has asyncio's.
+    `own` is for protocols that are content with `OwnTransport`; TLS has asyncio's, and `patience` seconds for a client
+    to end his side.
     """
-    # Not aiohttp's site, which can't say how long a handshake may take.
-    secured: dict[str, Any] = {} if context is None else {"ssl": context, "ssl_handshake_timeout": HANDSHAKE}
+    secured: dict[str, Any] = {}
+    if context is not None:
+        # Not aiohttp's site, which can't say how long these may take.
+        secured = {"ssl": context, "ssl_handshake_timeout": HANDSHAKE, "ssl_shutdown_timeout": patience}
     own = own and context is None
     server = await asyncio.get_running_loop().create_server(
         make, host, port, backlog=BACKLOG, start_serving=not own, **secured
@@ -53,7 +61,7 @@ async def listen(
     ports = {sock.getsockname()[1] for sock in server.sockets}
     if len(ports) > 1:
         server.close()
-        return await listen(make, host, min(ports), context, own)
+        return await listen(make, host, min(ports), context, own, patience)
     if not own:
         return server
     # What asyncio has bound is ours now.

@@ -153,8 +153,11 @@ class Link(asyncio.Protocol):
 
     def pause(self) -> None:
         """Stops reading and handing out; what is here already stays, at most one read of the transport."""
+        if self._state is not _OPEN:
+            # It looks for the peer's close frame, with rests of its own.
+            return
         self._rests = False
-        if self._state is _OPEN and not self._held:
+        if not self._held:
             self._hold()
 
     def resume(self) -> None:

@@ -162,6 +162,7 @@ class Spaces:
         """Who counts connections, for who asks how many there are."""
         self.bodies = 0
         """Bytes of control calls that are under way."""
+        self._closed = False
 
     def __iter__(self) -> Iterator[Place]:
         """The default one first, then in the order in which they were made."""
@@ -226,6 +227,9 @@ class Spaces:
         self._litter.tidy()
 
     def _add(self, space: Space, asked_for: bool) -> Place:
+        if self._closed:
+            # Connections stay a moment longer. Nobody would end this one, and a manual clock's beat it would for ever.
+            raise Crowded("the server stops")
         if len(self._marked) >= self._most:
             self._make_room()
         place = Place(self._plan.drive(space, self._litter), asked_for)
@@ -286,6 +290,7 @@ class Spaces:
 
     async def close(self) -> None:
         """Say goodbye to everyone, as real servers do."""
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -41,6 +41,7 @@ class Visitor(asyncio.Protocol):
     """For the intake: what others make of theirs may give this socket to somebody else."""
 
     __slots__ = (
+        "__weakref__",
         "_call",
         "_crowd",
         "_doors",
@@ -223,20 +224,25 @@ class Visitor(asyncio.Protocol):
         assert self._opening is not None
         driver, running, _, use = self._opening
         self._opening = None
-        transport = self._transport
-        if type(answer) is Answer:
-            if answer.response is None:
-                self.end()
+        try:
+            if type(answer) is Answer:
+                if answer.response is None:
+                    self.end()
+                else:
+                    self._write(driver, running, answer.response, True)
+            elif type(answer) is Upgrade:
+                self._upgrade(driver, running, answer)
+            elif type(answer) is Reset:
+                self._leave()
+                links.reset(self._transport)
             else:
-                self._write(driver, running, answer.response, True)
-        elif type(answer) is Upgrade:
-            self._upgrade(driver, running, answer)
-        elif type(answer) is Reset:
-            self._leave()
-            links.reset(transport)
-        else:
-            self._write(driver, running, Response(503 if isinstance(answer, Gone) else 500), False)
-        use.__exit__(None, None, None)
+                self._write(driver, running, Response(503 if isinstance(answer, Gone) else 500), False)
+        except Exception:
+            # A mistake of ours. Nobody is told twice: the client would wait for ever.
+            self.end()
+            raise
+        finally:
+            use.__exit__(None, None, None)
 
     def _write(self, driver: Driver, running: Running, response: Response, stays: bool) -> None:
         dressed = running.backend.dress(running.seed.settings, self._request, response, driver.clock.now())
@@ -305,8 +311,8 @@ class Visitor(asyncio.Protocol):
 
     def _close(self) -> None:
         self._transport.close()
-        if self._transport.get_write_buffer_size():
-            # Nobody tells of less than what a transport calls too much.
+        if self._transport.get_write_buffer_size() or self._scheme == "https":
+            # Nobody tells of less than what a transport calls too much, and TLS waits for who does not end his side.
             self._parting.add(self)
             self._hurry()
 

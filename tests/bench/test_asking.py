@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from pathlib import Path
@@ -76,8 +77,24 @@ def test_a_run_without_a_figure_fails_and_leaves_the_report_of_before(
     monkeypatch.setattr(idle, "measure_pings", fails)
     monkeypatch.setattr("signal.signal", lambda *_: None)
     assert asked(monkeypatch, "--out", tmp_path) == 3
-    assert "messages: bare ended: no" in capsys.readouterr().err
+    told = capsys.readouterr().err.splitlines()
+    assert "messages: bare ended: no" in told
+    assert [line.partition(" part ")[2] for line in told[:2]] == ["1 of 9, messages", "2 of 9, memory"]
     assert [path.read_text() for path in tmp_path.iterdir()] == ["before"]
     monkeypatch.setattr(servers, "simulator", lambda: tmp_path / "nobody")
     assert asked(monkeypatch, "--only", "start") == 3
     assert capsys.readouterr().err == "the command simulator is not in this venv: `make bench` installs it\n"
+
+
+def test_progress_is_lines_where_nobody_looks() -> None:
+    stream, now = io.StringIO(), [0.0]
+    progress = bench.Progress(stream, lambda: now[0])
+    progress.part("messages", 1, 2)
+    for now[0] in (1.0, 29.0, 30.0, 31.0, 61.5):
+        progress.tell(f"at {now[0]}")
+    now[0] = 75.0
+    progress.part("start", 2, 2)
+    progress.end()
+    assert stream.getvalue().splitlines() == [
+        " 0:00 part 1 of 2, messages", " 0:30   at 30.0", " 1:01   at 61.5", " 1:15 part 2 of 2, start",
+    ]  # fmt: skip

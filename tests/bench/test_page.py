@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bench import charts, page, report, results
+from bench import charts, others, page, report, results
 from bench.charts import Bar
 from bench.process import ROOT
 from bench.rows import Found, Row
@@ -59,6 +59,7 @@ def test_a_missed_target_is_shown_as_missed_and_an_unmeasured_one_as_such() -> N
     text = page.files(run())["report.md"]
     assert "| chip's whole way beside a bare aiohttp echo, stock loop | &ge; 1 x | 0.50 |  | **MISSED** |" in text
     assert "| memory of an idle client, chip | &le; 6 KiB | 5.50 |  | reached |" in text
+    assert "Own aims, beyond what was promised, 0 of 8 reached, 0 missed, 8 not measured:" in text
     assert "| concierge's ping route beside a bare aiohttp echo, stock loop | &ge; 0.8 x |  |  | not measured |" in text
 
 
@@ -75,12 +76,54 @@ def test_a_generator_that_was_busier_is_told_at_the_row_and_above() -> None:
 def test_the_head_says_what_one_has_to_know() -> None:
     text = page.files(run())["report.md"]
     assert "2 cores, servers on one core, the load generator on another" in text
-    assert "load of the machine before 0.10, after 2.00" in text
+    assert "- load before 0.10, after 2.00" in text
     assert "Python 3.11.7" in text
     assert "Mockoon CLI ," not in text
     assert "The machine was busy" not in text
-    assert "The machine was busy" in page.files(run({**FACTS, "load_before": 1.5}))["report.md"]
     assert "a first look" in page.files(run(options={**OPTIONS, "quick": True}))["report.md"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "waited", "busy"),
+    [
+        ({"load_before": 1.5}, None, True),
+        ({"load_before": 0.5}, None, False),
+        # What was there before may have ended since.
+        ({"load_before": 9.0}, 0.01, False),
+        ({"load_before": 0.0}, 0.2, True),
+        ({"others": 0.02, "stolen": 0.0, "load_before": 9.0}, None, False),
+        ({"others": 0.9, "stolen": 0.0, "load_before": 0.0}, None, True),
+        ({"others": 0.9, "stolen": 0.0, "load_before": 0.0}, 0.0, True),
+        ({"others": 0.0, "stolen": 0.2, "load_before": 0.0}, 0.0, True),
+        ({"others": 0.0, "stolen": 0.0, "load_before": 0.0}, 0.2, True),
+    ],
+)
+def test_busy_is_what_others_did_meanwhile(facts: dict[str, float], waited: float | None, busy: bool) -> None:
+    data = run({**FACTS, **facts})
+    for row in data["rows"][:3]:
+        row["waited"] = [] if waited is None else [0.0, waited, waited]
+    text = page.files(data)["report.md"]
+    assert ("The machine was busy" in text) is busy
+    assert (f"others kept {facts.get('others', 0):.2f} cores busy" in text) is ("others" in facts)
+    assert ("servers waited for their core" in text) is (waited is not None)
+
+
+STAT = "cpu  600 100 300 9000 50 7 13 40 0 0\ncpu0 300 50 150 4500 25 3 6 20 0 0\n"
+
+
+def test_ticks_are_seconds_of_all_cores() -> None:
+    assert others.ticks(STAT, 100.0) == others.Ticks(worked=10.0, stolen=0.4)
+    for text in ("", "cpu0 1 2 3 4 5 6 7 8", "cpu 1 2", "cpu a b c d e f g h"):
+        with pytest.raises(ValueError, match=r"cores|literal|values"):
+            others.ticks(text, 100.0)
+
+
+def test_others_are_what_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks, own, clock = [others.Ticks(10.0, 1.0), others.Ticks(40.0, 2.0)], [5.0, 30.0], [100.0, 110.0]
+    monkeypatch.setattr(others, "_look", lambda: ticks.pop(0))
+    monkeypatch.setattr(others, "_own", lambda: own.pop(0))
+    monkeypatch.setattr("time.monotonic", lambda: clock.pop(0))
+    assert others.Watch().facts() == {"others": 0.5, "stolen": 0.1}
 
 
 def test_nothing_tells_whose_machine_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,17 @@ def test_the_median_of_ratios_is_not_the_ratio_of_medians() -> None:
     assert ratio(rows, "b", "b", "base/own") == 1.0
 
 
+def test_what_was_measured_beside_its_base_is_held_against_that_moment() -> None:
+    base = row("base", 10.0, 30.0, base="base", beside=[10.0, 30.0])
+    own = row("a", 20.0, 20.0, base="base", beside=[10.0, 40.0])
+    other = row("b", 5.0, 80.0, base="base", beside=[10.0, 40.0])
+    assert ratios(own, base) == [0.5, 2.0]
+    assert ratios(base, base) == [1.0, 1.0]
+    # Both of it are as far from their base as they were in their moments.
+    assert ratios(own, other) == [0.25, 4.0]
+    assert ratios(own, row("c", 5.0, 5.0, base="another", beside=[1.0, 1.0])) == [0.25, 0.25]
+
+
 def test_what_was_not_measured_has_no_ratio() -> None:
     rows = {"a": row("a", 1.0), "empty": row("empty"), "zero": row("zero", 0.0)}
     assert ratio(rows, "a", "nobody", "base/own") is None
@@ -53,7 +64,9 @@ def test_a_percentile_is_one_of_the_figures(share: float, figure: int) -> None:
 
 
 def test_rows_come_back_from_json_as_they_were() -> None:
-    found = Found([row("a", 1.0, 3.0, base="b", server=[0.5], note="two rounds"), row("b", 2.0, 3.0), row("c")])
+    found = Found(
+        [row("a", 1.0, 3.0, base="b", server=[0.5], waited=[0.1], note="two rounds"), row("b", 2.0, 3.0), row("c")]
+    )
     data = json.loads(json.dumps(dump(found)))
     assert load(data) == found.rows
     assert [one["median"] for one in data] == [2.0, 2.5, None]

@@ -11,29 +11,66 @@ from pathlib import Path
 
 import pytest
 
-from bench import servers, speed
-from bench.pace import Pace
-from bench.process import ROOT
-from bench.rows import Failed
+from bench import race, servers
+from bench.pace import TURNS, Pace
+from bench.process import ROOT, Child
+from bench.race import Path as Row
+from bench.rows import Failed, ratios
 from bench.servers import Server, crowd, pinging, url
 
 SECONDS = 30.0
 """Until a test gives up: other workers may have both cores."""
-QUICK = Pace(1, 0.05, 10, lambda text: None, quick=True)
+QUICK = Pace(1, 0.05, 10, lambda text: None, quick=True, warm_up=0.05)
 
 
-def test_answers_are_counted_and_both_sides_watched() -> None:
-    found = speed.measure([[speed.Path("messages.raw", "raw", servers.RAW, "echo", "messages.raw", 3)]], QUICK)
+def test_answers_are_counted_and_each_window_has_its_base_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    started: list[str] = []
+
+    def serving(child: Child, patience: float) -> str:
+        started.append(url(child, patience))
+        return started[-1]
+
+    monkeypatch.setattr(race, "url", serving)
+    paths = [
+        Row("a", "the base", servers.RAW, "echo", "a", 2),
+        Row("b", "another", servers.RAW, "echo", "a", 3),
+        Row("c", "alone", servers.RAW, "echo", "a", 4, alone=True),
+    ]
+    found = race.run("messages", paths, Pace(2, 0.05, 10, told.append, quick=True, warm_up=0.05))
     assert found.notes == []
-    (row,) = found.rows
-    assert [len(figures) for figures in (row.figures, row.server, row.generator, row.rate)] == [1, 1, 1, 1]
-    assert row.figures[0] > 0
-    assert row.rate[0] > 0
+    for row in found.rows:
+        seen = (row.figures, row.beside, row.server, row.generator, row.waited, row.rate)
+        assert [len(figures) for figures in seen] == [2] * 6
+        assert min(row.figures + row.rate) > 0
+    windows = [line.rpartition(": ")[2] for line in told if line.startswith("messages, round 2 of 2")]
+    assert windows == ["the base", "another", "the base", "alone", "the base"] * TURNS
+    assert len(started) == 2, "who is alone has a server of his own, and the others share one"
+    base, another, alone = found.rows
+    assert base.beside == base.figures
+    assert another.beside != alone.beside, "the windows are the same"
+    assert ratios(alone, base) == pytest.approx(
+        [beside / own for own, beside in zip(alone.figures, alone.beside, strict=True)]
+    )
+
+
+def test_a_generator_answers_pings_while_it_rests() -> None:
+    for start, talk in ((servers.load, "echo"), (servers.polls, "socketio")):
+        server = pinging(servers.BARE if talk == "echo" else servers.SOCKETIO, 0.2)
+        if talk == "socketio":
+            server = Server(server.key, (*server.command, "--ping-timeout", "300"))
+        with server.start(None) as child, start(url(child), talk, 3, None) as generator:
+            generator.line()
+            # Whoever does not answer is cut off long before: each round is a window and a rest.
+            for _ in range(2):
+                generator.say("0.01")
+                assert int(generator.line()) >= 3
+                time.sleep(0.7)
 
 
 def test_polls_are_answered_too() -> None:
-    path = speed.Path("k", "polls", servers.SOCKETIO, "socketio", "k", 2, polling=True)
-    found = speed.measure([[path]], QUICK)
+    path = Row("k", "polls", servers.SOCKETIO, "socketio", "k", 2, polling=True)
+    found = race.run("messages", [path], QUICK)
     assert (found.notes, [len(row.figures) for row in found.rows]) == ([], [1])
 
 
@@ -42,13 +79,13 @@ def test_a_server_that_fails_is_a_note_and_the_others_go_on(tmp_path: Path) -> N
     nobody = Server("nobody", (tmp_path / "nobody",))
     away = Server("away", (sys.executable,), needs=((tmp_path / "no", "npm has it not"),))
     names = (broken, nobody, away, servers.RAW)
-    race = [speed.Path(f"k.{server.key}", server.key, server, "echo", "k", 2) for server in names]
-    found = speed.measure([race], QUICK)
+    paths = [Row(f"k.{server.key}", server.key, server, "echo", "k", 2) for server in names]
+    found = race.run("messages", paths, QUICK)
     assert [row.key for row in found.rows] == ["k.raw"]
     assert [note.replace(str(tmp_path), "") for note in found.notes] == [
-        "away is left out: npm has it not",
         "broken: broken ended: it has no port",
         "nobody: nobody: /nobody can't be run: No such file or directory",
+        "away is left out: npm has it not",
     ]
 
 
@@ -57,8 +94,8 @@ def test_a_server_that_hangs_up_fails_its_row_alone() -> None:
         "import socket; s = socket.create_server(('127.0.0.1', 0)); print(f'ws://127.0.0.1:{s.getsockname()[1]}/', flush=True)\n"
         "while True: s.accept()[0].close()"
     )
-    path = speed.Path("k", "rude", Server("rude", (sys.executable, "-c", code)), "echo", "k", 2)
-    found = speed.measure([[path]], QUICK)
+    path = Row("k", "rude", Server("rude", (sys.executable, "-c", code)), "echo", "k", 2)
+    found = race.run("messages", [path], QUICK)
     assert found.rows == []
     (note,) = found.notes
     assert note.startswith("rude: the load generator ended: the server ")
@@ -114,6 +151,8 @@ def test_ctrl_c_ends_it_and_all_that_it_started(tmp_path: Path) -> None:
             time.sleep(0.01)
         bench.send_signal(signal.SIGINT)
         _, told = bench.communicate(timeout=SECONDS)
-    assert (bench.returncode, told) == (130, "stopped, and nothing was written\n")
+    assert bench.returncode == 130
+    first, *_, last = told.splitlines()
+    assert (first, last) == (" 0:00 part 1 of 1, cassettes", "stopped, and nothing was written")
     assert children(str(tmp_path)) == []
     assert list(tmp_path.iterdir()) == []

@@ -8,7 +8,7 @@ import pytest
 
 from bench import cassettes, growth, idle, recording, replays, speed, start
 from bench.rows import Row
-from bench.targets import EARLIER, TARGETS, Target, Verdict, dump, judge, measured, summary
+from bench.targets import EARLIER, OWN, TARGETS, Target, Verdict, dump, judge, measured, summary
 
 
 def verdict(sense: Any, aim: float, own: float | None, fast: float | None = None) -> str:
@@ -69,7 +69,7 @@ def known() -> set[str]:
 
 def test_every_target_looks_at_rows_that_there_are() -> None:
     asked = Asked()
-    assert {one.measured for one in judge(asked, (*TARGETS, *EARLIER))} == {1.0}
+    assert {one.measured for one in judge(asked, (*TARGETS, *OWN, *EARLIER))} == {1.0}
     assert len(asked.keys_asked) > 60
     assert asked.keys_asked - known() == set()
 
@@ -99,6 +99,19 @@ def test_what_was_not_measured_is_told_and_not_passed_over() -> None:
     verdicts = judge({"memory.chip": Row("memory.chip", "", "KiB", [3.0, 7.0, 5.0])})
     assert summary(verdicts) == f"1 of {len(TARGETS)} reached, 0 missed, {len(TARGETS) - 1} not measured"
     assert [(one.target.unit, one.measured) for one in measured(verdicts)] == [("KiB", 5.0)]
+
+
+def test_own_aims_are_not_counted_among_what_was_promised() -> None:
+    words = {target.words for target in OWN}
+    assert len(words) == 8
+    assert all(one.startswith(("mia, a person's message over", "chatbot, send-message over")) for one in words)
+    assert words.isdisjoint(target.words for target in (*TARGETS, *EARLIER))
+    rows = {
+        "socketio.mia.ours.websocket.50": Row("", "", "us", [2.0]),
+        "socketio.mia.node.websocket.50": Row("", "", "us", [2.0]),
+    }
+    assert summary(judge(rows)) == f"0 of {len(TARGETS)} reached, 0 missed, {len(TARGETS)} not measured"
+    assert summary(judge(rows, OWN)) == "0 of 8 reached, 1 missed, 7 not measured"
 
 
 def test_json_of_a_verdict() -> None:

@@ -377,6 +377,19 @@ def test_what_cannot_be_redacted_is_lost_and_said() -> None:
 # ---- when it goes wrong ----
 
 
+def test_a_status_that_no_reader_takes_spoils_nothing_else() -> None:
+    """Some proxies let `HTTP/1.1 099` through; the whole cassette could not be read for it."""
+    on = Recording()
+    on.recorder.refused(START + 1, "/a", (), TapedResponse(99, (), b"no"))
+    on.recorder.answered(START + 2, on.recorder.asked(START + 2, TapedRequest("GET", "/b")), TapedResponse(1000))
+    on.recorder.answered(START + 3, on.recorder.asked(START + 3, TapedRequest("GET", "/c")), TapedResponse(999))
+    why = "writing failed: an answer with the status {}, and HTTP's have three digits"
+    lost, other, kept = on.entries
+    assert (lost, other) == (Lost(1, 1, 1, why.format(99)), Lost(2, None, 1, why.format(1000)))
+    assert isinstance(kept, Exchange)
+    assert on.recorder.counts.failures == 2
+
+
 def test_a_full_disk_disturbs_nobody_and_leaves_its_mark() -> None:
     on = Recording()
     line = on.recorder.open(START, "/", ())

@@ -44,7 +44,7 @@ from simulator.core.wire import (
 )
 from simulator.core.world import World, silent
 from simulator.serve.clock import WallClock
-from simulator.serve.connections import Crowd, Patience
+from simulator.serve.connections import Crowd, Patience, room
 from simulator.serve.driver import Driver
 from simulator.serve.entrance import Entrance
 from simulator.serve.gate import Listener, listen
@@ -218,7 +218,7 @@ async def serve(settings: Settings, port: int, engine: bool = False) -> AsyncIte
     driver = Driver(space, clock)
     intake = Intake.here(asyncio.get_running_loop())
     door = Door(driver, running, own_links=True, shelf=Shelf(), intake=intake)
-    crowd = Crowd(10_000, Patience(), lambda: driver.linked, silent)
+    crowd = Crowd(room(), Patience(), lambda: driver.linked, silent)
     runners: list[web.ServerRunner] = []
     listeners: list[Listener] = []
     try:

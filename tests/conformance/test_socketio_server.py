@@ -7,13 +7,14 @@ import re
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from simulator.core.message import Frame
+from simulator.serve import connections
 from simulator.wire.engineio_http import Cors
 from simulator.wire.engineio_session import Settings as EngineSettings
 from simulator.wire.socketio_socket import Settings
@@ -60,6 +61,18 @@ async def test_heads() -> None:
         assert await ask(raw, "GET /nope HTTP/1.1\nHost: x\n\n", "0\r\n\r\n") == (
             f"HTTP/1.1 404 Not Found\r\n{TAIL}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
         )
+
+
+async def test_it_lets_in_as_many_as_serve_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The benchmark brings ten thousand and a hundred."""
+    monkeypatch.setattr(connections, "files", lambda: connections.SPARE + 17)
+    async with served() as url, AsyncExitStack() as stack:
+        for _ in range(17):
+            raw = await stack.enter_async_context(Raw.open(url))
+            assert "200 OK" in await ask(raw, "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\nHost: x\n\n", "1000}")
+        one_more = await stack.enter_async_context(Raw.open(url))
+        async with asyncio.timeout(10):
+            assert b"503 Service Unavailable" in await one_more.reader.read()
 
 
 async def test_old_clients() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from simulator.core import faults_machine
@@ -211,6 +213,16 @@ def test_who_waited_to_change_places_goes_with_the_fault() -> None:
     talk.fault(fault("reorder", "r", window=10**6))
     socket.send(HISTORY)
     talk.fault(without="l")
+    assert seen(socket) == []
+    talk.fault(without="r")
+    assert seen(socket) == ["history"]
+
+
+@pytest.mark.parametrize("slow", [fault("latency", "slow", latency=10), fault("bandwidth", "slow", rate=1)])
+def test_who_waits_to_change_places_is_not_slowed_by_a_fault_that_has_gone(slow: Any) -> None:
+    talk, socket = chip(fault("reorder", "r", window=10**6), slow)
+    socket.send(HISTORY)
+    talk.fault(without="slow")
     assert seen(socket) == []
     talk.fault(without="r")
     assert seen(socket) == ["history"]

@@ -55,6 +55,13 @@ def test_decimal_seconds_add_up(stage: Stage) -> None:
         stage.engine.run_until(round(100 + tick / 10, 1))
 
 
+def test_after_being_away_nothing_follows_at_once_from_what_fired(stage: Stage) -> None:
+    stage.rules_say = {"k": [After(1.0, "o", "t")], "t": [After(1.0, "o", "u")]}
+    stage.engine.take(Called("k", 200))
+    stage.engine.run_until(109.0, away=True)
+    assert stage.engine.next_due() == 110.0, "a second from where it fired, not from where it was due"
+
+
 def test_talk_outlives_the_conn_with_its_answers(stage: Stage) -> None:
     stage.wire_says = {"in": [received("a"), Closed("conn")]}
     stage.rules_say = {"a": [Heard("conn", "hi", Message("m"))]}

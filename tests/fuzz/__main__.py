@@ -1,7 +1,8 @@
 """`make fuzz`: every target for its share of the time, and a table of what came of it.
 
-Where atheris is installed, two thirds of a target's time are led by what its inputs reach; hypothesis has the rest. Corpus
-and findings stay in .fuzz/, so that the next run goes on from there.
+Where atheris is installed, half of a target's time is led by what its inputs reach. Hypothesis has a third, and in the last
+sixth what was found worth keeping is played over and over, to see whether memory grows. Corpus and findings stay in .fuzz/,
+so that the next run goes on from there.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ Exit codes: 0 nothing was found; 1 something raised, hung or was left over, and 
 """
 FOLDER = Path(".fuzz")
 _COVERED = re.compile(r"^#\d+\s+(INITED|NEW|REDUCE|DONE|pulse)\s.*?cov: (\d+)", re.MULTILINE)
+GROWTH = 64 << 10
+"""Bytes of Python's memory that 10,000 inputs may leave: less than 7 each, and no object is as small as that."""
 _PATIENCE = 120
 """Seconds beyond its time after which a process is held to hang."""
 
@@ -70,8 +73,17 @@ def main() -> int:
 
 
 def over(row: dict[str, Any]) -> list[str]:
-    """What a target left behind. Memory is told beside it, not judged: the corpus is in it."""
-    return [f"{count} {what}" for what, count in row["left"].items() if what != "KiB" and count > 0]
+    """What a target left behind. Of the process's own size the corpus is a part, and it is only told."""
+    left = [f"{count} {what}" for what, count in row["left"].items() if what != "KiB" and count > 0]
+    return [*left, f"{_kib(row)} in 10,000 inputs"] if _grows(row) else left
+
+
+def _grows(row: dict[str, Any]) -> bool:
+    return bool(row["grown"]) and row["grown"]["judged"] and row["grown"]["bytes"] > GROWTH
+
+
+def _kib(row: dict[str, Any]) -> str:
+    return f"{row['grown']['bytes'] / 1024:,.0f} KiB" if row["grown"] and row["grown"]["judged"] else "?"
 
 
 def one(name: str, seconds: int, led: bool) -> dict[str, Any]:
@@ -88,9 +100,14 @@ def one(name: str, seconds: int, led: bool) -> dict[str, Any]:
         "covered": 0,
         "kinds": {},
         "left": {},
+        "grown": None,
     }
     row["hung"] = []
-    shares = {"guided": seconds * 2 // 3, "unguided": seconds - seconds * 2 // 3} if led else {"unguided": seconds}
+    again = max(1, seconds // 6)
+    guided = seconds // 2 if led else 0
+    shares = {"guided": guided, "unguided": max(1, seconds - guided - again), "steady": again}
+    if not led:
+        del shares["guided"]
     for kind, time in shares.items():
         said = _run(kind, name, folder, time, row)
         covered = [int(found[1]) for found in _COVERED.findall(said)]
@@ -115,33 +132,46 @@ def _run(kind: str, name: str, folder: Path, seconds: int, row: dict[str, Any]) 
     figures = folder / f"{kind}.json"
     if figures.exists():
         found = json.loads(figures.read_bytes())
-        row["tried"] += found["tried"]
-        row["seconds"] += found["seconds"]
+        if kind != "steady":
+            # What comes again is no other input.
+            row["tried"] += found["tried"]
+            row["seconds"] += found["seconds"]
         for what, count in found["kinds"].items():
             row["kinds"][what] = row["kinds"].get(what, 0) + count
         for what, count in found["at last"].items():
             row["left"][what] = max(row["left"].get(what, 0), count - found["at first"].get(what, count))
+        row["grown"] = found["grown"] or row["grown"]
     return log.read_text(errors="replace")
 
 
 def table(rows: list[dict[str, Any]]) -> str:
     """For people."""
-    heads = ("target", "inputs", "each s", "branches", "new", "corpus", "failures", "left over")
+    heads = ("target", "inputs", "each s", "branches", "new", "corpus", "grows", "failures", "left over")
     lines = [heads]
     for row in rows:
         lines.append((
             row["target"], f"{row['tried']:,}", f"{row['tried'] / max(1.0, row['seconds']):,.0f}", f"{row['covered']:,}",
-            f"+{row['covered'] - row['before']:,}", f"{row['corpus']:,}", str(len(row["kinds"]) + len(row["hung"])),
+            f"+{row['covered'] - row['before']:,}", f"{row['corpus']:,}", _kib(row), str(len(row["kinds"]) + len(row["hung"])),
             ", ".join(over(row)) or f"nothing ({row['left'].get('KiB', 0) / 1024:+.0f} MiB)",
         ))  # fmt: skip
     total = sum(row["tried"] for row in rows)
     lines.append(
-        ("together", f"{total:,}", "", "", "", "", str(sum(len(row["kinds"]) + len(row["hung"]) for row in rows)), "")
+        (
+            "together",
+            f"{total:,}",
+            "",
+            "",
+            "",
+            "",
+            "",
+            str(sum(len(row["kinds"]) + len(row["hung"]) for row in rows)),
+            "",
+        )
     )
     widths = [max(len(line[i]) for line in lines) for i in range(len(heads))]
     text = [
         "  ".join(
-            cell.ljust(widths[i]) if i in (0, 7) else cell.rjust(widths[i]) for i, cell in enumerate(line)
+            cell.ljust(widths[i]) if i in (0, 8) else cell.rjust(widths[i]) for i, cell in enumerate(line)
         ).rstrip()
         for line in lines
     ]
@@ -151,6 +181,10 @@ def table(rows: list[dict[str, Any]]) -> str:
             for what, count in row["kinds"].items()
         ]
         text += [f"\n{row['target']}: {what}" for what in row["hung"]]
+        if _grows(row):
+            text.append(
+                f"\n{row['target']}: keeps {_kib(row)} of 10,000 inputs, made at {', '.join(row['grown']['lines'])}"
+            )
     return "\n".join(text)
 
 

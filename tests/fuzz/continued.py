@@ -18,7 +18,7 @@ from collections.abc import Hashable
 from random import Random
 from typing import Any
 
-from simulator.cassette.entries import Beside, Entry, Exchange, Passed, TapedRequest
+from simulator.cassette.entries import Beside, Entry, Exchange, Passed
 from simulator.cassette.reading import backend_of
 from simulator.cassette.tape import Tape
 from simulator.core.backend import Backend
@@ -63,7 +63,7 @@ class Ears:
         self.asked.discard(token)
         self.answers += 1
 
-    def upload(self, request: TapedRequest, body: Beside) -> Request | None:
+    def upload(self, body: Beside) -> Request | None:
         # Half of them are gone by then.
         return None if body.size % 2 else Request("POST", "/", "", (("Content-Type", "text/plain"),), b"x")
 

@@ -8,11 +8,13 @@ import os
 import threading
 import traceback
 from collections import Counter
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from tests.fuzz.steady import Growth
 from tests.fuzz.targets import Target
 
 EVERY = 5.0
@@ -30,6 +32,8 @@ class Found:
         self._tried = 0
         self._began = self._written = monotonic()
         self._first: dict[str, int] = {}
+        self.grown: Growth | None = None
+        """What was kept of inputs that came again and again, where that was looked at."""
 
     def check(self, data: bytes) -> None:
         """Never raises, but for an end from outside."""
@@ -63,7 +67,7 @@ class Found:
             self._first = _holds()
         figures: dict[str, Any] = {
             "tried": self._tried, "seconds": round(monotonic() - self._began, 1), "kinds": dict(self._kinds),
-            "at first": self._first, "at last": _holds(),
+            "at first": self._first, "at last": _holds(), "grown": None if self.grown is None else asdict(self.grown),
         }  # fmt: skip
         path = self._folder / f"{self._kind}.json"
         path.with_suffix(".part").write_text(json.dumps(figures))

@@ -10,7 +10,7 @@ from random import Random
 from simulator import backends
 from simulator.core.link import LinkPolicy
 from simulator.serve.frames import Found
-from tests.fuzz import continued, files, sockets, verified
+from tests.fuzz import continued, edits, files, passing, passing_words, sockets, verified
 from tests.fuzz.conversation import play, twice
 from tests.fuzz.words import change, event, first_line, person, phrase, script
 from tests.serve.cases import client
@@ -175,6 +175,18 @@ def _other_peers(data: bytes, dice: Random) -> bytes:
     return "\n".join(lines).encode("utf-8", "replace")
 
 
+# ---- the relay ----
+
+
+@cache
+def _strait() -> passing.Strait:
+    return passing.Strait()
+
+
+def _passed(data: bytes) -> None:
+    _strait().play(_lines(data))
+
+
 def _file(name: str, dice: Random) -> bytes:
     return files.mutated(dice.choice(files.seeds_of(name)), dice)
 
@@ -184,9 +196,11 @@ TARGETS: dict[str, Target] = {
     for target in (
         *(Target(one, partial(_converse, one), partial(_talk, one), partial(_other_talk, one)) for one in backends.names()),
         Target("sockets", _served, _peers, _other_peers),
+        Target("relay", _passed, passing_words.sample, passing_words.mutate),
         Target("frames", frames, _frames, _other_frames),
         Target("verify", verified.check, verified.sample, verified.mutate),
         Target("episodes", continued.check, continued.sample, continued.mutate),
+        Target("edits", edits.edited, edits.sample, edits.mutate),
         *(Target(one, check, partial(_file, one), files.mutated) for one, check in files.FILES.items()),
     )
 }  # fmt: skip

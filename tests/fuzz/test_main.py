@@ -12,7 +12,7 @@ from tests.fuzz import __main__ as fuzz
 
 NOTHING: dict[str, Any] = {
     "target": "chip", "tried": 9, "seconds": 1.0, "before": 1, "covered": 2, "corpus": 3, "kinds": {}, "hung": [],
-    "left": {"descriptors": 0, "threads": 0, "KiB": 512},
+    "left": {"descriptors": 0, "threads": 0, "KiB": 512}, "grown": {"inputs": 9, "passes": 4, "bytes": 0.0, "judged": True, "lines": []},
 }  # fmt: skip
 
 
@@ -24,6 +24,20 @@ NOTHING: dict[str, Any] = {
         ({"hung": ["guided went on for ever: .fuzz/chip/guided.log"]}, 1),
         ({"left": {"descriptors": 3, "threads": 0, "KiB": 512}}, 1),
         ({"left": {"descriptors": 0, "threads": 1, "KiB": 512}}, 1),
+        ({"grown": {"inputs": 9, "passes": 4, "bytes": float(fuzz.GROWTH), "judged": True, "lines": []}}, 0),
+        (
+            {
+                "grown": {
+                    "inputs": 9,
+                    "passes": 4,
+                    "bytes": fuzz.GROWTH + 1.0,
+                    "judged": True,
+                    "lines": ["a.py:1 (9 KiB)"],
+                }
+            },
+            1,
+        ),
+        ({"grown": {"inputs": 9, "passes": 4, "bytes": fuzz.GROWTH + 1.0, "judged": False, "lines": []}}, 0),
     ],
 )
 def test_what_is_found_makes_it_fail(

@@ -21,7 +21,16 @@ TRANSCRIPTS = Path(__file__).with_name("transcripts")
 SHORT = settings(
     derandomize=True, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=[*HealthCheck]
 )
-EACH = {"frames": 60, "cassette": 25, "scenario": 25, "har": 60, "fixtures": 15, "verify": 40, "episodes": 60}
+EACH = {
+    "frames": 60,
+    "cassette": 25,
+    "scenario": 25,
+    "har": 60,
+    "fixtures": 15,
+    "verify": 40,
+    "episodes": 60,
+    "edits": 20,
+}
 
 
 @pytest.mark.parametrize("name", [*EACH])
@@ -85,9 +94,20 @@ def test_the_report_has_a_row_for_each_and_says_what_failed(tmp_path: Path, monk
 
     def run(kind: str, name: str, folder: Path, seconds: int, row: dict[str, object]) -> str:
         row.update(tried=1234, seconds=2.0, kinds={"ValueError in a.py:b": 3}, left={"KiB": 2048, "descriptors": 1})
+        row["grown"] = {
+            "inputs": 5,
+            "passes": 4,
+            "bytes": 99_000.0,
+            "judged": True,
+            "lines": ["simulator/a.py:1 (9.0 KiB)"],
+        }
         return "#2\tINITED cov: 100 ft: 1\n#9\tNEW    cov: 150 ft: 2\n" if kind == "guided" else ""
 
     monkeypatch.setattr(report, "_run", run)
     told = report.table([report.one("chip", 3, led=True)])
-    assert told.splitlines()[1].split() == ["chip", "1,234", "617", "150", "+50", "0", "1", "1", "descriptors"]
+    assert told.splitlines()[1].split() == [
+        "chip", "1,234", "617", "150", "+50", "0", "97", "KiB", "1",
+        "1", "descriptors,", "97", "KiB", "in", "10,000", "inputs",
+    ]  # fmt: skip
     assert "chip: ValueError in a.py:b, 3 times: .fuzz/chip/found-*.txt" in told
+    assert "chip: keeps 97 KiB of 10,000 inputs, made at simulator/a.py:1 (9.0 KiB)" in told

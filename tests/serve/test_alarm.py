@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
+from simulator.serve import clock
+from simulator.serve.app import Options, Server
 from simulator.serve.clock import WallClock
-from tests.served import Raw, chip
+from tests.served import SECONDS, Raw, chip, handshake
 
 EARLY = 0.4
 """Seconds, where uvloop's are half a millisecond early."""
@@ -38,3 +41,63 @@ async def test_nothing_fires_before_it_is_due(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.undo()
         assert loop.time() - before >= 0.5
     assert rung > 1, "it was set again"
+
+
+@pytest.fixture
+async def stop(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Lets so many seconds pass in which this process has no turn."""
+    loop = asyncio.get_running_loop()
+    real, ahead = loop.time, [0.0]
+
+    def gone(seconds: float) -> None:
+        ahead[0] += seconds
+
+    monkeypatch.setattr(loop, "time", lambda: real() + ahead[0])
+    monkeypatch.setattr(clock, "monotonic", lambda: real() + ahead[0])
+    return gone
+
+
+@asynccontextmanager
+async def pinged(stop: Callable[[float], None]) -> AsyncIterator[tuple[Server, Raw]]:
+    """A client of mia's, pinged after 25 s, which has 20 s for its pong. The clock runs."""
+    target = handshake("ws://127.0.0.1/socket.io/").replace(b"/socket.io/", b"/socket.io/?EIO=4&transport=websocket")
+    settings = [("connect_timeout", "1000")]
+    async with (
+        Server(Options(["mia"], port=0, seed=7, settings=settings)) as simulator,
+        Raw.open(simulator.url("mia"), target) as client,
+    ):
+        await client.head()
+        assert (await client.text())[0] == "0"
+        stop(25)
+        assert await client.text() == "2"
+        yield simulator, client
+
+
+async def test_a_process_that_was_away_takes_the_pong_that_lies_in_the_socket(stop: Callable[[float], None]) -> None:
+    """As Node, which asks sockets before timers."""
+    async with pinged(stop) as (_, client):
+        client.send("3")
+        # It has not been read: the loop has not had a turn.
+        stop(60)
+        assert await client.text() == "2"
+
+
+async def test_nobody_misses_a_pong_for_a_ping_of_the_time_in_which_it_was_away(stop: Callable[[float], None]) -> None:
+    """As with Node, whose timers go from where they fired."""
+    async with pinged(stop) as (simulator, client):
+        client.send("3")
+        async with asyncio.timeout(SECONDS):
+            while simulator.space.running["mia"].engine.wire.owes():  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0)
+        stop(60)
+        assert await client.text() == "2"
+        stop(19)
+        client.send("3")
+        stop(25)
+        assert await client.text() == "2"
+
+
+async def test_who_is_silent_goes_after_that_as_well(stop: Callable[[float], None]) -> None:
+    async with pinged(stop) as (_, client):
+        stop(21)
+        assert (await client.frame())[0] == 0x88

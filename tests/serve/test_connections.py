@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import json
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -121,6 +122,100 @@ async def test_handshakes_of_tls_that_never_end_are_counted_and_end(monkeypatch:
         stack.callback(writer.close)
         writer.write(request("GET", "/"))
         assert (await reader.readline()) == b"HTTP/1.1 200 OK\r\n"
+
+
+async def test_handshakes_of_tls_that_fail_are_counted_no_more() -> None:
+    pytest.importorskip("trustme")
+    async with serving(connections=2, tls=Made()) as (server, _):
+        url, crowd = server.url("chip"), server._crowd
+        assert crowd is not None
+        for _ in range(3):
+            async with Raw.open(url, request("GET", "/")) as raw:
+                assert await raw.rest() == b"", "it speaks no TLS"
+        # Before Python 3.11.8 only the collector undoes what asyncio leaves of a handshake that has failed.
+        await until(lambda: gc.collect() >= 0 and not crowd.count)
+
+
+@asynccontextmanager
+async def deaf(url: str, first: bytes = b"") -> AsyncIterator[socket.socket]:
+    """A socket that speaks TLS up to the answer to a request, and then says nothing, not even that it ends."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+    with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), SECONDS) as sock:
+        coming, going = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(coming, going)
+
+        def exchange(step: Callable[[], object]) -> None:
+            while True:
+                try:
+                    step()
+                except ssl.SSLWantReadError:
+                    sock.sendall(going.read())
+                    coming.write(sock.recv(1 << 16))
+                else:
+                    sock.sendall(going.read())
+                    return
+
+        await asyncio.to_thread(exchange, tls.do_handshake)
+        if first:
+            await asyncio.to_thread(exchange, lambda: tls.write(first))
+            await asyncio.to_thread(exchange, lambda: tls.read(1))
+        yield sock
+
+
+def ends(sock: socket.socket) -> bool:
+    """Whether the other side has ended it."""
+    try:
+        while sock.recv(1 << 16):
+            pass
+    except ConnectionResetError:
+        pass
+    except TimeoutError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("first", [b"", request("GET", "/nowhere")], ids=["nothing", "aiohttp's"])
+@pytest.mark.parametrize("own", [True, False], ids=["our own links", "aiohttp's"])
+async def test_who_does_not_end_tls_is_cut_at_the_stop(own: bool, first: bytes) -> None:
+    """asyncio waits half a minute for him; no socket may outlive its loop."""
+    pytest.importorskip("trustme")
+    async with AsyncExitStack() as stack:
+        async with serving("mia", own_links=own, tls=Made()) as (server, _):
+            crowd = server._crowd
+            assert crowd is not None
+            sock = await stack.enter_async_context(deaf(server.url("mia"), first))
+            await until(lambda: crowd.http == 1)
+        sock.settimeout(2.0)
+        assert await asyncio.to_thread(ends, sock)
+        assert crowd.http == 0
+
+
+async def test_who_does_not_read_is_cut_at_the_stop() -> None:
+    async with AsyncExitStack() as stack:
+        async with serving("mia") as (server, _):
+            crowd = server._crowd
+            assert crowd is not None
+            sock = stack.enter_context(narrow(server.url("mia")))
+            sock.sendall(BUNDLE * 40)
+            await until(lambda: any(asked.writing_paused for asked in handlers(server)))
+        assert crowd.http == 0
+
+
+def handlers(server: Server) -> list[Any]:
+    """aiohttp's connections."""
+    return [*server._runners[0].server.connections]  # type: ignore[union-attr]
+
+
+async def test_who_is_idle_and_does_not_end_tls_is_cut() -> None:
+    pytest.importorskip("trustme")
+    async with AsyncExitStack() as stack:
+        served = serving("mia", tls=Made(), request_timeout=0.2, answer_timeout=0.2)
+        server, _ = await stack.enter_async_context(served)
+        sock = await stack.enter_async_context(deaf(server.url("mia")))
+        sock.settimeout(5.0)
+        assert await asyncio.to_thread(ends, sock)
 
 
 async def test_a_space_has_its_own_bound() -> None:

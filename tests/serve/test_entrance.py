@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from simulator.core.wire import Answer
+from simulator.core.wire import Answer, Reset
+from simulator.serve import visitor as visiting
 from simulator.serve.app import Options, Server
 from simulator.serve.clock import ManualClock
 from simulator.serve.connections import Connection
@@ -21,11 +22,12 @@ from simulator.serve.intake import Intake
 from simulator.serve.transport import OwnTransport
 from simulator.serve.visitor import Visitor
 from tests.backends.mia.chats import GARDEN
-from tests.served import SECONDS, WEBSITE, Raw, handshake, request
+from tests.served import SECONDS, WEBSITE, Raw, admin, handshake, request
 
 ROOM = f"40{json.dumps({'instance': GARDEN})}".encode()
 needs_own = pytest.mark.skipif(sys.platform != "linux", reason="only there a transport is ours")
 POLL = "/socket.io/?EIO=4&transport=polling"
+WEBSOCKET = handshake("ws://127.0.0.1/socket.io/").replace(b"/socket.io/", b"/socket.io/?EIO=4&transport=websocket")
 
 
 @pytest.fixture
@@ -133,6 +135,25 @@ async def test_requests_behind_one_that_waits_are_answered_after_it(mia: Server)
         assert (await raw.answer())[0][0] == "HTTP/1.1 200 OK"
 
 
+async def test_behind_one_that_waits_no_more_is_read_than_once(mia: Server) -> None:
+    """It would be kept, however much comes."""
+    async with Raw.open(mia.url("mia")) as raw:
+        path = await begun(mia, raw)
+        await waits(mia, raw, path)
+        (visitor,) = visitors(mia)
+        raw.write(request("POST", path, b"3"))
+        await until("it is there", lambda: visitor._held)
+        held = len(visitor._held)
+        raw.write(request("GET", "/live"))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert len(visitor._held) == held
+        await mia.driver.advance(25)
+        assert (await raw.answer())[1] == b"2"
+        assert (await raw.answer())[1] == b"ok"
+        assert (await raw.answer())[0][0] == "HTTP/1.1 200 OK"
+
+
 async def test_who_leaves_while_his_poll_waits_is_gone(mia: Server) -> None:
     url = mia.url("mia")
     async with Raw.open(url) as raw:
@@ -146,9 +167,18 @@ async def test_who_leaves_while_his_poll_waits_is_gone(mia: Server) -> None:
 
 async def test_a_socket_and_what_came_behind_its_request(mia: Server) -> None:
     url = mia.url("mia")
-    where = url + "/socket.io/?EIO=4&transport=websocket"
-    target = handshake(where).replace(b"/socket.io/", b"/socket.io/?EIO=4&transport=websocket")
-    async with Raw.open(url, target + b"\x81\x82\x00\x00\x00\x0040") as raw:
+    async with Raw.open(url, WEBSOCKET + b"\x81\x82\x00\x00\x00\x0040") as raw:
+        assert (await raw.head())[0] == "HTTP/1.1 101 Switching Protocols"
+        assert (await raw.text())[:8] == '0{"sid":'
+        assert (await raw.text())[:9] == '40{"sid":'
+
+
+async def test_what_came_behind_a_request_that_a_timer_answers_comes_after_it(mia: Server) -> None:
+    slow = {"type": "latency", "stream": "downstream", "attributes": {"latency": 1000}}
+    assert (await admin(mia.url("mia"), "POST", "faults", slow))[0] == 200
+    async with Raw.open(mia.url("mia"), WEBSOCKET + b"\x81\x82\x00\x00\x00\x0040") as raw:
+        await until("it waits", lambda: mia.driver.asked == 1)
+        await mia.driver.advance(2)
         assert (await raw.head())[0] == "HTTP/1.1 101 Switching Protocols"
         assert (await raw.text())[:8] == '0{"sid":'
         assert (await raw.text())[:9] == '40{"sid":'
@@ -178,11 +208,65 @@ async def test_a_space_that_is_gone_answers_503(mia: Server, monkeypatch: pytest
         assert await raw.rest() == b"0\r\n\r\n"
 
 
+@pytest.mark.parametrize("status", [499, 520])
+async def test_a_status_that_has_no_name(mia: Server, status: int) -> None:
+    url = mia.url("mia")
+    fault = {"type": "refused_handshake", "attributes": {"status": status}}
+    assert (await admin(url, "POST", "faults", fault))[0] == 200
+    async with Raw.open(url, request("GET", POLL)) as raw:
+        assert (await raw.answer())[0][0] == f"HTTP/1.1 {status} unknown"
+
+
+async def test_a_mistake_in_an_answer_ends_the_connection(mia: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And its space is in use no more."""
+    monkeypatch.setattr(visiting, "head_of", lambda response, stays: 1 / 0)
+    async with Raw.open(mia.url("mia"), request("GET", POLL)) as raw:
+        assert await raw.rest() == b""
+    assert mia.spaces.default._users == 0
+
+
+async def test_a_mistake_behind_a_101_ends_the_connection(mia: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mia.driver, "attach", lambda running, call, link: 1 / 0)
+    async with Raw.open(mia.url("mia"), WEBSOCKET) as raw:
+        assert (await raw.head())[0] == "HTTP/1.1 101 Switching Protocols"
+        assert await raw.rest() == b""
+    assert mia.spaces.default._users == 0
+
+
 async def test_an_answer_of_nothing_ends_the_connection(mia: Server) -> None:
     running = mia.space.running["mia"]
     running.engine.interpose(lambda given: [Answer(given.call, None)])  # type: ignore[union-attr]
     async with Raw.open(mia.url("mia"), request("GET", POLL)) as raw:
         assert await raw.rest() == b""
+
+
+async def test_a_frame_that_came_while_its_handshake_was_held_up(mia: Server) -> None:
+    """It came behind the request as well."""
+    url = mia.url("mia")
+    status, _ = await admin(url, "POST", "faults", {"type": "latency", "attributes": {"latency": 5000}})
+    assert status == 200
+    door = handshake(url + "/socket.io/").replace(b"/socket.io/", b"/socket.io/?EIO=4&transport=websocket")
+    async with Raw.open(url, door) as raw:
+        await until("it waits", lambda: any(visitor._opening for visitor in visitors(mia)))
+        (visitor,) = (visitor for visitor in visitors(mia) if visitor._opening)
+        raw.send("40")
+        await until("a frame is there", lambda: visitor._held)
+        assert (await admin(url, "DELETE", "faults"))[0] == 200
+        assert (await raw.head())[0] == "HTTP/1.1 101 Switching Protocols"
+        assert (await raw.text())[:8] == '0{"sid":'
+        assert (await raw.text())[:9] == '40{"sid":'
+        # The header lines by name are kept as long as the socket otherwise, and nobody asks for them.
+        assert visitor._request.named is None
+
+
+async def test_a_fault_that_resets_is_no_orderly_end(mia: Server) -> None:
+    running = mia.space.running["mia"]
+    running.engine.interpose(lambda given: [Reset(given.call)])  # type: ignore[union-attr]
+    async with Raw.open(mia.url("mia"), request("GET", POLL)) as raw:
+        with pytest.raises(ConnectionResetError):
+            await raw.rest()
+    running.engine.interpose(None)
+    await until("nothing is left", lambda: visited(mia, 0))
 
 
 async def test_idle_connections_are_closed(mia: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,6 +323,32 @@ def visitors(running: Server) -> set[Visitor]:
 def visited(running: Server, expected: int) -> bool:
     """Whether the entrance has so many; over aiohttp's links there is none, and what clients see is the same."""
     return not running._options.own_links or len(visitors(running)) == expected
+
+
+async def test_who_ends_his_side_is_no_mistake(mia: Server) -> None:
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context))
+    async with Raw.open(mia.url("mia")) as raw:
+        await opened(raw)
+        raw.writer.write_eof()
+        assert await raw.rest() == b""
+    assert told == []
+
+
+async def test_what_is_handed_on_is_worked_once(mia: Server) -> None:
+    async with Raw.open(mia.url("mia")) as raw:
+        await opened(raw)
+        (visitor,) = visitors(mia)
+        make, made = visitor._make, list[asyncio.Protocol]()
+
+        def counted() -> asyncio.Protocol:
+            made.append(make())
+            return made[-1]
+
+        visitor._make = counted
+        raw.write(request("GET", "/live"))
+        assert (await raw.answer())[0][0] == "HTTP/1.1 200 OK"
+        assert len(made) == 1
 
 
 @pytest.mark.parametrize("again", [False, True])
@@ -371,6 +481,25 @@ async def test_who_was_sent_away_and_never_reads_is_cut_at_the_stop() -> None:
     assert visitor._unread is None
 
 
+@needs_own
+async def test_who_was_sent_away_has_a_moment_to_read_at_the_stop() -> None:
+    """And it is over as soon as he has."""
+    async with of_mia() as running, Raw.open(running.url("mia")) as raw:
+        await opened(raw)
+        (visitor,) = visitors(running)
+        transport = own(visitor)
+        transport._sock = slow = Slow(transport._sock)  # type: ignore[assignment]
+        transport.write(b"x" * 1000)
+        visitor.end()
+        stopping = asyncio.create_task(entered(running).shutdown(3600.0))
+        await asyncio.sleep(0.01)
+        assert not stopping.done()
+        slow.takes = 1000
+        assert await raw.rest() == b"x" * 1000
+        async with asyncio.timeout(SECONDS):
+            await stopping
+
+
 async def test_who_does_not_read_may_be_aiohttps(monkeypatch: pytest.MonkeyPatch) -> None:
     # Where a transport of our own is handed on, it is the new one that tells.
     monkeypatch.setattr(Intake, "here", lambda loop: None)
@@ -407,7 +536,7 @@ async def test_who_is_idle_is_looked_for_twice_in_his_time() -> None:
             await opened(raw)
             look = server._look
             assert look is not None
-            assert 0 < look.when() - asyncio.get_running_loop().time() <= 30.0
+            assert 20.0 < look.when() - asyncio.get_running_loop().time() <= 30.0
             server.sweep()
             assert server._look is not look
         await until("it is gone", lambda: not server._visitors)
@@ -426,6 +555,9 @@ async def test_nothing_is_left_of_who_has_gone(mia: Server) -> None:
         await opened(raw)
         (visitor,) = visitors(mia)
         assert mia._crowd.count == 1
+        # Who vanishes without a word is noticed by the system.
+        sock = visitor._transport.get_extra_info("socket")
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         visitor.pause_writing()
     await until("it is noticed", lambda: not visitors(mia))
     assert mia._crowd.count == 0

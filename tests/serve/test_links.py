@@ -292,6 +292,19 @@ async def test_who_floods_leaves_others_their_turns(sent: bytes) -> None:
         assert all(later - before <= links.TURN for before, later in zip([0, *turns], turns, strict=False))
 
 
+async def test_who_is_paused_after_shut_goes_on_to_the_close_frame() -> None:
+    """In the midst of what the peer had said before: its rest is no pause."""
+
+    def react(link: AnyLink, item: Item) -> None:
+        link.shut(4000)
+        asyncio.get_running_loop().call_soon(link.pause)
+
+    async with Echo(LinkPolicy(linger=SECONDS), react=react) as server:
+        peer, _ = await server.connect(HI * links.TURN * 2 + bye(4000))
+        assert await within(server.closed) == (4000, "")
+        await peer.close()
+
+
 async def test_who_floods_with_fragments_leaves_others_their_turns() -> None:
     """They are no items, so there is nothing that the link could count."""
     turns = 0
