@@ -316,7 +316,7 @@ class Engine(Timers):
                     self._do(handle(output))
                 else:
                     self._watched(self._watcher, output, handle(output))
-            elif type(output) is Write:
+            elif type(output) is Write or type(output) is Answer:
                 self._effects.append(output)
             elif isinstance(output, After):
                 self._arm(ASIDE if type(output.owner) is Aside else WIRE, output)
@@ -367,7 +367,7 @@ class Engine(Timers):
             if type(action) is Send:
                 take = self._wire_take
                 for output in take(action):
-                    if type(output) is Write:
+                    if type(output) is Write or type(output) is Answer:
                         self._effects.append(output)
                     else:
                         self._work([output])

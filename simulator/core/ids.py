@@ -85,35 +85,39 @@ class Ids:
         return options[self.below(len(options))]
 
     def token(self, n: int, alphabet: str = ALPHANUMERIC) -> str:
-        """N characters of the alphabet."""
-        pairs, both = _pairs(alphabet)
-        four = both * both
+        """N characters of the alphabet, which has two of them at least."""
+        # Sixteen of each draw, its last digit in that base first.
         text = ""
+        if alphabet == HEX:
+            while len(text) < n:
+                text += self._block().hex()[:15:-1]
+            return text[:n]
+        pairs, both, powers = _pairs(alphabet)
         while len(text) < n:
-            # Sixteen of each draw, its last digit in that base first. What is large is divided seldom.
-            number = int.from_bytes(self._block(), "big")
-            if alphabet == HEX:
-                text += f"{number:032x}"[:15:-1]
-                continue
-            for _ in range(min(n - len(text) + 3, 16) // 4):
-                number, rest = divmod(number, four)
-                text += pairs[rest % both] + pairs[rest // both]
+            # What is large is divided once; the one in front keeps the naughts behind it.
+            power = powers[min((n - len(text) + 1) // 2, 8)]
+            number = int.from_bytes(self._block(), "big") % power + power
+            while number > 1:
+                text += pairs[number % both]
+                number //= both
         return text[:n]
 
     def uuid(self) -> str:
         """A version 4 UUID in lower case (RFC 9562, section 5.4)."""
-        raw = int.from_bytes(self._block(), "big")
-        raw = raw & ~(0xF << 76) & ~(0x3 << 62) | 0x4 << 76 | 0x2 << 62
-        text = f"{raw:032x}"
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        text = self._block().hex()
+        return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{_VARIANTS[text[16]]}{text[17:20]}-{text[20:]}"
 
     def _block(self) -> bytes:
         self._draws += 1
         return blake2b(self._draws.to_bytes(8, "big"), key=self._key, digest_size=16).digest()
 
 
+_VARIANTS = {digit: HEX[int(digit, 16) & 0x3 | 0x8] for digit in HEX}
+"""The digit that bears the variant has its two upper bits set to it."""
+
+
 @lru_cache(8)
-def _pairs(alphabet: str) -> tuple[list[str], int]:
-    """All its pairs of letters, the last digit first, and how many they are."""
+def _pairs(alphabet: str) -> tuple[list[str], int, list[int]]:
+    """All its pairs of letters, the last digit first, how many they are, and so many to the power of each number."""
     pairs = [first + second for second in alphabet for first in alphabet]
-    return pairs, len(pairs)
+    return pairs, len(pairs), [len(pairs) ** count for count in range(9)]

@@ -98,6 +98,7 @@ class Due(Struct, gc=False):
     name: Hashable
 
 
+@final
 class Answer(Struct):
     """Answer an HTTP request."""
 

@@ -80,20 +80,21 @@ class Carrier:
                     continue
                 note(running.engine.world.now(), running.name, number, "server", item)
                 continue
-            match effect:
-                case Answer() | Upgrade():
-                    waiting = self._calls.take(effect.call)
-                    if waiting is None:
-                        continue
-                    if type(effect) is not Answer:
-                        now = self._now
-                        self._sockets.comes(waiting.asked, now())
-                        waiting.told(effect)
-                        continue
+            if type(effect) is Answer:
+                waiting = self._calls.take(effect.call)
+                if waiting is not None:
                     waiting.told(effect)
                     response = effect.response
                     if not quiet and response is not None and response.status == 200:
                         polled(note, running, waiting.asked, "server", response.body, running.engine.world.now())
+                continue
+            match effect:
+                case Upgrade():
+                    waiting = self._calls.take(effect.call)
+                    if waiting is not None:
+                        now = self._now
+                        self._sockets.comes(waiting.asked, now())
+                        waiting.told(effect)
                 case Raw():
                     link = self._links.get(effect.link)
                     if link is not None:

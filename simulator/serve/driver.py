@@ -123,7 +123,7 @@ class Driver:
             time = self._now()
             if engine.due <= time:
                 time = self._alarm.work(running, time, carry)
-            if route.via:
+            if request.body and route.via:
                 polled(self._note, running, asked, "client", request.body, time)
             carry(running, engine.take(asked, time), False)
         except Exception as error:

@@ -124,7 +124,7 @@ class Port:
 
 
 def _controls(path: str) -> bool:
-    return f"{unquote(path)}/".startswith("/__admin/")
+    return f"{unquote(path) if '%' in path else path}/".startswith("/__admin/")
 
 
 def _refuse(status: int, why: str) -> web.Response:

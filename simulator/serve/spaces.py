@@ -98,7 +98,7 @@ class Plan:
 class Place:
     """One space as it is served. `with` it, it is in use."""
 
-    __slots__ = ("_touched", "_users", "asked_for", "driver", "feed", "shelf")
+    __slots__ = ("_loop", "_touched", "_users", "asked_for", "driver", "feed", "shelf")
 
     def __init__(self, driver: Driver, asked_for: bool) -> None:
         shelf = driver.space.objects
@@ -110,7 +110,8 @@ class Place:
         self.feed: Feed | None = None
         """Who looks at what passes, since somebody first did."""
         self._users = 0
-        self._touched = asyncio.get_running_loop().time()
+        self._loop = asyncio.get_running_loop()
+        self._touched = self._loop.time()
 
     @property
     def name(self) -> str:
@@ -133,7 +134,7 @@ class Place:
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         self._users -= 1
-        self._touched = asyncio.get_running_loop().time()
+        self._touched = self._loop.time()
 
 
 class Spaces:

@@ -28,6 +28,7 @@ from simulator.core.wire import (
 )
 from simulator.wire import engineio_http as http
 from simulator.wire.engineio_payload import CLOSE, MESSAGE, NOOP, PING, PONG, UPGRADE, Packet, join, read, split
+from simulator.wire.engineio_polls import TEXT, Polls
 from simulator.wire.engineio_session import (
     ABNORMAL,
     NO_CODE,
@@ -40,7 +41,6 @@ from simulator.wire.engineio_session import (
     sid_for,
 )
 
-_TEXT = "text/plain; charset=UTF-8"
 # Members are looked up slowly, and these are on the way of every message.
 _OPEN, _CLOSING, _CLOSED = State
 _CHECK = 0.1
@@ -60,7 +60,6 @@ class EngineIO:
         "_settings",
         "_upgrades",
         "_upper",
-        "_waiting",
         "links",
         "sessions",
     )
@@ -75,10 +74,9 @@ class EngineIO:
         self.sessions: dict[str, Session] = {}
         self.links: dict[Link, Session] = {}
         self._probes: dict[Link, Session] = {}
-        self._polls: dict[CallId, Session] = {}
+        self._polls = Polls(settings)
         self._upgrades: dict[CallId, tuple[Request, Mapping[str, str]]] = {}
         self._owed: dict[Session, int] = {}
-        self._waiting = 0  # Characters in all buffers.
 
     def owes(self) -> Collection[tuple[Hashable, int]]:
         """Pings that no pong has answered yet, those that wait for a poll included."""
@@ -100,9 +98,8 @@ class EngineIO:
 
     def asked(self, asked: Asked, out: list[Output]) -> None:
         """A request came to the engine's path (lib/server.ts, handleRequest and handleUpgrade)."""
-        request = asked.request
-        settings = self._settings
-        cors = settings.cors.headers(request) if settings.cors else ()
+        request, settings, polls = asked.request, self._settings, self._polls
+        cors = polls.allowed(request) if polls.cors is None else polls.cors
         upgrade = http.is_upgrade(request)
         if settings.cors and request.method == "OPTIONS":
             # An upgrade has no answer that could be written there: the connection ends.
@@ -110,7 +107,10 @@ class EngineIO:
             return
         query = http.parameters(request)
         session = self.sessions.get(query.get("sid", ""))
-        code = http.verify(request, query, upgrade, settings.transports, session.transport if session else None)
+        code = None
+        # Nearly all that comes goes on with a session that polls, which there is only where polling is allowed.
+        if session is None or session.link is not None or upgrade or query.get("transport") != "polling":
+            code = http.verify(request, query, upgrade, settings.transports, session.transport if session else None)
         if code is not None:
             out.append(Answer(asked.call, http.refusal(code, upgrade, cors)))
         elif upgrade:
@@ -129,7 +129,7 @@ class EngineIO:
         else:
             session = self._new(request, None, asked.call)
             body = join([handshake(session, settings)])
-            out += (Answer(asked.call, http.answer(_TEXT, body, request, cors)), self._ping(session))
+            out += (Answer(asked.call, http.answer(TEXT, body, request, cors)), self._ping(session))
             self._upper.opened(session, out)
 
     def _poll(self, session: Session, call: CallId, request: Request, cors: Headers, out: list[Output]) -> None:
@@ -138,12 +138,11 @@ class EngineIO:
             self._end(session, ABNORMAL, True, out)
             out.append(Answer(call, Response(400, cors)))
             return
-        session.poll = (call, request)
-        self._polls[call] = session
+        self._polls.wait(session, call, request)
         if session.buffer:
             self._flush(session, out)
         elif session.ending:
-            self._answer(session, [NOOP, CLOSE], out)
+            self._polls.answer(session, [NOOP, CLOSE], out)
             self._end(session, NO_CODE, True, out)
         elif session.probe is not None and not self._check:
             out.append(After(0.0, session, "check"))
@@ -160,7 +159,7 @@ class EngineIO:
             if isinstance(packet, str) and packet[0] == CLOSE:
                 if session.state is not _CLOSED:
                     if session.poll is not None:
-                        self._answer(session, [NOOP], out)
+                        self._polls.answer(session, [NOOP], out)
                     self._over(session, NORMAL, True, out)
             else:
                 self._packet(session, packet, out)
@@ -224,9 +223,8 @@ class EngineIO:
     def aborted(self, aborted: Aborted, out: list[Output]) -> None:
         """The client of a poll or an upgrade went away."""
         self._upgrades.pop(aborted.call, None)
-        session = self._polls.pop(aborted.call, None)
+        session = self._polls.gone(aborted.call)
         if session is not None:
-            session.poll = None
             self._end(session, ABNORMAL, True, out)
 
     def due(self, due: Due, out: list[Output]) -> None:
@@ -244,7 +242,7 @@ class EngineIO:
                 self._end(session, ABNORMAL, True, out)
             case "check":
                 if session.poll is not None:
-                    self._answer(session, [NOOP], out)
+                    self._polls.answer(session, [NOOP], out)
                 if self._check:
                     out.append(After(self._check, session, "check"))
             case "upgrade":
@@ -291,11 +289,9 @@ class EngineIO:
         if session.link is not None:
             out.append(Drop(session.link) if code == ABNORMAL else Shut(session.link, code, reason))
         elif session.poll is not None and code == ABNORMAL:
-            (call, _), session.poll = session.poll, None
-            del self._polls[call]
-            out.append(Answer(call, None))
+            self._polls.cut(session, out)
         elif session.poll is not None:
-            self._answer(session, [CLOSE], out)
+            self._polls.answer(session, [CLOSE], out)
         self._over(session, NO_CODE if code is None else code, True, out)
 
     def _close_transport(self, session: Session, out: list[Output]) -> None:
@@ -314,35 +310,18 @@ class EngineIO:
             return
         if session.poll is not None:
             # Nothing waits for who waits.
-            self._answer(session, (packet,), out)
+            self._polls.answer(session, (packet,), out)
             return
-        session.buffer.append(packet)
-        session.size += len(packet)
-        self._waiting += len(packet)
+        self._polls.keep(session, packet)
         if session.size > self._settings.max_buffer:
             self._end(session, ABNORMAL, True, out)
-        elif self._waiting > self._settings.max_waiting:
+        elif self._polls.waiting > self._settings.max_waiting:
             self._end(max(self.sessions.values(), key=Session.waiting), ABNORMAL, True, out)
 
-    def _taken(self, session: Session) -> list[Packet]:
-        """All that waits for a client."""
-        packets, session.buffer = session.buffer, []
-        self._waiting -= session.size
-        session.size = 0
-        return packets
-
     def _flush(self, session: Session, out: list[Output]) -> None:
-        self._answer(session, self._taken(session), out)
+        self._polls.answer(session, self._polls.taken(session), out)
         if session.state is _CLOSING:
             self._close_transport(session, out)
-
-    def _answer(self, session: Session, packets: Sequence[Packet], out: list[Output]) -> None:
-        """Answer the poll that waits."""
-        assert session.poll is not None
-        (call, request), session.poll = session.poll, None
-        del self._polls[call]
-        cors = self._settings.cors.headers(request) if self._settings.cors else ()
-        out.append(Answer(call, http.answer(_TEXT, join(packets), request, cors)))
 
     # ---- beginnings
 
@@ -377,14 +356,14 @@ class EngineIO:
             del self.links[session.link]
             out.append(Shut(session.link, None))
         elif session.poll is not None:
-            self._answer(session, [CLOSE], out)
+            self._polls.answer(session, [CLOSE], out)
         session.link = link
         session.upgraded = True
         self.links[link] = session
         # As in Node, a ping that is under way has no deadline any more.
         self._owed.pop(session, None)
         out.append(Cancel(session, "pong"))
-        out += [Write(link, Frame(packet)) for packet in self._taken(session)]
+        out += [Write(link, Frame(packet)) for packet in self._polls.taken(session)]
         if session.state is _CLOSING:
             self._end(session, NO_CODE, True, out)
 
@@ -401,7 +380,7 @@ class EngineIO:
         if session.link is not None:
             out.append(Shut(session.link, None))
         elif session.poll is not None:
-            self._answer(session, [CLOSE], out)
+            self._polls.answer(session, [CLOSE], out)
         self._over(session, code, recoverable, out)
 
     def _over(self, session: Session, code: int, recoverable: bool, out: list[Output]) -> None:
@@ -415,6 +394,6 @@ class EngineIO:
             out.append(Shut(session.probe, None))
             self._unprobe(session, out)
         self._owed.pop(session, None)
-        self._taken(session)
+        self._polls.taken(session)
         out.append(Cancel(session))
         self._upper.closed(session, code, recoverable, out)

@@ -35,6 +35,10 @@ class Cors:
     """`*` for all, one origin that is always named, or those that are allowed and named when they ask."""
     credentials: bool = False
 
+    def fixed(self) -> Headers | None:
+        """What is added to every answer, where that does not depend on who asks."""
+        return self.headers(_NOBODY) if isinstance(self.origin, str) else None
+
     def headers(self, request: Request) -> Headers:
         """What is added to every answer."""
         allow: Headers
@@ -63,6 +67,9 @@ class Cors:
         return Response(204, (*headers, ("Content-Length", "0")))
 
 
+_NOBODY = Request("GET", "/")
+
+
 def parameters(request: Request) -> Mapping[str, str]:
     """The query; of equal names the last counts."""
     return _parsed(request.query)
@@ -84,11 +91,14 @@ def _parsed(query: str) -> Mapping[str, str]:
 
 def ticket(request: Request) -> str:
     """The session that a request names."""
-    return parameters(request).get("sid", "")
+    return _parsed(request.query).get("sid", "")
 
 
 def is_upgrade(request: Request) -> bool:
     """Whether Node hands the request to who listens for upgrades, whatever they are to."""
+    named = request.named
+    if named is not None and "upgrade" not in named:
+        return False
     return request.header("Upgrade") is not None and "upgrade" in request.tokens("Connection")
 
 
@@ -129,8 +139,9 @@ def unsupported(handshake: Headers) -> Response:
 
 def answer(content_type: str, body: bytes, request: Request, cors: Headers) -> Response:
     """The answer to a poll or a post (lib/transports/polling.ts)."""
-    agent = request.header("User-Agent") or ""
-    return Response(200, _lines(content_type, len(body), ";MSIE" in agent or "Trident/" in agent, cors), body)
+    agent = request.header("User-Agent")
+    explorer = agent is not None and (";MSIE" in agent or "Trident/" in agent)
+    return Response(200, _lines(content_type, len(body), explorer, cors), body)
 
 
 @lru_cache(256)

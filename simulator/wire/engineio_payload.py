@@ -31,8 +31,12 @@ def read(packet: Packet) -> Packet | None:
 
 def split(body: bytes) -> list[Packet | None]:
     """The packets of a request's body; None stands for one that is none, and ends the list."""
+    text = body.decode("utf-8", "replace")
+    if _SEPARATOR not in text:
+        # Clients seldom have two things to say at once.
+        return [read(text)]
     packets: list[Packet | None] = []
-    for part in body.decode("utf-8", "replace").split(_SEPARATOR):
+    for part in text.split(_SEPARATOR):
         packet = read(part)
         packets.append(packet)
         if packet is None:

@@ -12,7 +12,6 @@ from simulator.core.message import Headers, Request, Response
 
 _BARE = frozenset((204, 304))
 """Statuses that never have a body."""
-_STAYS: Headers = (("Connection", "keep-alive"), ("Keep-Alive", "timeout=5"))
 _CLOSES: Headers = (("Connection", "close"),)
 _CHUNK = 64 << 10
 """What a file's stream reads at a time."""
@@ -34,12 +33,16 @@ def link(max_payload: int = 1_000_000) -> LinkPolicy:
     )
 
 
-def dress(request: Request, response: Response, now: float) -> Response:
-    """The answer as Node writes it; one that names its Connection was written past `http`, and stays as it is."""
+def dress(request: Request, response: Response, now: float, idle: int = 5) -> Response:
+    """The answer as Node writes it; one that names its Connection was written past `http`, and stays as it is.
+
+    `idle` is the seconds that a server lets connections idle (`keepAliveTimeout`).
+    """
     bare = response.status in _BARE or request.method == "HEAD"
-    asked = request.tokens("Connection")
+    named = request.named
+    asked = () if named is not None and "connection" not in named else request.tokens("Connection")
     old = request.http < (1, 1)
-    framed = _framed(response.headers, bare, old, "close" in asked, "keep-alive" in asked, int(now))
+    framed = _framed(response.headers, bare, old, "close" in asked, "keep-alive" in asked, int(now), idle)
     if framed is None:
         return response
     headers, chunked = framed
@@ -53,14 +56,17 @@ def dress(request: Request, response: Response, now: float) -> Response:
 
 
 @lru_cache(256)
-def _framed(headers: Headers, bare: bool, old: bool, close: bool, keep: bool, now: int) -> tuple[Headers, bool] | None:
+def _framed(
+    headers: Headers, bare: bool, old: bool, close: bool, keep: bool, now: int, idle: int
+) -> tuple[Headers, bool] | None:
     """All header lines, and whether the body is chunked; None where nothing is added. Most answers are much alike."""
     names = [name for name, _ in headers]
     if "Connection" in names:
         return None
     length = any(name.lower() == "content-length" for name in names)
     stays = not close and (not old or (keep and (length or bare)))
-    more: Headers = (("Date", _date(now)), *(_STAYS if stays else _CLOSES))
+    kept = (("Connection", "keep-alive"), ("Keep-Alive", f"timeout={idle}"))
+    more: Headers = (("Date", _date(now)), *(kept if stays else _CLOSES))
     chunked = not (length or bare or old)
     if chunked:
         more += (("Transfer-Encoding", "chunked"),)

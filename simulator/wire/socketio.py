@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterator
-from hashlib import blake2b
-from typing import assert_never, cast
+from typing import assert_never
 
 import orjson
 
 from simulator.core.actions import BY_HAND, Accept, After, Cancel, Close, Hold, Refuse, Release, Reply, Send
 from simulator.core.errors import WireError
-from simulator.core.events import Acked, CallId, Closed, Knocked, Opened, Received, Requested
-from simulator.core.message import NO_REF, Frame, Json, Message, Response
+from simulator.core.events import Acked, CallId, Closed, Received, Requested
+from simulator.core.message import NO_REF, Frame, Message
 from simulator.core.wire import (
     Aborted,
     Answer,
@@ -37,15 +36,15 @@ from simulator.wire import socketio_bundle as bundle
 from simulator.wire import socketio_packets as packets
 from simulator.wire.engineio import EngineIO
 from simulator.wire.engineio_payload import Packet
-from simulator.wire.engineio_session import NO_CODE, SID_LETTERS, Session, new_sid
+from simulator.wire.engineio_session import NO_CODE, Session
 from simulator.wire.engineio_session import State as EngineState
+from simulator.wire.socketio_door import Door
 from simulator.wire.socketio_outbound import Outbound
-from simulator.wire.socketio_recovery import Kept, Log
 from simulator.wire.socketio_socket import Away, Client, Settings, Socket, State
 
 _NOTHING = Cancel("nobody")
 # Members are looked up slowly, and these are on the way of every message.
-_PENDING, _LOST, _OPEN, _AWAY, _GONE = State
+_, _LOST, _OPEN, _, _GONE = State
 _ENGINE_OPEN = EngineState.OPEN
 _RESERVED = packets.RESERVED
 _loads, _dumps = orjson.loads, orjson.dumps
@@ -56,15 +55,13 @@ class SocketIO:
 
     __slots__ = (
         "_away",
-        "_doors",
+        "_door",
         "_engine",
-        "_ids",
-        "_kept",
         "_left",
         "_links",
         "_outbound",
+        "_routes",
         "_settings",
-        "_start",
         "_telling",
         "_world",
     )
@@ -73,8 +70,7 @@ class SocketIO:
         """Serve requests on the routes named after `door`, see `routes`."""
         self._settings = settings
         self._world = world
-        self._doors = (door, f"{door} files")
-        self._ids = world.ids
+        self._routes = (door, f"{door} files")
         self._engine = EngineIO(settings.engine, world.ids, self, world.by_hand, world.mark)
         self._links = self._engine.links
         self._outbound = Outbound(self._engine, settings, world)
@@ -82,8 +78,7 @@ class SocketIO:
         self._telling: list[Output] = []
         """What a request caused: the rules may be hearing of it still."""
         self._away = Away()
-        self._kept = Kept()
-        self._start = world.now()
+        self._door = Door(self._engine, settings, world, self._away)
 
     def owes(self) -> Collection[tuple[Hashable, int]]:
         """Server pings that no pong has answered yet."""
@@ -132,9 +127,9 @@ class SocketIO:
             case Due():
                 self._due(given, out)
             case Accept():
-                self._accept(given, out)
+                self._door.accept(given, out)
             case Refuse():
-                self._refuse(given, out)
+                self._door.refuse(given, out)
             case Close():
                 self._close(given, out)
             case Attached():
@@ -193,7 +188,7 @@ class SocketIO:
         now = self._world._now
         offset = log.offset(now)
         packet = f'{conn.event}{text[:-1]},"{offset}"]'
-        log.add(now, offset, [packet])
+        log.add(now, offset, (packet,))
         return Write(link, Frame(packet))
 
     def _got(self, got: Got) -> list[Output]:
@@ -208,14 +203,21 @@ class SocketIO:
     def _asked(self, asked: Asked) -> list[Output]:
         request = asked.request
         settings = self._settings
-        if asked.route.name not in self._doors:
+        if asked.route.name not in self._routes:
             return [Requested(asked.call, request, asked.route)]
-        if settings.serve_client and bundle.has(request, settings.path) and not http.is_upgrade(request):
-            return [Answer(asked.call, bundle.serve(request, settings.path, settings.engine.cors))]
+        path = settings.path
+        if (
+            request.path != path
+            and settings.serve_client
+            and bundle.has(request, path)
+            and not http.is_upgrade(request)
+        ):
+            return [Answer(asked.call, bundle.serve(request, path, settings.engine.cors))]
         out: list[Output] = []
         self._telling = out
         self._engine.asked(asked, out)
-        self._tidy()
+        if self._left:
+            self._tidy()
         for output in out:
             if type(output) is Received or type(output) is Acked:
                 return out
@@ -290,7 +292,7 @@ class SocketIO:
         if conn is None:
             if kind != packets.CONNECT or len(client.conns) + len(client.pending) >= self._settings.max_conns:
                 raise WireError(f"not a packet for a namespace that was not joined: type {kind}")
-            self._knock(session, client, packet, out)
+            self._door.knock(session, client, packet, out)
         elif conn.state is not _OPEN and kind not in (packets.CONNECT, packets.CONNECT_ERROR):
             # It left in the same payload, which Node only notices at its end.
             return
@@ -311,75 +313,6 @@ class SocketIO:
             self._gone(conn, 1000, False, out)
         else:
             raise WireError(f"not a packet for a namespace that was joined: type {kind}")
-
-    def _knock(self, session: Session, client: Client, packet: packets.Packet, out: list[Output]) -> None:
-        auth: Json = packet.data or {}
-        assert isinstance(auth, dict)
-        pid, offset = auth.get("pid"), auth.get("offset")
-        old = self._away.find(packet.nsp, pid, offset, self._world.now())
-        if old is not None:
-            conn = Socket(session, packet.nsp, old.sid, old.pid)
-            conn.recovers, conn.offset = old, cast("str", offset)
-        else:
-            brought = blake2b(repr(auth).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-            sid = new_sid(self._ids, "socket", packet.nsp, brought)
-            conn = Socket(session, packet.nsp, sid, self._pid(sid))
-        client.pending[conn] = None
-        out.append(Knocked(conn, session.request, auth, packet.nsp, conn.recovers))
-
-    def _pid(self, sid: str) -> str:
-        return self._ids.child("pid", sid).token(16, SID_LETTERS) + sid[16:] if self._settings.recovery else ""
-
-    # ---- the door
-
-    def _accept(self, accept: Accept, out: list[Output]) -> None:
-        conn = accept.conn
-        if not isinstance(conn, Socket):
-            return
-        if conn.state is _LOST:
-            conn.state = _GONE
-            out.append(Closed(conn))
-        if conn.state is not _PENDING:
-            return
-        session = conn.session
-        client: Client = session.upper
-        if not client.conns:
-            out.append(Cancel(session, "connect"))
-        del client.pending[conn]
-        conn.state = _OPEN
-        client.conns[conn] = None
-        client.nsps[conn.nsp] = conn
-        client.root = client.nsps.get("/")
-        old = conn.recovers
-        if old is not None:
-            missed = old.missed(conn.offset, self._world.now())
-            conn.log, old.log, conn.recovers = old.log, None, None
-            if missed is not None:
-                out.append(Cancel(old))
-                self._away.forget(old)
-                self._engine.send(session, missed, out)
-        if conn.log is None and self._settings.recovery is not None:
-            conn.log = Log(self._settings.recovery, self._start, self._kept)
-        pid = f',"pid":"{conn.pid}"' if conn.pid else ""
-        self._engine.send(session, [f'40{conn.prefix}{{"sid":"{conn.sid}"{pid}}}'], out)
-        if conn.state is _OPEN:
-            out.append(Opened(conn))
-
-    def _refuse(self, refuse: Refuse, out: list[Output]) -> None:
-        conn = refuse.conn
-        if not isinstance(conn, Socket):
-            return
-        if conn.state is _PENDING:
-            client: Client = conn.session.upper
-            del client.pending[conn]
-            response = refuse.response
-            text = response.body.decode("utf-8", "replace") if isinstance(response, Response) else ""
-            body: Json = {"message": text} if isinstance(response, Response) else response
-            text, _ = packets.payload(cast("packets.Args", body))
-            self._engine.send(conn.session, [packets.head(packets.CONNECT_ERROR, 0, conn.prefix) + text], out)
-            conn.state = _GONE
-        elif conn.state is _LOST:
-            conn.state = _GONE
 
     # ---- ends
 

@@ -41,19 +41,23 @@ class Outbound:
                     text, attachments = packets.payload((message.name, *message.args))
                 except WireError as error:
                     return [Malformed(conn, error)]
-            link, log = conn.session.link, conn.log
-            if link is None and log is None and conn.state is _OPEN and not (attachments or send.volatile or send.ack):
-                self._engine.write(conn.session, conn.event + text, out)
-            elif link is None or attachments or send.ack is not None:
+            session, log = conn.session, conn.log
+            if conn.state is not _OPEN or attachments or send.ack is not None:
                 self._emit(conn, send, text, attachments, out)
             elif log is None or send.volatile:
-                out.append(Write(link, Frame(conn.event + text)))
+                if session.link is not None:
+                    out.append(Write(session.link, Frame(conn.event + text)))
+                elif session.poll is not None or not send.volatile:
+                    self._engine.write(session, conn.event + text, out)
             else:
                 now = self._world.now()
                 offset = log.offset(now)
                 packet = f'{conn.event}{text[:-1]},"{offset}"]'
-                out.append(Write(link, Frame(packet)))
-                log.add(now, offset, [packet])
+                if session.link is not None:
+                    out.append(Write(session.link, Frame(packet)))
+                else:
+                    self._engine.write(session, packet, out)
+                log.add(now, offset, (packet,))
         return out
 
     def _emit(self, conn: Socket, send: Send, text: str, attachments: list[bytes], out: list[Output]) -> None:
@@ -79,7 +83,7 @@ class Outbound:
             self._engine.send(session, [head + text, *attachments], out)
         if offset:
             assert log is not None
-            log.add(self._world.now(), offset, [head + text, *attachments])
+            log.add(self._world.now(), offset, (head + text, *attachments))
 
     def reply(self, reply: Reply, out: list[Output]) -> None:
         """An acknowledgement."""

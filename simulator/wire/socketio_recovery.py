@@ -66,7 +66,7 @@ class Log:
         self._limits = limits
         self._all = every
         self._start = start
-        self._events: deque[tuple[float, str, list[Packet]]] = deque()
+        self._events: deque[tuple[float, str, tuple[Packet, ...]]] = deque()
         self._size = 0
         self._last = ""
         self._seed = 0
@@ -83,8 +83,8 @@ class Log:
         self._seed += 1
         return f"{text}.{yeast(self._seed - 1)}"
 
-    def add(self, now: float, offset: str, packets: list[Packet]) -> None:
-        """Keep an event."""
+    def add(self, now: float, offset: str, packets: tuple[Packet, ...]) -> None:
+        """Keep an event. Of tuples with texts alone the collector does not keep track."""
         events, limits, before = self._events, self._limits, self._size
         events.append((now, offset, packets))
         self._size += len(packets[0]) if len(packets) == 1 else sum(map(len, packets))

@@ -23,6 +23,7 @@ def test_literals() -> None:
     assert Ids.seeded(8).token(24) == "Lrdg0co2jgy2D74qaCEmer0M"
     assert Ids.seeded(7).token(5, "ab") == "aabab"
     assert Ids.seeded(7).token(41, HEX) == "4b6cbb4630ff2d1c361c5aab6d28ea614dc23080e"
+    assert Ids.seeded(7).token(17, "0123456789abcdefghijklmnopqrstuvwxyz") == "wle3er0dawnl4rliz"
     assert Ids.seeded(7).token(19, "0123456789") == "0892142208435555720"
 
 

@@ -12,7 +12,7 @@ from simulator.core.actions import Action
 from simulator.core.backend import Route
 from simulator.core.bot import SilentBot
 from simulator.core.engine import Engine, Given
-from simulator.core.events import Event
+from simulator.core.events import Event, Opened
 from simulator.core.ids import Ids
 from simulator.core.message import Frame, Headers, Ping, Pong, Request, Response
 from simulator.core.wire import (
@@ -224,3 +224,19 @@ def code_of(response: Response) -> int:
 
 def query_of(request: Request) -> dict[str, str]:
     return dict(parse_qsl(request.query))
+
+
+def do(server: Server, action: Action) -> None:
+    """What rules ask for between two inputs."""
+    server.engine._effects = []
+    server.engine._do([action])
+    server._carry(server.engine._effects)
+
+
+def conn(server: Server, index: int = -1) -> Any:
+    return server.rules.all(Opened)[index].conn
+
+
+def later(server: Server) -> None:
+    """The rules answer nothing by themselves."""
+    server.rules.answer = lambda event: []

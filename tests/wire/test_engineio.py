@@ -163,35 +163,6 @@ def test_other_methods() -> None:
         assert server.request(method, f"{POLLING}&sid={sid}") == Response(500)
 
 
-def test_a_buffer_that_nobody_fetches_has_an_end() -> None:
-    server = echo(max_buffer=100)
-    sid = server.open()
-    server.post(sid, "\x1e".join(["4" + "a" * 40] * 3))
-    refused(server, sid)
-
-
-def test_all_buffers_together_have_an_end() -> None:
-    """Whoever lets the most wait goes, whoever is written to."""
-    server = echo(max_buffer=1000, max_waiting=300)
-    greedy, modest, reading = server.open(), server.open(), server.open()
-    server.post(greedy, "4" + "a" * 199)
-    server.post(modest, "4" + "b" * 49)
-    for _ in range(10):
-        server.post(reading, "4" + "c" * 49)
-        assert server.poll(reading) == "4" + "c" * 49
-    server.post(modest, "4" + "b" * 59)
-    refused(server, greedy)
-    assert server.poll(modest) == "4" + "b" * 49 + "\x1e4" + "b" * 59
-    server.post(reading, "4" + "c" * 299)
-    assert server.poll(reading) == "4" + "c" * 299
-    server.post(reading, "4" + "c" * 300)
-    refused(server, reading)
-    assert server.wire._engine._waiting == 0
-    server.post(modest, "4b")
-    assert server.probe(modest).send("5") == ["4b"]
-    assert server.wire._engine._waiting == 0
-
-
 def test_times_are_told_in_milliseconds() -> None:
     server = echo(ping_interval=0.3, ping_timeout=0.2)
     assert b'"pingInterval":300,"pingTimeout":200,' in server.request("GET", POLLING).body

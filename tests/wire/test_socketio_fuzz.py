@@ -183,7 +183,7 @@ def test_anything(steps: list[Any], recovery: bool, slow: bool, room: int) -> No
     assert server.wire._engine.sessions == {}
     assert len(server.wire._away) == 0
     engine_ = server.wire._engine
-    assert [engine_._polls, engine_._probes, engine_._upgrades] == [{}, {}, {}]
+    assert [engine_._polls._sessions, engine_._probes, engine_._upgrades] == [{}, {}, {}]
 
 
 @pytest.mark.parametrize("packet", PACKETS)

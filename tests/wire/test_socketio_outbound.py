@@ -68,7 +68,7 @@ def test_what_can_be_missed_has_an_offset(more: dict[str, Any], frame: str, kept
     socket.send("40")
     [conn] = server.rules.present
     assert written(outbound(server).send(Send((conn,), Message("m", (1,)), **more))) == [(socket.link, frame)]
-    assert (server.wire._kept.size == len(frame)) is kept
+    assert (server.wire._door._kept.size == len(frame)) is kept
     if kept:
         # Again in the same millisecond.
         assert written(outbound(server).send(Send((conn,), Message("m")))) == [(socket.link, f'42["m","{OFFSET}.0"]')]
@@ -78,10 +78,10 @@ def test_who_is_away_has_it_kept() -> None:
     server = Server(Settings(recovery=Recovery()))
     socket = server.connected()
     [conn] = server.rules.present
-    size = server.wire._kept.size
+    size = server.wire._door._kept.size
     socket.close(1006)
     assert outbound(server).send(Send((conn,), Message("m", (b"x",)))) == []
-    assert server.wire._kept.size > size
+    assert server.wire._door._kept.size > size
     out: list[Output] = []
     assert outbound(server).send(Send((conn,), Message("m"), ack="k")) == [], "nobody could acknowledge it"
     outbound(server).reply(Reply(conn, "1", ()), out)
@@ -110,3 +110,14 @@ def test_replies() -> None:
         (socket.link, '461-8[{"_placeholder":true,"num":0}]'),
         (socket.link, b"x"),
     ]
+
+
+@pytest.mark.parametrize("more", [{}, {"ack": "k"}])
+@pytest.mark.parametrize("args", [(1,), (b"x",)])
+def test_what_is_volatile_is_lost_where_nobody_polls(args: tuple[Any, ...], more: dict[str, Any]) -> None:
+    server = Server()
+    sid = server.joined()
+    send = Send((*server.rules.present,), Message("m", args), volatile=True, **more)
+    assert outbound(server).send(send) == []
+    server.waiting(sid)
+    assert len(outbound(server).send(send)) == 1

@@ -14,8 +14,8 @@ from simulator.core.wire import Drain
 from simulator.wire.engineio_session import Settings as EngineSettings
 from simulator.wire.socketio_recovery import Kept, Log, Recovery, yeast
 from simulator.wire.socketio_socket import Settings
-from tests.wire.sio import NOON, Server, Socket
-from tests.wire.test_socketio import HOLE, conn, do, later
+from tests.wire.sio import NOON, Server, Socket, conn, do, later
+from tests.wire.test_socketio import HOLE
 
 
 def recovering(**limits: Any) -> Server:
@@ -224,13 +224,13 @@ def test_the_door_decides_about_who_comes_back() -> None:
 def test_a_log_has_an_end() -> None:
     log = Log(Recovery(most_events=2), 0.0, Kept())
     for i in range(3):
-        log.add(1.0, str(i), [f"f{i}"])
+        log.add(1.0, str(i), (f"f{i}",))
     assert [log.missed(1.0, str(i)) for i in range(3)] == [None, ["f2"], []]
     log = Log(Recovery(most_characters=10), 0.0, Kept())
     for i in range(3):
-        log.add(1.0, str(i), ["12345"])
+        log.add(1.0, str(i), ("12345",))
     assert [log.missed(1.0, str(i)) for i in range(3)] == [None, ["12345"], []]
-    log.add(1.0, "big", ["x" * 11])
+    log.add(1.0, "big", ("x" * 11,))
     assert log.missed(1.0, "big") is None
 
 
@@ -238,19 +238,19 @@ def test_all_logs_together_have_an_end() -> None:
     every, limits = Kept(), Recovery(most_in_all=100)
     logs = [Log(limits, 0.0, every) for _ in range(5)]
     for log in logs:
-        log.add(1.0, "a", ["x" * 20])
+        log.add(1.0, "a", ("x" * 20,))
     assert [log.missed(1.0, "a") is None for log in logs] == [False] * 5
-    logs[4].add(1.0, "b", ["y"])
+    logs[4].add(1.0, "b", ("y",))
     assert [log.missed(1.0, "a") is None for log in logs] == [True, True, True, False, False], "the first go first"
     assert every.size == 41
-    logs[0].add(1.0, "c", ["z" * 60])
+    logs[0].add(1.0, "c", ("z" * 60,))
     assert [log.missed(1.0, "c") for log in logs[:1]] == [None], "it came last, and is too long all the same"
     assert every.size == 0
 
 
 def test_what_is_kept_for_nobody_is_kept_no_longer() -> None:
     server = recovering()
-    kept = server.wire._kept
+    kept = server.wire._door._kept
     gone, known = joined(server)
     goodbye, _ = joined(server)
     assert kept.size > 0
@@ -269,14 +269,14 @@ def test_a_room_of_many_is_not_kept_for_each_without_end() -> None:
     sockets = [joined(server)[0] for _ in range(10)]
     for number in range(50):
         do(server, Send((*server.rules.present,), Message("news", ("x" * 500, number))))
-        assert server.wire._kept.size <= 10_000
+        assert server.wire._door._kept.size <= 10_000
     assert all(len(socket.got()) == 50 for socket in sockets)
 
 
 def test_a_log_forgets_at_sweeps() -> None:
     log = Log(Recovery(), 0.0, Kept())
-    log.add(30.0, "a", ["a"])
+    log.add(30.0, "a", ("a",))
     assert log.missed(179.0, "a") == []
     assert log.missed(180.0, "a") is None
-    log.add(180.0, "b", ["b"])
+    log.add(180.0, "b", ("b",))
     assert len(log._events) == 1

@@ -153,7 +153,7 @@ class Commands:
             body["reactions"] = {"liked": False, "disliked": False}
         return body
 
-    def _send_message(self, client: Client, order: m.SendMessage) -> list[Action]:
+    def _send_message(self, client: Client, order: m.SendMessage | m.Said) -> list[Action]:
         talk = self._open(client, order.conversationId)
         body: Body = {"content": order.content, "conversationId": talk.id}
         return self._say(client, talk, order.content, self._settings.echo_messages, Message("send-message", (body,)))
@@ -161,19 +161,20 @@ class Commands:
     def _say(self, client: Client, talk: Conversation, text: str, echo: str, message: Message) -> list[Action]:
         """A person or one of the staff says something in a conversation."""
         caller = client.caller
+        staff = caller.staff
         client.typing.pop(talk, None)
         talk.typing.pop(client, None)
         actions: list[Action] = []
-        if caller.staff and (talk.status, talk.agent_id) != ("agent", caller.user_id):
+        if staff and (talk.status, talk.agent_id) != ("agent", caller.user_id):
             # Who of the staff speaks has the conversation from then on.
             actions += self._desk.take(talk, caller.user_id, caller.name or "Agent", in_person=True)
-        sender = "agent" if caller.staff else "user"
+        sender = "agent" if staff else "user"
         msg = self._desk.keep(talk, sender, text, caller.name, caller.user_id)
         if echo == "none":
             actions += self._desk.said_to_lists(talk)
         else:
             actions += self._desk.said(talk, msg, client if echo == "others" else None)
-        if caller.staff:
+        if staff:
             return actions
         actions += self._desk.hear(talk)
         if talk.status == "agent" and self._desk.attended(talk):
@@ -183,7 +184,8 @@ class Commands:
                 "warning", "the bot does not hear this: most_unanswered of one socket", conversation=talk.id
             )
             return actions
-        return [*actions, Heard(talk.id, text, message, client.conn, talk.about())]
+        actions.append(Heard(talk.id, text, message, client.conn, talk.about()))
+        return actions
 
     def _may_ask(self, client: Client) -> bool:
         """Whether the bot hears one more of a socket: answers under way are bounded, and all have one bound."""

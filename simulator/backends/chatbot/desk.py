@@ -31,6 +31,7 @@ class Desk:
         self._talks = talks
         self._rooms = rooms
         self._tell = tell
+        self._hearing = Trigger.NOBODY_HEARS if self._settings.bot == "none" else Trigger.BOT_HEARS
         self._users = seed.users
         self._widgets = {(widget.tenantId, widget.chatbotId): widget for widget in seed.widgets}
         self.cut: Callable[[Conversation], list[Action]] = lambda talk: []
@@ -160,9 +161,10 @@ class Desk:
         """A message is there; nobody is told yet."""
         msg = Msg(talk, sender, text, self._world.now(), name)
         msg.user_id = user
-        customers = any(not client.caller.staff for client in self._rooms.inside(of.conversation(talk)))
-        heard = self._settings.bot != "none" or self.attended(talk)
-        msg.delivered = heard if sender == "user" else customers
+        if sender == "user":
+            msg.delivered = self._settings.bot != "none" or self.attended(talk)
+        else:
+            msg.delivered = self._present(talk, staff=False)
         self._talks.say(talk, msg)
         # Who answers has read what was said.
         self.seen(talk, by=sender)
@@ -178,16 +180,26 @@ class Desk:
     def said(self, talk: Conversation, msg: Msg, but: Client | None = None, also: Client | None = None) -> list[Action]:
         """A message is told, to one more who is not in the conversation, and not to one who is."""
         body = msg.body(self._settings.beyond_document)
-        told = self._tell.talk(talk, "message", {"message": body}, but, also)
-        return [*told, *self.said_to_lists(talk)]
+        actions = self._tell.talk(talk, "message", {"message": body}, but, also)
+        actions += self.said_to_lists(talk)
+        return actions
 
     def said_to_lists(self, talk: Conversation) -> list[Action]:
         """A message is told to nobody in the conversation."""
-        return [*self._tell.changed(talk), *self._wait(talk)]
+        actions = self._tell.changed(talk)
+        actions += self._wait(talk)
+        return actions
 
     def attended(self, talk: Conversation) -> bool:
         """Whether one of the staff is in it with a socket."""
-        return any(client.caller.staff for client in self._rooms.inside(of.conversation(talk)))
+        return self._present(talk, staff=True)
+
+    def _present(self, talk: Conversation, staff: bool) -> bool:
+        """Whether somebody is in it with a socket: one of the staff, or one who is not."""
+        for client in self._rooms.inside(of.conversation(talk)):  # noqa: SIM110 - each message asks, of one or two
+            if client.caller.staff is staff:
+                return True
+        return False
 
     def move(
         self,
@@ -215,8 +227,7 @@ class Desk:
 
     def hear(self, talk: Conversation) -> list[Action]:
         """A person said something: who answers?"""
-        trigger = Trigger.NOBODY_HEARS if self._settings.bot == "none" else Trigger.BOT_HEARS
-        return self.move(talk, trigger) or []
+        return self.move(talk, self._hearing) or []
 
     def end(self, talk: Conversation, reason: Reason, told: bool = True) -> list[Action]:
         """It ends: `ended` now, `closed` after a while. Those in it may be told nothing of it."""

@@ -150,4 +150,5 @@ class Rooms:
 
     def conns(self, room: Room, but: Client | None = None) -> Sequence[Conn]:
         """Their conns, one left out."""
-        return [client.conn for client in self._rooms.get(room, ()) if client is not but]
+        inside = self._rooms.get(room)
+        return [] if inside is None else [client.conn for client in inside if client is not but]

@@ -13,6 +13,7 @@ from simulator.backends.chatbot.answers import Answers, Speaker, Stream
 from simulator.backends.chatbot.commands import Commands
 from simulator.backends.chatbot.desk import Desk
 from simulator.backends.chatbot.knowledge import Index
+from simulator.backends.chatbot.messages import Said
 from simulator.backends.chatbot.names import COMMANDS
 from simulator.backends.chatbot.rooms import Caller, Client, Rooms
 from simulator.backends.chatbot.state import Seed, Settings
@@ -221,7 +222,9 @@ class ChatbotRules:
             told = self._tell.failed(client, failed)
             # The acknowledgement goes first: an ended connection takes none.
             return [*self._acknowledge(client, message, {"success": False, "error": failed.body()}), *told]
-        return [*actions, *self._acknowledge(client, message, {"success": True})]
+        if message.ref is not NO_REF:
+            actions += self._acknowledge(client, message, {"success": True})
+        return actions
 
     def _read(self, message: Message) -> Any:
         """The event's model. Raises Failed."""
@@ -243,6 +246,11 @@ class ChatbotRules:
             extra := [key for key in body if key not in model.model_fields]
         ):
             raise Failed(code, "Invalid payload", f"{extra[0][:100]}: there is no such field")
+        if name == "send-message":
+            talk, content = body.get("conversationId"), body.get("content")
+            if type(talk) is str and type(content) is str and talk and content and talk.isascii() and content.isascii():
+                # Plainly right: the model is for what may not be.
+                return Said(content, talk)
         validate = self._validators.get(name)
         if validate is None:
             validate = self._validators[name] = TypeAdapter(model).validator.validate_python

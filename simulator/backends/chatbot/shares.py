@@ -50,6 +50,9 @@ class Ranks:
     def move(self, visitor: Visitor, old: int, new: int) -> None:
         """From one rank to another."""
         ranks = self._ranks
+        if old == new and new:
+            ranks[new].move_to_end(visitor)
+            return
         if old:
             del ranks[old][visitor]
         while len(ranks) <= new:

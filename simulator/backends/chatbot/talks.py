@@ -85,17 +85,19 @@ class Msg:
     def body(self, beyond: bool) -> dict[str, Json]:
         """IMessage; `beyond` adds what only the real clients know."""
         body: dict[str, Json] = {"_id": self.oid} if beyond else {}
-        body |= {"messageId": self.id, "conversationId": self.conversation_id}
+        body["messageId"] = self.id
+        body["conversationId"] = self.conversation_id
         if self.user_id is not None:
             body["userId"] = self.user_id
         body["sender"] = self.sender
         if self.sender_name is not None:
             body["senderName"] = self.sender_name
-        body |= {"content": self.content, "timestamp": iso(self.at), "color": COLORS[self.sender]}
-        metadata: dict[str, Json] = {"aiConfidence": self.confidence, "intent": self.intent}
-        told: dict[str, Json] = {key: value for key, value in metadata.items() if value is not None}
-        if told:
-            body["metadata"] = told
+        body["content"] = self.content
+        body["timestamp"] = iso(self.at)
+        body["color"] = COLORS[self.sender]
+        if self.confidence is not None or self.intent is not None:
+            metadata: dict[str, Json] = {"aiConfidence": self.confidence, "intent": self.intent}
+            body["metadata"] = {key: value for key, value in metadata.items() if value is not None}
         body["status"] = {"sent": self.sent, "delivered": self.delivered, "read": self.read}
         if beyond:
             body["reactions"] = {"liked": self.liked, "disliked": self.disliked}

@@ -34,12 +34,14 @@ class Failed(Exception):
         return told | {key: value for key, value in rest.items() if value is not None}
 
 
-_ORDER = {name: [*model.model_fields] for name, model in EVENTS.items()}
+_ORDER = {name: (*model.model_fields,) for name, model in EVENTS.items()}
 
 
 def about(talk: Conversation, name: str, body: Body) -> Body:
     """The body of an event that names its conversation, keys in the document's order."""
     named: Body = {**body, "conversationId": talk.id}
+    if _ORDER[name] == (*named,):
+        return named
     return {key: named[key] for key in _ORDER[name] if key in named}
 
 
@@ -127,5 +129,6 @@ class Teller:
     def changed(self, talk: Conversation) -> list[Action]:
         """Something of a conversation changed; nothing is put together where nobody looks."""
         conns = self._rooms.conns(of.listing(talk.tenant_id))
-        body: Body = {"type": "updated", "conversation": self.listed(talk)} if conns else {}
-        return self.to(conns, "conversation-update", body)
+        if not conns:
+            return []
+        return self.to(conns, "conversation-update", {"type": "updated", "conversation": self.listed(talk)})

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from urllib.parse import unquote_to_bytes
 
 import orjson
@@ -69,9 +68,7 @@ def not_found(request: Request) -> Response:
 
 def dress(settings: object, request: Request, response: Response, now: float) -> Response:
     """The answer as Node writes it; Fastify lets a connection idle for 72 s, which holds for all of the server."""
-    dressed = nodehttp.dress(request, response, now)
-    headers = tuple(("Keep-Alive", "timeout=72") if name == "Keep-Alive" else (name, v) for name, v in dressed.headers)
-    return replace(dressed, headers=headers)
+    return nodehttp.dress(request, response, now, 72)
 
 
 def instance_id(request: Request) -> float:

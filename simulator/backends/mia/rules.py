@@ -223,8 +223,9 @@ class MiaRules:
             return []
         body = args[0]
         # An object's property is looked for on whatever came.
-        content = body.get("content") if isinstance(body, dict) else None
-        return self._send_message(client, client.talk, content, isinstance(body, dict) and "content" in body)
+        if not isinstance(body, dict):
+            return self._send_message(client, client.talk, None, there=False)
+        return self._send_message(client, client.talk, body.get("content"), "content" in body)
 
     def _send_message(self, client: Client, talk: Conversation, content: Json, there: bool) -> list[Action]:
         """listenForClient: the whole room sees it at once, the sender as well, and then it goes to Mia."""
@@ -232,15 +233,15 @@ class MiaRules:
         text = js.text(content)
         msg = Msg(talk, client.ids.uuid(), "user", text, TEXT, self._tell.now())
         person = client.person
-        dto: dict[str, Json] = {
-            "id": msg.id,
-            **({"content": content} if there else {}),
-            **({"from": person.name} if person is not None else {}),
-            "createdAt": msg.created,
-            "status": "sent",
-            "direction": "outgoing",
-            "type": TEXT,
-        }
+        dto: dict[str, Json] = {"id": msg.id}
+        if there:
+            dto["content"] = content
+        if person is not None:
+            dto["from"] = person.name
+        dto["createdAt"] = msg.created
+        dto["status"] = "sent"
+        dto["direction"] = "outgoing"
+        dto["type"] = TEXT
         actions: list[Action] = [Send(self._state.members(talk.room_id), Message(names.MESSAGE, (dto,)))]
         if content is None:
             self._world.log("warning", "a message without content fails", room=talk.room_id)
@@ -248,7 +249,9 @@ class MiaRules:
         self._state.add(msg)
         about = None if person is None else person_data(person)
         heard = Heard(talk.name, text, Message(names.SEND_MESSAGE, ({"content": text},)), client.conn, about)
-        return [*actions, *self._forward(client, msg, text), heard]
+        actions += self._forward(client, msg, text)
+        actions.append(heard)
+        return actions
 
     def _forward(self, client: Client, msg: Msg, text: str) -> list[Action]:
         """Tell the gateway, which answers by /receive-message; without one the message is delivered."""

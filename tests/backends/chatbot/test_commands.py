@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from simulator.backends import load
+from simulator.backends.chatbot.messages import SendMessage
 from simulator.backends.chatbot.names import BEYOND, COMMANDS, EVENTS
+from simulator.backends.chatbot.telling import Failed
 from simulator.core.bot import End
+from simulator.core.message import Message
 from simulator.serve import seeds
 from tests.backends.chatbot.chats import Person, chat, checked, codes, names, one, person, user
 from tests.talk import UPGRADE, Talk
@@ -371,3 +376,24 @@ def test_read_and_delivered() -> None:
     ada.emit("typing", {"conversationId": "conv-456", "isTyping": False})
     messages = ada.join(conversationId="conv-456")["messages"]
     assert [message["status"]["read"] for message in messages[-2:]] == [True, True]
+
+
+@cache
+def fresh_rules() -> Any:
+    return chat().running.engine.rules
+
+
+@pytest.mark.parametrize("content", ["Hello", "Grüße", "", " ", 1, None, "x" * 3, ["Hello"], "\ud800"])
+@pytest.mark.parametrize("id", ["conv_1", "", 7, None, "größe"])
+@pytest.mark.parametrize("more", [{}, {"extra": 1}])
+def test_what_is_plainly_right_is_what_the_model_says(content: Any, id: Any, more: dict[str, Any]) -> None:
+    rules = fresh_rules()
+    body = {"conversationId": id, "content": content, **more}
+    try:
+        order = SendMessage.model_validate(body)
+    except ValidationError:
+        with pytest.raises(Failed):
+            rules._read(Message("send-message", (body,)))
+    else:
+        read = rules._read(Message("send-message", (body,)))
+        assert (read.conversationId, read.content) == (order.conversationId, order.content)
