@@ -85,7 +85,7 @@ async def test_the_backend_is_what_was_recorded(path: Path) -> None:
 @pytest.mark.live
 async def test_who_comes_back_by_an_id_without_a_digit(monkeypatch: pytest.MonkeyPatch) -> None:
     """As one in fifteen is: the recording's visitor is recovered all the same."""
-    monkeypatch.setattr("simulator.wire.socketio.SID_LETTERS", ascii_letters)
+    monkeypatch.setattr("simulator.wire.socketio_door.SID_LETTERS", ascii_letters)
     result = await verified(SAMPLES / "mia" / "recovery.yaml", "mia", *QUICKER["mia"])
     assert (result.exit_code, result.stdout) == (0, ""), result.output
 
