@@ -248,21 +248,20 @@ class ScenarioBot:
 
     def _listen(self, talk: Talk, past: float) -> None:
         """Wait for the next silence that means something, longer than what is past."""
-        after = next((silence for silence in talk.part.silences if silence > past), inf)
-        if after < inf:
-            self._deeds.append(After(max(0.0, talk.since + after - self._world.now()), talk.name, _SILENCE))
+        talk.awaits = next((silence for silence in talk.part.silences if silence > past), inf)
+        if talk.awaits < inf:
+            self._deeds.append(After(max(0.0, talk.since + talk.awaits - self._world.now()), talk.name, _SILENCE))
         else:
             self._deeds.append(Cancel(talk.name, _SILENCE))
 
     def _silent(self, talk: Talk) -> None:
-        passed = self._world.now() - talk.since
-        for silence in talk.part.silences:
-            if abs(silence - passed) < 1e-5:
-                moment = Moment(SILENT)
-                moment.silence = silence
-                self._listen(talk, silence)
-                # Steps that answer the client begin its silence anew at their end.
-                if all(SILENT in track.moment.kinds for track in talk.tracks.values()):
-                    self._meet(talk, moment)
-                return
-        self._listen(talk, passed)
+        # Not what the clock says: where this process was away it has gone past that silence, and longer ones as well.
+        silence = talk.awaits
+        self._listen(talk, silence)
+        # Meanwhile another plan may have taken the place of its own.
+        if silence in talk.part.silences:
+            moment = Moment(SILENT)
+            moment.silence = silence
+            # Steps that answer the client begin its silence anew at their end.
+            if all(SILENT in track.moment.kinds for track in talk.tracks.values()):
+                self._meet(talk, moment)

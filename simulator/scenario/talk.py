@@ -39,6 +39,7 @@ class Talk:
     __slots__ = (
         "about",
         "agent",
+        "awaits",
         "backend",
         "count",
         "ids",
@@ -75,6 +76,8 @@ class Talk:
         self.about: Mapping[str, Json] = _NOTHING
         self.since = 0.0
         """When the client's silence began."""
+        self.awaits = 0.0
+        """How long the silence is that is waited for, in seconds."""
         self.last = 0
         """The number of the latest track."""
         self.over = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.scenario.play import Story
+from tests.scenario.play import START, Story
 
 
 def test_the_first_rule_that_applies_is_done_and_no_other() -> None:
@@ -250,6 +250,22 @@ def test_a_silence_that_is_over_while_its_own_rule_speaks_is_not_lost() -> None:
           - {when: {silence: 20}, then: {say: two}}
         """
     ).play("ann comes\nafter 24.9\nann is silent\nafter 0.1\nann << say one\nann << say two")
+
+
+def test_a_silence_that_ended_while_the_process_was_away_is_not_lost() -> None:
+    story = Story(
+        """
+        rules:
+          - {when: {silence: 10}, then: {say: 'hello?'}}
+          - {when: {silence: 20}, then: {say: 'still there?'}}
+          - {when: {silence: 30}, then: {say: goodbye}}
+        """
+    )
+    story.play("ann comes")
+    story.engine.run_until(START + 15, away=True)
+    story.play("ann << say hello?\nann is silent\nafter 5\nann << say still there?")
+    story.engine.run_until(START + 3600, away=True)
+    story.play("ann << say goodbye\nann is silent")
 
 
 def test_a_silence_is_that_of_the_state() -> None:
