@@ -97,8 +97,9 @@ class Crowd:
     def full(self) -> bool:
         """Whether one more is too many; the operator is told at the first one, and again after it was quiet."""
         since = self._loop.time() - HANDSHAKE
-        while self._knocking and next(iter(self._knocking.values())) < since:
-            del self._knocking[next(iter(self._knocking))]
+        # Any of them may go between two looks: the map is weak.
+        while (first := next(iter(self._knocking.items()), None)) is not None and first[1] < since:
+            self._knocking.pop(first[0], None)
         count = self.count
         if count < self.most:
             self._full = self._full and count > self.most * 0.9

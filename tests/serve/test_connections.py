@@ -11,6 +11,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -41,6 +42,21 @@ async def until(check: Any) -> None:
     async with asyncio.timeout(SECONDS):
         while not check():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
+
+
+async def test_who_knocked_may_go_while_it_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The map is weak, and the collector comes when it likes."""
+
+    class Collected(WeakKeyDictionary[Any, float]):
+        def __len__(self) -> int:
+            there = super().__len__()
+            self.data.clear()
+            return there
+
+    monkeypatch.setattr(connections, "WeakKeyDictionary", Collected)
+    crowd = connections.Crowd(2, connections.Patience(), lambda: 0, lambda level, text, /, **facts: None)
+    crowd.knocks(crowd)
+    assert not crowd.full()
 
 
 @pytest.mark.parametrize("own", [True, False], ids=["our own links", "aiohttp's"])
