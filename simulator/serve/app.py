@@ -367,8 +367,9 @@ class Server:
             listener.close()
         if self._spaces is not None:
             await self._spaces.close()
-        for runner in self._runners:
-            await runner.cleanup()
+        cleanups = [runner.cleanup() for runner in self._runners]  # Each may wait for clients that do not go.
+        for error in filter(None, await asyncio.gather(*cleanups, return_exceptions=True)):
+            _log.error("a mistake of the simulator, at the end of a port", exc_info=error)
         if self._spaces is not None:
             await self._spaces.cut()
         if self._recording is not None:

@@ -10,8 +10,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from aiohttp import web
 
-from tests.served import admin, chip, client_frame, handshake
+from simulator.serve.app import Options, Server
+from tests.served import SECONDS, admin, chip, client_frame, handshake
 
 
 def _has_ipv6() -> bool:
@@ -89,3 +91,28 @@ async def test_the_url_is_one_that_a_client_here_can_use(host: str, shown: str) 
         assert simulator.url("chip").startswith(shown)
         token = f"Authorization: Bearer {simulator.minted}"
         assert (await admin(simulator.url("chip"), "GET", "health", None, token))[0] == 200
+
+
+async def test_all_ports_end_together_whatever_one_of_them_says(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each waits for clients who do not end their side."""
+    cleanup, both, done = web.ServerRunner.cleanup, asyncio.Barrier(2), 0
+
+    async def together(runner: web.ServerRunner) -> None:
+        nonlocal done
+        async with asyncio.timeout(SECONDS):
+            await both.wait()
+        await cleanup(runner)
+        done += 1
+        if done == 1:
+            raise RuntimeError("made up")
+
+    simulator = Server(Options(["chip", "mia"], port=0, seed=7))
+    await simulator.start()
+    monkeypatch.setattr(web.ServerRunner, "cleanup", together)
+    await simulator.stop()
+    assert done == 2
+    assert [record.getMessage() for record in caplog.records] == ["a mistake of the simulator, at the end of a port"]
+    assert not simulator.served
+    caplog.clear()
