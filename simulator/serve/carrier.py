@@ -30,7 +30,6 @@ class Carrier:
         "_calls",
         "_links",
         "_note",
-        "_now",
         "_recording",
         "_sockets",
         "_space",
@@ -43,7 +42,6 @@ class Carrier:
     def __init__(
         self,
         space: Space,
-        now: Callable[[], float],
         sockets: Sockets,
         calls: Calls,
         note: Note,
@@ -52,7 +50,6 @@ class Carrier:
     ) -> None:
         """`note` is shown what goes out; `take` is given what other servers have answered."""
         self._space = space
-        self._now = now
         self._sockets = sockets
         self._links = sockets.links
         self._calls = calls
@@ -92,8 +89,7 @@ class Carrier:
                 case Upgrade():
                     waiting = self._calls.take(effect.call)
                     if waiting is not None:
-                        now = self._now
-                        self._sockets.comes(waiting.asked, now())
+                        self._sockets.comes(waiting.asked, running.engine.world.now())
                         waiting.told(effect)
                 case Raw():
                     link = self._links.get(effect.link)

@@ -63,9 +63,9 @@ class Driver:
         self._busy = False
         self._now = clock.now
         self._running = space.running.values()
-        self._alarm = Alarm(self._running, clock, self.run_due)
+        self._alarm = Alarm(self._running, clock, self.run_due, lambda: self._numbers + space.journal.total)
         self._note = space.journal.add if tap is None else both(space.journal.add, tap)
-        self._carrier = Carrier(space, clock.now, self._sockets, self._calls, self._note, recording, self.take)
+        self._carrier = Carrier(space, self._sockets, self._calls, self._note, recording, self.take)
         self._carry = self._carrier.carry
         self._resumed = self._carrier.resumed
         self._pongs = self._carrier.pongs
@@ -245,9 +245,8 @@ class Driver:
         self.take(running, Aborted(call))
 
     def catch_up(self) -> None:
-        """Let every engine come to now, for those who look at its world outside of an input."""
-        self.run_due()
-        self._alarm.arm()
+        """Let every engine come to now, for those who look at its world outside of an input; see `Alarm.catch_up`."""
+        self._alarm.catch_up()
 
     def fault(self) -> None:
         """The space has other faults now: let these strike, and free what others held."""

@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from math import inf
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from simulator.core.backend import Route, find
+from simulator.core.message import Request
 from simulator.serve import clock
+from simulator.serve.alarm import Alarm
 from simulator.serve.app import Options, Server
 from simulator.serve.clock import WallClock
 from tests.served import SECONDS, Raw, chip, handshake
@@ -101,3 +106,64 @@ async def test_who_is_silent_goes_after_that_as_well(stop: Callable[[float], Non
     async with pinged(stop) as (_, client):
         stop(21)
         assert (await client.frame())[0] == 0x88
+
+
+def overdue(monkeypatch: pytest.MonkeyPatch, came: Callable[[int], int]) -> tuple[Alarm, list[str]]:
+    """An alarm that is a second late again and again, with what it does; `came` is asked for each look's number."""
+    did: list[str] = []
+    loop, engine, wall = asyncio.get_running_loop(), SimpleNamespace(due=inf), WallClock()
+
+    def look(delay: float, rung: Callable[[], None]) -> asyncio.TimerHandle:
+        did.append("look")
+        return loop.call_soon(rung)  # type: ignore[return-value]
+
+    def ring() -> None:
+        did.append("ring")
+        engine.due = wall.now() - 1 if did.count("ring") < 2 else inf
+
+    monkeypatch.setattr(loop, "call_later", look)
+    running: Any = [SimpleNamespace(engine=engine)]
+    alarm = Alarm(running, wall, ring, lambda: came(did.count("look")))
+    engine.due = wall.now() - 1
+    return alarm, did
+
+
+@pytest.mark.parametrize(
+    ("came", "looks"),
+    [(lambda look: 0, 3), (lambda look: min(look, 20), 23), (lambda look: look, 50)],
+    ids=["nothing", "for a while", "for ever"],
+)
+async def test_it_looks_while_something_comes(
+    monkeypatch: pytest.MonkeyPatch, came: Callable[[int], int], looks: int
+) -> None:
+    """Behind one descriptor there may be thousands of clients, who are not all read at once. And who is late again at
+    once is so for ever: that it has looked before is enough."""
+    alarm, did = overdue(monkeypatch, came)
+    alarm.arm()
+    async with asyncio.timeout(SECONDS):
+        while did.count("ring") < 2:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0)
+    assert did == [*["look"] * looks, "ring", "ring"]
+
+
+async def test_it_is_not_caught_up_with_before_it_has_looked(stop: Callable[[float], None]) -> None:
+    async with pinged(stop) as (simulator, client):
+        client.send("3")
+        stop(60)
+        simulator.driver.catch_up()
+        assert await client.text() == "2"
+
+
+async def test_a_socket_does_not_come_after_what_it_says(stop: Callable[[float], None]) -> None:
+    async with pinged(stop) as (simulator, _):
+        driver, running = simulator.driver, simulator.space.running["mia"]
+        asks = (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13"))
+        key = ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+        request = Request("GET", "/socket.io/", "EIO=4&transport=websocket", (*asks, key))
+        route = find(running.backend.routes, "GET", "/socket.io/")
+        assert isinstance(route, Route)
+        stop(60)
+        call = driver.put(running, request, route, lambda answer: None)
+        met = driver.met(call)
+        assert met is not None
+        assert met.time == running.engine.world.now()

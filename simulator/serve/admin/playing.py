@@ -68,16 +68,15 @@ def begin(driver: Driver, running: Running, present: Present, plan: Plan, asked:
     owner = ("play", number)
     bindings = _bound(strand, present)
     first, dues = spoken[0].at, []
-    # A timer's instant counts from the world's now.
     driver.catch_up()
-    now = running.engine.world.now()
     for line in spoken:
         due = (line.at - first) * factor
         given = _given(line, strand, present, bindings)
         driver.take(running, Later(due, owner, given))
-        dues.append(now + due)
+        # A timer's instant counts from the world's now.
+        dues.append(running.engine.world.now() + due)
     answers = sum(line.part is Part.ANSWER for line in strand.lines)
-    made = _Playing(number, plan.path, strand.conn, present.number, running, running.engine, now, dues, answers)
+    made = _Playing(number, plan.path, strand.conn, present.number, running, running.engine, dues[0], dues, answers)
     known.append(made)
     del known[: -2 * _MOST]
     return _told(driver, made)
