@@ -20,8 +20,8 @@ _NAMES: Final = {packets.CONNECT: "connect", packets.DISCONNECT: "disconnect", p
 _ASKED: Final = 10_000
 """What waits for an acknowledgement in one session; of more, what came first is never answered."""
 _LINKS: Final = 4_000
-"""Links, and sessions, that are followed: nobody tells an onlooker that one has ended. Of more, what was silent longest
-begins anew."""
+"""Links, sessions, and calls of polls, that are followed, of each so many: nobody tells an onlooker that one has ended.
+Of more, what was silent longest begins anew. A link is never forgotten for calls, of which a session has ever more."""
 _ROOT: Final = frozenset({"/"})
 
 
@@ -65,18 +65,22 @@ class SocketIOReader:
     name of what they answer. Heartbeats and the upgrade are no turns.
     """
 
-    __slots__ = ("_most_attachments", "_of_link", "_of_sid")
+    __slots__ = ("_most_attachments", "_of_call", "_of_link", "_of_sid")
 
     def __init__(self, most_attachments: int = 10) -> None:
         self._most_attachments = most_attachments
         self._of_sid: OrderedDict[str, _Session] = OrderedDict()
         self._of_link: OrderedDict[Link, _Session] = OrderedDict()
+        self._of_call: OrderedDict[Link, _Session] = OrderedDict()
+        """Calls of polls that said whose they are."""
 
     def asked(self, link: Link, request: Request) -> None:
         """The request that a link or a call began with."""
-        sid = http.parameters(request).get("sid")
+        said = http.parameters(request)
+        sid = said.get("sid")
         if sid:
-            self._follow(link, self._known(sid))
+            book = self._of_link if said.get("transport") == "websocket" else self._of_call
+            self._follow(book, link, self._known(sid))
 
     def read(self, sender: str, link: Link, item: Frame) -> list[Turn]:
         """The turns that this frame, or this body of a poll, completes."""
@@ -90,10 +94,10 @@ class SocketIOReader:
 
     def _packet(self, sender: str, link: Link, packet: Packet | None) -> list[Turn]:
         session = self._of_link.get(link)
-        if session is None:
-            session = self._follow(link, _Session())
-        else:
+        if session is not None:
             self._of_link.move_to_end(link)
+        elif (session := self._of_call.get(link)) is None:
+            session = self._follow(self._of_link, link, _Session())
         if packet is None:
             return [Turn(sender, None, "not an Engine.IO packet")]
         if isinstance(packet, str):
@@ -111,13 +115,14 @@ class SocketIOReader:
     def _handshake(self, link: Link, text: str) -> None:
         data = packets.loads(text)
         if isinstance(data, dict) and isinstance(sid := data.get("sid"), str):
-            self._follow(link, self._known(sid))
+            self._follow(self._of_link, link, self._known(sid))
 
-    def _follow(self, link: Link, session: _Session) -> _Session:
-        self._of_link[link] = session
-        self._of_link.move_to_end(link)
-        if len(self._of_link) > _LINKS:
-            self._of_link.popitem(last=False)
+    @staticmethod
+    def _follow(book: OrderedDict[Link, _Session], link: Link, session: _Session) -> _Session:
+        book[link] = session
+        book.move_to_end(link)
+        if len(book) > _LINKS:
+            book.popitem(last=False)
         return session
 
     def _known(self, sid: str) -> _Session:

@@ -180,6 +180,20 @@ def test_of_four_thousand_sessions_the_one_that_polled_longest_ago_is_forgotten(
     assert unheard.answers is None
 
 
+def test_no_link_is_forgotten_for_calls() -> None:
+    """Of a session that polls there are ever more."""
+    look = Onlooker()
+    look.reader.asked(1, Request("GET", "/socket.io/", "EIO=4&transport=websocket&sid=silent"))
+    look.ws("client", '421["a"]', link=1)
+    look.ws("client", '421["b"]', link=2)
+    for call in range(3, 4_004):
+        look.poll("client", "3", call, "busy")
+    answers = [turn.answers and turn.answers.name for link in (1, 2) for turn in look.ws("server", "431[]", link=link)]
+    assert answers == ["a", "b"]
+    sizes = [len(book) for book in (look.reader._of_call, look.reader._of_link, look.reader._of_sid)]
+    assert sizes == [4_000, 2, 2]
+
+
 def test_what_the_onlooker_keeps_of_links_is_bounded() -> None:
     look = Onlooker()
     tracemalloc.start()
