@@ -19,7 +19,7 @@ Carry: TypeAlias = Callable[[Running, Sequence[Effect | Call], bool], None]
 AWAY = 0.5
 """Seconds by which it rings late where this process was stopped, or had no turn: less is what a busy loop takes."""
 LOOKS, LOOK = 3, 0.002
-"""So many looks that brought nothing, each of so many seconds, are had at what lies in the sockets before it rings then:
+"""So many looks that brought nothing, each of so many seconds, it has at what lies in the sockets before it rings then:
 a pong that came in time is none that is missing. Node, too, asks sockets before timers (libuv from 1.45 on).
 """
 MOST = 50

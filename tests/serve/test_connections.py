@@ -50,7 +50,7 @@ async def test_who_knocked_may_go_while_it_is_counted(monkeypatch: pytest.Monkey
     class Collected(WeakKeyDictionary[Any, float]):
         def __len__(self) -> int:
             there = super().__len__()
-            self.data.clear()
+            self.clear()
             return there
 
     monkeypatch.setattr(connections, "WeakKeyDictionary", Collected)
