@@ -30,7 +30,7 @@ _OLD = between(TALKS["old history"].steps[0].say, b'"chat_id":"', b'"').decode()
 class Case:
     """One row: a server, what is said, and how much there is.
 
-    Each has a server of its own: connections and spaces of another row would be there as well.
+    Where it is one of connections or spaces it has a server of its own: those of another row would be there as well.
     """
 
     path: Path

@@ -211,6 +211,10 @@ class Playback:
             taped, (knocked.auth or None if not taped[0] else knocked.auth,)
         )
         self.walks.bind(seat.walk, comparison)
+        if (before := seat.knocking.get(topic)) is not None:
+            # The tape lets one in; a second knock takes its place.
+            del self._by_conn[before]
+            moved = [*moved, Refuse(before, {"message": NOT_ON_THE_TAPE})]
         seat.knocking[topic] = knocked.conn
         seat.topics[topic] = knocked.topic
         self._by_conn[knocked.conn] = (seat, topic)

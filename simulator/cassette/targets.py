@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 from simulator.cassette import opaque
 from simulator.cassette.bindings import loads
 from simulator.cassette.match import Comparison, Masks
+from simulator.cassette.reading import DEEP, is_deep
 from simulator.core.message import Request
 
 if TYPE_CHECKING:
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
 
 
 def looked_into(body: bytes) -> object:
-    """A body as far as it can be looked into."""
+    """A body as far as it can be looked into: a deeper one is its bytes."""
     try:
-        return loads(body.decode()) if body else None
+        value = loads(body.decode()) if body else None
     except ValueError:
         return body
+    return body if body.count(b"[") + body.count(b"{") > DEEP and is_deep(value) else value
 
 
 def target(request: Request) -> str:

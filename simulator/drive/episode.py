@@ -253,8 +253,7 @@ class Listening(Hearing):
         """A step more."""
         if isinstance(step, Open) and step.transports:
             self._silent.add(step.conn)
-        if isinstance(step, Say | Hear):
-            self._left[step.conn] += 1
+        self._comes(step)
         if isinstance(step, Hear):
             self._pending.setdefault((step.conn, step.said.name), []).append(step)
             if step.crossed:

@@ -48,14 +48,18 @@ class Hearing:
         """Conns that may end without a close: an answer to a poll is none."""
         self._other = engines if other_way else set()
         for step in script.steps:
-            if isinstance(step, Say | Hear):
-                self._left[step.conn] += 1
+            self._comes(step)
             if isinstance(step, Hear):
                 if step.said.name == CLOSE and step.conn in self._other:
                     step.said.args = CLOSED
                 self._pending.setdefault((step.conn, step.said.name), []).append(step)
                 if step.crossed:
                     self._done.add(id(step))
+
+    def _comes(self, step: Step) -> None:
+        # What crossed the client's leaving may never come: it is not waited for.
+        if isinstance(step, Say) or (isinstance(step, Hear) and not step.crossed):
+            self._left[step.conn] += 1
 
     def is_over(self, step: Hear) -> bool:
         """Whether it came, or is not waited for."""
@@ -136,7 +140,7 @@ class Hearing:
     def _meant(self, step: Hear, said: Said, ref: object, offset: str) -> None:
         step.came = True
         self._done.add(id(step))
-        self._left[said.conn] -= 1
+        self._left[said.conn] -= not step.crossed
         self._pending[said.conn, said.name].remove(step)
         if step.said.topic != said.topic:
             self._bound.bind(step.said.topic, said.topic)

@@ -207,6 +207,15 @@ def test_a_request_is_not_too_deep_to_be_told_of() -> None:
     assert replay.coverage.missed == 25
 
 
+def test_a_request_as_deep_as_the_tape_is_answered() -> None:
+    deep = _nested(1000)
+    asked = TapedRequest("POST", "/api", (("Content-Type", "application/json"),), deep)
+    replay = stranger(*session(), Exchange(0.5, 7, 0.1, asked, TapedResponse(200, (), "found")))
+    call = replay.ask("POST", "/api", deep.encode())
+    replay.after(0.1)
+    assert b"found" in replay.answered(call).body
+
+
 def test_what_nobody_can_write_down() -> None:
     deep: Any = []
     for _ in range(200_000):

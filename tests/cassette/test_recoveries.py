@@ -11,7 +11,7 @@ from simulator.cassette.playback import Playback
 from tests.cassette.recordings import Replay
 from tests.cassette.tapes import closed, opened, said
 from tests.cassette.test_speaking import AGAIN, FIRST, OPENED, recovered
-from tests.cassette.test_stand_in import SOCKET, stranger
+from tests.cassette.test_stand_in import SOCKET, session, stranger
 
 THIRD = AGAIN.replace("again", "third").replace("$other", "$another")
 BACK = '>> 40/admin,{"pid":"$pid","offset":"$b"}\n'
@@ -347,3 +347,16 @@ def test_a_session_that_broke_off_while_it_joined_a_namespace(away: float, again
     rules = cast("Playback", replay.running.engine.rules)
     assert [(seat.walk.open, seat.knocking) for seat in rules.seats._numbered.values()] == [(0, {})]
     assert rules._by_conn == {}
+
+
+def test_of_two_who_knock_at_one_door_the_tape_lets_one_in() -> None:
+    """Both knocks in one body of a poll: the second takes the first one's place, and nobody is left behind."""
+    let_in = said("server", '40/shop,{"sid":"oSO0OpakMV_3jnilAAAE"}', 2.0)
+    replay = stranger(*session(), said("client", "40/shop,", 1.0), let_in)
+    client = replay.connect("client", SOCKET)
+    client.send("40")
+    client.send("40/shop,")
+    client.send("40/shop,")
+    rules = cast("Playback", replay.running.engine.rules)
+    assert any("44/shop," in str(item) for item in client.got)
+    assert len(rules._by_conn) == 2

@@ -424,6 +424,28 @@ def test_what_was_on_its_way_when_the_client_left(leave: str, comes: bool) -> No
     assert server.rows() == [f"matched {name}" for name in expected]
 
 
+def test_what_crossed_and_does_not_come_is_not_waited_for() -> None:
+    """Behind the last answer that has to come, what comes besides stands apart."""
+    tape = session(
+        said("client", "40/a,", 1.0),
+        said("server", '40/a,{"sid":"oSO0OpakMV_3jnilAAAD"}', 1.1),
+        said("client", "41/a,", 1.2),
+        said("server", '42/a,["crossed"]', 1.201),
+        said("client", '42["x"]', 1.3),
+        said("server", '42["answer"]', 1.35),
+        closed(1.4),
+    )
+    server = Server(tape, backend=None, settle=0.1)
+    server.opened()
+    for text in (OPEN, '40{"sid":"other","pid":"another-pid-12345"}', '40/a,{"sid":"another"}'):
+        server.said(text)
+    server.said('42["answer"]')
+    server.said('42["besides"]')
+    server.later(1)
+    assert server.play.over
+    assert server.rows() == ["matched connect", "matched connect", "matched answer"]
+
+
 def test_who_comes_back_hears_what_is_said_to_him() -> None:
     back = said("server", '40{"sid":"oSO0OpakMV_3jnilAAAD"}', 1.3), said("server", '42["welcome"]', 1.4)
     server = Server(session(said("client", "41", 1.0), said("client", "40", 1.2), *back, closed()), backend=None)

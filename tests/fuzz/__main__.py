@@ -119,6 +119,9 @@ def one(name: str, seconds: int, led: bool) -> dict[str, Any]:
 
 def _run(kind: str, name: str, folder: Path, seconds: int, row: dict[str, Any]) -> str:
     log = folder / f"{kind}.log"
+    figures = folder / f"{kind}.json"
+    # Those of a run before are none of this one, which may not come to write any.
+    figures.unlink(missing_ok=True)
     command = [sys.executable, "-m", f"tests.fuzz.{kind}", name, str(folder), str(seconds)]
     try:
         with log.open("wb") as out:
@@ -129,7 +132,6 @@ def _run(kind: str, name: str, folder: Path, seconds: int, row: dict[str, Any]) 
             row["hung"].append(f"{kind} ended with {done.returncode}: {log}")
     except subprocess.TimeoutExpired:
         row["hung"].append(f"{kind} went on for ever: {log}")
-    figures = folder / f"{kind}.json"
     if figures.exists():
         found = json.loads(figures.read_bytes())
         if kind != "steady":

@@ -22,7 +22,7 @@ PASSES = 4
 """At least so many are measured."""
 LEAST = 50
 """Inputs of a pass: of fewer what a heap of timers or a dict leaves until the next time is too much, and nothing is judged."""
-SLOW = 15.0
+SLOW = 8.0
 """Seconds that so many may take on a busy machine beyond what was asked for."""
 SAMPLES = 200
 """Inputs where nothing was found that is worth more."""

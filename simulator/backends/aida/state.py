@@ -195,7 +195,8 @@ class Session(dict[str, Json]):
 
     def pop(self, key: str, default: Json = None) -> Json:  # type: ignore[override]
         """What stood there; nothing is wrong where nothing did."""
-        self.weighed = False
+        if key in self:
+            self.weighed = False
         return super().pop(key, default)
 
     def with_more(self, data: Mapping[str, Json]) -> int:

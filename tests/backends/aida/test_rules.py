@@ -550,6 +550,8 @@ def test_however_data_come_a_session_weighs_what_it_has() -> None:
             del session["g"]
             assert state.merge(session, data)
             assert session.weight == weigh(dict(session)), data
+    session.pop("none")
+    assert session.weighed, "nothing has gone"
 
 
 # ---- operators
