@@ -42,6 +42,7 @@ ALLOWED: dict[str, set[str]] = {
         "rooms.py",
         "shapes.py",
         "shares.py",
+        "staff.py",
         "talks.py",
         "telling.py",
     },

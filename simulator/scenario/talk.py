@@ -16,6 +16,7 @@ from simulator.scenario.plan import Op, Part, Plan
 from simulator.scenario.templates import Values
 
 _NOTHING: Mapping[str, Json] = {}
+_NONE: frozenset[int] = frozenset()
 
 
 class Track:
@@ -70,7 +71,7 @@ class Talk:
         self.tracks: dict[Hashable, Track] = {}
         # Thousands of talks are remembered, most with nothing here: an empty deque is as large as all the rest.
         self.waiting: list[Moment] = []
-        self.used: frozenset[int] = frozenset()
+        self.used = _NONE
         """Rules that apply once, and did."""
         self.agent = ""
         self.about: Mapping[str, Json] = _NOTHING

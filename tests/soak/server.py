@@ -46,8 +46,9 @@ def settings(waits: Waits, clients: int) -> dict[str, Any]:
 
 
 MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 17)}
-"""glibc learns to keep the megabytes that a reader who does not read leaves behind, twenty to thirty of them; with its own first
-bound, and no learning, what is resident is what is held."""
+"""glibc learns to keep the megabytes that a reader who does not read leaves behind, twenty to thirty of them; with its own
+first bound, and no learning, these are returned and are no part of its heap."""
+WITHIN = Path(__file__).parent / "within"
 SPACES = 20
 STORY = {"rules": [{"when": "message", "then": [{"say": "heard {{ text }}"}]}]}
 
@@ -79,6 +80,7 @@ class Soaked:
         self._folder = tempfile.TemporaryDirectory(prefix="soak-")
         ready = Path(self._folder.name) / "ready.json"
         self.log = Path(self._folder.name) / "log"
+        self._held = Path(self._folder.name) / "held"
         sets = [part for key, value in settings(waits, clients).items() for part in ("--set", f"{key}={value}")]
         options = ["--seed", seed, "--journal", 2000, "--spaces", SPACES, "--request-timeout", waits.request]
         options += ["--answer-timeout", waits.answer, "--ready-file", ready, "--log-format", "json"]
@@ -87,7 +89,7 @@ class Soaked:
                 [COMMAND, "serve", "--backend", "all", "--port", "0", *map(str, options), *sets],
                 stdout=subprocess.DEVNULL,
                 stderr=log,
-                env={**os.environ, **MALLOC, "TMPDIR": self._folder.name},
+                env=self._environment(),
                 # Ctrl-C is the soak's: who ends first is its choice.
                 start_new_session=True,
             )
@@ -104,6 +106,12 @@ class Soaked:
         self.urls = {one["name"]: one["connect"] for one in told["backends"]}
         self._admin = urlsplit(told["admin"]["url"])
         self._http: HTTPConnection | None = None
+
+    def _environment(self) -> dict[str, str]:
+        before = os.environ.get("PYTHONPATH")
+        path = os.pathsep.join([str(WITHIN), *([before] if before else [])])
+        more = {"TMPDIR": self._folder.name, "PYTHONPATH": path, "SOAK_HELD": str(self._held)}
+        return {**os.environ, **MALLOC, **more}
 
     def __enter__(self) -> Self:
         return self
@@ -131,7 +139,8 @@ class Soaked:
 
     def litter(self) -> list[str]:
         """What it has left in the directory of temporary files."""
-        return [path.name for path in Path(self._folder.name).iterdir() if path.name not in ("ready.json", "log")]
+        ours = ("ready.json", "log", "held", "held.new")
+        return [path.name for path in Path(self._folder.name).iterdir() if path.name not in ours]
 
     def _asked(self, method: str, path: str, body: object) -> HTTPResponse:
         for again in (False, True):
@@ -175,6 +184,10 @@ class Soaked:
     def rss(self) -> int:
         """Bytes of memory that are resident now."""
         return resident(self.pid)
+
+    def held(self) -> int:
+        """Bytes that are held in small pieces, as of the last second."""
+        return int(self._held.read_text())
 
     def cpu(self) -> float:
         """Seconds so far."""

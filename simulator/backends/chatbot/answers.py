@@ -116,7 +116,7 @@ class Answers:
             # There is no conversation that the message could belong to.
             whole = self._to(stream, "rag-response", {"query": stream.query, "response": stream.text})
         else:
-            sender, name, user = stream.speaker or ("ai", self._desk.assistant(talk), None)
+            sender, name, user = stream.speaker or ("ai", self._desk.staff.assistant(talk), None)
             msg = self._desk.keep(talk, sender, stream.text, name, user)
             msg.confidence, msg.intent = stream.confidence, stream.intent
             # The dashboard's list hears of it also where the conversation does not.
@@ -151,7 +151,7 @@ class Answers:
         return self._tell.one(client, "rag-stream-complete", {"conversationId": talk.id})
 
     def _typing(self, stream: Stream, talk: Conversation, on: bool) -> list[Action]:
-        return self._desk.types(talk, stream, on, "ai", self._desk.assistant(talk), also=stream.client)
+        return self._desk.types(talk, stream, on, "ai", self._desk.staff.assistant(talk), also=stream.client)
 
     def _to(self, stream: Stream, name: str, body: Body) -> list[Action]:
         if isinstance(stream.where, Client):

@@ -15,6 +15,7 @@ from simulator.backends.chatbot.desk import Desk
 from simulator.backends.chatbot.knowledge import Index
 from simulator.backends.chatbot.machine import Reason
 from simulator.backends.chatbot.rooms import Client, Rooms
+from simulator.backends.chatbot.shapes import Said
 from simulator.backends.chatbot.state import Dashboard, Seed, Settings
 from simulator.backends.chatbot.talks import Conversation, Talks
 from simulator.backends.chatbot.telling import Body, Failed, Teller
@@ -118,7 +119,7 @@ class Commands:
         actions += self._tell.one(client, "conversation-started", self._started(talk, resumed))
         if self._settings.join_event == "always" or (resumed and self._settings.join_event == "resumed"):
             text = "Welcome back!" if resumed else "Welcome!"
-            body: Body = {"message": text, "conversationId": talk.id, "displayName": self._desk.assistant(talk)}
+            body: Body = {"message": text, "conversationId": talk.id, "displayName": self._desk.staff.assistant(talk)}
             actions += self._tell.one(client, "join", {**body, "reactions": {"liked": False, "disliked": False}})
         if client.caller.role == "agent" and talk.status in ("escalated", "queued"):
             actions += self._desk.take(talk, client.caller.user_id, client.caller.name or "Agent", in_person=True)
@@ -146,14 +147,14 @@ class Commands:
             "sessionId": talk.session_id,
         }
         if beyond:
-            body["displayName"] = self._desk.assistant(talk)
-            welcome = self._desk.welcome(talk)
+            body["displayName"] = self._desk.staff.assistant(talk)
+            welcome = self._desk.staff.welcome(talk)
             if welcome and not resumed and self._settings.welcome != "none":
                 body["welcomeMessage"] = welcome
             body["reactions"] = {"liked": False, "disliked": False}
         return body
 
-    def _send_message(self, client: Client, order: m.SendMessage | m.Said) -> list[Action]:
+    def _send_message(self, client: Client, order: m.SendMessage | Said) -> list[Action]:
         talk = self._open(client, order.conversationId)
         body: Body = {"content": order.content, "conversationId": talk.id}
         return self._say(client, talk, order.content, self._settings.echo_messages, Message("send-message", (body,)))

@@ -11,6 +11,7 @@ from simulator.backends.chatbot import machine
 from simulator.backends.chatbot import rooms as of
 from simulator.backends.chatbot.machine import Reason, Trigger
 from simulator.backends.chatbot.rooms import Client, Rooms
+from simulator.backends.chatbot.staff import Staff
 from simulator.backends.chatbot.state import Seed, Settings, User
 from simulator.backends.chatbot.talks import SHORT_ID, Conversation, Msg, Talks
 from simulator.backends.chatbot.telling import Body, Failed, Teller
@@ -32,8 +33,7 @@ class Desk:
         self._rooms = rooms
         self._tell = tell
         self._hearing = Trigger.NOBODY_HEARS if self._settings.bot == "none" else Trigger.BOT_HEARS
-        self._users = seed.users
-        self._widgets = {(widget.tenantId, widget.chatbotId): widget for widget in seed.widgets}
+        self.staff = Staff(world)
         self.cut: Callable[[Conversation], list[Action]] = lambda talk: []
         """Ends what is being answered in a conversation: set by who answers."""
         self._online = [user for user in seed.users if user.role == "agent" and user.online]
@@ -75,8 +75,8 @@ class Desk:
         actions = self._make_room(caller.tenant_id)
         self._talks.add(talk)
         self._world.log("info", "conversation started", conversation=talk.id)
-        if (welcome := self.welcome(talk)) and self._settings.welcome == "message":
-            self.keep(talk, "ai", welcome, self.assistant(talk))
+        if (welcome := self.staff.welcome(talk)) and self._settings.welcome == "message":
+            self.keep(talk, "ai", welcome, self.staff.assistant(talk))
         text = f"{caller.name or 'A visitor'} started a conversation"
         actions += self._tell.appeared(talk)
         actions += self._tell.org(talk, "new-conversation", "New conversation", text)
@@ -381,29 +381,3 @@ class Desk:
         """The agent leaves."""
         trigger = Trigger.BACK_TO_NOBODY if self._settings.bot == "none" else Trigger.BACK_TO_BOT
         return self.move(talk, trigger, agent=(None, None)) or []
-
-    def agent(self, tenant: str, name: str) -> tuple[str, str]:
-        """Id and name of one of the staff by id, name or email; one that the fixtures do not know is invented."""
-        user = self._staff(tenant, name)
-        if user is not None:
-            return user.userId, user.name
-        return f"agent_{self._world.ids.child('agent', name).token(9, SHORT_ID)}", name
-
-    def misnamed(self, tenant: str, name: str) -> bool:
-        """Whether the fixtures know that name, and it is not one of the tenant's staff."""
-        known = any(name in (user.userId, user.name, user.email) for user in self._users)
-        return known and self._staff(tenant, name) is None
-
-    def _staff(self, tenant: str, name: str) -> User | None:
-        staff = (user for user in self._users if user.tenantId == tenant and user.role != "user")
-        return next((user for user in staff if name in (user.userId, user.name, user.email)), None)
-
-    def assistant(self, talk: Conversation) -> str:
-        """What the AI of a conversation is called."""
-        widget = self._widgets.get((talk.tenant_id, talk.chatbot_id or ""))
-        return "AI Assistant" if widget is None else widget.displayName
-
-    def welcome(self, talk: Conversation) -> str | None:
-        """What its widget says first."""
-        widget = self._widgets.get((talk.tenant_id, talk.chatbot_id or ""))
-        return None if widget is None else widget.welcomeMessage

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field
 
 from simulator.backends.chatbot.machine import Reason, Status
@@ -38,13 +37,6 @@ class SendMessage(Command):
 
     content: Text
     conversationId: Text
-
-
-class Said(Struct, gc=False):
-    """A SendMessage that is plainly right."""
-
-    content: str
-    conversationId: str
 
 
 class Typing(Command):

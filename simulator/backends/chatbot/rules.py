@@ -13,9 +13,9 @@ from simulator.backends.chatbot.answers import Answers, Speaker, Stream
 from simulator.backends.chatbot.commands import Commands
 from simulator.backends.chatbot.desk import Desk
 from simulator.backends.chatbot.knowledge import Index
-from simulator.backends.chatbot.messages import Said
 from simulator.backends.chatbot.names import COMMANDS
 from simulator.backends.chatbot.rooms import Caller, Client, Rooms
+from simulator.backends.chatbot.shapes import Said
 from simulator.backends.chatbot.state import Seed, Settings
 from simulator.backends.chatbot.talks import Conversation, Talks
 from simulator.backends.chatbot.telling import Failed, Teller
@@ -102,6 +102,7 @@ class ChatbotRules:
         self._talks = Talks(seed, world.ids)
         self._tell = Teller(world, self._rooms, seed.dashboards)
         self._desk = Desk(world, self._talks, self._rooms, self._tell)
+        self._staff = self._desk.staff
         self._index = Index(seed.articles)
         self._answers = Answers(world, self._index, self._tell, self._desk)
         self._commands = Commands(world, self._talks, self._rooms, self._tell, self._desk, self._answers, self._index)
@@ -151,7 +152,7 @@ class ChatbotRules:
             return "raw: nobody is in the conversation"
         if isinstance(act, bot.Leave) and found.status != "agent":
             return "leave: no agent has the conversation"
-        if isinstance(act, bot.Say | bot.HandOff) and act.agent and self._desk.misnamed(found.tenant_id, act.agent):
+        if isinstance(act, bot.Say | bot.HandOff) and act.agent and self._staff.misnamed(found.tenant_id, act.agent):
             return f"agent: {act.agent!r} is somebody of the fixtures, but no agent or admin of {found.tenant_id}"
         return _flaw(act)
 
@@ -302,7 +303,7 @@ class ChatbotRules:
             case bot.Queue():
                 return self._desk.position(talk, act.position)
             case bot.HandOff():
-                return self._desk.take(talk, *self._desk.agent(talk.tenant_id, act.agent))
+                return self._desk.take(talk, *self._staff.named(talk.tenant_id, act.agent))
             case bot.Leave():
                 return self._desk.give_back(talk)
             case bot.End():
@@ -317,13 +318,13 @@ class ChatbotRules:
     def _speaker(self, talk: Conversation, agent: str | None, heard: Heard | None) -> Speaker:
         """Who says what the bot says, or the operator."""
         if agent is not None:
-            agent_id, name = self._desk.agent(talk.tenant_id, agent)
+            agent_id, name = self._staff.named(talk.tenant_id, agent)
             return "agent", name, agent_id
         asked_of_ai = heard is not None and (heard.about or {}).get("status") != "agent"
         # Nobody's words are put into the mouth of a person who came in while the AI was thinking.
         if talk.status == "agent" and not (talk.in_person and asked_of_ai):
             return "agent", talk.agent_name, talk.agent_id
-        return "ai", self._desk.assistant(talk), None
+        return "ai", self._staff.assistant(talk), None
 
     def _say(self, talk: Conversation, text: str, agent: str | None, heard: Heard | None) -> list[Action]:
         sender, name, user = self._speaker(talk, agent, heard)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field
 
 from simulator.backends.chatbot.machine import Status
@@ -113,3 +114,10 @@ class IConversation(Event):
     metrics: Metrics
     rating: Rating | None = None
     ratingComment: str | None = None
+
+
+class Said(Struct, gc=False):
+    """A `send-message` that is plainly right: what its model would give (`messages.SendMessage`)."""
+
+    content: str
+    conversationId: str
