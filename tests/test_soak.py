@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -51,6 +52,8 @@ def test_interrupted(tmp_path: Path, how: signal.Signals) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Who runs in a shell's background has SIGINT ignored, and hands that on.
+        preexec_fn=partial(signal.signal, how, signal.SIG_DFL),
     )
     assert soak.stderr is not None
     # Without a terminal a line now and then.
