@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 import orjson
 
 from simulator.cassette.entries import Body, TapedRequest, TapedResponse
-from simulator.cassette.har_parts import Close, Shape, headers_of, instant, mapping, message, method, unpacked
+from simulator.cassette.har_parts import LATEST, Close, Shape, headers_of, instant, mapping, message, method, unpacked
 from simulator.cassette.recorder import Recorder
 from simulator.cassette.sessions import Line, is_poll
 from simulator.core.errors import CassetteError
@@ -196,7 +196,7 @@ class _Reader:
             self.told.left_out += 1
             return
         took = entry.get("time")
-        took = took / 1000 if isinstance(took, int | float) and took > 0 else 0.0
+        took = took / 1000 if isinstance(took, int | float) and 0 < took < LATEST else 0.0
         taped = TapedRequest(method(request), path, headers, self._asked(request))
         said = TapedResponse(status, answer, self._answered(response)) if status else None
         self._exchange(started, took, taped, said, poll)

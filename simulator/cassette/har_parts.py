@@ -11,6 +11,8 @@ from typing import Any, Final
 from simulator.core.message import Headers
 
 _TEXT, _BINARY, _CLOSE = 1, 2, 8
+LATEST: Final = 1e15
+"""Milliseconds, some 30,000 years from 1970: JSON has larger numbers, and Python reads infinity, too."""
 _MILLISECONDS: Final = 1e11
 """A time beyond is one: in seconds it would be the year 5138."""
 
@@ -39,6 +41,8 @@ def message(message: Any) -> tuple[str, float | None, str | bytes | Close | None
     time, code, data = message.get("time"), message.get("opcode", _TEXT), message.get("data")
     if not isinstance(time, int | float | None) or isinstance(time, bool):
         raise Shape(f".time: expected a number, got {time!r}")
+    if time is not None and not time < LATEST:
+        raise Shape(".time: expected seconds, or milliseconds, since 1970")
     moment = None if time is None or time < 0 else time / 1000 if time > _MILLISECONDS else float(time)
     sender = "client" if kind == "send" else "server"
     if not isinstance(data, str | None):

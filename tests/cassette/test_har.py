@@ -112,6 +112,18 @@ def test_playwright_without_times() -> None:
     assert frames(imported(hars.har(socket(*talk)))[1]) == [(0.0, "client", str(number)) for number in range(5)]
 
 
+@pytest.mark.parametrize("time", ["1e999", "NaN", "9" * 400, "1e15"])
+def test_times_that_are_none(time: str) -> None:
+    """Of a request: it took none; of a message: a line says so."""
+    slow = entry("https://chat.example.com/api", answer="{}", took=54321)
+    data = hars.har(socket(message("send", -1, "x")), slow).replace(b"54321", time.encode())
+    assert time.encode() in data
+    exchanges = [one for one in imported(data, everything=True)[1] if isinstance(one, Exchange)]
+    assert [one.took for one in exchanges] == [0.0]
+    talk = hars.har(socket(message("send", 12345, "x"))).replace(b"12345", time.encode())
+    assert "time: expected seconds, or milliseconds, since 1970" in refused(talk)
+
+
 def test_mitmproxy() -> None:
     # It names no type of a resource, and speaks of sockets as of https.
     started = "2026-11-20T20:00:00.000000+00:00"
