@@ -433,16 +433,22 @@ def own(visitor: Visitor) -> OwnTransport:
     return visitor._transport
 
 
+async def sent_away(running: Server, raw: Raw, size: int = 1000) -> tuple[Visitor, OwnTransport, Slow]:
+    """One who has to go, and takes nothing of so many bytes yet."""
+    await opened(raw)
+    (visitor,) = visitors(running)
+    transport = own(visitor)
+    transport._sock = slow = Slow(transport._sock)  # type: ignore[assignment]
+    transport.write(b"x" * size)
+    visitor.end()
+    return visitor, transport, slow
+
+
 @needs_own
 @pytest.mark.parametrize("size", [1000, 100_000])
 async def test_who_is_sent_away_and_never_reads_is_cut(size: int) -> None:
     async with of_mia(answer_timeout=0.05) as running, Raw.open(running.url("mia")) as raw:
-        await opened(raw)
-        (visitor,) = visitors(running)
-        transport = own(visitor)
-        transport._sock = slow = Slow(transport._sock)  # type: ignore[assignment]
-        transport.write(b"x" * size)
-        visitor.end()
+        visitor, transport, slow = await sent_away(running, raw, size)
         # A little of it goes, so that what is left does not count as much.
         slow.takes = size - 500
         transport._writable()
@@ -455,12 +461,7 @@ async def test_who_is_sent_away_and_never_reads_is_cut(size: int) -> None:
 @needs_own
 async def test_who_reads_before_the_end_is_not_cut() -> None:
     async with of_mia(answer_timeout=SECONDS) as running, Raw.open(running.url("mia")) as raw:
-        await opened(raw)
-        (visitor,) = visitors(running)
-        transport = own(visitor)
-        transport._sock = slow = Slow(transport._sock)  # type: ignore[assignment]
-        transport.write(b"x" * 1000)
-        visitor.end()
+        visitor, _, slow = await sent_away(running, raw)
         assert visitor._unread is not None
         slow.takes = 1000
         assert await raw.rest() == b"x" * 1000
@@ -470,12 +471,7 @@ async def test_who_reads_before_the_end_is_not_cut() -> None:
 @needs_own
 async def test_who_was_sent_away_and_never_reads_is_cut_at_the_stop() -> None:
     async with of_mia() as running, Raw.open(running.url("mia")) as raw:
-        await opened(raw)
-        (visitor,) = visitors(running)
-        transport = own(visitor)
-        transport._sock = slow = Slow(transport._sock)  # type: ignore[assignment]
-        transport.write(b"x" * 1000)
-        visitor.end()
+        visitor, _, slow = await sent_away(running, raw)
         assert entered(running)._parting == {visitor}
     assert slow.sock.fileno() == -1
     assert visitor._unread is None
@@ -485,12 +481,7 @@ async def test_who_was_sent_away_and_never_reads_is_cut_at_the_stop() -> None:
 async def test_who_was_sent_away_has_a_moment_to_read_at_the_stop() -> None:
     """And it is over as soon as he has."""
     async with of_mia() as running, Raw.open(running.url("mia")) as raw:
-        await opened(raw)
-        (visitor,) = visitors(running)
-        transport = own(visitor)
-        transport._sock = slow = Slow(transport._sock)  # type: ignore[assignment]
-        transport.write(b"x" * 1000)
-        visitor.end()
+        _, _, slow = await sent_away(running, raw)
         stopping = asyncio.create_task(entered(running).shutdown(3600.0))
         await asyncio.sleep(0.01)
         assert not stopping.done()
